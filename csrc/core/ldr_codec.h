@@ -4,8 +4,8 @@
 
 #include "ldr_value.h"
 
-/* Decode a non-null binary field of the given type. Views into p where the bytes are the value (text, json, bytea, uuid, array);
- * scratch holds made texts (numeric). false: malformed. */
+/* Decode a non-null binary field of the given type. Views into p where the bytes are the value (text, json,
+ * bytea, uuid, array); scratch holds made texts (numeric). false: malformed. */
 bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf *scratch, ldr_value *out);
 /* Append the binary form of a non-null value to out; no length word. */
 void ldr_codec_encode(ldr_ftype t, const ldr_value *v, ldr_buf *out);

@@ -33,9 +33,7 @@ static const char *const names[LDR_NCODES] = {
     [LDR_INTERNAL] = "internal",
 };
 
-const char *ldr_code_name(ldr_code code) {
-  return (unsigned)code < LDR_NCODES ? names[code] : "internal";
-}
+const char *ldr_code_name(ldr_code code) { return (unsigned)code < LDR_NCODES ? names[code] : "internal"; }
 
 /* Clears the flags and the first byte of each text: cheaper than 2.5 KB of memset. */
 static void clear(ldr_err *e, ldr_code code) {

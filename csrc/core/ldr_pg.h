@@ -1,56 +1,71 @@
-/* The PostgreSQL engine: operations compiled by shape, statements prepared by hash, a pool, transactions bound to one
- * physical connection. libpq itself is behind ldr_conn.h. */
+/* The PostgreSQL engine: operations compiled by shape, statements prepared by hash, a pool, transactions
+ * bound to one physical connection. libpq itself is behind ldr_conn.h. */
 #ifndef LDR_PG_H
 #define LDR_PG_H
 
 #include "ldr_engine.h"
 
 typedef struct ldr_pool_config {
-  unsigned max, min;            /* 25, 5 */
-  double connect_timeout;       /* seconds, 30 */
-  double idle_timeout;          /* 600 */
-  double lifetime;              /* 3600, with up to 10 % of jitter */
-  double acquire_timeout;       /* 30 */
-  unsigned queue_max;           /* waiting callers, 1000; more get LDR_POOL_TIMEOUT at once */
-  unsigned statement_cache;     /* prepared statements a connection, 256; 0: never name a statement */
-  bool pgbouncer;               /* 1: behind a transaction pooler: no named statements, no session state */
-  double spin;                  /* seconds to spin on the socket before sleeping, 0 */
-  double statement_timeout;     /* seconds, default deadline of a call; < 0 none */
+  unsigned max, min;        /* 25, 5 */
+  double connect_timeout;   /* seconds, 30 */
+  double idle_timeout;      /* 600 */
+  double lifetime;          /* 3600, with up to 10 % of jitter */
+  double acquire_timeout;   /* 30 */
+  unsigned queue_max;       /* waiting callers, 1000; more get LDR_POOL_TIMEOUT at once */
+  unsigned statement_cache; /* prepared statements a connection, 256; 0: never name a statement */
+  bool pgbouncer;           /* 1: behind a transaction pooler: no named statements, no session state */
+  double spin;              /* seconds to spin on the socket before sleeping, 0 */
+  double statement_timeout; /* seconds, default deadline of a call; < 0 none */
 } ldr_pool_config;
 void ldr_pool_config_default(ldr_pool_config *c);
 
-/* keywords, values: NULL-ended arrays as PQconnectdbParams takes them (no conninfo text is ever built, so nothing is
- * escaped). Connects once, waiting, to prove the settings; detects a pooler and the server's version. */
-ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, const ldr_pool_config *, ldr_engine **out, ldr_err *) LDR_MUSTCHECK;
-/* Parse a URI or key/value conninfo exactly as libpq does: calls each(ud, keyword, value) for every setting given.
- * The error never quotes the text. */
-ldr_code ldr_pg_parse_conninfo(const char *s, void (*each)(void *ud, const char *keyword, const char *value), void *ud, ldr_err *) LDR_MUSTCHECK;
+/* keywords, values: NULL-ended arrays as PQconnectdbParams takes them (no conninfo text is ever built, so
+ * nothing is escaped). Connects once, waiting, to prove the settings; detects a pooler and the server's
+ * version. */
+ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, const ldr_pool_config *,
+                     ldr_engine **out, ldr_err *) LDR_MUSTCHECK;
+/* Parse a URI or key/value conninfo exactly as libpq does: calls each(ud, keyword, value) for every setting
+ * given. The error never quotes the text. */
+ldr_code ldr_pg_parse_conninfo(const char *s, void (*each)(void *ud, const char *keyword, const char *value),
+                               void *ud, ldr_err *) LDR_MUSTCHECK;
 
 /* ---- raw statements ---- */
 typedef struct ldr_stmt ldr_stmt; /* counted; parameter and result types as the server described them */
 /* Cached by text; *task only with LDR_PENDING (then the result is fetched with ldr_pg_prepared). */
-ldr_code ldr_pg_prepare(ldr_engine *, ldr_tx *, const char *sql, size_t n, const ldr_call *, ldr_stmt **out, ldr_task **task, ldr_err *) LDR_MUSTCHECK;
+ldr_code ldr_pg_prepare(ldr_engine *, ldr_tx *, const char *sql, size_t n, const ldr_call *, ldr_stmt **out,
+                        ldr_task **task, ldr_err *) LDR_MUSTCHECK;
 ldr_stmt *ldr_pg_prepared(ldr_task *done);
 unsigned ldr_stmt_params(const ldr_stmt *, const ldr_column **types);
 void ldr_stmt_release(ldr_stmt *); /* NULL is fine */
 /* values: one a parameter, of the parameter's type (or text for LDR_F_UNKNOWN), nulls allowed. */
-ldr_code ldr_pg_execute(ldr_engine *, ldr_tx *, ldr_stmt *, const ldr_value *values, const ldr_call *, ldr_result *out, ldr_task **task, ldr_err *) LDR_MUSTCHECK;
+ldr_code ldr_pg_execute(ldr_engine *, ldr_tx *, ldr_stmt *, const ldr_value *values, const ldr_call *,
+                        ldr_result *out, ldr_task **task, ldr_err *) LDR_MUSTCHECK;
 
-/* Several statements or operations in one round trip. Each item is an operation, or a statement with its values. atomic: one implicit
- * transaction, the first failure stops the rest (they get LDR_CANCELED); else each stands alone. results[i] and errs[i] (NULL = fine, else
- * allocated, ldr_free it) for each item. Fails as a whole only when nothing was sent. In tx: always atomic. Blocking only. */
-typedef struct ldr_item { const ldr_op *op; ldr_stmt *stmt; const ldr_value *values; } ldr_item;
-ldr_code ldr_pg_pipeline(ldr_engine *, ldr_tx *, const ldr_item *items, size_t n, bool atomic, const ldr_call *, ldr_result *results, ldr_err **errs, ldr_err *) LDR_MUSTCHECK;
+/* Several statements or operations in one round trip. Each item is an operation, or a statement with its
+ * values. atomic: one implicit transaction, the first failure stops the rest (they get LDR_CANCELED); else
+ * each stands alone. results[i] and errs[i] (NULL = fine, else allocated, ldr_free it) for each item. Fails
+ * as a whole only when nothing was sent. In tx: always atomic. Blocking only. */
+typedef struct ldr_item {
+  const ldr_op *op;
+  ldr_stmt *stmt;
+  const ldr_value *values;
+} ldr_item;
+ldr_code ldr_pg_pipeline(ldr_engine *, ldr_tx *, const ldr_item *items, size_t n, bool atomic,
+                         const ldr_call *, ldr_result *results, ldr_err **errs, ldr_err *) LDR_MUSTCHECK;
 
-/* ---- a session: one connection of its own without a transaction, as an ldr_tx whose rollback gives it back ---- */
+/* ---- a session: one connection of its own without a transaction, as an ldr_tx whose rollback gives it back
+ * ---- */
 ldr_code ldr_pg_session(ldr_engine *, const ldr_call *, ldr_tx **out, ldr_err *) LDR_MUSTCHECK; /* blocking */
-/* Several statements by the simple protocol, no results (migration files). In a session or transaction; *line = line of the failing statement or 0. */
+/* Several statements by the simple protocol, no results (migration files). In a session or transaction; *line
+ * = line of the failing statement or 0. */
 ldr_code ldr_pg_script(ldr_tx *, const char *sql, const ldr_call *, unsigned *line, ldr_err *) LDR_MUSTCHECK;
 int ldr_pg_backend_pid(const ldr_tx *); /* 0 when not connected */
-/* COPY, any format. begin sends the statement; data as often as wanted; end with why = NULL commits, else cancels it. Blocking. */
+/* COPY, any format. begin sends the statement; data as often as wanted; end with why = NULL commits, else
+ * cancels it. Blocking. */
 ldr_code ldr_pg_copy_in_begin(ldr_tx *, const char *sql, const ldr_call *, ldr_err *) LDR_MUSTCHECK;
 ldr_code ldr_pg_copy_in_data(ldr_tx *, const void *p, size_t n, const ldr_call *, ldr_err *) LDR_MUSTCHECK;
-ldr_code ldr_pg_copy_in_end(ldr_tx *, const char *why, const ldr_call *, int64_t *rows, ldr_err *) LDR_MUSTCHECK;
+ldr_code ldr_pg_copy_in_end(ldr_tx *, const char *why, const ldr_call *, int64_t *rows,
+                            ldr_err *) LDR_MUSTCHECK;
 ldr_code ldr_pg_copy_out_begin(ldr_tx *, const char *sql, const ldr_call *, ldr_err *) LDR_MUSTCHECK;
 /* *p = NULL at the end. The bytes are valid until the next call. */
 ldr_code ldr_pg_copy_out_data(ldr_tx *, const ldr_call *, const char **p, size_t *n, ldr_err *) LDR_MUSTCHECK;
@@ -61,8 +76,8 @@ typedef struct ldr_pg_stats {
   uint64_t connects, connect_failures, destroyed_idle, destroyed_lifetime, destroyed_broken;
   uint64_t acquires, acquire_waits, acquire_timeouts, acquire_wait_us;
   uint64_t queries, errors, transactions, commits, rollbacks, retries_stale, cancels, prepares, evictions;
-  int server_version;  /* 150020 */
-  bool pooler;         /* a pooler was seen between us and the server */
+  int server_version; /* 150020 */
+  bool pooler;        /* a pooler was seen between us and the server */
 } ldr_pg_stats;
 void ldr_pg_stats_get(const ldr_engine *, ldr_pg_stats *out);
 

@@ -15,7 +15,7 @@ size_t ldr_utf8_length(const char *s, size_t n); /* characters of valid UTF-8 */
 void ldr_base64url_add(ldr_buf *out, const void *p, size_t n);
 bool ldr_base64url_decode(ldr_buf *out, const char *s, size_t n); /* false: not canonical base64url */
 
-void ldr_hex_add(ldr_buf *out, const void *p, size_t n); /* lower case */
+void ldr_hex_add(ldr_buf *out, const void *p, size_t n);          /* lower case */
 bool ldr_hex_decode(unsigned char *out, const char *s, size_t n); /* n even; writes n / 2 bytes */
 
 /* The 16 bytes of a uuid from its text: 8-4-4-4-12, either case. */
