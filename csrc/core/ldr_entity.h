@@ -4,6 +4,8 @@
 #ifndef LDR_ENTITY_H
 #define LDR_ENTITY_H
 
+#include <stdatomic.h>
+
 #include "ldr_value.h"
 
 enum { LDR_MAX_FIELDS = 256, LDR_MAX_KEY = 8 };
@@ -96,7 +98,7 @@ typedef struct ldr_schema {
   const char *name; /* family: "auth" */
   unsigned nentities;
   ldr_entity **entities; /* in declaration order: targets of references come first */
-  uint32_t refs;
+  atomic_uint refs;
   ldr_arena arena; /* owns everything above */
 } ldr_schema;
 
@@ -133,5 +135,8 @@ void ldr_schema_release(ldr_schema *s); /* NULL is fine; the last one frees */
 ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name);    /* NULL: none */
 int ldr_entity_field(const ldr_entity *e, const char *name, size_t n); /* field number, -1: none */
 bool ldr_entity_in_key(const ldr_entity *e, unsigned field);
+ldr_type ldr_field_type(const ldr_field *f); /* of its values that are not null */
+/* Letters, digits and underscores, not beginning with a digit, 1 to 63 bytes: safe as an SQL identifier. */
+bool ldr_name_ok(const char *name, size_t n);
 
 #endif

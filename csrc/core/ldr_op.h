@@ -150,6 +150,9 @@ typedef struct ldr_op {
 void ldr_op_init(ldr_op *op, ldr_op_kind kind,
                  const ldr_entity *e); /* all off: limit = -1, target = -1, per = -1 */
 
+/* What forbids this kind of set on this field ("cannot be changed" …); NULL: nothing. Not the value. */
+const char *ldr_set_fault(const ldr_field *f, const ldr_set *s);
+
 /* Is the operation well formed for its entity: types of values against fields, order ends with the key when
  * `after` is used, sets do not touch key or immutable fields, SET kinds fit the field's type. The binding
  * builds only such; tests and fuzzers call it on anything. */

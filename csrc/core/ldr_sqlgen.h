@@ -13,8 +13,13 @@ typedef struct ldr_param {
                  single LDR_T_ARRAY value when n = 1 and is_array_value */
   bool is_array_value;
   size_t n, stride; /* values v[0], v[stride], … */
-  const ldr_value *v;
+  const ldr_value *v; /* NULL: the one value is `own` (limit, offset), see ldr_param_value */
+  ldr_value own;
 } ldr_param;
+
+static inline const ldr_value *ldr_param_value(const ldr_param *p, size_t i) {
+  return p->v ? p->v + i * p->stride : &p->own;
+}
 
 typedef struct ldr_column {
   const char *name; /* borrowed: from the entity, the operation, or the server's description */

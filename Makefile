@@ -1,0 +1,206 @@
+# larder: build, proof and installation. `make help` lists the targets.
+#
+#   CC     gcc (default) or clang
+#   LUA    5.4 (default) or luajit: the Lua that `module`, `demo` and `install` are for.
+#          Any other name builds against LUA_INCDIR (the rockspec uses LUA=rock).
+#   SAN    address, thread or fuzzer: the same build under sanitizers, beside the plain one
+
+LUA    ?= 5.4
+SAN    ?=
+PREFIX ?= /usr/local
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O2 -g
+
+# ---- where things go ----------------------------------------------------------------------------------
+
+OUT      := build/$(notdir $(firstword $(CC)))$(if $(SAN),-$(SAN))
+LUA_NAME := $(patsubst 5.%,lua5.%,$(LUA))
+LUA_EXE   = $(LUA_NAME)
+MODULES  := lua5.4 luajit rock
+# build/<lua>/larder/core.so, so that one entry of package.cpath finds it.
+module_of = build/$(if $(SAN),$(SAN)/)$1/larder/core.so
+
+CORE_SRC := $(wildcard csrc/core/*.c)
+LUA_SRC  := $(wildcard csrc/lua/*.c)
+TEST_SRC := $(wildcard csrc/test/*.c)
+FUZZ_SRC := $(wildcard csrc/fuzz/*.c)
+CORE_OBJ := $(CORE_SRC:csrc/%.c=$(OUT)/%.o)
+TEST_OBJ := $(TEST_SRC:csrc/%.c=$(OUT)/%.o)
+ARCHIVE  := $(OUT)/liblarder_core.a
+C_TESTS  := $(OUT)/core_tests
+FUZZERS  := $(FUZZ_SRC:csrc/fuzz/%.c=$(OUT)/%)
+
+# ---- how things are compiled --------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Wcast-qual -Wpointer-arith -Werror
+SAN_address := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_thread  := -fsanitize=thread -fno-omit-frame-pointer
+SAN_fuzzer  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+BASE = -std=c11 $(WARN) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SAN_$(SAN)) $(CPPFLAGS)
+LINK = -pthread $(LDFLAGS) $(SAN_$(SAN))
+
+# Asked for when a recipe runs, not before: `make deps` may have installed the answer a moment ago. Only
+# ldr_conn.c is given the way to libpq's headers.
+PQ_INCDIR ?= $(or $(shell pg_config --includedir 2>/dev/null),/usr/include/postgresql)
+PQ_LIBS    = $(if $(PQ_LIBDIR),-L$(PQ_LIBDIR) )-lpq
+LIBS       = $(PQ_LIBS) -lsodium -lm
+
+LUA_INC_lua5.4 = $(or $(shell pkg-config --cflags-only-I lua5.4 2>/dev/null),-I/usr/include/lua5.4)
+LUA_INC_luajit = $(or $(shell pkg-config --cflags-only-I luajit 2>/dev/null),-I/usr/include/luajit-2.1)
+LUA_INC_rock   = -I$(LUA_INCDIR)
+
+# ---- building -----------------------------------------------------------------------------------------
+
+.PHONY: all core module
+all: core $(foreach l,lua5.4 luajit,$(call module_of,$l))
+core: $(ARCHIVE)
+module: $(call module_of,$(LUA_NAME))
+
+$(ARCHIVE): $(CORE_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(OUT)/core/%.o: csrc/core/%.c $(OUT)/flags | deps
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(PRIVATE_INC) -MMD -MP -c $< -o $@
+$(OUT)/core/ldr_conn.o: private PRIVATE_INC = -isystem $(PQ_INCDIR)
+
+$(OUT)/test/%.o: csrc/test/%.c $(OUT)/flags | deps
+	@mkdir -p $(@D)
+	$(CC) $(BASE) -Icsrc/core -MMD -MP -c $< -o $@
+
+$(OUT)/fuzz/%.o: csrc/fuzz/%.c $(OUT)/flags | deps
+	@mkdir -p $(@D)
+	$(CC) $(BASE) -Icsrc/core -MMD -MP -c $< -o $@
+
+$(C_TESTS): $(TEST_OBJ) $(ARCHIVE)
+	$(CC) $(LINK) $^ $(LIBS) -o $@
+
+$(FUZZERS): $(OUT)/%: $(OUT)/fuzz/%.o $(ARCHIVE)
+	$(CC) $(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
+
+# The binding, once for each Lua.
+define module_rules
+$(OUT)/$1/%.o: csrc/lua/%.c $(OUT)/flags | deps
+	@mkdir -p $$(@D)
+	$$(CC) $$(BASE) $$(patsubst -I%,-isystem %,$$(LUA_INC_$1)) -Icsrc/core -MMD -MP -c $$< -o $$@
+
+$(call module_of,$1): $(LUA_SRC:csrc/lua/%.c=$(OUT)/$1/%.o) $(ARCHIVE) $(call module_of,$1).from
+	@mkdir -p $$(@D)
+	$$(CC) $$(LINK) -shared -Wl,--exclude-libs,ALL $$(filter %.o %.a,$$^) $$(LIBS) -o $$@
+
+$(call module_of,$1).from: FORCE
+	$$(call note,$(OUT))
+
+-include $(wildcard $(OUT)/$1/*.d)
+endef
+$(foreach l,$(MODULES),$(eval $(call module_rules,$l)))
+
+# A file that is touched only when its text changes: flags and compilers are prerequisites like any other.
+note = @mkdir -p $(@D); printf '%s\n' '$1' | cmp -s - $@ || printf '%s\n' '$1' > $@
+$(OUT)/flags: FORCE
+	$(call note,$(CC) $(BASE) $(LUA_INCDIR))
+.PHONY: FORCE
+
+-include $(wildcard $(OUT)/core/*.d $(OUT)/test/*.d $(OUT)/fuzz/*.d)
+
+# ---- what must be on the machine ----------------------------------------------------------------------
+
+# DEPS=no leaves the machine as it is (package builds).
+.PHONY: deps deps-test deps-bench
+ifeq ($(DEPS),no)
+deps deps-test deps-bench:
+else
+deps: ; @tools/deps.sh build
+deps-test: ; @tools/deps.sh test
+deps-bench: ; @tools/deps.sh bench
+endif
+
+# ---- proof --------------------------------------------------------------------------------------------
+
+.PHONY: test test-c test-lua test-lua5.4 test-luajit test-oom asan tsan valgrind fuzz
+.PHONY: check-layers lint format format-check
+
+SPEC      ?= spec
+FUZZ_TIME ?= 10
+
+# Everything, part by part; the last line is the sum.
+test: deps-test
+	@tools/run_tests.sh
+
+test-c: deps-test
+	@$(MAKE) --no-print-directory SAN=address core-tests
+
+.PHONY: core-tests
+core-tests: $(C_TESTS)
+	tools/with_pg.sh $(C_TESTS) $(ONLY)
+
+test-lua: test-lua5.4
+	@$(MAKE) --no-print-directory test-luajit
+test-lua5.4 test-luajit: test-%: build/%/larder/core.so | deps-test
+	tools/with_pg.sh tools/busted.sh $* $(BUSTED) $(SPEC)
+
+# The binding under ASan and UBSan on a collector that never rests; gcc's sanitizer can be preloaded.
+asan: deps-test
+	@$(MAKE) --no-print-directory CC=gcc SAN=address build/address/lua5.4/larder/core.so
+	tools/with_pg.sh tools/busted.sh --asan --gc lua5.4 $(BUSTED) $(SPEC)
+# The specs in which the n-th allocation fails, for every n.
+test-oom:
+	@$(MAKE) --no-print-directory asan BUSTED='--tags=oom $(BUSTED)'
+
+tsan: deps-test
+	@$(MAKE) --no-print-directory SAN=thread core-tests
+valgrind: build/lua5.4/larder/core.so | deps-test
+	tools/with_pg.sh tools/busted.sh --valgrind lua5.4 $(BUSTED) $(SPEC)
+
+# Every fuzz target for FUZZ_TIME seconds.
+fuzz: deps-test
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer fuzzers
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+	@for f in $^; do tools/fuzz.sh "$$f" $(FUZZ_TIME) || exit 1; done
+
+check-layers: all
+	@tools/check_layers.sh csrc $(ARCHIVE) $(foreach l,lua5.4 luajit,$(call module_of,$l))
+
+lint: deps-test
+	luacheck $(wildcard lua bin/larder spec examples bench tools families)
+
+FORMATTED = $(wildcard csrc/*/*.[ch] bench/*.[ch])
+format: deps-test
+	clang-format-14 -i $(FORMATTED)
+format-check: deps-test
+	clang-format-14 --dry-run --Werror $(FORMATTED)
+
+# ---- use ----------------------------------------------------------------------------------------------
+
+.PHONY: demo bench install clean help
+demo: module
+	@tools/demo.sh $(LUA_EXE)
+
+bench: module deps-bench
+	@bench/run.sh
+
+# Where luarocks wants things, or below DESTDIR/PREFIX.
+LUA_API = $(if $(filter luajit,$(LUA)),5.1,$(LUA))
+LUADIR ?= $(PREFIX)/share/lua/$(LUA_API)
+LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_API)
+BINDIR ?= $(PREFIX)/bin
+install: module
+	install -d '$(DESTDIR)$(LUADIR)/larder' '$(DESTDIR)$(LIBDIR)/larder' '$(DESTDIR)$(BINDIR)'
+	cp -R lua/larder/. '$(DESTDIR)$(LUADIR)/larder/'
+	cp -R sql '$(DESTDIR)$(LUADIR)/larder/'
+	install -m 755 $(call module_of,$(LUA_NAME)) '$(DESTDIR)$(LIBDIR)/larder/core.so'
+	install -m 755 bin/larder '$(DESTDIR)$(BINDIR)/larder'
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'use:    all (default) core module demo bench install clean deps'
+	@echo 'prove:  test test-c test-lua test-oom asan tsan valgrind fuzz check-layers lint format-check format'
+	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'

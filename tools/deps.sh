@@ -1,0 +1,42 @@
+#!/bin/sh
+# Makes sure that the Debian packages of a task (build, test or bench) are installed: root gets them from
+# apt, anybody else the line to type. On other systems the compiler says what it misses.
+set -eu
+
+build="gcc libc6-dev lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev libpq-dev libsodium-dev
+  lua-cjson lua-argparse"
+server="postgresql-15"
+test="$build $server lua-busted lua-check lua-posix lua-cqueues lua-luv clang-format-14 clang
+  libclang-rt-14-dev valgrind procps"
+bench="$build $server lua-sql-postgres lua-dbi-postgresql python3-psycopg2 lua-cqueues"
+
+case ${1:-build} in
+  build) want=$build ;;
+  demo) want="$build $server" ;;
+  test) want=$test ;;
+  bench) want=$bench ;;
+  *) echo "usage: $0 [build|demo|test|bench]" >&2; exit 2 ;;
+esac
+
+command -v dpkg-query >/dev/null || exit 0
+
+have=" $(dpkg-query -W -f '${db:Status-Status}=${Package}\n' $want 2>/dev/null | sed -n 's/^installed=//p' | tr '\n' ' ')"
+missing=
+for p in $want; do
+  case $have in *" $p "*) ;; *) missing="$missing $p" ;; esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "larder needs a few packages; please type:" >&2
+  echo "  sudo apt-get install --no-install-recommends$missing" >&2
+  exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt_get() { apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
+get() { apt_get install -y --no-install-recommends $missing; }
+
+echo "installing$missing"
+apt-cache show $missing >/dev/null 2>&1 || apt_get update
+get || { apt_get update && get; }
