@@ -1,0 +1,327 @@
+-- Both engines get the same random operations; results, errors and contents must not differ.
+-- LARDER_RANDOM_OPS sets how many (100,000), LARDER_RANDOM_SEED repeats a run.
+
+local larder = require "larder"
+local core = require "larder.core"
+local zoo = require "spec.support.zoo"
+
+local OPS = tonumber(os.getenv "LARDER_RANDOM_OPS") or 100000
+local SEED = tonumber(os.getenv "LARDER_RANDOM_SEED") or 20260101
+
+-- ---- random numbers that are the same on every Lua: Lehmer's generator, exact in a double ----
+
+local state = SEED % 2147483646 + 1
+
+local function random(n)
+  state = state * 48271 % 2147483647
+  return state % n + 1
+end
+
+local function chance(percent) return random(100) <= percent end
+local function pick(list) return list[random(#list)] end
+
+-- ---- values: few enough that they collide ----
+
+local NAMES = { "", "a", "b", "B", "aé", "a b", "_%", "zz", "\226\130\172", "o'x" }
+local JSON = {
+  function() return { a = 1, b = larder.array {}, c = {} } end,
+  function() return larder.array { 1, "two", larder.null, 2.5 } end,
+  function() return { a = { b = { c = true } }, n = larder.null } end,
+  function() return {} end,
+  function() return { k = "v", big = 9007199254740991 } end,
+}
+
+local function org() return "o" .. random(4) end
+local function person() return "p" .. random(12) end
+local function team() return "t" .. random(5) end
+local function badge() return "b" .. random(8) end
+local function maybe(percent, value) if chance(percent) then return value end end
+local function nullable(value) if chance(20) then return larder.null end return value end
+
+local make = {}
+
+function make.orgs()
+  return { id = org(), name = maybe(95, "n" .. random(6)), rank = maybe(60, nullable(random(5))), data = maybe(60, pick(JSON)()) }
+end
+
+function make.people()
+  return {
+    org_id = org(), id = person(), email = maybe(80, nullable("e" .. random(10))), kind = maybe(50, pick { "staff", "guest", "bot", "cat" }),
+    score = maybe(50, pick { "1.005", "-3.1", 12, 999999.99, "1e3", 0.5, "1000000" }), visits = maybe(50, random(100)),
+    weight = maybe(50, pick { 0, 1.5, -2.25, 1e300 }), active = maybe(50, chance(50)),
+    token = maybe(30, ("00000000-0000-4000-8000-00000000000%d"):format(random(9))), blob = maybe(30, pick { "", "\0\1", "x" }),
+    tags = maybe(40, pick { larder.array {}, { "a" }, { "a", "b" }, { "b", larder.null } }),
+    deleted_at = maybe(15, "2026-01-0" .. random(9) .. "T00:00:00Z"),
+  }
+end
+
+function make.teams()
+  return { org_id = org(), id = team(), lead_id = maybe(70, nullable(person())), size = maybe(50, random(9) - 2) }
+end
+
+function make.badges()
+  return { org_id = org(), id = badge(), person_id = person(), code = "c" .. random(9) }
+end
+
+local STORES = { "orgs", "people", "people", "people", "teams", "badges" }
+local KEY = {
+  orgs = function() return org() end,
+  people = function() return org(), person() end,
+  teams = function() return org(), team() end,
+  badges = function() return org(), badge() end,
+}
+
+local WHERE = {
+  orgs = {
+    function() return {} end,
+    function() return { rank = { gte = random(5) } } end,
+    function() return { rank = larder.null } end,
+    function() return { name = { "n1", "n2", "n3" } } end,
+    function() return { data = { contains = { a = 1 } } } end,
+    function() return { data = { has_key = "a" } } end,
+    function() return larder.not_ { rank = random(5) } end,
+  },
+  people = {
+    function() return { org_id = org() } end,
+    function() return { org_id = org(), kind = pick { "staff", "guest", "bot" } } end,
+    function() return { visits = { gt = random(100), lte = 90 }, active = chance(50) } end,
+    function() return { email = { like = pick { "e1%", "%1", "e_", "x" } } } end,
+    function() return { email = { ilike = "E%" } } end,
+    function() return { score = { lt = pick { "5", 12, "-1.5" } } } end,
+    function() return { tags = { contains = { "a" } } } end,
+    function() return larder.any { { kind = "guest" }, { weight = { is_null = true }, deleted_at = { is_null = true } } } end,
+    function() return { org_id = org(), id = { person(), person(), person() } } end,
+    function() return larder.exists { store = "badges", on = { org_id = "org_id", person_id = "id" }, where = { code = { ne = "c1" } } } end,
+    function() return { email = { ne = "e1" }, weight = { lt = 1e10 } } end,
+    function() return { deleted_at = { gte = "2026-01-05T02:00:00+02:00" } } end,
+    function() return { blob = "\0\1" } end,
+    function() return { token = "00000000-0000-4000-8000-000000000003" } end,
+  },
+  teams = {
+    function() return { org_id = org() } end,
+    function() return { lead_id = larder.null } end,
+    function() return { size = { 1, 2, 3 } } end,
+  },
+  badges = {
+    function() return { org_id = org() } end,
+    function() return { code = { gt = "c4" } } end,
+    function() return larder.all { { org_id = org() }, larder.not_ { person_id = person() } } end,
+  },
+}
+
+local ORDERS = {
+  orgs = { "id", "-created_at", "rank", "-rank", "name" },
+  people = { "org_id", "-visits", "kind, -visits", "email", "-email", "score", "-weight", "deleted_at", "-active, id" },
+  teams = { "size", "-lead_id" },
+  badges = { "code", "-person_id" },
+}
+
+local CHANGES = {
+  orgs = {
+    function() return { rank = nullable(random(9)) } end,
+    function() return { name = "n" .. random(6) } end,
+    function() return { data = larder.merge { m = random(3) } } end,
+    function() return { data = larder.append(larder.array { random(3) }) } end,
+    function() return { rank = larder.increment(1) } end,
+    function() return { rank = larder.coalesce(7) } end,
+  },
+  people = {
+    function() return { visits = larder.increment(random(5)) } end,
+    function() return { visits = larder.greatest(random(120)), weight = larder.coalesce(1.5) } end,
+    function() return { email = nullable("e" .. random(10)) } end,
+    function() return { kind = larder.default, active = chance(50) } end,
+    function() return { tags = larder.append { "z" } } end,
+    function() return { score = larder.increment "0.25" } end,
+    function() return { deleted_at = nullable "2026-02-01T00:00:00Z" } end,
+    function() return { kind = "cat" } end,
+  },
+  teams = {
+    function() return { lead_id = nullable(person()) } end,
+    function() return { size = larder.increment(1) } end,
+  },
+  badges = {
+    function() return { person_id = person() } end,
+    function() return { code = "c" .. random(9) } end,
+  },
+}
+
+-- ---- operations: a name and a function of the stores, made once and run on each engine ----
+
+local function with_key(store, fn)
+  local a, b = KEY[store]()
+  return fn, a, b
+end
+
+local function order_of(store) return pick(ORDERS[store]) end
+local function where_of(store) return pick(WHERE[store])() end
+
+local kinds = {}
+
+function kinds.create(store)
+  local row = make[store]()
+  return function(s) return s[store]:create(row) end
+end
+
+function kinds.create_many(store)
+  local rows = {}
+  for i = 1, random(4) do rows[i] = make[store]() end
+  return function(s) return s[store]:create_many(rows) end
+end
+
+function kinds.get(store)
+  return with_key(store, function(s, a, b) return s[store]:get(a, b) end)
+end
+
+function kinds.exists(store)
+  return with_key(store, function(s, a, b) return s[store]:exists(a, b) end)
+end
+
+function kinds.patch(store)
+  local changes = pick(CHANGES[store])()
+  return with_key(store, function(s, a, b)
+    if b then return s[store]:patch(a, b, changes) end
+    return s[store]:patch(a, changes)
+  end)
+end
+
+function kinds.update(store)
+  local row = make[store]()
+  return function(s) return s[store]:update(row) end
+end
+
+function kinds.upsert(store)
+  local row = make[store]()
+  return function(s) return s[store]:upsert(row) end
+end
+
+function kinds.delete(store)
+  return with_key(store, function(s, a, b) return s[store]:delete(a, b) end)
+end
+
+function kinds.list(store)
+  local opts = { where = where_of(store), order = order_of(store), limit = random(6), total = chance(30) }
+  return function(s)
+    local page, info = s[store]:list(opts)
+    if not page then return nil, info end
+    local second = info.next and s[store]:list { where = opts.where, order = opts.order, limit = 3, after = info.next }
+    return { page = page, more = info.next ~= nil, total = info.total, second = second }
+  end
+end
+
+function kinds.count(store)
+  local where = where_of(store)
+  return function(s) return s[store]:count(where) end
+end
+
+function kinds.get_many(store)
+  local keys = {}
+  for i = 1, random(5) do keys[i] = { KEY[store]() } end
+  return function(s) return s[store]:get_many(keys) end
+end
+
+function kinds.update_where(store)
+  local where, changes = where_of(store), pick(CHANGES[store])()
+  return function(s) return s[store]:update_where(where, changes) end
+end
+
+function kinds.delete_where(store)
+  local where = where_of(store)
+  return function(s) return s[store]:delete_where(where) end
+end
+
+local WEIGHTS = {
+  create = 30, create_many = 4, get = 12, exists = 4, patch = 14, update = 5, upsert = 8, delete = 6, list = 12, count = 4, get_many = 4,
+  update_where = 3, delete_where = 1,
+}
+local BAG = {}
+for _, kind in ipairs { "create", "create_many", "get", "exists", "patch", "update", "upsert", "delete", "list", "count", "get_many",
+                        "update_where", "delete_where" } do
+  for _ = 1, WEIGHTS[kind] do BAG[#BAG + 1] = kind end
+end
+
+local function single()
+  local kind, store = pick(BAG), pick(STORES)
+  local fn, a, b = kinds[kind](store)
+  return { name = kind .. " " .. store, run = function(s) return fn(s, a, b) end, size = 1 }
+end
+
+--- A transaction of some operations and nested transactions; each ends by commit, by `return nil, err` or by an error.
+local function transaction(depth)
+  local steps, size = {}, 0
+  for i = 1, random(6) do
+    steps[i] = depth < 3 and chance(15) and transaction(depth + 1) or single()
+    size = size + steps[i].size
+  end
+  local ending = pick { "commit", "commit", "return", "raise" }
+  return {
+    name = "transaction of " .. #steps .. " ending by " .. ending, size = size,
+    run = function(s, db, outcome)
+      local seen = {}
+      local ok, err = db:transaction(function()
+        for i, step in ipairs(steps) do seen[i] = outcome(step, s, db) end
+        if ending == "raise" then error("on purpose", 0) end
+        if ending == "return" then return nil, "on purpose" end
+        return "done"
+      end)
+      return { seen = seen, ok = ok or false, err = type(err) == "table" and { err.code, err.constraint or "" } or tostring(err) }
+    end,
+  }
+end
+
+-- ---- comparing ----
+
+local function canonical(value)
+  if value == nil then return "nil" end
+  return assert(core.json_encode(value, true))
+end
+
+--- One text for everything a caller can see of an operation's outcome.
+local function outcome(op, stores, db)
+  local ok, err = op.run(stores, db, outcome)
+  if ok == nil and type(err) == "table" then
+    return table.concat({ "error", err.code, err.constraint or "-", err.column or "-", err.sqlstate or "-" }, " ")
+  end
+  return canonical(ok)
+end
+
+local function contents(stores)
+  local all = {}
+  for _, name in ipairs { "orgs", "people", "teams", "badges" } do
+    local rows = larder.array {}
+    for row in stores[name]:each() do rows[#rows + 1] = row end
+    all[name] = rows
+  end
+  return canonical(all)
+end
+
+local url = os.getenv "LARDER_TEST_URL"
+
+describe("random operations #random", function()
+  it("leave memory and PostgreSQL without a difference", function()
+    assert.is_string(url, "LARDER_TEST_URL is not set")
+    local now = 1767225600000000
+    local function clock() return now end
+    local memory = assert(larder.open("memory:", { clock = clock }))
+    local postgres = assert(larder.open(url, { clock = clock }))
+    local a, b = zoo.stores(memory), zoo.stores(postgres)
+    local done, good = 0, 0
+    while done < OPS do
+      now = now + random(3) - 1
+      local op = chance(10) and transaction(1) or single()
+      local from = state
+      local in_memory = outcome(op, a, memory)
+      assert.equal(from, state, "an operation drew random numbers while it ran")
+      local in_postgres = outcome(op, b, postgres)
+      if in_memory ~= in_postgres then
+        error(("operation %d (seed %d), %s:\n  memory    %s\n  postgres  %s"):format(done, SEED, op.name, in_memory, in_postgres), 0)
+      end
+      if in_memory:sub(1, 5) ~= "error" then good = good + 1 end
+      done = done + op.size
+      if done % 5000 < op.size then assert.equal(contents(b), contents(a), "contents after operation " .. done) end
+    end
+    assert.equal(contents(b), contents(a))
+    assert.is_true(good > done / 10, "too few operations succeed to prove anything")
+    memory:close()
+    postgres:close()
+  end)
+end)

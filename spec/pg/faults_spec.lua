@@ -1,0 +1,237 @@
+-- What happens when the world breaks. Numbers FT-n are those of the fault catalogue in docs/faults.md.
+
+local larder = require "larder"
+local core = require "larder.core"
+
+local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
+local separator = url:find("?", 1, true) and "&" or "?"
+
+local function open(params)
+  return assert(larder.open(url .. separator .. (params or "pool_max_conns=4")))
+end
+
+local function backend(db) return assert(db:query "select pg_backend_pid() as pid")[1].pid end
+
+local function value(db, sql, ...)
+  local rows = assert(db:query(sql, ...))
+  return rows[1].v
+end
+
+describe("faults", function()
+  local db, other
+
+  before_each(function()
+    db, other = open "pool_max_conns=2", open()
+    assert(other:query "drop table if exists public.larder_faults")
+    assert(other:query "create table public.larder_faults (n int8 primary key)")
+  end)
+
+  after_each(function()
+    db:close()
+    assert(other:query "drop table if exists public.larder_faults")
+    other:close()
+  end)
+
+  local function kill(pid)
+    assert.is_true(value(other, "select pg_terminate_backend($1) as v", pid))
+    repeat until value(other, "select count(*) as v from pg_stat_activity where pid = $1", pid) == 0
+  end
+
+  it("FT-1 a backend killed in a query gives one connection error, and the next call works", function()
+    local ended = core.now() + 20e6
+    local rows, err = db:query(
+      "select pg_terminate_backend(pg_backend_pid()) as gone, pg_sleep(10)")
+    assert.is_nil(rows)
+    assert.equal("connection", err.code)
+    assert.is_true(core.now() < ended)
+    assert.equal(1, value(db, "select 1::int8 as v"))
+    assert.is_true(db:stats().destroyed_broken >= 1)
+  end)
+
+  it("FT-2 a backend killed while idle is never noticed by the caller", function()
+    for _ = 1, 5 do
+      kill(backend(db))
+      assert.equal(1, value(db, "select 1::int8 as v"))
+    end
+  end)
+
+  it("FT-3 after a kill inside a transaction nothing runs outside it", function()
+    local seen = {}
+    local ok, err = db:transaction(function()
+      assert(db:query "insert into public.larder_faults values (1)")
+      kill(backend(db))
+      for i = 1, 3 do
+        local rows, why = db:query("insert into public.larder_faults values ($1)", 10 + i)
+        seen[i] = rows == nil and why.code or "ran"
+      end
+      return true
+    end)
+    assert.is_nil(ok)
+    assert.is_truthy(err.code == "connection" or err.code == "closed")
+    assert.is_truthy(seen[1] == "connection" or seen[1] == "closed")
+    assert.equal("closed", seen[2])
+    assert.equal("closed", seen[3])
+    assert.equal(0, value(other, "select count(*) as v from public.larder_faults"))
+    assert(db:query "insert into public.larder_faults values (99)")
+  end)
+
+  it("FT-9 an exhausted pool answers with pool_timeout and names the holders", function()
+    local held = {}
+    for i = 1, 2 do
+      held[i] = coroutine.create(function()
+        db:transaction(function()
+          assert(db:query "select 1")
+          coroutine.yield()
+        end)
+      end)
+      assert(coroutine.resume(held[i]))
+    end
+    local rows, err = db:query "select 1"
+    assert.is_nil(rows)
+    assert.equal("pool_timeout", err.code)
+    assert.is_truthy(tostring(err):find("2 of 2", 1, true) or (err.detail or ""):find "%d", tostring(err))
+    for i = 1, 2 do assert(coroutine.resume(held[i])) end
+    assert.equal(1, value(db, "select 1::int8 as v"))
+  end)
+
+  it("FT-12 a transaction that is dropped gives its slot back and its work is undone", function()
+    for _ = 1, 3 do
+      local co = coroutine.create(function()
+        db:transaction(function()
+          assert(db:query "insert into public.larder_faults values (5)")
+          coroutine.yield()
+        end)
+      end)
+      assert(coroutine.resume(co))
+      co = nil -- luacheck: ignore
+      collectgarbage()
+      collectgarbage()
+    end
+    assert.equal(0, value(db, "select count(*) as v from public.larder_faults"))
+  end)
+
+  it("FT-13 a transaction that needs a second connection of a pool of one is told, not hung", function()
+    local one = open "pool_max_conns=1"
+    local code
+    one:transaction(function()
+      assert(one:query "select 1")
+      local inner = coroutine.wrap(function()
+        local rows, err = one:query "select 1"
+        code = rows and "ran" or err.code
+      end)
+      inner()
+    end)
+    one:close()
+    assert.equal("pool_timeout", code)
+  end)
+
+  it("FT-17 statement timeouts, lock timeouts and cancels are told apart, and the connection lives", function()
+    local pid = backend(db)
+    assert(db:query "set statement_timeout = '50ms'")
+    local rows, err = db:query "select pg_sleep(5)"
+    assert.is_nil(rows)
+    assert.is_truthy(err.code == "timeout" or err.code == "canceled")
+    assert.equal("57014", err.sqlstate)
+    assert(db:query "set statement_timeout = 0")
+    assert.equal(pid, backend(db))
+    assert(db:query "insert into public.larder_faults values (1)")
+    other:transaction(function()
+      assert(other:query "update public.larder_faults set n = 2 where n = 1")
+      assert(db:query "set lock_timeout = '50ms'")
+      local updated, why = db:query "update public.larder_faults set n = 3 where n = 1"
+      assert.is_nil(updated)
+      assert.equal("lock_timeout", why.code)
+      assert.equal("55P03", why.sqlstate)
+    end)
+  end)
+
+  it("FT-19 a COMMIT of a failed transaction is an error and leaves nothing", function()
+    local ok, err = db:transaction(function()
+      assert(db:query "insert into public.larder_faults values (1)")
+      local rows, why = db:query "insert into public.larder_faults values (1)"
+      assert.is_nil(rows)
+      assert.equal("conflict", why.code)
+      return true
+    end)
+    assert.is_nil(ok)
+    assert.equal("conflict", err.code)
+    assert.equal(0, value(db, "select count(*) as v from public.larder_faults"))
+  end)
+
+  it("FT-23 a changed table heals prepared statements outside a transaction, and inside one says it can be retried", function()
+    assert(db:query "insert into public.larder_faults values (1)")
+    assert.equal(1, #assert(db:query "select * from public.larder_faults"))
+    assert(other:query "alter table public.larder_faults add column extra text default 'x'")
+    assert.equal("x", assert(db:query "select * from public.larder_faults")[1].extra)
+    local err
+    db:transaction(function()
+      assert(db:query "select 1")
+      assert(other:query "alter table public.larder_faults add column more text")
+      local rows
+      rows, err = db:query "select * from public.larder_faults"
+      return rows
+    end)
+    if err then assert.is_true(err.retryable) end
+  end)
+
+  it("FT-8 a wrong server, database or password is one clear error without the password", function()
+    for _, target in ipairs {
+      "postgres://u:s3cret-word@127.0.0.1:1/nowhere?connect_timeout=2",
+      { host = "127.0.0.1", port = 1, user = "u", password = "s3cret-word", dbname = "x", connect_timeout = 2 },
+    } do
+      local nothing, err = larder.open(target)
+      assert.is_nil(nothing)
+      assert.equal("connection", err.code)
+      assert.is_nil(tostring(err):find("s3cret-word", 1, true))
+    end
+    local nothing, err = larder.open(url:gsub("/[%w_]+(%??)", "/no_such_database%1", 1))
+    if not nothing then assert.is_truthy(err.code == "connection" or err.code == "permission") else nothing:close() end
+    local _, syntax = larder.open "postgres://u:s3cret-word@[::1"
+    assert.equal("invalid", syntax.code)
+    assert.is_nil(tostring(syntax):find("s3cret-word", 1, true))
+  end)
+
+  it("FT-45 zero bytes and bad UTF-8 are refused by name, and bytea keeps every byte", function()
+    for _, bad in ipairs { "a\0b", "\255", "\237\160\128", "\192\175" } do
+      local rows, err = db:query("select $1::text as v", bad)
+      assert.is_nil(rows)
+      assert.equal("invalid", err.code)
+    end
+    local all = {}
+    for i = 0, 255 do all[#all + 1] = string.char(i) end
+    local bytes = table.concat(all)
+    assert.equal(bytes, value(db, "select $1::bytea as v", bytes))
+  end)
+
+  it("FT-50 hostile texts stay data in every position", function()
+    for _, text in ipairs { "'; drop table public.larder_faults; --", "\\'; select 1; --", "$1", "$$x$$", "%s%n", "\"" } do
+      assert.equal(text, value(db, "select $1::text as v", text))
+    end
+    assert.equal(0, value(db, "select count(*) as v from public.larder_faults"))
+  end)
+end)
+
+describe("fork", function()
+  local ok, unistd = pcall(require, "posix.unistd")
+  local _, wait = pcall(require, "posix.sys.wait")
+  if not ok then
+    pending "FT-14 needs lua-posix for this Lua"
+    return
+  end
+
+  it("FT-14 a child neither breaks nor closes its parent's session", function()
+    local db = open "pool_max_conns=1"
+    local before = backend(db)
+    local pid = unistd.fork()
+    if pid == 0 then
+      local mine = db:query "select pg_backend_pid() as pid"
+      db:close()
+      collectgarbage()
+      unistd._exit(mine and mine[1].pid ~= before and 7 or 1)
+    end
+    local _, _, status = wait.wait(pid)
+    assert.equal(7, status)
+    assert.equal(before, backend(db))
+    db:close()
+  end)
+end)
