@@ -4,6 +4,7 @@
 #   LUA    5.4 (default) or luajit: the Lua that `module`, `demo` and `install` are for.
 #          Any other name builds against LUA_INCDIR (the rockspec uses LUA=rock).
 #   SAN    address, thread or fuzzer: the same build under sanitizers, beside the plain one
+#   V=1    shows whole command lines
 
 LUA    ?= 5.4
 SAN    ?=
@@ -12,12 +13,14 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 CFLAGS ?= -O2 -g
+Q := $(if $(V),,@)
+# What a quiet build says in place of the command line.
+say = $(if $(V),,@echo '  $1 $@')
 
 # ---- where things go ----------------------------------------------------------------------------------
 
 OUT      := build/$(notdir $(firstword $(CC)))$(if $(SAN),-$(SAN))
 LUA_NAME := $(patsubst 5.%,lua5.%,$(LUA))
-LUA_EXE   = $(LUA_NAME)
 MODULES  := lua5.4 luajit rock
 # build/<lua>/larder/core.so, so that one entry of package.cpath finds it.
 module_of = build/$(if $(SAN),$(SAN)/)$1/larder/core.so
@@ -41,17 +44,18 @@ SAN_thread  := -fsanitize=thread -fno-omit-frame-pointer
 SAN_fuzzer  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 BASE = -std=c11 $(WARN) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SAN_$(SAN)) $(CPPFLAGS)
-LINK = -pthread $(LDFLAGS) $(SAN_$(SAN))
+LINK = -pthread $(CFLAGS) $(LDFLAGS) $(SAN_$(SAN))
 
 # Asked for when a recipe runs, not before: `make deps` may have installed the answer a moment ago. Only
 # ldr_conn.c is given the way to libpq's headers.
-PQ_INCDIR ?= $(or $(shell pg_config --includedir 2>/dev/null),/usr/include/postgresql)
-PQ_LIBS    = $(if $(PQ_LIBDIR),-L$(PQ_LIBDIR) )-lpq
-LIBS       = $(PQ_LIBS) -lsodium -lm
+PQ_INC = -isystem $(or $(PQ_INCDIR),$(shell pg_config --includedir 2>/dev/null),/usr/include/postgresql)
+LIBS   = $(if $(PQ_LIBDIR),-L$(PQ_LIBDIR) )-lpq -lsodium -lm
 
 LUA_INC_lua5.4 = $(or $(shell pkg-config --cflags-only-I lua5.4 2>/dev/null),-I/usr/include/lua5.4)
 LUA_INC_luajit = $(or $(shell pkg-config --cflags-only-I luajit 2>/dev/null),-I/usr/include/luajit-2.1)
 LUA_INC_rock   = -I$(LUA_INCDIR)
+LUA_LIB_lua5.4 = -llua5.4
+LUA_LIB_luajit = -lluajit-5.1
 
 # ---- building -----------------------------------------------------------------------------------------
 
@@ -62,36 +66,49 @@ module: $(call module_of,$(LUA_NAME))
 
 $(ARCHIVE): $(CORE_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $^
 
 $(OUT)/core/%.o: csrc/core/%.c $(OUT)/flags | deps
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(PRIVATE_INC) -MMD -MP -c $< -o $@
-$(OUT)/core/ldr_conn.o: private PRIVATE_INC = -isystem $(PQ_INCDIR)
+	$(call say,CC)
+	$(Q)$(CC) $(BASE) $(PRIVATE_INC) -MMD -MP -c $< -o $@
+$(OUT)/core/ldr_conn.o: private PRIVATE_INC = $(PQ_INC)
 
 $(OUT)/test/%.o: csrc/test/%.c $(OUT)/flags | deps
 	@mkdir -p $(@D)
-	$(CC) $(BASE) -Icsrc/core -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(BASE) -Icsrc/core -MMD -MP -c $< -o $@
 
 $(OUT)/fuzz/%.o: csrc/fuzz/%.c $(OUT)/flags | deps
 	@mkdir -p $(@D)
-	$(CC) $(BASE) -Icsrc/core -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(BASE) -Icsrc/core -MMD -MP -c $< -o $@
 
 $(C_TESTS): $(TEST_OBJ) $(ARCHIVE)
-	$(CC) $(LINK) $^ $(LIBS) -o $@
+	$(call say,LD)
+	$(Q)$(CC) $(LINK) $^ $(LIBS) -o $@
 
 $(FUZZERS): $(OUT)/%: $(OUT)/fuzz/%.o $(ARCHIVE)
-	$(CC) $(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
+	$(call say,LD)
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
 # The binding, once for each Lua.
 define module_rules
 $(OUT)/$1/%.o: csrc/lua/%.c $(OUT)/flags | deps
 	@mkdir -p $$(@D)
-	$$(CC) $$(BASE) $$(patsubst -I%,-isystem %,$$(LUA_INC_$1)) -Icsrc/core -MMD -MP -c $$< -o $$@
+	$$(call say,CC)
+	$$(Q)$$(CC) $$(BASE) $$(patsubst -I%,-isystem %,$$(LUA_INC_$1)) -Icsrc/core -MMD -MP -c $$< -o $$@
 
 $(call module_of,$1): $(LUA_SRC:csrc/lua/%.c=$(OUT)/$1/%.o) $(ARCHIVE) $(call module_of,$1).from
 	@mkdir -p $$(@D)
-	$$(CC) $$(LINK) -shared -Wl,--exclude-libs,ALL $$(filter %.o %.a,$$^) $$(LIBS) -o $$@
+	$$(call say,LD)
+	$$(Q)$$(CC) $$(LINK) -shared $$(filter %.o %.a,$$^) $$(LIBS) -o $$@
+
+build/$(SAN)/$1/lua: tools/lua_host.c $(OUT)/flags | deps
+	@mkdir -p $$(@D)
+	$$(call say,LD)
+	$$(Q)$$(CC) $$(BASE) $$(patsubst -I%,-isystem %,$$(LUA_INC_$1)) $$< $$(LUA_LIB_$1) -o $$@
 
 $(call module_of,$1).from: FORCE
 	$$(call note,$(OUT))
@@ -111,14 +128,9 @@ $(OUT)/flags: FORCE
 # ---- what must be on the machine ----------------------------------------------------------------------
 
 # DEPS=no leaves the machine as it is (package builds).
-.PHONY: deps deps-test deps-bench
-ifeq ($(DEPS),no)
-deps deps-test deps-bench:
-else
-deps: ; @tools/deps.sh build
-deps-test: ; @tools/deps.sh test
-deps-bench: ; @tools/deps.sh bench
-endif
+.PHONY: deps
+deps: deps-build
+deps-%: ; $(if $(filter no,$(DEPS)),@:,@tools/deps.sh $*)
 
 # ---- proof --------------------------------------------------------------------------------------------
 
@@ -144,9 +156,9 @@ test-lua: test-lua5.4
 test-lua5.4 test-luajit: test-%: build/%/larder/core.so | deps-test
 	tools/with_pg.sh tools/busted.sh $* $(BUSTED) $(SPEC)
 
-# The binding under ASan and UBSan on a collector that never rests; gcc's sanitizer can be preloaded.
+# The binding under ASan and UBSan on a collector that never rests.
 asan: deps-test
-	@$(MAKE) --no-print-directory CC=gcc SAN=address build/address/lua5.4/larder/core.so
+	@$(MAKE) --no-print-directory CC=gcc SAN=address build/address/lua5.4/larder/core.so build/address/lua5.4/lua
 	tools/with_pg.sh tools/busted.sh --asan --gc lua5.4 $(BUSTED) $(SPEC)
 # The specs in which the n-th allocation fails, for every n.
 test-oom:
@@ -168,9 +180,9 @@ check-layers: all
 	@tools/check_layers.sh csrc $(ARCHIVE) $(foreach l,lua5.4 luajit,$(call module_of,$l))
 
 lint: deps-test
-	luacheck $(wildcard lua bin/larder spec examples bench tools families)
+	luacheck --no-color $(wildcard lua bin/larder spec examples bench tools families)
 
-FORMATTED = $(wildcard csrc/*/*.[ch] bench/*.[ch])
+FORMATTED = $(wildcard csrc/*/*.[ch] bench/*.[ch] tools/*.[ch])
 format: deps-test
 	clang-format-14 -i $(FORMATTED)
 format-check: deps-test
@@ -179,10 +191,10 @@ format-check: deps-test
 # ---- use ----------------------------------------------------------------------------------------------
 
 .PHONY: demo bench install clean help
-demo: module
-	@tools/demo.sh $(LUA_EXE)
+demo: module deps-demo
+	@tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
-bench: module deps-bench
+bench: all deps-bench
 	@bench/run.sh
 
 # Where luarocks wants things, or below DESTDIR/PREFIX.

@@ -85,8 +85,7 @@ static ldr_code fit_array(const char *field, ldr_ftype t, const char *p, size_t 
   const char *element;
   int32_t size;
   if (!ldr_array_read(&r, p, n)) return ldr_fail_field(err, field, "is not a well-formed array");
-  if (r.elem != t)
-    return ldr_fail_field(err, field, "must be an array of %s", ldr_ftype_get(t)->name);
+  if (r.elem != t) return ldr_fail_field(err, field, "must be an array of %s", ldr_ftype_get(t)->name);
   for (size_t i = 0; i < r.count; i++) {
     ldr_code code;
     if (!ldr_array_next(&r, &element, &size)) return ldr_fail_field(err, field, "is not a well-formed array");
@@ -99,7 +98,8 @@ static ldr_code fit_array(const char *field, ldr_ftype t, const char *p, size_t 
 
 static ldr_code fit_int(const char *field, ldr_ftype t, int64_t i, ldr_err *err) {
   int64_t max = t == LDR_F_INT2 ? INT16_MAX : t == LDR_F_INT4 ? INT32_MAX : INT64_MAX;
-  if (i > max || i < -max - 1) return ldr_fail_field(err, field, "is out of range for %s", ldr_ftype_get(t)->sql);
+  if (i > max || i < -max - 1)
+    return ldr_fail_field(err, field, "is out of range for %s", ldr_ftype_get(t)->sql);
   return LDR_OK;
 }
 

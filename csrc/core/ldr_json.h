@@ -1,5 +1,5 @@
 /* JSON text without loss (RFC 8259): a pull reader, a writer, and the jsonb operations that the memory
- * engine needs. Numbers keep their spelling; the reader says which are exact 64-bit integers. */
+ * engine needs (those are in ldr_jsonb.c). Numbers keep their spelling; the reader says which are exact 64-bit integers. */
 #ifndef LDR_JSON_H
 #define LDR_JSON_H
 
@@ -16,8 +16,8 @@ typedef enum ldr_json_event {
   LDR_JSON_NULL,
   LDR_JSON_TRUE,
   LDR_JSON_FALSE,
-  LDR_JSON_INT,    /* i */
-  LDR_JSON_FLOAT,  /* f: has a fraction or an exponent, or does not fit int64; text in s, n */
+  LDR_JSON_INT,    /* i; its spelling in s, n */
+  LDR_JSON_FLOAT,  /* f: has a fraction or an exponent, or does not fit int64 (f may be infinite); text in s, n */
   LDR_JSON_STRING, /* s, n: decoded UTF-8 */
   LDR_JSON_KEY,    /* s, n: always followed by its value */
   LDR_JSON_ARRAY,
@@ -64,6 +64,8 @@ ldr_code ldr_json_contains(const char *a, size_t na, const char *b, size_t nb, b
 ldr_code ldr_json_has_key(const char *a, size_t na, const char *key, size_t nk, bool *out,
                           ldr_err *err) LDR_MUSTCHECK; /* a ? key */
 ldr_code ldr_json_concat(const char *a, size_t na, const char *b, size_t nb, ldr_buf *out,
-                         ldr_err *err) LDR_MUSTCHECK; /* a || b */
+                         ldr_err *err) LDR_MUSTCHECK; /* a || b, in canonical form */
+/* Equal values (ldr_json_equal) hash alike. */
+ldr_code ldr_json_hash(const char *text, size_t n, uint64_t seed, uint64_t *out, ldr_err *err) LDR_MUSTCHECK;
 
 #endif

@@ -150,8 +150,9 @@ typedef struct ldr_op {
 void ldr_op_init(ldr_op *op, ldr_op_kind kind,
                  const ldr_entity *e); /* all off: limit = -1, target = -1, per = -1 */
 
-/* What forbids this kind of set on this field ("cannot be changed" …); NULL: nothing. Not the value. */
-const char *ldr_set_fault(const ldr_field *f, const ldr_set *s);
+/* Does the kind of set suit the field, and (INCREMENT, APPEND, MERGE) the value the kind? The value of the
+ * other kinds is left to the caller. LDR_INVALID adds to err->fields. */
+ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) LDR_MUSTCHECK;
 
 /* Is the operation well formed for its entity: types of values against fields, order ends with the key when
  * `after` is used, sets do not touch key or immutable fields, SET kinds fit the field's type. The binding

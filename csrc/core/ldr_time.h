@@ -14,13 +14,19 @@
 /* RFC 3339 (section 5.6): any offset, 'T', 't' or one space, 1 to 9 digits of fraction (beyond
  * microseconds rounded half up), second 60 carried over, 24:00:00 refused. Years 0001 to 9999, also the
  * longer years and "BC" suffix that ldr_time_format writes, and "infinity" / "-infinity". The offset is
- * required. PostgreSQL's range holds: 4713 BC to 294276 AD. */
+ * required. The range is PostgreSQL's, cut where int64 ends: from 4714-11-24 BC, its Julian day 0, to
+ * 294247-01-10T04:00:54.775806Z (PostgreSQL: 294276). */
 bool ldr_time_parse(const char *s, size_t n, int64_t *out);
 /* 2026-01-02T03:04:05.000006Z: always UTC, always microseconds. Returns the length. */
 size_t ldr_time_format(int64_t us, char out[LDR_TIME_TEXT]);
 /* Seconds since the epoch as a float; false when outside PostgreSQL's range or not finite. */
 bool ldr_time_from_seconds(double s, int64_t *out);
 bool ldr_time_from_int_seconds(int64_t s, int64_t *out);
+
+/* PostgreSQL's binary value (timestamptz_send / _recv): microseconds since 2000, the infinities as ours. false:
+ * out of our range. */
+bool ldr_time_from_pg(int64_t wire, int64_t *out);
+int64_t ldr_time_to_pg(int64_t us);
 
 /* The start of the bucket that holds us, in UTC: "minute", "hour", "day", "week" (Monday), "month", "year" as
  * date_trunc. */

@@ -1,0 +1,7 @@
+-- Lua 5.4 and LuaJIT run the same sources.
+std = "min"
+max_line_length = 110
+max_cyclomatic_complexity = 15
+
+files["spec"] = { std = "min+busted" }
+files["lua/larder"] = { read_globals = { "ngx", "jit" } }

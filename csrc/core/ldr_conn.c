@@ -1,0 +1,526 @@
+#define _GNU_SOURCE
+#include "ldr_conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct ldr_conn {
+  PGconn *pg;
+  ldr_req *head, *tail; /* in flight, oldest first */
+  char *copied;         /* the last message of copy_get, libpq's */
+  unsigned events;
+  bool connected;
+  bool dead;
+  bool fatal; /* the server said that it ends this session */
+};
+
+/* ---- settings ---- */
+
+struct ldr_conninfo {
+  size_t n;
+  char **keywords, **values; /* n of each, then NULL, as PQconnectStartParams takes them */
+};
+
+/* What larder adds unless the caller gives it. Keepalives find a dead peer while an answer is awaited,
+ * tcp_user_timeout while data is unacknowledged; neither does the other's work. */
+static const struct {
+  const char *keyword, *value;
+} defaults[] = {{"fallback_application_name", "larder"}, {"keepalives_idle", "30"}, {"keepalives_interval", "10"},
+                {"keepalives_count", "3"},               {"tcp_user_timeout", "30000"}};
+
+static bool add_setting(ldr_conninfo *i, const char *keyword, const char *value) {
+  i->keywords[i->n] = ldr_strndup(keyword, strlen(keyword));
+  i->values[i->n] = ldr_strndup(value, strlen(value));
+  i->n++;
+  return i->keywords[i->n - 1] && i->values[i->n - 1];
+}
+
+static const char *given(const char *const *keywords, const char *const *values, const char *name) {
+  for (size_t i = 0; keywords[i]; i++)
+    if (strcmp(keywords[i], name) == 0) return values[i];
+  return NULL;
+}
+
+/* user:p@ss@host is read as password "p" and host "ss@host", which a message would then quote. */
+static ldr_code check_host(const char *host, ldr_err *err) {
+  const char *at = host ? strchr(host, '@') : NULL;
+  for (; at; at = strchr(at + 1, '@'))
+    if (at != host && at[-1] != ',') /* else an abstract unix socket */
+      return ldr_fail(err, LDR_INVALID, "the host holds an '@': in a URI, write %%40 for '@' in a password");
+  return LDR_OK;
+}
+
+ldr_code ldr_conninfo_new(const char *const *keywords, const char *const *values, ldr_conninfo **out,
+                          ldr_err *err) {
+  size_t n = 0, room;
+  ldr_conninfo *i;
+  ldr_code code = check_host(given(keywords, values, "host"), err);
+  if (code) return code;
+  while (keywords[n]) n++;
+  room = n + sizeof defaults / sizeof *defaults + 2;
+  i = ldr_alloc(sizeof *i);
+  if (i == NULL) return ldr_fail_nomem(err);
+  i->keywords = ldr_alloc_array(room, sizeof(char *));
+  i->values = ldr_alloc_array(room, sizeof(char *));
+  if (i->keywords == NULL || i->values == NULL) goto nomem;
+  for (size_t k = 0; k < n; k++)
+    if (values[k] && strcmp(keywords[k], "client_encoding") != 0 && !add_setting(i, keywords[k], values[k]))
+      goto nomem;
+  for (size_t k = 0; k < sizeof defaults / sizeof *defaults; k++)
+    if (given(keywords, values, defaults[k].keyword) == NULL &&
+        !add_setting(i, defaults[k].keyword, defaults[k].value))
+      goto nomem;
+  if (!add_setting(i, "client_encoding", "UTF8")) goto nomem;
+  *out = i;
+  return LDR_OK;
+nomem:
+  ldr_conninfo_free(i);
+  return ldr_fail_nomem(err);
+}
+
+void ldr_conninfo_free(ldr_conninfo *i) {
+  if (i == NULL) return;
+  for (size_t k = 0; k < i->n; k++) {
+    if (i->values[k]) explicit_bzero(i->values[k], strlen(i->values[k]));
+    ldr_free(i->keywords[k]);
+    ldr_free(i->values[k]);
+  }
+  ldr_free(i->keywords);
+  ldr_free(i->values);
+  ldr_free(i);
+}
+
+ldr_code ldr_conninfo_parse(const char *s, void (*each)(void *ud, const char *keyword, const char *value),
+                            void *ud, ldr_err *err) {
+  char *why = NULL;
+  PQconninfoOption *options = PQconninfoParse(s, &why);
+  PQfreemem(why); /* it may quote a part of the password */
+  if (options == NULL) return ldr_fail(err, LDR_INVALID, "the connection string is not valid");
+  for (const PQconninfoOption *o = options; o->keyword; o++)
+    if (o->val) each(ud, o->keyword, o->val);
+  PQconninfoFree(options);
+  return LDR_OK;
+}
+
+/* ---- connecting and closing ---- */
+
+/* Notices are never printed. One kind matters: the farewell of a server that ends an idle session. */
+static void on_notice(void *ud, const PGresult *res) {
+  ldr_conn *c = ud;
+  const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)) c->fatal = true;
+}
+
+ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) {
+  ldr_conn *c = ldr_alloc(sizeof *c);
+  if (c == NULL) return ldr_fail_nomem(err);
+  c->pg = PQconnectStartParams((const char *const *)i->keywords, (const char *const *)i->values, 0);
+  if (c->pg == NULL) {
+    ldr_free(c);
+    return ldr_fail_nomem(err);
+  }
+  PQsetNoticeReceiver(c->pg, on_notice, c);
+  PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE); /* the only way to the SQLSTATE of a failed connection */
+  if (PQstatus(c->pg) == CONNECTION_BAD) {
+    ldr_pgerr_connect(PQerrorMessage(c->pg), err);
+    ldr_conn_close(c);
+    return err->code;
+  }
+  c->events = LDR_WRITE;
+  *out = c;
+  return LDR_OK;
+}
+
+ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
+  switch (PQconnectPoll(c->pg)) {
+    case PGRES_POLLING_READING:
+      c->events = LDR_READ;
+      return LDR_PENDING;
+    case PGRES_POLLING_WRITING:
+      c->events = LDR_WRITE;
+      return LDR_PENDING;
+    case PGRES_POLLING_OK:
+      if (PQsetnonblocking(c->pg, 1) != 0) break;
+      PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
+      c->connected = true;
+      c->events = LDR_READ;
+      return LDR_OK;
+    default: break;
+  }
+  c->dead = true;
+  return ldr_pgerr_connect(PQerrorMessage(c->pg), err);
+}
+
+/* The socket is shut before libpq says goodbye, so that a peer that reads nothing cannot block us. */
+static void shut(const ldr_conn *c) {
+  int fd = PQsocket(c->pg);
+  if (fd >= 0) shutdown(fd, SHUT_RDWR);
+}
+
+static void lose(ldr_conn *c) {
+  c->dead = true;
+  while (c->head) {
+    ldr_req *r = c->head;
+    c->head = r->next;
+    r->next = NULL;
+    r->done = r->lost = true;
+  }
+  c->tail = NULL;
+}
+
+void ldr_conn_cut(ldr_conn *c) {
+  if (c->dead) return;
+  shut(c);
+  lose(c);
+}
+
+void ldr_conn_drop(ldr_conn *c) {
+  if (c->head == NULL) return;
+  ldr_conn_cut(c);
+}
+
+void ldr_conn_close(ldr_conn *c) {
+  if (c == NULL) return;
+  assert(c->head == NULL);
+  if (!c->dead && !ldr_conn_clean(c)) shut(c);
+  PQfreemem(c->copied);
+  PQfinish(c->pg);
+  ldr_free(c);
+}
+
+void ldr_conn_abandon(ldr_conn *c) {
+  int fd = PQsocket(c->pg), null;
+  lose(c);
+  if (fd < 0) return;
+  null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) { /* without it, libpq would write to the parent's session when it is closed: rather leak */
+    c->pg = NULL;
+    return;
+  }
+  dup2(null, fd);
+  close(null);
+}
+
+int ldr_conn_fd(const ldr_conn *c) { return c->dead ? -1 : PQsocket(c->pg); }
+unsigned ldr_conn_events(const ldr_conn *c) { return c->events; }
+bool ldr_conn_dead(const ldr_conn *c) { return c->dead; }
+int ldr_conn_pid(const ldr_conn *c) { return c->dead ? 0 : PQbackendPID(c->pg); }
+int ldr_conn_version(const ldr_conn *c) { return PQserverVersion(c->pg); }
+const char *ldr_conn_host(const ldr_conn *c) { return PQhost(c->pg); }
+const char *ldr_conn_port(const ldr_conn *c) { return PQport(c->pg); }
+
+bool ldr_conn_clean(const ldr_conn *c) {
+  return !c->dead && c->connected && c->head == NULL && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
+}
+
+bool ldr_conn_in_tx(const ldr_conn *c) {
+  PGTransactionStatusType s = c->dead ? PQTRANS_UNKNOWN : PQtransactionStatus(c->pg);
+  return s == PQTRANS_INTRANS || s == PQTRANS_INERROR;
+}
+
+/* Something to read on an idle connection is a notice, a changed setting, or the end. The farewell and the
+ * end of the stream may come one after the other. */
+bool ldr_conn_check(ldr_conn *c) {
+  struct pollfd p = {.fd = ldr_conn_fd(c), .events = POLLIN};
+  for (int i = 0; i < 4 && !c->dead; i++) {
+    int n = poll(&p, 1, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    if (!PQconsumeInput(c->pg)) c->dead = true;
+    PQisBusy(c->pg); /* parses what came: a farewell reaches on_notice */
+    if (PQstatus(c->pg) == CONNECTION_BAD) c->dead = true;
+  }
+  if (c->fatal) ldr_conn_cut(c);
+  return !c->dead;
+}
+
+bool ldr_conn_cancel(ldr_conn *c) {
+  char why[256];
+  PGcancel *cancel = c->dead ? NULL : PQgetCancel(c->pg);
+  bool sent = cancel && PQcancel(cancel, why, sizeof why) == 1;
+  PQfreeCancel(cancel);
+  return sent;
+}
+
+/* ---- requests ---- */
+
+ldr_cmd *ldr_req_add(ldr_req *r, ldr_cmd_kind kind) {
+  ldr_cmd *cmd;
+  if (r->n == r->cap) {
+    unsigned cap = r->cap ? r->cap * 2 : 4;
+    cmd = ldr_realloc(r->cmd, cap * sizeof *cmd);
+    if (cmd == NULL) return NULL;
+    r->cmd = cmd;
+    r->cap = cap;
+  }
+  cmd = &r->cmd[r->n++];
+  *cmd = (ldr_cmd){.kind = kind};
+  return cmd;
+}
+
+void ldr_req_reset(ldr_req *r) {
+  ldr_req kept = {.cmd = r->cmd, .cap = r->cap};
+  for (unsigned i = 0; i < r->n; i++) PQclear(r->cmd[i].res);
+  PQclear(r->error);
+  *r = kept;
+}
+
+void ldr_req_free(ldr_req *r) {
+  ldr_req_reset(r);
+  ldr_free(r->cmd);
+  *r = (ldr_req){0};
+}
+
+ldr_pgres *ldr_req_take(ldr_req *r, unsigned i) {
+  ldr_pgres *res = r->cmd[i].res;
+  r->cmd[i].res = NULL;
+  return res;
+}
+
+static const char *field(const PGresult *res, int which) {
+  const char *s = PQresultErrorField(res, which);
+  return s ? s : "";
+}
+
+static ldr_pgfields fields_of(const PGresult *res) {
+  return (ldr_pgfields){.sqlstate = field(res, PG_DIAG_SQLSTATE),
+                        .message = field(res, PG_DIAG_MESSAGE_PRIMARY),
+                        .detail = field(res, PG_DIAG_MESSAGE_DETAIL),
+                        .hint = field(res, PG_DIAG_MESSAGE_HINT),
+                        .table = field(res, PG_DIAG_TABLE_NAME),
+                        .column = field(res, PG_DIAG_COLUMN_NAME),
+                        .constraint = field(res, PG_DIAG_CONSTRAINT_NAME),
+                        .routine = field(res, PG_DIAG_SOURCE_FUNCTION)};
+}
+
+ldr_code ldr_req_error(const ldr_req *r, bool deleting, ldr_err *err) {
+  ldr_pgfields f;
+  if (r->error && *field(r->error, PG_DIAG_SQLSTATE)) {
+    f = fields_of(r->error);
+    return ldr_pgerr_fill(&f, deleting, err);
+  }
+  if (r->lost) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
+  return ldr_fail(err, LDR_INTERNAL, "the answer of the server could not be read");
+}
+
+bool ldr_req_stale(const ldr_req *r) {
+  ldr_pgfields f;
+  if (r->error == NULL || r->lost) return false;
+  f = fields_of(r->error);
+  return ldr_pgerr_stale(&f);
+}
+
+static int send_cmd(PGconn *pg, const ldr_cmd *c) {
+  static const ldr_args none;
+  const ldr_args *a = c->args ? c->args : &none;
+  int n = (int)a->n, format = c->text ? 0 : 1;
+  switch (c->kind) {
+    case LDR_CMD_PARSE: return PQsendPrepare(pg, c->name, c->sql, n, a->oid);
+    case LDR_CMD_DESCRIBE: return PQsendDescribePrepared(pg, c->name);
+    case LDR_CMD_EXEC: return PQsendQueryPrepared(pg, c->name, n, a->value, a->length, a->format, format);
+    case LDR_CMD_QUERY:
+      return PQsendQueryParams(pg, c->sql, n, a->oid, a->value, a->length, a->format, format);
+  }
+  return 0;
+}
+
+static bool send_piped(ldr_conn *c, const ldr_req *r) {
+  if (PQpipelineStatus(c->pg) == PQ_PIPELINE_OFF && !PQenterPipelineMode(c->pg)) return false;
+  for (unsigned i = 0; i < r->n; i++) {
+    if (!send_cmd(c->pg, &r->cmd[i])) return false;
+    if (r->cmd[i].flush && !PQsendFlushRequest(c->pg)) return false;
+  }
+  return PQpipelineSync(c->pg) == 1; /* also writes what fits */
+}
+
+static bool send_simple(ldr_conn *c, const ldr_req *r) {
+  if (PQpipelineStatus(c->pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(c->pg)) return false;
+  return PQsendQuery(c->pg, r->cmd[0].sql) == 1;
+}
+
+static void flush(ldr_conn *c) { c->events = PQflush(c->pg) == 1 ? LDR_READ | LDR_WRITE : LDR_READ; }
+
+ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) {
+  assert(!r->done && r->n > 0);
+  if (c->dead) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
+  if (!(r->simple ? send_simple(c, r) : send_piped(c, r))) {
+    bool lost = PQstatus(c->pg) == CONNECTION_BAD;
+    ldr_conn_cut(c);
+    if (lost) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
+    return ldr_fail(err, LDR_CAPACITY, "the statement could not be sent: too large, or out of memory");
+  }
+  if (c->tail)
+    c->tail->next = r;
+  else
+    c->head = r;
+  c->tail = r;
+  flush(c);
+  return LDR_OK;
+}
+
+/* ---- answers arrive ---- */
+
+static void finish(ldr_conn *c) {
+  ldr_req *r = c->head;
+  c->head = r->next;
+  if (c->head == NULL) c->tail = NULL;
+  r->next = NULL;
+  r->done = true;
+}
+
+/* The first error counts: "terminating connection" comes before "the server closed the connection". */
+static void keep_error(ldr_req *r, PGresult *res) {
+  if (r->error) {
+    PQclear(res);
+    return;
+  }
+  r->error = res;
+  r->failed = r->at;
+}
+
+static void keep_answer(ldr_req *r, PGresult *res) {
+  if (r->at >= r->n) {
+    PQclear(res);
+    return;
+  }
+  PQclear(r->cmd[r->at].res); /* a script: only its last answer stays */
+  r->cmd[r->at].res = res;
+}
+
+/* COPY belongs to a request of its own; inside a pipeline nobody could feed it. */
+static void begin_copy(ldr_conn *c, ldr_req *r, PGresult *res) {
+  if (!r->simple) {
+    PQclear(res);
+    ldr_conn_cut(c);
+    return;
+  }
+  keep_answer(r, res);
+  r->copying = true;
+}
+
+/* One step through what the server answered; false: nothing more to hand out now. */
+static bool deliver_one(ldr_conn *c) {
+  ldr_req *r = c->head;
+  PGresult *res;
+  if (r == NULL || r->copying || PQisBusy(c->pg)) return false;
+  res = PQgetResult(c->pg);
+  if (res == NULL) {
+    if (PQstatus(c->pg) == CONNECTION_BAD) return false;
+    if (r->simple)
+      finish(c);
+    else if (r->at < r->n)
+      r->at++;
+    return true;
+  }
+  switch (PQresultStatus(res)) {
+    case PGRES_PIPELINE_SYNC:
+      PQclear(res);
+      finish(c);
+      break;
+    case PGRES_BAD_RESPONSE:
+    case PGRES_FATAL_ERROR: keep_error(r, res); break;
+    case PGRES_PIPELINE_ABORTED: PQclear(res); break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH: begin_copy(c, r, res); break;
+    default: keep_answer(r, res); break;
+  }
+  return true;
+}
+
+void ldr_conn_pump(ldr_conn *c) {
+  bool ok;
+  if (c->dead) return;
+  ok = PQconsumeInput(c->pg) == 1;
+  flush(c);
+  while (!c->dead && deliver_one(c)) continue;
+  if (!c->dead && (!ok || PQstatus(c->pg) == CONNECTION_BAD)) lose(c);
+}
+
+/* ---- COPY ---- */
+
+static ldr_code copy_lost(ldr_conn *c, ldr_err *err) {
+  ldr_conn_cut(c);
+  return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost during COPY");
+}
+
+ldr_code ldr_conn_copy_put(ldr_conn *c, const void *p, size_t n, ldr_err *err) {
+  enum { PIECE = 1 << 20 };
+  const char *s = p;
+  if (c->dead) return copy_lost(c, err);
+  for (; n; s += PIECE) {
+    size_t piece = n < PIECE ? n : PIECE;
+    if (PQputCopyData(c->pg, s, (int)piece) != 1) return copy_lost(c, err);
+    n -= piece;
+    if (n == 0) break;
+  }
+  flush(c);
+  return c->events & LDR_WRITE ? LDR_PENDING : LDR_OK;
+}
+
+ldr_code ldr_conn_copy_end(ldr_conn *c, const char *why, ldr_err *err) {
+  if (c->dead || PQputCopyEnd(c->pg, why) != 1) return copy_lost(c, err);
+  c->head->copying = false;
+  flush(c);
+  return LDR_OK;
+}
+
+ldr_code ldr_conn_copy_get(ldr_conn *c, const char **p, size_t *n, ldr_err *err) {
+  int got;
+  PQfreemem(c->copied);
+  c->copied = NULL;
+  if (c->dead) return copy_lost(c, err);
+  got = PQgetCopyData(c->pg, &c->copied, 1);
+  if (got == 0) { /* nothing buffered: read once, and look again */
+    if (!PQconsumeInput(c->pg)) return copy_lost(c, err);
+    flush(c);
+    got = PQgetCopyData(c->pg, &c->copied, 1);
+  }
+  if (got == 0) return LDR_PENDING;
+  if (got == -2) return copy_lost(c, err);
+  *p = got > 0 ? c->copied : NULL;
+  *n = got > 0 ? (size_t)got : 0;
+  if (got < 0) c->head->copying = false; /* the request goes on to its end */
+  return LDR_OK;
+}
+
+/* ---- answers ---- */
+
+void ldr_pgres_free(ldr_pgres *res) { PQclear(res); }
+size_t ldr_pgres_rows(const ldr_pgres *res) { return (size_t)PQntuples(res); }
+unsigned ldr_pgres_cols(const ldr_pgres *res) { return (unsigned)PQnfields(res); }
+const char *ldr_pgres_name(const ldr_pgres *res, unsigned col) { return PQfname(res, (int)col); }
+uint32_t ldr_pgres_oid(const ldr_pgres *res, unsigned col) { return PQftype(res, (int)col); }
+bool ldr_pgres_is_text(const ldr_pgres *res, unsigned col) { return PQfformat(res, (int)col) == 0; }
+bool ldr_pgres_has_rows(const ldr_pgres *res) { return PQresultStatus(res) == PGRES_TUPLES_OK; }
+unsigned ldr_pgres_params(const ldr_pgres *res) { return (unsigned)PQnparams(res); }
+uint32_t ldr_pgres_param_oid(const ldr_pgres *res, unsigned i) { return PQparamtype(res, (int)i); }
+
+const char *ldr_pgres_cell(const ldr_pgres *res, size_t row, unsigned col, size_t *n) {
+  *n = (size_t)PQgetlength(res, (int)row, (int)col);
+  if (*n == 0 && PQgetisnull(res, (int)row, (int)col)) return NULL;
+  return PQgetvalue(res, (int)row, (int)col);
+}
+
+/* PQcmdStatus and PQcmdTuples only read, but libpq 15 declares them without const. */
+static PGresult *unconst(const ldr_pgres *res) {
+  union {
+    const ldr_pgres *in;
+    PGresult *out;
+  } u = {res};
+  return u.out;
+}
+
+int64_t ldr_pgres_affected(const ldr_pgres *res) { return strtoll(PQcmdTuples(unconst(res)), NULL, 10); }
+const char *ldr_pgres_tag(const ldr_pgres *res) { return PQcmdStatus(unconst(res)); }
+
+unsigned ldr_pgres_error_position(const ldr_pgres *res) {
+  return (unsigned)strtoul(field(res, PG_DIAG_STATEMENT_POSITION), NULL, 10);
+}

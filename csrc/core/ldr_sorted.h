@@ -1,0 +1,44 @@
+/* An ordered index: pointers in sorted chunks of at most 512. About 8 bytes an entry; a search is two binary
+ * searches, an insertion moves at most one chunk's worth of pointers.
+ *
+ *   chunk  ─► [ a c d ]  [ f g i k ]  [ m n ]  …       each at least a quarter full, or merged with a neighbour
+ *   position = (chunk, place in it)                    valid until the next add or remove                      */
+#ifndef LDR_SORTED_H
+#define LDR_SORTED_H
+
+#include <stdbool.h>
+
+#include "ldr_mem.h"
+
+enum { LDR_SORTED_CHUNK = 512 };
+
+/* <0, 0, >0: a before, equal to, after b. Among entries the order must be total: only an entry equals itself. As
+ * a probe, `a` is what the search is for, and 0 may hold for a whole run of entries. */
+typedef int ldr_sorted_cmp(const void *ud, const void *a, const void *b);
+
+typedef struct ldr_sorted {
+  struct ldr_sorted_chunk **chunk;
+  size_t nchunks, cap;
+  size_t n; /* entries */
+} ldr_sorted; /* zero-initialise */
+
+typedef struct ldr_sorted_pos {
+  size_t chunk;
+  uint32_t at; /* less than the chunk's entries, except at the very end: (nchunks, 0) */
+} ldr_sorted_pos;
+
+bool ldr_sorted_add(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, void *entry); /* false: out of memory */
+void ldr_sorted_remove(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *entry); /* must be there */
+void ldr_sorted_free(ldr_sorted *s);
+
+ldr_sorted_pos ldr_sorted_start(const ldr_sorted *s);
+ldr_sorted_pos ldr_sorted_end(const ldr_sorted *s);
+/* The first entry that is not before probe; with `past`, the first one after it. */
+ldr_sorted_pos ldr_sorted_seek(const ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe,
+                               bool past);
+bool ldr_sorted_before(ldr_sorted_pos a, ldr_sorted_pos b);
+size_t ldr_sorted_distance(const ldr_sorted *s, ldr_sorted_pos from, ldr_sorted_pos to); /* 0 when to < from */
+void *ldr_sorted_next(const ldr_sorted *s, ldr_sorted_pos *at); /* the entry here, then step; not at the end */
+void *ldr_sorted_prev(const ldr_sorted *s, ldr_sorted_pos *at); /* step back, then the entry; not at the start */
+
+#endif

@@ -1,0 +1,25 @@
+/* Lua values ↔ ldr_value. */
+#ifndef LDR_L_VALUE_H
+#define LDR_L_VALUE_H
+
+#include "l_json.h"
+#include "l_work.h"
+
+/* The value at idx as a value of column c; nil and larder.null are NULL. A fault is added to w->err under the
+ * column's name. Texts may be borrowed from the Lua string (see w->copy), the rest lies in w's arena. Texts are not
+ * checked: rows go through ldr_check_row. */
+ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) LDR_MUSTCHECK;
+/* The same for a value that only is compared with (keys, where, parameters): not null, and texts are checked here. */
+ldr_code l_value_operand(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) LDR_MUSTCHECK;
+
+ldr_column l_column_of(const ldr_field *f);
+
+/* RFC 3339 text, or seconds since 1970 as an integer or float. */
+bool l_time_get(lua_State *L, int idx, int64_t *us);
+
+/* Pushes one value. false (nothing pushed): the engine gave bytes that are no such value. NULL becomes nil. */
+bool l_value_push(lua_State *L, l_work *w, const ldr_value *v);
+/* The stack index of array_mt for a decoder, 0 when w->plain. */
+int l_array_mark(lua_State *L, l_work *w);
+
+#endif

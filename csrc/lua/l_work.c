@@ -1,0 +1,244 @@
+#include "l_work.h"
+
+#include <string.h>
+
+#include "l_error.h"
+#include "l_int.h"
+#include "l_state.h"
+#include "ldr_clock.h"
+
+enum { KEEP_BUFFER = 64 * 1024 }; /* a larger buffer is given back after the call */
+
+/* ---- the box ---- */
+
+void l_work_free_task(l_work *w) {
+  ldr_task *t = w->task;
+  l_child_remove(&w->child);
+  w->task = NULL;
+  if (t) t->ops->free(t);
+}
+
+static void free_results(l_work *w) {
+  l_work_free_task(w);
+  ldr_rows_free(w->result.rows);
+  ldr_row_release(w->row);
+  ldr_stmt_release(w->stmt);
+  ldr_schema_release(w->schema);
+  if (w->extra) w->free_extra(w->extra);
+  w->result.rows = NULL;
+  w->row = NULL;
+  w->stmt = NULL;
+  w->schema = NULL;
+  w->extra = NULL;
+}
+
+void l_work_close(void *p) {
+  l_work *w = p;
+  free_results(w);
+  ldr_arena_free(&w->arena);
+  ldr_buf_free(&w->buf);
+  ldr_buf_free(&w->array);
+}
+
+static void drop(l_child *c) { l_work_free_task((l_work *)(void *)c); }
+
+static l_work *spare(lua_State *L, int env) {
+  l_work *w;
+  lua_rawgeti(L, env, L_ENV_WORK);
+  w = lua_touserdata(L, -1);
+  if (w && !w->busy) return w;
+  lua_pop(L, 1);
+  w = l_box_new(L, &l_work_class);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, env, L_ENV_WORK);
+  return w;
+}
+
+l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
+  l_work *w;
+  int env = lua_gettop(L) + 1;
+  luaL_checkstack(L, 12, NULL);
+  if (owner)
+    l_env_push(L, owner);
+  else
+    l_ref_push(L, L_MODULE_ENV);
+  w = spare(L, env);
+  w->busy = true;
+  w->env = env;
+  w->self = env + 1;
+  lua_rawgeti(L, env, L_ENV_NAMES);
+  w->names = env + 2;
+  lua_pushnil(L);
+  w->tx = env + 3;
+  lua_pushnil(L);
+  w->params = env + 4;
+  lua_pushnil(L);
+  w->array_mt = env + 5;
+  w->eng = eng;
+  w->ctx = NULL;
+  w->copy = !L_EXACT_INT || (eng && !eng->block); /* LuaJIT: reading a cdata runs Lua code */
+  w->call.block = eng == NULL || eng->block;
+  w->call.deadline = eng ? ldr_deadline(eng->timeout) : LDR_NEVER;
+  w->store = w->name = NULL;
+  w->op = NULL;
+  w->nshow = UINT32_MAX;
+  w->keep = -1;
+  w->plain = w->columns = w->preparing = false;
+  w->err.code = LDR_OK;
+  return w;
+}
+
+static void shrink(ldr_buf *b, bool all) {
+  if (all || b->cap > KEEP_BUFFER) ldr_buf_free(b);
+}
+
+void l_work_done(l_work *w) {
+  free_results(w);
+  shrink(&w->buf, w->shared);
+  shrink(&w->array, w->shared);
+  if (w->shared) { /* Lua code still has it as a task: never reused */
+    ldr_arena_free(&w->arena);
+    w->finish = NULL;
+    return;
+  }
+  ldr_arena_reset(&w->arena);
+  w->busy = false;
+}
+
+int l_work_end(lua_State *L, l_work *w, int nresults) {
+  (void)L;
+  l_work_done(w);
+  return nresults;
+}
+
+int l_work_fail(lua_State *L, l_work *w) {
+  return l_work_end(L, w, l_fail(L, &w->err, w->store, w->name));
+}
+
+int l_work_invalid(lua_State *L, l_work *w, const char *message) {
+  ldr_fail(&w->err, LDR_INVALID, "%s", message);
+  return l_work_fail(L, w);
+}
+
+/* ---- options ---- */
+
+int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what) {
+  int base = lua_gettop(L) + 1;
+  luaL_checkstack(L, n + 4, NULL);
+  lua_settop(L, base + n - 1);
+  if (lua_isnoneornil(L, idx) || idx >= base) return base;
+  if (!lua_istable(L, idx)) luaL_error(L, "%s must be a table, not a %s", what, luaL_typename(L, idx));
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a text)";
+    int i = 0;
+    while (i < n && strcmp(names[i], key) != 0) i++;
+    if (i == n) luaL_error(L, "%s: unknown option '%s'", what, key);
+    lua_replace(L, base + i);
+  }
+  return base;
+}
+
+bool l_option_bool(lua_State *L, int idx, const char *name) {
+  if (!lua_isnil(L, idx) && !lua_isboolean(L, idx)) luaL_error(L, "%s must be a boolean", name);
+  return lua_toboolean(L, idx);
+}
+
+double l_option_seconds(lua_State *L, int idx, double otherwise) {
+  double s;
+  if (lua_isnil(L, idx)) return otherwise;
+  s = lua_tonumber(L, idx);
+  if (lua_type(L, idx) != LUA_TNUMBER || !(s >= 0)) luaL_error(L, "a timeout must be a number of seconds, not negative");
+  return s < 1e9 ? s : -1;
+}
+
+static void use_ctx(lua_State *L, l_work *w, int idx) {
+  w->ctx = l_box_test(L, idx, &l_ctx_class);
+  if (w->ctx == NULL) luaL_error(L, "tx must be a transaction or session");
+  if (w->ctx->eng != w->eng) luaL_error(L, "the transaction belongs to another engine");
+  lua_pushvalue(L, idx);
+  lua_replace(L, w->tx);
+}
+
+/* The running coroutine's transaction, when it has one. */
+static void use_ambient(lua_State *L, l_work *w) {
+  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  l_env_push(L, -1);
+  lua_rawgeti(L, -1, L_ENV_BOUND);
+  lua_pushthread(L);
+  lua_rawget(L, -2);
+  if (!lua_isnil(L, -1)) use_ctx(L, w, lua_gettop(L));
+  lua_pop(L, 4);
+}
+
+void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name) {
+  if (lua_isnil(L, tx)) {
+    if (w->eng->nbound) use_ambient(L, w);
+  } else if (!lua_isboolean(L, tx) || lua_toboolean(L, tx)) {
+    use_ctx(L, w, tx);
+  }
+  if (!lua_isnil(L, timeout)) w->call.deadline = ldr_deadline(l_option_seconds(L, timeout, -1));
+  if (lua_type(L, name) == LUA_TSTRING) {
+    w->name = ldr_arena_copy(&w->arena, lua_tostring(L, name), lua_rawlen(L, name));
+  } else if (!lua_isnil(L, name)) {
+    luaL_error(L, "name must be text");
+  }
+}
+
+int64_t l_work_now(lua_State *L, l_work *w) {
+  int64_t now = 0;
+  if (!w->eng->has_clock) return ldr_now_wall();
+  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  l_env_push(L, -1);
+  lua_rawgeti(L, -1, L_ENV_CLOCK);
+  lua_call(L, 0, 1);
+  if (!l_int_get(L, -1, &now)) luaL_error(L, "the clock must return integer microseconds");
+  lua_pop(L, 3);
+  return now;
+}
+
+/* ---- running ---- */
+
+ldr_code l_work_tx(l_work *w, ldr_tx **out) {
+  if (w->eng->e == NULL) return ldr_fail(&w->err, LDR_CLOSED, "the database is closed");
+  if (w->ctx && w->ctx->tx == NULL) return ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
+  *out = w->ctx ? w->ctx->tx : NULL;
+  return LDR_OK;
+}
+
+int l_work_run(lua_State *L, l_work *w) {
+  ldr_tx *tx = NULL;
+  ldr_engine *e;
+  if (l_work_tx(w, &tx) != LDR_OK) return l_work_fail(L, w);
+  e = w->eng->e;
+  return l_work_after(L, w, e->ops->run(e, tx, w->op, &w->call, &w->result, &w->task, &w->err));
+}
+
+/* Hands the work out as a task. It is in the engine's list before Lua runs again, and anchors what it uses: names and
+ * owner (both in the environment of the call), the transaction, and any parameters. */
+static int suspend(lua_State *L, l_work *w) {
+  if (w->child.link == NULL) l_child_add(w->eng, &w->child, drop);
+  if (w->op && w->schema == NULL) w->schema = ldr_schema_retain(w->op->e->schema);
+  if (!w->shared) {
+    w->shared = true;
+    lua_createtable(L, 4, 0);
+    lua_pushvalue(L, w->names);
+    lua_rawseti(L, -2, L_ENV_NAMES);
+    lua_rawgeti(L, w->env, L_ENV_ENGINE);
+    lua_rawseti(L, -2, L_ENV_ENGINE);
+    lua_pushvalue(L, w->tx);
+    lua_rawseti(L, -2, L_ENV_TX);
+    lua_pushvalue(L, w->params);
+    lua_rawseti(L, -2, L_ENV_PARAMS);
+    l_env_set(L, w->self);
+  }
+  l_pending_push(L);
+  lua_pushvalue(L, w->self);
+  return 2;
+}
+
+int l_work_after(lua_State *L, l_work *w, ldr_code code) {
+  if (code == LDR_PENDING) return suspend(L, w);
+  if (code != LDR_OK) return l_work_fail(L, w);
+  return w->finish(L, w);
+}

@@ -1,0 +1,51 @@
+rockspec_format = "3.0"
+package = "larder"
+version = "dev-1"
+
+source = { url = "." } -- built from the checkout: `luarocks make`
+
+description = {
+  summary = "Typed data stores on PostgreSQL with an in-memory twin",
+  detailed = [[
+    larder gives Lua programs stores that are declared once and behave the same on PostgreSQL and in memory, with a
+    pool, transactions, migrations and bulk data migration, from a C11 core on libpq.]],
+  license = "MIT",
+  labels = { "postgresql", "database" },
+}
+
+supported_platforms = { "unix" }
+
+dependencies = {
+  "lua >= 5.1, < 5.5",
+  "lua-cjson >= 2.1.0",
+  "argparse >= 0.7",
+}
+
+external_dependencies = {
+  PQ = { library = "pq" }, -- the Makefile asks pg_config for the header's place
+  SODIUM = { header = "sodium.h", library = "sodium" },
+}
+
+build = {
+  type = "make",
+  build_target = "module",
+  build_variables = {
+    DEPS = "no",
+    LUA = "rock",
+    CC = "$(CC)",
+    CFLAGS = "$(CFLAGS)",
+    LUA_INCDIR = "$(LUA_INCDIR)",
+    PQ_LIBDIR = "$(PQ_LIBDIR)",
+  },
+  install_variables = {
+    DEPS = "no",
+    LUA = "rock",
+    CC = "$(CC)",
+    CFLAGS = "$(CFLAGS)",
+    LUA_INCDIR = "$(LUA_INCDIR)",
+    PQ_LIBDIR = "$(PQ_LIBDIR)",
+    LUADIR = "$(LUADIR)",
+    LIBDIR = "$(LIBDIR)",
+    BINDIR = "$(BINDIR)",
+  },
+}

@@ -1,0 +1,119 @@
+--- Connection texts: what is ours (pool_*, pgbouncer) and Prisma's is taken out, the rest is libpq's to read.
+
+local core = require "larder.core"
+local errors = require "larder.errors"
+
+local conninfo = {}
+
+-- Parameters that are the pool's, whatever the form of the text: name → pool setting.
+local OURS = {
+  pool_max_conns = "max", pool_min_conns = "min", pool_max_conn_lifetime = "lifetime",
+  pool_max_conn_idle_time = "idle_timeout", pool_acquire_timeout = "acquire_timeout", pool_queue_max = "queue_max",
+  pool_statement_cache = "statement_cache", pool_statement_timeout = "statement_timeout", pool_spin = "spin",
+  pgbouncer = "pgbouncer",
+}
+
+-- What Prisma adds to a URL: name → pool setting, or false where it means nothing here (tables carry their schema).
+local PRISMAS = {
+  connection_limit = "max", pool_timeout = "acquire_timeout", socket_timeout = "statement_timeout",
+  statement_cache_size = "statement_cache", schema = false, sslaccept = false, sslidentity = false,
+}
+
+local function is_ours(name, prisma)
+  return OURS[name] ~= nil or name:sub(1, 5) == "pool_" or prisma and PRISMAS[name] ~= nil
+end
+
+--- Is it a parameter of the pool?
+---@param name string
+---@return boolean
+function conninfo.is_ours(name)
+  return is_ours(name, false)
+end
+
+--- The pool setting behind a parameter; nil when there is none.
+---@param name string
+---@return string|nil
+function conninfo.pool_setting(name)
+  return OURS[name]
+end
+
+local function unescape(s)
+  return (s:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- URI: the query's parts, one by one. A part that is not ours stays byte for byte.
+local function split_uri(text, prisma)
+  local base, query = text:match "^([^?]*)%?(.*)$"
+  if not base then return text, {} end
+  local kept, taken = {}, {}
+  for part in query:gmatch "[^&]+" do
+    local name, value = part:match "^([^=]*)=?(.*)$"
+    name = unescape(name)
+    if is_ours(name, prisma) then taken[name] = unescape(value) else kept[#kept + 1] = part end
+  end
+  if #kept == 0 then return base, taken end
+  return base .. "?" .. table.concat(kept, "&"), taken
+end
+
+-- One value of a key/value text, from position `at`: value, position behind it. nil: libpq shall say what is wrong.
+local function read_value(text, at)
+  local quoted = text:sub(at, at) == "'"
+  local out, i = {}, quoted and at + 1 or at
+  while i <= #text do
+    local c = text:sub(i, i)
+    if c == "\\" then
+      i = i + 1
+      c = text:sub(i, i)
+    elseif quoted and c == "'" then
+      return table.concat(out), i + 1
+    elseif not quoted and c:find "%s" then
+      break
+    end
+    out[#out + 1] = c
+    i = i + 1
+  end
+  if quoted then return nil end
+  return table.concat(out), i
+end
+
+local function split_pairs(text, prisma)
+  local kept, taken, at = {}, {}, 1
+  while true do
+    local from, behind, name = text:find("^%s*([^%s=]+)%s*=%s*", at)
+    if not from then break end
+    local value, stop = read_value(text, behind + 1)
+    if not value then break end
+    if is_ours(name, prisma) then taken[name] = value else kept[#kept + 1] = text:sub(from, stop - 1) end
+    at = stop
+  end
+  kept[#kept + 1] = text:sub(at)
+  return table.concat(kept, " "), taken
+end
+
+--- Does the text look like a URI?
+---@param text string
+---@return boolean
+function conninfo.is_uri(text)
+  return text:find "^postgres://" ~= nil or text:find "^postgresql://" ~= nil
+end
+
+--- Read a URI or key/value conninfo.
+---@param text string
+---@param prisma? boolean  the text is Prisma's: its own parameters are taken out as well
+---@return table<string, string>|nil settings  libpq keyword → value
+---@return table<string, string>|larder.Error pool  pool setting → text as given
+function conninfo.parse(text, prisma)
+  local rest, taken = (conninfo.is_uri(text) and split_uri or split_pairs)(text, prisma)
+  local pool, unknown = {}, {}
+  for name, value in pairs(taken) do
+    local setting = OURS[name]
+    if setting == nil and prisma then setting = PRISMAS[name] end
+    if setting then pool[setting] = value elseif setting == nil then unknown[name] = "is not a pool setting" end
+  end
+  if next(unknown) then return errors.invalid(unknown) end
+  local settings, err = core.parse_conninfo(rest)
+  if not settings then return nil, err end
+  return settings, pool
+end
+
+return conninfo

@@ -1,0 +1,81 @@
+--- Errors: one table shape for everything that can go wrong in the world. Misuse raises instead.
+
+local core = require "larder.core"
+
+---@class larder.Error
+---@field code string          one of `errors.codes`; stable
+---@field message string       for people; never holds parameter values or passwords
+---@field reason? string       a finer code where there is one (`unauthorized`: malformed, unknown, revoked, expired)
+---@field sqlstate? string
+---@field constraint? string   name of the constraint that was broken
+---@field table? string
+---@field column? string
+---@field fields? table<string, string>  `invalid`: what is wrong with which field
+---@field detail? string
+---@field hint? string
+---@field store? string        "auth.users"
+---@field op? string           "create"
+---@field retryable? boolean   the whole transaction may succeed when it is run again
+
+local errors = {}
+
+--- Every code, under its own name, so that a typo in `err.code == codes.conflcit` is found.
+---@type table<string, string>
+errors.codes = {}
+
+local CODES = {
+  "not_found", "invalid", "conflict", "foreign_key", "check", "not_null", "serialization", "deadlock",
+  "lock_timeout", "timeout", "canceled", "pool_timeout", "connection", "commit_unknown", "permission", "capacity",
+  "unsupported", "unauthorized", "closed", "dirty", "locked", "drift", "syntax", "internal",
+}
+for _, code in ipairs(CODES) do errors.codes[code] = code end
+setmetatable(errors.codes, {
+  __index = function(_, name) error(("larder has no error code %q"):format(tostring(name)), 2) end,
+})
+
+--- Make an error object.
+---@param fields table  `code` and `message`, and any other field of larder.Error
+---@return larder.Error
+function errors.new(fields)
+  return core.error(fields)
+end
+
+--- Is v an error of larder?
+---@param v any
+---@return boolean
+function errors.is(v)
+  return type(v) == "table" and getmetatable(v) == core.error_mt
+end
+
+--- `nil, err` with code `invalid`. fields: name → what is wrong; without a message, it is made from them.
+---@param fields? table<string, string>
+---@param message? string
+---@param more? table  further fields of the error
+---@return nil
+---@return larder.Error
+function errors.invalid(fields, message, more)
+  local err = { code = "invalid", fields = fields, message = message }
+  for k, v in pairs(more or {}) do err[k] = v end
+  if not err.message then
+    local parts = {}
+    for name, what in pairs(fields or {}) do parts[#parts + 1] = name .. " " .. what end
+    table.sort(parts)
+    err.message = table.concat(parts, "; ")
+  end
+  return nil, core.error(err)
+end
+
+--- `nil, err` with code `not_found`, naming the store and by which fields it was looked for, never their values.
+---@param store string
+---@param op string
+---@param by string[]
+---@return nil
+---@return larder.Error
+function errors.not_found(store, op, by)
+  return nil, core.error {
+    code = "not_found", store = store, op = op,
+    message = ("%s: no row with this %s"):format(store, table.concat(by, ", ")),
+  }
+end
+
+return errors

@@ -1,0 +1,75 @@
+--- Listeners. A database without any pays one test of a boolean.
+
+local core = require "larder.core"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local events = {}
+
+-- query: every store call and raw statement; slow: those beyond the threshold; error: those that failed;
+-- transaction: the end of every outermost transaction.
+local NAMES = { query = true, slow = true, error = true, transaction = true }
+
+---@class larder.Event
+---@field store? string    "auth.users"
+---@field op string        "get", "query", "commit"
+---@field sql? string      text of a raw statement; its parameters never
+---@field duration number  seconds
+---@field err? larder.Error
+
+---@param db larder.Db
+---@param name string
+---@param fn fun(event: larder.Event)
+---@return fun() remove
+function events.on(db, name, fn)
+  if not NAMES[name] then error(("no event is called %q"):format(tostring(name)), 3) end
+  if type(fn) ~= "function" then error("a listener must be a function", 3) end
+  local list = db._listeners[name] or {}
+  db._listeners[name] = list
+  list[#list + 1] = fn
+  db:_attend()
+  return function()
+    for i, other in ipairs(list) do
+      if other == fn then
+        table.remove(list, i)
+        break
+      end
+    end
+    if #list == 0 then db._listeners[name] = nil end
+    db:_attend()
+  end
+end
+
+--- Call the listeners. What they raise must not make a finished call look failed: it is kept for `db:stats()`.
+---@param db larder.Db
+---@param name string
+---@param event larder.Event
+function events.emit(db, name, event)
+  local list = db._listeners[name]
+  if not list then return end
+  for _, fn in ipairs { unpack(list) } do
+    local ok, why = pcall(fn, event)
+    if not ok then db._listener_error = db._listener_error or tostring(why) end
+  end
+end
+
+local function finish(db, event, started, ...)
+  local first, err = ...
+  event.duration = core.clock() - started
+  if first == nil then event.err = err end
+  events.emit(db, "query", event)
+  if event.err ~= nil then events.emit(db, "error", event) end
+  if event.duration >= db._slow then events.emit(db, "slow", event) end
+  return ...
+end
+
+--- Time fn(…) and tell the listeners; returns what it returns.
+---@param db larder.Db
+---@param event larder.Event
+---@param fn function
+---@return any ...
+function events.timed(db, event, fn, ...)
+  return finish(db, event, core.clock(), fn(...))
+end
+
+return events

@@ -1,0 +1,104 @@
+--- Predicates and set expressions: small marked tables that the core reads.
+
+local core = require "larder.core"
+
+local expr = {}
+
+---@alias larder.Where table  field → value, list (IN), larder.null (IS NULL) or operators; predicates in the array part
+---@class larder.Predicate
+---@class larder.Expression
+
+local function pred(kind, t)
+  t.kind = kind
+  return setmetatable(t, core.pred_mt)
+end
+
+-- A where table is one condition; in `any { a = 1, b = 2 }` each pair is a condition of its own.
+local function conditions(kind, list)
+  if type(list) ~= "table" then error(("larder.%s takes a table"):format(kind), 3) end
+  local t = {}
+  for i = 1, #list do t[i] = list[i] end
+  for name, value in pairs(list) do
+    if type(name) == "string" then t[#t + 1] = { [name] = value } end
+  end
+  return pred(kind, t)
+end
+
+--- At least one condition holds.
+---@param list larder.Where[]|larder.Where
+---@return larder.Predicate
+function expr.any(list) return conditions("any", list) end
+
+--- All conditions hold. `larder.all {}` says "every row". Also the refused value of `limit`.
+---@param list larder.Where[]|larder.Where
+---@return larder.Predicate
+function expr.all(list) return conditions("all", list) end
+
+--- The condition does not hold. Three-valued, as in SQL: a null field matches neither `x = 1` nor `not x = 1`.
+---@param where larder.Where
+---@return larder.Predicate
+function expr.not_(where)
+  if type(where) ~= "table" then error("larder.not_ takes a table", 2) end
+  return pred("not", { where })
+end
+
+--- A row of another store of the same family exists (semi-join).
+---@param store string
+---@param on table<string, string>  field there → field here
+---@param where? larder.Where  on the other store
+---@return larder.Predicate
+function expr.exists(store, on, where)
+  if type(store) ~= "string" or type(on) ~= "table" then
+    error("larder.exists takes a store name, a table of fields and a condition", 2)
+  end
+  return pred("exists", { store = store, on = on, where = where })
+end
+
+--- The key is one of these. Each key is a list of values in the order of the key's fields.
+---@param keys any[][]
+---@return larder.Predicate
+function expr.keys(keys)
+  local t = {}
+  for i = 1, #keys do t[i] = keys[i] end
+  return pred("keys", t)
+end
+
+local function set(kind, value)
+  if value == expr.excluded then return setmetatable({ kind = kind, excluded = true }, core.expr_mt) end
+  return setmetatable({ kind = kind, value = value }, core.expr_mt)
+end
+
+--- The field's declared default.
+---@type larder.Expression
+expr.default = setmetatable({ kind = "default" }, core.expr_mt)
+
+--- In `upsert`: the value of the row that could not be inserted. Also as the argument of the functions below.
+---@type larder.Expression
+expr.excluded = setmetatable({ kind = "excluded" }, core.expr_mt)
+
+--- The field plus n (1 by default); null counts as 0.
+---@param n? number|string|larder.Expression
+---@return larder.Expression
+function expr.increment(n) return set("increment", n == nil and 1 or n) end
+
+--- A JSON array (or array column) with v at its end; an array is concatenated.
+---@param v any
+---@return larder.Expression
+function expr.append(v) return set("append", v) end
+
+--- A JSON object with the members of t laid over it, top level.
+---@param t table|larder.Expression
+---@return larder.Expression
+function expr.merge(t) return set("merge", t) end
+
+--- v where the field is null; anything else stays.
+---@param v any
+---@return larder.Expression
+function expr.coalesce(v) return set("coalesce", v) end
+
+--- The greater of field and v; null is less than anything.
+---@param v any
+---@return larder.Expression
+function expr.greatest(v) return set("greatest", v) end
+
+return expr

@@ -1,0 +1,4 @@
+drop table auth.branches;
+drop table auth.apps;
+drop table auth.tenants;
+drop schema auth;

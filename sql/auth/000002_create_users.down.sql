@@ -1,0 +1,2 @@
+drop table auth.user_apps;
+drop table auth.users;

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# busted.sh [--asan | --valgrind] [--gc] lua5.4|luajit [busted options] spec …: the specs against the checkout.
+#   --asan       the module and the interpreter of build/address
+#   --valgrind   the plain ones; any fault fails the run
+#   --gc         a collector that never rests
+# The specs may start programs of their own with `tools/lua.sh $LARDER_TEST_LUA`; those run under the same.
+set -eu
+helper=() asan=
+while :; do
+  case ${1:-} in
+    --asan) asan=yes ;;
+    --valgrind)
+      export LARDER_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full
+        --errors-for-leak-kinds=definite --child-silent-after-fork=yes" ;;
+    --gc) helper=(--helper=tools/busted_gc.lua) ;;
+    *) break ;;
+  esac
+  shift
+done
+export LARDER_TEST_LUA=$1
+shift
+if [ -n "$asan" ]; then
+  export LARDER_BUILD=build/address LARDER_LUA=$PWD/build/address/$LARDER_TEST_LUA/lua
+  export UBSAN_OPTIONS=print_stacktrace=1
+fi
+exec tools/lua.sh "$LARDER_TEST_LUA" tools/busted.lua ${helper[@]+"${helper[@]}"} "$@"

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# run_tests.sh: every part of the proof, one after the other. A part is counted by the summary of its own runner;
+# one that ends without a summary, or fails in spite of it, is a failure. The last line is the sum of all parts.
+set -u
+export LC_ALL=C
+logs=build/test-logs
+mkdir -p "$logs"
+make=("${MAKE:-make}" --no-print-directory)
+passed=0 failed=0 skipped=0 table=
+
+# The closing line of a runner (core: the C tests; busted) in a log, as "passed failed skipped"; nothing when there
+# is none.
+tally() {
+  awk -v runner="$1" '
+    { gsub(/\033\[[0-9;]*m/, "") }
+    runner == "core" && /^[0-9]+ passed, [0-9]+ failed$/ { sum = $1 " " $3 " 0" }
+    runner == "busted" && /^[0-9]+ success(es)? \/ [0-9]+ failures? \/ [0-9]+ errors? \/ [0-9]+ pending : / {
+      sum = $1 " " $4 + $7 " " $10
+    }
+    END { print sum }' "$2"
+}
+
+# part kind title target…: kind is `gate` (one pass or one failure) or the runner whose closing line counts.
+part() {
+  local kind=$1 title=$2 log p f s status=0 start=$SECONDS
+  shift 2
+  log=$logs/${1#*=}.log
+  printf '\n==== %s\n' "$title"
+  "${make[@]}" "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  p=0 f=0 s=0
+  if [ "$kind" = gate ]; then
+    [ "$status" -eq 0 ] && p=1 || f=1
+  else
+    read -r p f s <<<"$(tally "$kind" "$log")" || true
+    if [ -z "$p" ]; then
+      p=0 f=1 s=0
+      echo "==== $title: ended without a summary (exit code $status)"
+    elif [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+      f=1
+      echo "==== $title: failed in spite of its summary (exit code $status)"
+    elif [ "$p" -eq 0 ] && [ "$f" -eq 0 ]; then
+      f=1
+      echo "==== $title: ran no test"
+    fi
+  fi
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  table+=$(printf '%7d %7d %8d %6ds  %s' "$p" "$f" "$s" $((SECONDS - start)) "$title")$'\n'
+}
+
+part gate "builds without a warning, gcc" all
+part gate "builds without a warning, clang" CC=clang core module
+part gate "layers and exported names" check-layers
+part gate "luacheck" lint
+part gate "clang-format" format-check
+part core "C core under ASan and UBSan" test-c
+part busted "Lua 5.4" test-lua5.4
+part busted "LuaJIT" test-luajit
+part busted "binding under ASan, restless collector, Lua 5.4" asan
+
+printf '\n passed  failed  skipped   time\n%s\n' "$table"
+closing="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || closing+=", $skipped skipped"
+echo "$closing"
+[ "$failed" -eq 0 ]
