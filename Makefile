@@ -28,7 +28,7 @@ module_of = build/$(if $(SAN),$(SAN)/)$1/larder/core.so
 CORE_SRC := $(wildcard csrc/core/*.c)
 LUA_SRC  := $(wildcard csrc/lua/*.c)
 TEST_SRC := $(wildcard csrc/test/*.c)
-FUZZ_SRC := $(wildcard csrc/fuzz/*.c)
+FUZZ_SRC := $(wildcard csrc/fuzz/fuzz_*.c)
 CORE_OBJ := $(CORE_SRC:csrc/%.c=$(OUT)/%.o)
 TEST_OBJ := $(TEST_SRC:csrc/%.c=$(OUT)/%.o)
 ARCHIVE  := $(OUT)/liblarder_core.a
@@ -89,7 +89,7 @@ $(C_TESTS): $(TEST_OBJ) $(ARCHIVE)
 	$(call say,LD)
 	$(Q)$(CC) $(LINK) $^ $(LIBS) -o $@
 
-$(FUZZERS): $(OUT)/%: $(OUT)/fuzz/%.o $(ARCHIVE)
+$(FUZZERS): $(OUT)/%: $(OUT)/fuzz/%.o $(OUT)/fuzz/support.o $(ARCHIVE)
 	$(call say,LD)
 	$(Q)$(CC) $(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
@@ -174,7 +174,7 @@ fuzz: deps-test
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer fuzzers
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
-	@for f in $^; do tools/fuzz.sh "$$f" $(FUZZ_TIME) || exit 1; done
+	@bad=0; for f in $^; do tools/fuzz.sh "$$f" $(FUZZ_TIME) || bad=1; done; exit $$bad
 
 check-layers: all
 	@tools/check_layers.sh csrc $(ARCHIVE) $(foreach l,lua5.4 luajit,$(call module_of,$l))

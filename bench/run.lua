@@ -20,7 +20,7 @@ local WORKLOADS = {
 
 -- ---- programs ----
 
-local function succeeds(command) return (os.execute(command .. " >/dev/null 2>&1")) == true end
+local function succeeds(command) return (os.execute("(" .. command .. ") >/dev/null 2>&1")) == true end
 
 local function lua_peer(lua, name, needs)
   return {
@@ -74,8 +74,8 @@ local user, host, port, database = url:match "^postgresql://([^@]+)@([^:]+):(%d+
 local environment = ("BENCH_URL='%s' BENCH_USER=%s BENCH_HOST=%s BENCH_PORT=%s BENCH_DB=%s"):format(
   url, user, host, port, database)
 
-local function sql(text)
-  assert(os.execute(("psql -qXv ON_ERROR_STOP=1 -d '%s' -c \"%s\" >/dev/null"):format(url, text)))
+local function psql(arguments)
+  assert(os.execute(("psql -qXv ON_ERROR_STOP=1 -d '%s' %s >/dev/null"):format(url, arguments)))
 end
 
 local function capture(command)
@@ -89,10 +89,12 @@ local runs = 0
 --- One program on one workload → { rate, cpu (microseconds a unit), peak (MiB) }, or nil when it cannot.
 local function measure(program, workload)
   runs = runs + 1
-  if workload == "W6" then sql "truncate bench.bulk" end
+  if workload == "W6" then psql "-c 'truncate bench.bulk'" end
   local text = capture(("%s timeout 120 %s %s %s %d r%d"):format(environment, program.command, workload, SECONDS, ROWS,
     runs))
-  if workload == "W2" or workload == "W3" then sql "delete from bench.users where id like 'new-%'; vacuum bench.users" end
+  if workload == "W2" or workload == "W3" then
+    psql [[-c "delete from bench.users where id like 'new-%'" -c "vacuum bench.users"]]
+  end
   local units, seconds, cpu, peak = (text or ""):match "^(%d+) (%S+) (%S+) (%d+)%s*$"
   if not units then
     if text and text:match "^skip" then return nil end
@@ -208,7 +210,7 @@ end
 
 -- ---- all of it ----
 
-assert(os.execute(("psql -qXv ON_ERROR_STOP=1 -d '%s' -f bench/schema.sql >/dev/null"):format(url)))
+psql "-f bench/schema.sql"
 io.stdout:setvbuf "line"
 for _, program in ipairs(programs) do
   if program.missing then print(("skipped: %s (%s is not there)"):format(program.name, program.missing)) end

@@ -3,7 +3,12 @@
 set -eu
 name=$(basename "$1")
 corpus=build/corpus/$name
+log=build/corpus/$name.log
 mkdir -p "$corpus"
-echo "fuzz: $name for $2 s"
-exec "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 -print_final_stats=0 -verbosity=0 \
-  -artifact_prefix="$corpus-" "$corpus"
+if "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 -artifact_prefix="$corpus-" "$corpus" >"$log" 2>&1; then
+  echo "$name: $(sed -n 's/^Done //p' "$log")"
+else
+  tail -n 40 "$log"
+  echo "$name: FAILED, see $log"
+  exit 1
+fi

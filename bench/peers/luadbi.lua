@@ -4,7 +4,7 @@ local cjson = require "cjson"
 
 local COLUMNS = "tenant_id, id, username, email, status, full_name, metadata, created_at, updated_at, deleted_at"
 local WRITTEN = "tenant_id, id, username, email, status, full_name, metadata"
-local BULK = 500
+local BULK = 100 -- LuaDBI cannot count beyond $999
 
 local peer = {}
 

@@ -302,6 +302,20 @@ static void add_braces(ldr_buf *out, const ldr_array_reader *r, size_t number, c
   }
 }
 
+/* "[0:1]=": only in front of an array that does not begin at 1 throughout. The bounds stand behind the three
+ * words of the header, each behind its dimension's size. */
+static void add_bounds(ldr_buf *out, const ldr_array_reader *r, const ldr_value *v) {
+  const char *bounds = v->u.p + 12;
+  bool plain = true;
+  for (int d = 0; d < r->ndim; d++) plain = plain && ldr_be32(bounds + 8 * d + 4) == 1;
+  if (plain) return;
+  for (int d = 0; d < r->ndim; d++) {
+    int64_t lower = (int32_t)ldr_be32(bounds + 8 * d + 4);
+    ldr_buf_fmt(out, "[%lld:%lld]", (long long)lower, (long long)(lower + r->dims[d] - 1));
+  }
+  ldr_buf_chr(out, '=');
+}
+
 static void array_text(const ldr_value *v, ldr_buf *out) {
   ldr_buf text = {0}, scratch = {0};
   ldr_array_reader r;
@@ -309,7 +323,10 @@ static void array_text(const ldr_value *v, ldr_buf *out) {
     out->broken = true;
     return;
   }
-  if (r.count == 0) ldr_buf_str(out, "{}");
+  if (r.count == 0)
+    ldr_buf_str(out, "{}");
+  else
+    add_bounds(out, &r, v);
   for (size_t i = 0; i < r.count; i++) {
     if (i) ldr_buf_chr(out, ',');
     add_braces(out, &r, i, '{');

@@ -310,6 +310,8 @@ ldr_code ldr_req_error(const ldr_req *r, bool deleting, ldr_err *err) {
   return ldr_fail(err, LDR_INTERNAL, "the answer of the server could not be read");
 }
 
+const char *ldr_req_sqlstate(const ldr_req *r) { return r->error ? field(r->error, PG_DIAG_SQLSTATE) : ""; }
+
 bool ldr_req_stale(const ldr_req *r) {
   ldr_pgfields f;
   if (r->error == NULL || r->lost) return false;

@@ -86,6 +86,7 @@ void ldr_req_free(ldr_req *r);
 ldr_pgres *ldr_req_take(ldr_req *r, unsigned i);     /* the answer of command i becomes the caller's */
 /* The error of a request that is done and failed, also of a lost one. */
 ldr_code ldr_req_error(const ldr_req *r, bool deleting, ldr_err *err);
+const char *ldr_req_sqlstate(const ldr_req *r); /* "" when it has no error */
 bool ldr_req_stale(const ldr_req *r); /* failed by a prepared statement that should be prepared again */
 
 /* Sends r behind the requests in flight; r stays the caller's and must live until done. On failure nothing of

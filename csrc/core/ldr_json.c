@@ -156,12 +156,13 @@ static int64_t exponent(const char *p, const char *end) {
   return negative ? -v : v;
 }
 
+static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                              1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 /* The double nearest to s, which is a number by the grammar. Up to 2^53 times or by a power of ten that is
  * exact itself, one rounding is the right one; otherwise strtod decides, on digits without a point so that
  * the locale has no say. */
 static double to_double(const char *s, size_t n) {
-  static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   const char *end = s + n, *p = s + (*s == '-');
   char digits[DOUBLE_DIGITS + 32];
   int nd = 0;
@@ -388,19 +389,30 @@ void ldr_json_add_int(ldr_buf *out, int64_t i) {
   add_digits(out, i < 0 ? 0 - (uint64_t)i : (uint64_t)i, i < 0);
 }
 
-bool ldr_json_add_float(ldr_buf *out, double f) {
+/* size = whole / 10^places with fewer than 16 digits, and no fewer places do: most floats that people write.
+ * Such a text is the only one of its length that reads back to size, so it is the shortest. */
+static bool short_decimal(double size, uint64_t *whole, int *places) {
+  for (int k = 1; k <= 15 && size * tens[k] < 1e15; k++) {
+    *whole = (uint64_t)(size * tens[k] + 0.5);
+    *places = k;
+    if ((double)*whole / tens[k] == size) return true;
+  }
+  return false;
+}
+
+static void add_decimal(ldr_buf *out, uint64_t whole, int places, bool negative) {
+  uint64_t unit = (uint64_t)tens[places], rest = whole % unit;
+  char t[16];
+  add_digits(out, whole / unit, negative);
+  ldr_buf_chr(out, '.');
+  for (int i = places; i > 0; rest /= 10) t[--i] = (char)('0' + rest % 10);
+  ldr_buf_add(out, t, (size_t)places);
+}
+
+/* The first of 15, 16 and 17 digits that reads back to f. */
+static void add_shortest(ldr_buf *out, double f) {
   char t[40];
   bool radix = false;
-  if (!(f >= -DBL_MAX && f <= DBL_MAX)) return false;
-  if (f > -1e19 && f < 1e19) {
-    double size = f < 0 ? -f : f;
-    uint64_t whole = (uint64_t)size;
-    if ((double)whole == size) { /* all digits: numeric would make an integer of "1e+15" */
-      add_digits(out, whole, f < 0);
-      ldr_buf_add(out, ".0", 2);
-      return true;
-    }
-  }
   for (int precision = 15; precision <= 17; precision++) {
     snprintf(t, sizeof t, "%.*g", precision, f);
     if (strtod(t, NULL) == f) break;
@@ -409,6 +421,22 @@ bool ldr_json_add_float(ldr_buf *out, double f) {
     bool ours = is_digit(*p) || *p == '-' || *p == '+' || *p == 'e';
     if (ours || !radix) ldr_buf_chr(out, ours ? *p : '.');
     radix |= !ours;
+  }
+}
+
+bool ldr_json_add_float(ldr_buf *out, double f) {
+  double size = f < 0 ? -f : f;
+  uint64_t whole = 0;
+  int places;
+  if (!(size <= DBL_MAX)) return false;
+  if (size < 1e19) whole = (uint64_t)size;
+  if ((double)whole == size) { /* all digits: numeric would make an integer of "1e+15" */
+    add_digits(out, whole, f < 0);
+    ldr_buf_add(out, ".0", 2);
+  } else if (FLT_EVAL_METHOD == 0 && short_decimal(size, &whole, &places)) {
+    add_decimal(out, whole, places, f < 0);
+  } else {
+    add_shortest(out, f);
   }
   return true;
 }

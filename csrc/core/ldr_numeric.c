@@ -94,10 +94,6 @@ static char digit_at(const decimal *d, int64_t i) {
   return i < (int64_t)d->nint ? d->integer[i] : d->fraction[i - (int64_t)d->nint];
 }
 
-static bool has_nonzero(const decimal *d) {
-  return leading_zeros(d->integer, d->nint) < d->nint || leading_zeros(d->fraction, d->nfrac) < d->nfrac;
-}
-
 static void add_digits(const decimal *d, int64_t from, int64_t to, ldr_buf *out) {
   for (int64_t i = from; i < to; i++) out->p[out->n++] = digit_at(d, i);
 }
@@ -106,6 +102,7 @@ bool ldr_numeric_normal(const char *s, size_t n, ldr_buf *out) {
   const char *end = s + n;
   decimal d;
   int64_t exp = 0, size, first = 0, point, scale;
+  bool zero;
   if (same_word(s, n, "nan")) {
     ldr_buf_str(out, words[NOT_A_NUMBER]);
     return true;
@@ -119,10 +116,11 @@ bool ldr_numeric_normal(const char *s, size_t n, ldr_buf *out) {
   while (first < size && digit_at(&d, first) == '0') first++;
   point = (int64_t)d.nint + exp;
   scale = (int64_t)d.nfrac > exp ? (int64_t)d.nfrac - exp : 0;
-  if (scale > MAX_SCALE || (first < size && point - first > MAX_INTEGER)) return false;
-  if (first == size || first > point) first = point; /* no digit in front of the point */
+  zero = first == size;
+  if (scale > MAX_SCALE || (!zero && point - first > MAX_INTEGER)) return false;
+  if (zero || first > point) first = point; /* no digit in front of the point */
   if (!ldr_buf_reserve(out, (size_t)(point - first + scale) + 3)) return true;
-  if (d.negative && has_nonzero(&d)) out->p[out->n++] = '-';
+  if (d.negative && !zero) out->p[out->n++] = '-';
   if (first == point) out->p[out->n++] = '0';
   add_digits(&d, first, point, out);
   if (scale > 0) out->p[out->n++] = '.';

@@ -46,7 +46,7 @@ static const struct rule {
     {"25P02", LDR_CLOSED, "transaction was aborted by an earlier error"},
     {"25P03", LDR_CONNECTION, NULL},
     {"25", LDR_CLOSED, NULL},
-    {"26000", LDR_INTERNAL, NULL},
+    {"26", LDR_INTERNAL, NULL},
     {"28", LDR_PERMISSION, NULL},
     {"2B", LDR_FOREIGN_KEY, NULL},
     {"3D", LDR_CONNECTION, NULL},
@@ -176,7 +176,7 @@ ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
 }
 
 bool ldr_pgerr_stale(const ldr_pgfields *f) {
-  return is(f, "26000") || (is(f, "0A000") && strcmp(f->routine, "RevalidateCachedQuery") == 0);
+  return is(f, "26000") || is(f, "42P05") || (is(f, "0A000") && strcmp(f->routine, "RevalidateCachedQuery") == 0);
 }
 
 bool ldr_pgerr_permanent(const ldr_err *err) {

@@ -89,16 +89,18 @@ enum {
 
 ldr_code ldr_seal(const unsigned char key[32], const char *s, size_t n, ldr_buf *out, ldr_err *err) {
   ldr_buf box = {0}; /* nonce | authenticator | text */
+  size_t size = NONCE + MAC + n;
   unsigned char *p;
   if (n > UINT32_MAX) return ldr_fail(err, LDR_INVALID, "the text to seal is too long");
-  if (!ldr_buf_reserve(&box, NONCE + MAC + n)) return ldr_fail_nomem(err);
+  if (!ldr_buf_reserve(out, PREFIX + size / 3 * 4 + 4) || !ldr_buf_reserve(&box, size))
+    return ldr_fail_nomem(err);
   p = (unsigned char *)box.p;
   ldr_random(p, NONCE);
   (void)crypto_secretbox_easy(p + NONCE, (const unsigned char *)s, n, p, key); /* fails only for huge n */
   ldr_buf_str(out, seal_prefix);
-  ldr_base64url_add(out, p, NONCE + MAC + n);
+  ldr_base64url_add(out, p, size);
   ldr_buf_free(&box);
-  return out->broken ? ldr_fail_nomem(err) : LDR_OK;
+  return LDR_OK;
 }
 
 static ldr_code cannot_open(ldr_err *err) {

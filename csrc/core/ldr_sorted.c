@@ -6,22 +6,23 @@
 enum { FIRST_CAP = 8, FULL = LDR_SORTED_CHUNK, LOW = LDR_SORTED_CHUNK / 4 };
 
 typedef struct ldr_sorted_chunk {
-  uint32_t n, cap; /* cap grows in steps up to FULL: a small table, and a half after a split, stay small */
+  uint32_t n, cap; /* cap follows n in small steps: no chunk holds much more memory than it needs */
   void *entry[];
 } chunk;
 
-static chunk *grow(chunk *c, uint32_t cap) {
-  chunk *bigger;
-  if (c && c->cap >= cap) return c;
-  if (c && cap < c->cap + c->cap / 2) cap = c->cap + c->cap / 2;
-  if (cap < FIRST_CAP) cap = FIRST_CAP;
+/* The chunk with room for n entries and a few more; NULL when out of memory, then c is as it was. */
+static chunk *fit(chunk *c, uint32_t n) {
+  uint32_t cap = n + n / 8 < FIRST_CAP ? FIRST_CAP : n + n / 8;
+  chunk *moved;
   if (cap > FULL) cap = FULL;
-  bigger = ldr_realloc(c, sizeof *c + cap * sizeof c->entry[0]);
-  if (bigger == NULL) return NULL;
-  if (c == NULL) bigger->n = 0;
-  bigger->cap = cap;
-  return bigger;
+  moved = ldr_realloc(c, sizeof *c + cap * sizeof c->entry[0]);
+  if (moved == NULL) return NULL;
+  if (c == NULL) moved->n = 0;
+  moved->cap = cap;
+  return moved;
 }
+
+static chunk *grow(chunk *c, uint32_t n) { return n <= c->cap ? c : fit(c, n); }
 
 static bool reserve_chunk(ldr_sorted *s) {
   size_t cap = s->cap ? s->cap * 2 : 4;
@@ -51,12 +52,14 @@ static bool split(ldr_sorted *s, size_t at, uint32_t keep) {
   chunk *left = s->chunk[at], *right;
   uint32_t n = left->n - keep;
   if (!reserve_chunk(s)) return false;
-  right = grow(NULL, n + 1);
+  right = fit(NULL, n + 1);
   if (right == NULL) return false;
   memcpy(right->entry, left->entry + keep, n * sizeof left->entry[0]);
   right->n = n;
   left->n = keep;
   place_chunk(s, at + 1, right);
+  left = keep < FULL ? fit(left, keep + 1) : NULL; /* it could also stay as large as it is */
+  if (left) s->chunk[at] = left;
   return true;
 }
 
@@ -144,7 +147,7 @@ static ldr_sorted_pos place_for(const ldr_sorted *s, ldr_sorted_cmp *cmp, const 
 static bool add_first(ldr_sorted *s, void *entry) {
   chunk *c;
   if (!reserve_chunk(s)) return false;
-  c = grow(NULL, 1);
+  c = fit(NULL, 1);
   if (c == NULL) return false;
   c->entry[c->n++] = entry;
   place_chunk(s, 0, c);
@@ -152,8 +155,8 @@ static bool add_first(ldr_sorted *s, void *entry) {
   return true;
 }
 
-/* A full chunk makes room: at its end by starting an empty right one (ascending loads fill chunks to the brim), else
- * in the middle. */
+/* Room for one entry at *pos, which may move. A full chunk is split in the middle; at its end, a new one is
+ * started, so that ascending loads fill chunks to the brim. */
 static bool make_room(ldr_sorted *s, ldr_sorted_pos *pos) {
   chunk *c = s->chunk[pos->chunk];
   if (c->n == FULL) {
@@ -175,11 +178,6 @@ bool ldr_sorted_add(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, void *en
   pos = place_for(s, cmp, ud, entry);
   if (!make_room(s, &pos)) return false;
   c = s->chunk[pos.chunk];
-  if (c->n == c->cap) { /* the left half of a split is as large as before, the right one has room for one */
-    c = grow(c, c->n + 1);
-    if (c == NULL) return false;
-    s->chunk[pos.chunk] = c;
-  }
   memmove(c->entry + pos.at + 1, c->entry + pos.at, (c->n - pos.at) * sizeof c->entry[0]);
   c->entry[pos.at] = entry;
   c->n++;

@@ -14,14 +14,10 @@ void ldr_sql_uint(ldr_sql *w, unsigned n) {
   if (w->text) ldr_buf_fmt(w->text, "%u", n);
 }
 
-void ldr_sql_ident(ldr_sql *w, const char *name) {
-  if (w->text == NULL) return;
-  ldr_buf_chr(w->text, '"');
-  for (; *name; name++) {
-    if (*name == '"') ldr_buf_chr(w->text, '"');
-    ldr_buf_chr(w->text, *name);
-  }
-  ldr_buf_chr(w->text, '"');
+void ldr_sql_ident(ldr_sql *w, const char *name) { /* letters, digits, underscores: see ldr_entity.h */
+  ldr_sql_str(w, "\"");
+  ldr_sql_str(w, name);
+  ldr_sql_str(w, "\"");
 }
 
 /* Right whatever standard_conforming_strings says. */

@@ -9,6 +9,7 @@
 #include "l_array.h"
 #include "l_int.h"
 #include "l_state.h"
+#include "ldr_fit.h"
 #include "ldr_numeric.h"
 #include "ldr_text.h"
 #include "ldr_time.h"
@@ -42,9 +43,7 @@ static ldr_code read_bool(lua_State *L, int idx, const ldr_column *c, l_work *w,
 
 static ldr_code read_int(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   int64_t i;
-  int64_t limit = c->type == LDR_F_INT2 ? INT16_MAX : c->type == LDR_F_INT4 ? INT32_MAX : INT64_MAX;
   if (!l_int_get(L, idx, &i)) return fault(w, c, "must be an integer");
-  if (i > limit || i < -limit - 1) return fault(w, c, "is out of range");
   *out = ldr_int(i);
   return LDR_OK;
 }
@@ -171,12 +170,12 @@ ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_
 ldr_code l_value_operand(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   ldr_value v;
   ldr_code code;
-  if (l_is_empty(L, idx)) return fault(w, c, "must not be null here");
+  if (l_is_empty(L, idx)) return fault(w, c, "must not be null");
   code = l_value_get(L, idx, c, w, &v);
   if (code != LDR_OK) return code;
-  if (v.type == LDR_T_TEXT) {
-    if (v.n && memchr(v.u.p, '\0', v.n)) return fault(w, c, "must not hold a zero byte");
-    if (ldr_utf8_check(v.u.p, v.n) != v.n) return fault(w, c, "must be valid UTF-8");
+  if (v.type != LDR_T_JSON && v.type != LDR_T_ARRAY) { /* those were made here, and well */
+    code = ldr_fit(c->name, c->type, false, &v, &w->err);
+    if (code != LDR_OK) return code;
   }
   *out = v;
   return LDR_OK;

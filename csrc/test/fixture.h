@@ -6,7 +6,8 @@
 
 /* customers(tenant, id, email, status, visits, balance, score, tags, settings, photo, token, ref, created_at,
  *           updated_at, deleted_at), key (tenant, id), unique email while deleted_at is null
- * orders(tenant, id identity, customer, parent, note), key (tenant, id), references to customers and itself */
+ * orders(tenant, id identity, customer, parent, note), key (tenant, id), references to customers and itself
+ */
 enum {
   C_TENANT,
   C_ID,

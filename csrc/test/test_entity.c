@@ -133,10 +133,8 @@ typedef struct scratch {
 static scratch open_scratch(void) {
   static const char *const id[] = {"id"};
   static const ldr_field fields[] = {
-      {.name = "id", .type = LDR_F_INT8},
-      {.name = "maybe", .type = LDR_F_TEXT, .null = true},
-      {.name = "sure", .type = LDR_F_TEXT},
-      {.name = "at", .type = LDR_F_TIMESTAMPTZ, .stamp_update = true},
+      {.name = "id", .type = LDR_F_INT8},   {.name = "maybe", .type = LDR_F_TEXT, .null = true},
+      {.name = "sure", .type = LDR_F_TEXT}, {.name = "at", .type = LDR_F_TIMESTAMPTZ, .stamp_update = true},
       {.name = "doc", .type = LDR_F_JSONB},
   };
   static const ldr_field text_id = {.name = "id", .type = LDR_F_TEXT};
@@ -151,10 +149,10 @@ static scratch open_scratch(void) {
   return x;
 }
 
-#define REFUSED(call, message)     \
-  do {                             \
+#define REFUSED(call, text)         \
+  do {                              \
     CHECK_INT((call), LDR_INVALID); \
-    CHECK_STR(err.message, message); \
+    CHECK_STR(err.message, text);   \
   } while (0)
 
 TEST(faulty_names) {
@@ -213,9 +211,17 @@ TEST(faulty_fields) {
       {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_VALUE},
       {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_VALUE, .def_value = {.type = LDR_T_FLOAT}},
       {.name = "f", .type = LDR_F_INT2, .def = LDR_DEF_VALUE, .def_value = {.type = LDR_T_INT, .u.i = 40000}},
-      {.name = "f", .type = LDR_F_INT2, .has_min = true, .min = 1, .def = LDR_DEF_VALUE,
+      {.name = "f",
+       .type = LDR_F_INT2,
+       .has_min = true,
+       .min = 1,
+       .def = LDR_DEF_VALUE,
        .def_value = {.type = LDR_T_INT}},
-      {.name = "f", .type = LDR_F_TEXT, .enums = one, .nenums = 1, .def = LDR_DEF_VALUE,
+      {.name = "f",
+       .type = LDR_F_TEXT,
+       .enums = one,
+       .nenums = 1,
+       .def = LDR_DEF_VALUE,
        .def_value = {.type = LDR_T_TEXT, .n = 1, .u.p = "b"}},
   };
   scratch x = open_scratch();
@@ -252,10 +258,12 @@ TEST(faulty_keys) {
   static const char *const none[] = {"nope"}, *const twice[] = {"id", "id"}, *const maybe[] = {"maybe"},
                            *const at[] = {"at"}, *const doc[] = {"doc"}, *const id[] = {"id"};
   scratch x = open_scratch();
-  REFUSED(ldr_entity_set_key(x.s, x.e, "k", none, 1, &err), "fam.second: key \"k\": there is no field \"nope\"");
+  REFUSED(ldr_entity_set_key(x.s, x.e, "k", none, 1, &err),
+          "fam.second: key \"k\": there is no field \"nope\"");
   REFUSED(ldr_entity_set_key(x.s, x.e, "k", twice, 2, &err), "fam.second: key \"k\": names field id twice");
   REFUSED(ldr_entity_set_key(x.s, x.e, "k", id, 0, &err), "fam.second: key \"k\": has 1 to 8 fields");
-  REFUSED(ldr_entity_set_key(x.s, x.e, "k", maybe, 1, &err), "fam.second: key \"k\": field maybe may be null");
+  REFUSED(ldr_entity_set_key(x.s, x.e, "k", maybe, 1, &err),
+          "fam.second: key \"k\": field maybe may be null");
   CHECK_INT(ldr_entity_set_key(x.s, x.e, "k", at, 1, &err), LDR_INVALID);
   CHECK_INT(ldr_entity_set_key(x.s, x.e, "k", doc, 1, &err), LDR_INVALID);
   CHECK_INT(ldr_entity_set_key(x.s, x.e, "k k", id, 1, &err), LDR_INVALID);
@@ -333,8 +341,7 @@ TEST(references_fit_in_type) {
   scratch x = open_scratch();
   CHECK_INT(ldr_entity_set_key(x.s, x.e, "k", id, 1, &err), LDR_OK);
   CHECK_INT(ref(&x, "id", "first", LDR_RESTRICT, NULL, 0), LDR_OK);
-  REFUSED(ldr_schema_finish(x.s, &err),
-          "fam.second: reference \"r\": field id is int8, id of first is text");
+  REFUSED(ldr_schema_finish(x.s, &err), "fam.second: reference \"r\": field id is int8, id of first is text");
   ldr_schema_release(x.s);
 }
 

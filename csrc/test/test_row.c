@@ -14,7 +14,7 @@ static bool same(const ldr_value *a, const ldr_value *b) {
     case LDR_T_INT:
     case LDR_T_TIME: return a->u.i == b->u.i;
     case LDR_T_FLOAT: return memcmp(&a->u.f, &b->u.f, sizeof a->u.f) == 0;
-    default: return a->n == b->n && memcmp(a->u.p, b->u.p, a->n) == 0;
+    default: return a->n == b->n && (a->n == 0 || memcmp(a->u.p, b->u.p, a->n) == 0);
   }
 }
 

@@ -106,7 +106,9 @@ end
 --- One run from begin to commit or rollback: true and the packed results, or false and the error.
 local function once(db, opts, fn, attempt)
   local engine = db._engine
-  local ctx, err = engine:begin(opts)
+  local ctx, err = engine:begin {
+    isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable,
+  }
   if not ctx then return false, err end
   engine:bind(ctx)
   db:_set_deadline(ctx, opts.deadline)

@@ -1,0 +1,19 @@
+/* A store: one entity on one engine. */
+#ifndef LDR_L_STORE_H
+#define LDR_L_STORE_H
+
+#include "l_engine.h"
+
+typedef struct l_store {
+  l_engine *eng; /* anchored by the environment */
+  ldr_schema *schema;
+  const ldr_entity *e;
+  uint16_t *visible; /* fields that are not hidden: what reads return unless told otherwise */
+  unsigned nvisible;
+} l_store;
+
+extern const l_class l_store_class; /* "larder.store" */
+
+int l_store_new(lua_State *L); /* engine:store */
+
+#endif

@@ -1,0 +1,120 @@
+--- larder: typed data stores on PostgreSQL, with an in-memory twin that behaves the same.
+
+local core = require "larder.core"
+local config = require "larder.config"
+local Db = require "larder.db"
+local errors = require "larder.errors"
+local expr = require "larder.expr"
+local family = require "larder.family"
+
+---@class larder
+local larder = {}
+
+larder._VERSION = core.version
+
+--- NULL: the same value as cjson.null and ngx.null.
+larder.null = core.null
+
+larder.any, larder.all, larder.not_, larder.exists = expr.any, expr.all, expr.not_, expr.exists
+larder.increment, larder.append, larder.merge = expr.increment, expr.append, expr.merge
+larder.coalesce, larder.greatest = expr.coalesce, expr.greatest
+larder.default, larder.excluded = expr.default, expr.excluded
+
+--- Error codes under their own names.
+larder.codes = errors.codes
+
+--- Is v an error of larder?
+larder.is_error = errors.is
+
+--- Mark a table as a JSON array or SQL array, so that an empty one is not taken for an object.
+---@generic T: table
+---@param t? T
+---@return T
+function larder.array(t)
+  return setmetatable(t or {}, core.array_mt)
+end
+
+--- Lossless JSON, as JSONB columns are read and written.
+larder.json = { null = core.null, array = larder.array, encode = core.json_encode, decode = core.json_decode }
+
+--- Microseconds since 1970 by the system's clock.
+---@return integer
+function larder.now()
+  return core.now()
+end
+
+---@class larder.OpenOptions: larder.ConfigOptions
+---@field wait? larder.Waiter|false  how to wait in an event loop; false: never in one
+---@field slow? number   seconds from which a call is told to listeners of "slow" (1)
+---@field password? { ops?: integer, mem?: integer }  cost of password hashes: passes, bytes of memory
+---@field peppers? string  pepper ring of API keys; by default the variable LARDER_PEPPERS
+
+local OPTIONS = {
+  getenv = true, env_file = true, config_file = true, pool = true, migrations = true, wait = true, slow = true,
+  password = true, peppers = true,
+}
+
+local function check_options(opts)
+  for name in pairs(opts) do
+    if not OPTIONS[name] then error(("open has no option %q"):format(tostring(name)), 3) end
+  end
+end
+
+local function set_peppers(opts)
+  local text = opts.peppers or (opts.getenv or os.getenv)("LARDER_PEPPERS")
+  if not text or text == "" then return true end
+  return core.set_peppers(text)
+end
+
+--- Open a database. PostgreSQL is connected to once, so that wrong settings fail here.
+---@param target? string|table  nothing: the environment, and the memory engine when nothing is set there; "memory:"; a URI or key/value conninfo; a table of settings
+---@param opts? larder.OpenOptions
+---@return larder.Db|nil db
+---@return larder.Error? err
+function larder.open(target, opts)
+  opts = opts or {}
+  check_options(opts)
+  local cfg, err = config.resolve(target, opts)
+  if not cfg then return nil, err end
+  local ok
+  ok, err = set_peppers(opts)
+  if not ok then return nil, err end
+  local engine
+  if cfg.engine == "memory" then
+    engine, err = core.memory()
+  else
+    engine, err = core.postgres(cfg.settings, cfg.pool)
+  end
+  if not engine then return nil, err end
+  return Db.new(engine, cfg, opts)
+end
+
+--- Every effective setting of open(target, opts) and where it came from; secrets hidden.
+---@param target? string|table
+---@param opts? larder.OpenOptions
+---@return { name: string, value: string, source: string }[]|nil
+---@return larder.Error? err
+function larder.explain_config(target, opts)
+  local cfg, err = config.resolve(target, opts)
+  if not cfg then return nil, err end
+  return config.explain(cfg)
+end
+
+--- Declare a family of stores; `db:stores(name)` opens it.
+---@param def { name: string, entities: larder.EntityDeclaration[] }
+---@return larder.Family
+function larder.declare(def)
+  return family.declare(def)
+end
+
+--- Move families between databases, or from plain tables into one. See larder.transfer.
+---@param from larder.Db|table
+---@param to larder.Db
+---@param opts table
+---@return table|nil report
+---@return larder.Error? err
+function larder.transfer(from, to, opts)
+  return require "larder.transfer"(from, to, opts)
+end
+
+return larder

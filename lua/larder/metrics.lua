@@ -1,0 +1,74 @@
+--- The engine's counters and gauges in Prometheus' text format.
+
+local metrics = {}
+
+local MICROSECONDS = 1e-6
+
+-- field of stats, metric, help, unit of the field
+local POOL = {
+  { "max", "gauge", "larder_pool_connections_max", "Connections that the pool may have." },
+  { "idle", "gauge", "larder_pool_connections_idle", "Connections that wait for work." },
+  { "busy", "gauge", "larder_pool_connections_busy", "Connections that work." },
+  { "total", "gauge", "larder_pool_connections", "Connections of the pool." },
+  { "waiting", "gauge", "larder_pool_waiting", "Callers that wait for a connection." },
+  { "connects", "counter", "larder_pool_connects_total", "Connections opened." },
+  { "connect_failures", "counter", "larder_pool_connect_failures_total", "Attempts to connect that failed." },
+  { "acquires", "counter", "larder_pool_acquires_total", "Connections handed out." },
+  { "acquire_waits", "counter", "larder_pool_acquire_waits_total", "Callers that had to wait for a connection." },
+  { "acquire_timeouts", "counter", "larder_pool_acquire_timeouts_total", "Callers that waited in vain." },
+  { "acquire_wait_us", "counter", "larder_pool_acquire_wait_seconds_total", "Time spent waiting for connections.",
+    MICROSECONDS },
+  { "queries", "counter", "larder_queries_total", "Statements run." },
+  { "errors", "counter", "larder_query_errors_total", "Statements that failed." },
+  { "transactions", "counter", "larder_transactions_total", "Transactions begun." },
+  { "commits", "counter", "larder_transaction_commits_total", "Transactions committed." },
+  { "rollbacks", "counter", "larder_transaction_rollbacks_total", "Transactions rolled back." },
+  { "cancels", "counter", "larder_query_cancels_total", "Statements cancelled on the server." },
+  { "prepares", "counter", "larder_statement_prepares_total", "Statements prepared." },
+  { "evictions", "counter", "larder_statement_evictions_total", "Prepared statements dropped for others." },
+  { "retries_stale", "counter", "larder_stale_retries_total", "Statements repeated on a fresh plan or connection." },
+}
+
+local DESTROYED = {
+  { "destroyed_idle", "idle" }, { "destroyed_lifetime", "lifetime" }, { "destroyed_broken", "broken" },
+}
+
+local MEMORY = {
+  { "tables", "gauge", "larder_memory_tables", "Stores that hold rows." },
+  { "rows", "gauge", "larder_memory_rows", "Rows held." },
+  { "row_bytes", "gauge", "larder_memory_row_bytes", "Bytes of the rows held." },
+  { "transactions", "gauge", "larder_memory_transactions", "Open transactions." },
+}
+
+local function head(out, kind, name, help)
+  out[#out + 1] = ("# HELP %s %s"):format(name, help)
+  out[#out + 1] = ("# TYPE %s %s"):format(name, kind)
+end
+
+local function number(v)
+  return ("%.17g"):format(tonumber(v))
+end
+
+--- Metrics text of one engine.
+---@param kind "memory"|"postgres"
+---@param stats table<string, any>
+---@return string
+function metrics.text(kind, stats)
+  local out = {}
+  for _, row in ipairs(kind == "memory" and MEMORY or POOL) do
+    local value = stats[row[1]]
+    if value ~= nil then
+      head(out, row[2], row[3], row[4])
+      out[#out + 1] = row[3] .. " " .. number(row[5] and tonumber(value) * row[5] or value)
+    end
+  end
+  if kind == "postgres" then
+    head(out, "counter", "larder_pool_destroyed_total", "Connections closed, by reason.")
+    for _, row in ipairs(DESTROYED) do
+      out[#out + 1] = ('larder_pool_destroyed_total{reason="%s"} %s'):format(row[2], number(stats[row[1]] or 0))
+    end
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
+return metrics

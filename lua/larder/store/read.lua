@@ -1,0 +1,348 @@
+--- Reading: the generic methods that every store has.
+
+local core = require "larder.core"
+local errors = require "larder.errors"
+local expr = require "larder.expr"
+local support = require "larder.store.support"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+local run, settle = support.run, support.settle
+
+local DEFAULT_LIMIT, LIMIT_CAP = 50, 1000
+local EACH_PAGE = 500
+local MANY_CHUNK = 1000
+
+local ONE_OPTIONS = support.names("columns", "include_deleted", "lock", "timeout")
+local FIND_OPTIONS = support.names("columns", "include_deleted", "lock", "timeout", "order")
+local LIST_OPTIONS = { "where", "order", "limit", "offset", "after", "total", "columns", "lock", "timeout", "include_deleted" }
+local EACH_OPTIONS = { "where", "order", "limit", "after", "columns", "timeout", "include_deleted", "page" }
+local COUNT_OPTIONS = support.names("include_deleted", "timeout")
+
+---@class larder.Store
+---@field db larder.Db
+---@field stores table<string, larder.Store>  the other stores of the family
+---@field name string  "auth.users"
+local read = {}
+
+-- What family.lua makes methods and option sets with.
+local declared = {}
+
+---@class larder.ReadOptions
+---@field columns? string[]
+---@field include_deleted? boolean  rows marked as deleted: seen or not (each store has its own default)
+---@field lock? "update"|"share"|"update_skip"|"update_nowait"  in a transaction
+---@field timeout? number  seconds
+
+---@class larder.ListOptions: larder.ReadOptions
+---@field where? larder.Where
+---@field order? string|string[]  "created_at desc, id" or { "-created_at", "id" }; always ended by the key
+---@field limit? integer  50 by default, at most 1000
+---@field offset? integer
+---@field after? string   a cursor: info.next of the page before
+---@field total? boolean  count all matching rows, too
+
+---@class larder.ListInfo
+---@field next? string    cursor of the page behind; nil on the last one
+---@field limit integer   what was used
+---@field total? integer  when asked for
+
+-- ---- one row ----
+
+local function select_one(store, method, where, opts, by)
+  support.check_options(opts, FIND_OPTIONS, 4)
+  local ok, err = support.refuse_hidden(store._entity, opts and opts.columns)
+  if not ok then return nil, err end
+  local rows
+  rows, err = run(store, method, {
+    op = "select", where = support.both(where, support.alive(store._entity, opts)), limit = 1,
+    columns = opts and opts.columns, lock = opts and opts.lock, order = opts and opts.order,
+    timeout = opts and opts.timeout,
+  })
+  if not rows then return nil, err end
+  if not rows[1] then return support.not_found(store, method, by) end
+  return rows[1]
+end
+
+-- With options, with listeners, or where deleted rows are hidden.
+local function get_with_options(store, ...)
+  local entity = store._entity
+  local where, opts = support.conditions(entity.key, #entity.key, ...)
+  support.check_options(opts, ONE_OPTIONS, 3)
+  return select_one(store, "get", where, opts, entity.key)
+end
+
+--- The row with this key.
+---@param ... any  the key's fields in order, then options
+---@return table|nil row
+---@return larder.Error? err  `not_found` when there is none
+function read:get(...)
+  local entity = self._entity
+  if select("#", ...) == entity.nkey and self.db._plain and not entity.hides then
+    return settle(self._wait, self._core:get(...))
+  end
+  return get_with_options(self, ...)
+end
+
+--- Is there a row with this key?
+---@param ... any
+---@return boolean|nil
+---@return larder.Error? err
+function read:exists(...)
+  local entity = self._entity
+  if select("#", ...) == entity.nkey and self.db._plain and not entity.hides then
+    return settle(self._wait, self._core:exists(...))
+  end
+  local row, err = get_with_options(self, ...)
+  if row then return true end
+  if err.code == "not_found" then return false end
+  return nil, err
+end
+
+--- The first row that matches.
+---@param where larder.Where
+---@param opts? larder.ReadOptions|{ order?: string }
+---@return table|nil row
+---@return larder.Error? err  `not_found` when there is none
+function read:find(where, opts)
+  if type(where) ~= "table" then error("find needs a condition", 2) end
+  local by = {}
+  for name in pairs(where) do by[#by + 1] = type(name) == "string" and name or nil end
+  table.sort(by)
+  return select_one(self, "find", where, opts, #by > 0 and by or { "condition" })
+end
+
+-- ---- pages ----
+
+local function whole(n)
+  return type(n) == "number" and n % 1 == 0
+end
+
+local function checked_limit(opts)
+  local limit, offset = opts.limit, opts.offset
+  if limit == expr.all then
+    return errors.invalid({ limit = "cannot be all" }, nil, { hint = "each() goes through all rows" })
+  end
+  if limit ~= nil and (not whole(limit) or limit < 0) then
+    return errors.invalid({ limit = "must be a whole number that is not negative" })
+  end
+  if offset ~= nil and (not whole(offset) or offset < 0) then
+    return errors.invalid({ offset = "must be a whole number that is not negative" })
+  end
+  return math.min(limit or DEFAULT_LIMIT, LIMIT_CAP)
+end
+
+--- Conditions of the options that a store's declaration calls filters: `status = "active"` beside `where`.
+local function filters(entity, opts)
+  local where
+  for name, filter in pairs(entity.filters) do
+    local value = opts[name]
+    if value ~= nil then
+      where = where or {}
+      if type(filter) == "string" then where[filter] = value else where[#where + 1] = filter(value) end
+    end
+  end
+  return where
+end
+
+local function matching(entity, fixed, opts)
+  return support.both(fixed, opts.where, filters(entity, opts), support.alive(entity, opts))
+end
+
+--- A page under fixed conditions; what list and every list_by_… come down to.
+function read:_page(method, fixed, opts)
+  local entity = self._entity
+  opts = opts or {}
+  support.check_options(opts, entity.list_options, 3)
+  local limit, err = checked_limit(opts)
+  if not limit then return nil, err end
+  local ok
+  ok, err = support.refuse_hidden(entity, opts.columns)
+  if not ok then return nil, err end
+  local where, info = matching(entity, fixed, opts), { limit = limit }
+  local rows = {}
+  if limit > 0 then
+    rows, err = run(self, method, {
+      op = "select", page = true, where = where, columns = opts.columns, order = opts.order or entity.order,
+      limit = limit, offset = opts.offset, after = opts.after, lock = opts.lock, timeout = opts.timeout,
+    })
+    if not rows then return nil, err end
+    info.next = err
+  end
+  if opts.total then
+    info.total, err = run(self, method, { op = "count", where = where, timeout = opts.timeout })
+    if not info.total then return nil, err end
+  end
+  return rows, info
+end
+
+--- A page of rows: `list(opts)`, or with the values of the store's scope before the options: `list(tenant, opts)`.
+---@param ... any
+---@return table[]|nil rows  empty when there are none
+---@return larder.ListInfo|larder.Error info
+function read:list(...)
+  local entity = self._entity
+  local fixed, opts = support.conditions(entity.scope, #entity.scope, ...)
+  return self:_page("list", fixed, opts)
+end
+
+-- One page after the other, each from where the last one ended.
+local function pages(store, method, op, left)
+  local done = false
+  return function()
+    if done then return nil end
+    op.limit = left and math.min(op.limit, left) or op.limit
+    if op.limit == 0 then return nil end
+    local rows, cursor = run(store, method, op)
+    if not rows then error(cursor, 0) end
+    if left then left = left - #rows end
+    op.after = cursor
+    done = cursor == nil
+    return rows
+  end
+end
+
+--- Every matching row, in pages underneath, in constant memory. What goes wrong on the way raises.
+-- Rows that are created or deleted meanwhile may or may not be seen; no other row is missed or seen twice.
+---@param ... any  the values of the store's scope (optional), then options as of list; limit: none by default
+---@return fun(): table|nil iterator
+function read:each(...)
+  local entity = self._entity
+  local fixed, opts = support.optional_scope(entity, ...)
+  opts = opts or {}
+  support.check_options(opts, entity.each_options, 2)
+  local hidden_ok, err = support.refuse_hidden(entity, opts.columns)
+  if not hidden_ok then error(err, 0) end
+  local next_page = pages(self, "each", {
+    op = "select", page = true, where = matching(entity, fixed, opts), columns = opts.columns,
+    order = opts.order or entity.order, limit = opts.page or EACH_PAGE, after = opts.after, timeout = opts.timeout,
+  }, opts.limit)
+  local rows, at = {}, 0
+  return function()
+    at = at + 1
+    if rows and rows[at] == nil then rows, at = next_page(), 1 end
+    return rows and rows[at]
+  end
+end
+
+--- How many rows match.
+---@param ... any  the values of the store's scope (optional), then the condition, then options
+---@return integer|nil n
+---@return larder.Error? err
+function read:count(...)
+  local fixed, where, opts = support.optional_scope(self._entity, ...)
+  support.check_options(opts, COUNT_OPTIONS, 2)
+  return run(self, "count", {
+    op = "count", where = support.both(fixed, where, support.alive(self._entity, opts)),
+    timeout = opts and opts.timeout,
+  })
+end
+
+--- Groups and figures: `aggs = { { "count", as = "n" }, { "sum", "tokens", as = "tokens" } }, groups = { "model" }`.
+---@param opts { where?: larder.Where, aggs: table[], groups?: table[], limit?: integer, offset?: integer, timeout?: number }
+---@return table[]|nil rows
+---@return larder.Error? err
+function read:aggregate(opts)
+  return run(self, "aggregate", {
+    op = "aggregate", where = support.both(opts.where, support.alive(self._entity, opts)), aggs = opts.aggs,
+    groups = opts.groups, limit = opts.limit, offset = opts.offset, timeout = opts.timeout,
+  })
+end
+
+-- ---- many rows by key ----
+
+-- One value of a key has several spellings; rows come back with one of them.
+local SPELLING = {
+  uuid = string.lower,
+  timestamptz = function(v)
+    local us = core.time_parse(v)
+    return us and core.time_format(us) or v
+  end,
+}
+
+local function key_text(entity, key)
+  local parts = {}
+  for i, name in ipairs(entity.key) do
+    local value = key[i]
+    local spell = SPELLING[entity.fields[name].type]
+    local text = tostring(spell and spell(value) or value)
+    parts[i] = #text .. ":" .. text
+  end
+  return table.concat(parts)
+end
+
+local function normal_keys(entity, keys)
+  local list = {}
+  for i = 1, #keys do
+    local key = type(keys[i]) == "table" and keys[i] or { keys[i] }
+    if #key ~= entity.nkey then
+      error(("key %d must have the values of %s"):format(i, table.concat(entity.key, ", ")), 3)
+    end
+    list[i] = key
+  end
+  return list
+end
+
+local function row_key(entity, row)
+  local key = {}
+  for i, name in ipairs(entity.key) do key[i] = row[name] end
+  return key
+end
+
+--- Rows in the order of their keys, `false` where there is none; one statement for each 1,000.
+---@param keys any[]  each a value, or a list of values where the key has several fields
+---@param opts? { include_deleted?: boolean, timeout?: number }
+---@return (table|false)[]|nil rows
+---@return larder.Error? err
+function read:get_many(keys, opts)
+  if type(keys) ~= "table" then error("get_many needs a list of keys", 2) end
+  local entity = self._entity
+  local list, found = normal_keys(entity, keys), {}
+  for from = 1, #list, MANY_CHUNK do
+    local chunk = {}
+    for i = from, math.min(from + MANY_CHUNK - 1, #list) do chunk[#chunk + 1] = list[i] end
+    local rows, err = run(self, "get_many", {
+      op = "select", plain = true, where = support.both(expr.keys(chunk), support.alive(entity, opts)),
+      timeout = opts and opts.timeout,
+    })
+    if not rows then return nil, err end
+    for _, row in ipairs(rows) do found[key_text(entity, row_key(entity, row))] = row end
+  end
+  local result = {}
+  for i, key in ipairs(list) do result[i] = found[key_text(entity, key)] or false end
+  return result
+end
+
+-- ---- what a declaration makes ----
+
+local function with_filters(list, filters_of)
+  local set = support.names(unpack(list))
+  for name in pairs(filters_of) do set[name] = true end
+  return set
+end
+
+--- The options that list and each take in a store with these filters.
+---@param filters_of table<string, string|fun(value: any): larder.Where>
+---@return table<string, true> list_options
+---@return table<string, true> each_options
+function declared.option_sets(filters_of)
+  return with_filters(LIST_OPTIONS, filters_of), with_filters(EACH_OPTIONS, filters_of)
+end
+
+--- `get_by = { "tenant_id", "name" }`: the one row with these values.
+function declared.lookup(method, names)
+  return function(self, ...)
+    local where, opts = support.conditions(names, #names, ...)
+    support.check_options(opts, ONE_OPTIONS, 2)
+    return select_one(self, method, where, opts, names)
+  end
+end
+
+--- `list_by = { "tenant_id", "type" }`: a page of rows with these values.
+function declared.listing(method, names)
+  return function(self, ...)
+    local fixed, opts = support.conditions(names, #names, ...)
+    return self:_page(method, fixed, opts)
+  end
+end
+
+return { methods = read, declared = declared }
