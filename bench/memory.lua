@@ -15,7 +15,9 @@ local function open_larder()
     create = function(row) return assert(users:create(row)) end,
     get = function(tenant, id) return assert(users:get(tenant, id)) end,
     exists = function(tenant, id) return users:exists(tenant, id) end,
-    list = function(tenant) return assert(users:list { where = { tenant_id = tenant }, order = "id", limit = PAGE }) end,
+    list = function(tenant)
+      return assert(users:list { where = { tenant_id = tenant }, order = "id", limit = PAGE })
+    end,
   }
 end
 

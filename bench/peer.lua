@@ -1,9 +1,10 @@
 --- Runs one workload with one Lua client: peer.lua PEER WORKLOAD SECONDS ROWS TAG
 -- prints "units seconds cpu_seconds peak_kib", or "skip" when the peer does not do that workload.
 --
--- A peer (bench/peers/*.lua) is a table: connect(target) → connection, then functions of a connection: get(db, tenant,
--- id), create(db, user), transaction(db, user), list(db, tenant) → rows, batch(db, keys), bulk(db, users); and, when
--- it can overlap its waiting, concurrent(target, workers, connections, draw, seconds) → gets, seconds.
+-- A peer (bench/peers/*.lua) is a table: connect(target) → connection, then functions of a connection:
+-- get(db, tenant, id), create(db, user), transaction(db, user), list(db, tenant) → rows, batch(db, keys),
+-- bulk(db, users); and, when it can overlap its waiting,
+-- concurrent(target, workers, connections, draw, seconds) → gets, seconds.
 
 -- larder's clock, also for the others: Lua has none that is finer than a second.
 local now = require("larder.core").now

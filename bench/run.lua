@@ -1,7 +1,7 @@
 --- Drives the benchmark: every program on every workload, round by round, and one table at the end.
 --
--- In a round each program runs between two runs of the limit, and its ratio is to their mean: the machine's mood of
--- the minute falls out. What is printed is the median of the rounds.
+-- In a round each program runs between two runs of the limit, and its ratio is to their mean, so that the
+-- machine's mood of the minute falls out. What is printed is the median of the rounds.
 
 local function env(name, default) return os.getenv(name) or default end
 
@@ -31,15 +31,17 @@ local function lua_peer(lua, name, needs)
 end
 
 local function python_peer(name)
+  local there = succeeds("/usr/bin/python3 -c 'import " .. name .. "'")
   return {
     name = "py-" .. name, command = "/usr/bin/python3 bench/peers/python.py " .. name,
-    missing = not succeeds("/usr/bin/python3 -c 'import " .. name .. "'") and "python3-" .. name,
+    missing = not there and "python3-" .. name,
   }
 end
 
 local function pgx_peer()
-  local built = succeeds "cd bench/peers/pgx && go build -o ../../../build/bench/pgx ."
-  return { name = "go-pgx", command = "build/bench/pgx", missing = not built and "go with the module pgx" }
+  -- Debian's package of pgx, without any module of the network
+  local built = succeeds("GO111MODULE=off GOPATH=/usr/share/gocode go build -o build/bench/pgx bench/peers/pgx.go")
+  return { name = "go-pgx4", command = "build/bench/pgx", missing = not built and "golang-github-jackc-pgx-v4-dev" }
 end
 
 local function pgmoon_peer(lua)
@@ -48,6 +50,7 @@ local function pgmoon_peer(lua)
   return peer
 end
 
+local limit = { name = LIMIT, command = "build/bench/limit limit" }
 local programs = {
   { name = LIMIT .. "-alt", command = "build/bench/limit alt", only = { W1 = true, W3 = true, W5 = true } },
   lua_peer("lua5.4", "larder", "larder"),
@@ -60,7 +63,6 @@ local programs = {
   python_peer "psycopg",
   pgx_peer(),
 }
-local limit = { name = LIMIT, command = "build/bench/limit limit" }
 
 local function listed(variable, name)
   local list = os.getenv(variable)
@@ -90,8 +92,8 @@ local runs = 0
 local function measure(program, workload)
   runs = runs + 1
   if workload == "W6" then psql "-c 'truncate bench.bulk'" end
-  local text = capture(("%s timeout 120 %s %s %s %d r%d"):format(environment, program.command, workload, SECONDS, ROWS,
-    runs))
+  local text = capture(("%s timeout 120 %s %s %s %d r%d"):format(
+    environment, program.command, workload, SECONDS, ROWS, runs))
   if workload == "W2" or workload == "W3" then
     psql [[-c "delete from bench.users where id like 'new-%'" -c "vacuum bench.users"]]
   end
@@ -122,11 +124,15 @@ local function keep(program, workload, result)
   table.insert(samples[program.name][workload], result)
 end
 
+local function takes_part(program, workload)
+  return not program.missing and (not program.only or program.only[workload])
+    and not (program.broken and program.broken[workload]) and listed("BENCH_ONLY", program.name)
+end
+
 local function round(workload)
   local before
   for _, program in ipairs(programs) do
-    if not program.missing and (not program.only or program.only[workload]) and listed("BENCH_ONLY", program.name)
-      and not (program.broken and program.broken[workload]) then
+    if takes_part(program, workload) then
       before = before or assert(measure(limit, workload), "the limit cannot run")
       local result = measure(program, workload)
       if result then
@@ -168,17 +174,21 @@ local function plain_cell(format, field)
   end
 end
 
-local function print_table(title, cell, unit)
+--- with_unit: the column heads name each workload's own.
+local function print_table(title, cell, with_unit)
   local head = { "peer" }
-  for _, w in ipairs(WORKLOADS) do head[#head + 1] = ("%s %s%s"):format(w[1], w[2], unit and "" or ", " .. w[3]) end
-  print(("\n## %s\n\n| %s |\n|%s"):format(title, table.concat(head, " | "), ("---|"):rep(#head)))
-  for _, program in ipairs { limit, table.unpack(programs) } do
-    if samples[program.name] or program.broken then
-      local row = { program.name }
-      for _, w in ipairs(WORKLOADS) do row[#row + 1] = cell(program, w[1]) end
-      print("| " .. table.concat(row, " | ") .. " |")
-    end
+  for _, w in ipairs(WORKLOADS) do
+    head[#head + 1] = ("%s %s%s"):format(w[1], w[2], with_unit and ", " .. w[3] or "")
   end
+  print(("\n## %s\n\n| %s |\n|%s"):format(title, table.concat(head, " | "), ("---|"):rep(#head)))
+  local function line(program)
+    if not samples[program.name] and not program.broken then return end
+    local row = { program.name }
+    for _, w in ipairs(WORKLOADS) do row[#row + 1] = cell(program, w[1]) end
+    print("| " .. table.concat(row, " | ") .. " |")
+  end
+  line(limit)
+  for _, program in ipairs(programs) do line(program) end
 end
 
 -- ---- the memory engine ----
@@ -187,7 +197,8 @@ local MEMORY = { { "get", "gets/s" }, { "create", "creates/s" }, { "list", "list
   { "exists", "exists/s" }, { "bytes", "bytes a row" } }
 
 local function memory_run(lua, engine, into)
-  local text = capture(("timeout 300 tools/lua.sh %s bench/memory.lua %s %s %d"):format(lua, engine, SECONDS, MEMORY_ROWS))
+  local text = capture(("timeout 300 tools/lua.sh %s bench/memory.lua %s %s %d"):format(
+    lua, engine, SECONDS, MEMORY_ROWS))
   for name, value in (text or ""):gmatch "(%a+) (%S+)\n" do
     into[name] = into[name] or {}
     table.insert(into[name], tonumber(value))
@@ -224,9 +235,9 @@ for n = 1, ROUNDS do
   end
 end
 
-print_table("Medians (ratio to the limit's runs just before and after)", rate_cell)
-print_table("Client CPU, microseconds a unit", plain_cell("%.1f", "cpu"), "")
-print_table("Peak memory of the client, MiB", plain_cell("%.0f", "peak"), "")
+print_table("Medians (ratio to the limit's runs just before and after)", rate_cell, true)
+print_table("Client CPU, microseconds a unit", plain_cell("%.1f", "cpu"))
+print_table("Peak memory of the client, MiB", plain_cell("%.0f", "peak"))
 if listed("BENCH_WORKLOADS", "memory") then
   print "\n## Memory engine\n\n| | plain Lua | larder | larder ÷ plain |\n|---|---|---|---|"
   memory_table "lua5.4"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes sure that the Debian packages of a task (build, test or bench) are installed: root gets them from
 # apt, anybody else the line to type. On other systems the compiler says what it misses.
+# shellcheck disable=SC2086 # lists of packages are split on purpose
 set -eu
 
 build="gcc libc6-dev lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev libpq-dev libsodium-dev

@@ -70,8 +70,7 @@ EOF
 
 # A port is free when the server could take it.
 start() {
-  local try
-  for try in 1 2 3 4 5 6 7 8; do
+  for _ in 1 2 3 4 5 6 7 8; do
     port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
     echo "port = $port" >>"$data/postgresql.conf"
     "${as[@]}" "$bin/pg_ctl" -D "$data" -l "$log" -w -t 60 start >/dev/null 2>&1 && return
@@ -84,7 +83,7 @@ start() {
 
 cd / # a directory that the user postgres may stand in
 if [ -n "${LARDER_PG_INITDB:-}" ]; then
-  # shellcheck disable=SC2086 # several options
+  # shellcheck disable=SC2086 # they are several
   make_cluster $LARDER_PG_INITDB || { cat "$top/initdb" >&2; exit 1; }
 else
   make_cluster --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US || make_cluster --locale=C.UTF-8 ||

@@ -1,19 +1,15 @@
---- larder by other means: W1 spins before it sleeps, W3 is one atomic pipeline, W5 a pipeline of 100 statements.
+--- larder by other means: W1 spins before it sleeps, W3 is one atomic pipeline, W5 a pipeline of 100.
 local larder = require "larder"
-local cjson = require "cjson"
-
-local COLUMNS = "tenant_id, id, username, email, status, full_name, metadata, created_at, updated_at, deleted_at"
-local WRITTEN = "tenant_id, id, username, email, status, full_name, metadata"
-local GET = "select " .. COLUMNS .. " from bench.users where tenant_id = $1 and id = $2"
-local INSERT = "insert into bench.users (" .. WRITTEN .. ") values ($1, $2, $3, $4, $5, $6, $7) returning created_at"
-local UPDATE = "update bench.users set full_name = $3, updated_at = now() where tenant_id = $1 and id = $2"
-
+local sql = require "bench.statements"
 require "bench.family"
+
+local GET, UPDATE = sql.get("$1", "$2"), sql.update("$1", "$2")
+local INSERT = sql.insert "$1, $2, $3, $4, $5, $6, $7"
 
 local peer = {}
 
 function peer.connect(target)
-  local db = assert(larder.open(target.url .. (target.url:find("?", 1, true) and "&" or "?") .. "pool_spin=50us"))
+  local db = assert(larder.open(target.url .. "?pool_spin=50us"))
   return { handle = db, users = db:stores("bench").users }
 end
 
@@ -21,8 +17,8 @@ function peer.get(db, tenant, id) return assert(db.users:get(tenant, id)) end
 
 function peer.transaction(db, u)
   assert(db.handle:pipeline({ atomic = true }, function(p)
-    p:query(INSERT, u.tenant_id, u.id, u.username, u.email, u.status, u.full_name, cjson.encode(u.metadata))
-    p:query(UPDATE, u.tenant_id, u.id, "Renamed")
+    p:query(INSERT, u.tenant_id, u.id, u.username, u.email, u.status, u.full_name, u.metadata)
+    p:query(UPDATE, u.tenant_id, u.id)
     p:query(GET, u.tenant_id, u.id)
   end))
 end

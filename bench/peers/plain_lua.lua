@@ -1,5 +1,5 @@
---- A store as one writes it by hand in Lua: tables in tables, rows copied in and out, the same uniques and reference
--- checked, lists sorted when they are asked for.
+--- A store as one writes it by hand in Lua: tables in tables, rows copied in and out, the same uniques and
+-- reference checked, lists sorted when they are asked for.
 local plain = {}
 plain.__index = plain
 
@@ -10,7 +10,9 @@ local function copy(value)
   return out
 end
 
-function plain.new() return setmetatable({ tenants = {}, by_tenant = {}, usernames = {}, emails = {} }, plain) end
+function plain.new()
+  return setmetatable({ tenants = {}, by_tenant = {}, usernames = {}, emails = {} }, plain)
+end
 
 function plain:add_tenant(id)
   self.tenants[id], self.by_tenant[id], self.usernames[id], self.emails[id] = true, {}, {}, {}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ldr_json.h"
+#include "ldr_memerr.h"
 #include "ldr_numeric.h"
 
 typedef struct assigner {
@@ -12,12 +13,6 @@ typedef struct assigner {
   ldr_buf made; /* new bytes, before they move into the arena */
   ldr_err *err;
 } assigner;
-
-static ldr_code out_of_range(assigner *x) {
-  ldr_fail_state(x->err, LDR_INVALID, "22003", "field \"%s\": the result is out of range", x->f->name);
-  ldr_err_set(x->err->column, sizeof x->err->column, x->f->name);
-  return LDR_INVALID;
-}
 
 static ldr_code take_made(assigner *x, ldr_type type, ldr_value *out) {
   const char *p = x->made.broken ? NULL : ldr_arena_copy(x->a, x->made.p, x->made.n);
@@ -30,14 +25,14 @@ static ldr_code take_made(assigner *x, ldr_type type, ldr_value *out) {
 
 static ldr_code add_ints(assigner *x, int64_t a, int64_t b, ldr_value *out) {
   int64_t max = x->f->type == LDR_F_INT2 ? INT16_MAX : x->f->type == LDR_F_INT4 ? INT32_MAX : INT64_MAX;
-  if (b > 0 ? a > max - b : a < -max - 1 - b) return out_of_range(x);
+  if (b > 0 ? a > max - b : a < -max - 1 - b) return ldr_memerr_range(x->f, x->err);
   *out = ldr_int(a + b);
   return LDR_OK;
 }
 
 static ldr_code add_floats(assigner *x, double a, double b, ldr_value *out) {
   double sum = x->f->type == LDR_F_FLOAT4 ? (double)((float)a + (float)b) : a + b;
-  if (isinf(sum) && !isinf(a) && !isinf(b)) return out_of_range(x);
+  if (isinf(sum) && !isinf(a) && !isinf(b)) return ldr_memerr_range(x->f, x->err);
   *out = ldr_float(sum);
   return LDR_OK;
 }
@@ -48,12 +43,12 @@ static ldr_code fit_numeric(assigner *x, ldr_value *out) {
   bool nomem = rounded.broken;
   ldr_buf_free(&x->made);
   x->made = rounded;
-  if (!fits && !nomem) return out_of_range(x);
+  if (!fits && !nomem) return ldr_memerr_range(x->f, x->err);
   return take_made(x, LDR_T_NUMERIC, out);
 }
 
 static ldr_code add_numerics(assigner *x, const ldr_value *a, const ldr_value *b, ldr_value *out) {
-  if (!ldr_numeric_add(a->u.p, a->n, b->u.p, b->n, &x->made) && !x->made.broken) return out_of_range(x);
+  if (!ldr_numeric_add(a->u.p, a->n, b->u.p, b->n, &x->made) && !x->made.broken) return ldr_memerr_range(x->f, x->err);
   if (x->made.broken) return ldr_fail_nomem(x->err);
   return x->f->precision ? fit_numeric(x, out) : take_made(x, LDR_T_NUMERIC, out);
 }
@@ -94,23 +89,16 @@ static bool has_null(ldr_array_reader r) {
   return false;
 }
 
-static ldr_code incompatible(assigner *x) {
-  ldr_fail_state(x->err, LDR_INVALID, "2202E", "field \"%s\": arrays of these dimensions do not go together",
-                 x->f->name);
-  ldr_err_set(x->err->column, sizeof x->err->column, x->f->name);
-  return LDR_INVALID;
-}
-
 static ldr_code append_array(assigner *x, const ldr_value *old, const ldr_value *more, ldr_value *out) {
   ldr_array_reader a, b;
   int32_t dims[6];
   int ndim;
-  if (!ldr_array_read(&a, old->u.p, old->n) || !ldr_array_read(&b, more->u.p, more->n)) return incompatible(x);
+  if (!ldr_array_read(&a, old->u.p, old->n) || !ldr_array_read(&b, more->u.p, more->n)) return ldr_memerr_dims(x->f, x->err);
   if (a.count == 0 || b.count == 0) { /* an empty array has no dimensions */
     *out = a.count == 0 ? *more : *old;
     return LDR_OK;
   }
-  if (!joined_dims(&a, &b, &ndim, dims)) return incompatible(x);
+  if (!joined_dims(&a, &b, &ndim, dims)) return ldr_memerr_dims(x->f, x->err);
   ldr_array_begin(&x->made, a.elem, ndim, dims, has_null(a) || has_null(b));
   ldr_buf_add(&x->made, a.p, (size_t)(a.end - a.p));
   ldr_buf_add(&x->made, b.p, (size_t)(b.end - b.p));
@@ -164,11 +152,6 @@ static ldr_code assign(assigner *x, const ldr_set *s, const ldr_value *old, cons
   }
 }
 
-static ldr_code check_null(const ldr_entity *e, const ldr_field *f, const ldr_value *v, ldr_err *err) {
-  if (v->type != LDR_T_NULL || f->null) return LDR_OK;
-  return ldr_fail_null(e, f, err);
-}
-
 ldr_code ldr_assign(const ldr_entity *e, const ldr_set *sets, unsigned n, const ldr_value *old,
                     const ldr_value *excluded, ldr_arena *a, ldr_value *out, ldr_err *err) {
   memcpy(out, old, e->nfields * sizeof *out);
@@ -177,8 +160,8 @@ ldr_code ldr_assign(const ldr_entity *e, const ldr_set *sets, unsigned n, const 
     assigner x = {.f = &e->fields[s->field], .a = a, .err = err};
     ldr_code code = assign(&x, s, &old[s->field], s->excluded ? &excluded[s->field] : &s->value, &out[s->field]);
     ldr_buf_free(&x.made);
-    if (code == LDR_OK) code = check_null(e, x.f, &out[s->field], err);
     if (code != LDR_OK) return code;
+    if (out[s->field].type == LDR_T_NULL && !x.f->null) return ldr_memerr_null(e, s->field, err);
   }
   return LDR_OK;
 }

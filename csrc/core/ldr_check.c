@@ -1,5 +1,6 @@
 #include "ldr_check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "ldr_fit.h"
@@ -12,19 +13,14 @@
 /* "must be one of a, b, c"; a list too long for the message ends in "…". */
 static ldr_code not_in_enum(const ldr_field *f, ldr_err *err) {
   char list[150];
-  size_t n = 0;
+  size_t n = 0, room = sizeof list - sizeof ", …";
   for (unsigned i = 0; i < f->nenums; i++) {
-    size_t more = strlen(f->enums[i]) + 2;
-    if (n + more + sizeof "…" > sizeof list) {
-      memcpy(list + n, "…, ", sizeof "…, " - 1);
-      n += sizeof "…, " - 1;
-      break;
-    }
-    memcpy(list + n, f->enums[i], more - 2);
-    memcpy(list + n + more - 2, ", ", 2);
-    n += more;
+    const char *text = f->enums[i];
+    if (strlen(text) + 2 > room - n) text = "…";
+    n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", text);
+    if (text != f->enums[i]) break;
   }
-  return ldr_fail_field(err, f->name, "must be one of %.*s", (int)(n - 2), list);
+  return ldr_fail_field(err, f->name, "must be one of %s", list);
 }
 
 static ldr_code check_length(const ldr_field *f, size_t n, const char *unit, ldr_err *err) {

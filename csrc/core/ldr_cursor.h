@@ -5,7 +5,8 @@
 
 #include "ldr_op.h"
 
-#define LDR_CURSOR_SEED UINT64_C(0x6c61726465722e31) /* of the integrity hash; fuzzers seal their own with it */
+#define LDR_CURSOR_SEED \
+  UINT64_C(0x6c61726465722e31) /* of the integrity hash; fuzzers seal their own with it */
 
 /* values: op->norder of them, nulls allowed. */
 ldr_code ldr_cursor_encode(const ldr_op *op, const ldr_value *values, ldr_buf *out,

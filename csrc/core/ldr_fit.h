@@ -5,8 +5,8 @@
 
 #include "ldr_value.h"
 
-/* v is not null. LDR_INVALID adds the fault to err->fields under the name `field`; the value itself is never
- * part of it. LDR_CAPACITY when out of memory. */
+/* A null fits no type. LDR_INVALID adds the fault to err->fields under the name `field`; the value itself is
+ * never part of it. LDR_CAPACITY when out of memory. */
 ldr_code ldr_fit(const char *field, ldr_ftype t, bool array, const ldr_value *v, ldr_err *err) LDR_MUSTCHECK;
 
 #endif

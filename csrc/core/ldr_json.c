@@ -409,11 +409,11 @@ static void add_decimal(ldr_buf *out, uint64_t whole, int places, bool negative)
   ldr_buf_add(out, t, (size_t)places);
 }
 
-/* The first of 15, 16 and 17 digits that reads back to f. */
+/* As few digits as read back to f: 15 always survive a double, 17 always tell it; subnormals have fewer. */
 static void add_shortest(ldr_buf *out, double f) {
   char t[40];
   bool radix = false;
-  for (int precision = 15; precision <= 17; precision++) {
+  for (int precision = f > -DBL_MIN && f < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
     snprintf(t, sizeof t, "%.*g", precision, f);
     if (strtod(t, NULL) == f) break;
   }

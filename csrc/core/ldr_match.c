@@ -30,7 +30,7 @@ static ldr_truth negate(ldr_truth t) {
 static ldr_truth like(const ldr_matcher *m, const ldr_value *v, const ldr_value *pattern, bool fold) {
   int found = ldr_like(v->u.p, v->n, pattern->u.p, pattern->n, fold);
   if (found >= 0) return truth(found > 0);
-  ldr_fail_state(m->err, LDR_INVALID, "22025", "the pattern ends in a lone backslash");
+  ldr_fail_state(m->err, LDR_INVALID, "22025", "a LIKE pattern must not end with the escape character");
   return LDR_BROKEN;
 }
 

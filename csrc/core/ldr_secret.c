@@ -125,10 +125,10 @@ ldr_code ldr_unseal(const unsigned char key[32], const char *s, size_t n, ldr_bu
   ldr_code code;
   if (n < PREFIX || memcmp(s, seal_prefix, PREFIX) != 0)
     return ldr_fail(err, LDR_UNAUTHORIZED, "this is no sealed text");
-  if (ldr_base64url_decode(&box, s + PREFIX, n - PREFIX))
-    code = open_box(key, &box, out, err);
+  if (!ldr_base64url_decode(&box, s + PREFIX, n - PREFIX))
+    code = cannot_open(err);
   else
-    code = box.broken ? ldr_fail_nomem(err) : cannot_open(err);
+    code = box.broken ? ldr_fail_nomem(err) : open_box(key, &box, out, err);
   ldr_buf_free(&box);
   return code;
 }

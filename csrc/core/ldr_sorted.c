@@ -137,11 +137,11 @@ void *ldr_sorted_prev(const ldr_sorted *s, ldr_sorted_pos *at) {
 /* ---- changing ---- */
 
 /* Rows often come in ascending order: then the end is found with one comparison. */
-static ldr_sorted_pos place_for(const ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *entry) {
+static ldr_sorted_pos place_for(const ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe) {
   const chunk *last = s->chunk[s->nchunks - 1];
   ldr_sorted_pos end = {s->nchunks - 1, last->n};
-  if (cmp(ud, entry, last->entry[last->n - 1]) > 0) return end;
-  return ldr_sorted_seek(s, cmp, ud, entry, false);
+  if (cmp(ud, probe, last->entry[last->n - 1]) > 0) return end;
+  return ldr_sorted_seek(s, cmp, ud, probe, false);
 }
 
 static bool add_first(ldr_sorted *s, void *entry) {
@@ -171,11 +171,11 @@ static bool make_room(ldr_sorted *s, ldr_sorted_pos *pos) {
   return true;
 }
 
-bool ldr_sorted_add(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, void *entry) {
+bool ldr_sorted_add(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe, void *entry) {
   ldr_sorted_pos pos;
   chunk *c;
   if (s->nchunks == 0) return add_first(s, entry);
-  pos = place_for(s, cmp, ud, entry);
+  pos = place_for(s, cmp, ud, probe);
   if (!make_room(s, &pos)) return false;
   c = s->chunk[pos.chunk];
   memmove(c->entry + pos.at + 1, c->entry + pos.at, (c->n - pos.at) * sizeof c->entry[0]);
@@ -197,10 +197,10 @@ static void merge(ldr_sorted *s, size_t left) {
   drop_chunk(s, left + 1);
 }
 
-void ldr_sorted_remove(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *entry) {
-  ldr_sorted_pos pos = ldr_sorted_seek(s, cmp, ud, entry, false);
+void ldr_sorted_remove(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe) {
+  ldr_sorted_pos pos = ldr_sorted_seek(s, cmp, ud, probe, false);
   chunk *c;
-  assert(pos.chunk < s->nchunks && s->chunk[pos.chunk]->entry[pos.at] == entry);
+  assert(pos.chunk < s->nchunks && cmp(ud, probe, s->chunk[pos.chunk]->entry[pos.at]) == 0);
   c = s->chunk[pos.chunk];
   c->n--;
   s->n--;

@@ -12,9 +12,9 @@
 
 enum { LDR_SORTED_CHUNK = 512 };
 
-/* <0, 0, >0: a before, equal to, after b. Among entries the order must be total: only an entry equals itself. As
- * a probe, `a` is what the search is for, and 0 may hold for a whole run of entries. */
-typedef int ldr_sorted_cmp(const void *ud, const void *a, const void *b);
+/* <0, 0, >0: the probe stands before, at, behind the entry. A probe is whatever the caller searches by: 0 may hold
+ * for a whole run of entries, but a probe for adding or removing an entry equals that entry alone. */
+typedef int ldr_sorted_cmp(const void *ud, const void *probe, const void *entry);
 
 typedef struct ldr_sorted {
   struct ldr_sorted_chunk **chunk;
@@ -27,8 +27,9 @@ typedef struct ldr_sorted_pos {
   uint32_t at; /* less than the chunk's entries, except at the very end: (nchunks, 0) */
 } ldr_sorted_pos;
 
-bool ldr_sorted_add(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, void *entry); /* false: out of memory */
-void ldr_sorted_remove(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *entry); /* must be there */
+/* false: out of memory, nothing changed */
+bool ldr_sorted_add(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe, void *entry);
+void ldr_sorted_remove(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe); /* must be there */
 void ldr_sorted_free(ldr_sorted *s);
 
 ldr_sorted_pos ldr_sorted_start(const ldr_sorted *s);

@@ -120,6 +120,7 @@ static bool fill_op(ldr_stmts *c, ldr_stmt *s, const ldr_op *op, const ldr_param
   ldr_schema_retain(op->e->schema);
   s->reads = op_reads(op);
   s->deletes = op->kind == LDR_OP_DELETE;
+  s->counts = op->kind == LDR_OP_COUNT;
   s->described = true;
   s->shape_n = c->shape.n;
   s->shape = ldr_arena_copy(&s->arena, c->shape.p, c->shape.n);
@@ -275,15 +276,16 @@ bool ldr_registry_init(ldr_registry *g, size_t cap) {
 }
 
 void ldr_registry_forget_all(ldr_registry *g) {
-  while (g->lru.oldest) {
-    ldr_lru_node *node = g->lru.oldest;
-    ldr_lru_remove(&g->lru, node);
-    ldr_free(node); /* node is first in prep */
-  }
+  for (ldr_lru_node *node = g->lru.oldest; node; node = node->newer)
+    ((prep *)(void *)node)->state = PREP_MISSING;
 }
 
 void ldr_registry_done(ldr_registry *g) {
-  ldr_registry_forget_all(g);
+  while (g->lru.oldest) {
+    ldr_lru_node *node = g->lru.oldest;
+    ldr_lru_remove(&g->lru, node);
+    ldr_free(node); /* it is first in prep */
+  }
   ldr_lru_done(&g->lru);
 }
 
@@ -326,40 +328,45 @@ static prep *find_or_add(ldr_registry *g, const ldr_stmt *s, ldr_req *r) {
   return p;
 }
 
-static bool add_parse(ldr_req *r, const ldr_stmt *s, const ldr_args *args, prep *p) {
-  ldr_cmd *c = ldr_req_add(r, LDR_CMD_PARSE);
-  if (c == NULL) return false;
-  c->name = s->name;
-  c->sql = s->sql;
-  c->args = args; /* for the types */
-  c->mark = p;
-  return true;
-}
-
-static ldr_cmd *add_exec(ldr_req *r, ldr_cmd_kind kind, const ldr_stmt *s, const ldr_args *args) {
+static ldr_cmd *add_cmd(ldr_req *r, ldr_cmd_kind kind, const ldr_stmt *s, const ldr_args *args, prep *p) {
   ldr_cmd *c = ldr_req_add(r, kind);
   if (c == NULL) return NULL;
-  c->name = s->name;
+  c->name = p || kind == LDR_CMD_QUERY ? s->name : "";
   c->sql = s->sql;
   c->args = args;
   c->text = s->text_results;
+  c->mark = p;
   return c;
 }
 
-ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, ldr_err *err) {
-  ldr_cmd *c;
-  prep *p;
-  if (g->cap == 0) return add_exec(r, LDR_CMD_QUERY, s, args) ? LDR_OK : ldr_fail_nomem(err);
-  p = find_or_add(g, s, r);
+/* What must come before a use of s; *out is its place in the registry. */
+static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, prep **out,
+                           ldr_err *err) {
+  prep *p = find_or_add(g, s, r);
   if (p == NULL) return ldr_fail_nomem(err);
   p->sync = g->sent + 1;
   if (p->state == PREP_STALE && !add_deallocate(r, p)) return ldr_fail_nomem(err);
-  if (p->state != PREP_READY && !add_parse(r, s, args, p)) return ldr_fail_nomem(err);
-  c = add_exec(r, LDR_CMD_EXEC, s, args);
-  if (c == NULL) return ldr_fail_nomem(err);
-  p->state = PREP_READY;
-  c->mark = p;
+  if (p->state != PREP_READY) {
+    if (!add_cmd(r, LDR_CMD_PARSE, s, args, p)) return ldr_fail_nomem(err);
+    p->state = PREP_READY;
+  }
+  *out = p;
   return LDR_OK;
+}
+
+ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, ldr_err *err) {
+  prep *p = NULL;
+  ldr_code code = g->cap ? make_ready(g, s, args, r, &p, err) : LDR_OK;
+  if (code) return code;
+  return add_cmd(r, p ? LDR_CMD_EXEC : LDR_CMD_QUERY, s, args, p) ? LDR_OK : ldr_fail_nomem(err);
+}
+
+ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err *err) {
+  prep *p = NULL;
+  ldr_code code = g->cap ? make_ready(g, s, NULL, r, &p, err) : LDR_OK;
+  if (code) return code;
+  if (p == NULL && !add_cmd(r, LDR_CMD_PARSE, s, NULL, NULL)) return ldr_fail_nomem(err);
+  return add_cmd(r, LDR_CMD_DESCRIBE, s, NULL, p) ? LDR_OK : ldr_fail_nomem(err);
 }
 
 void ldr_registry_sent(ldr_registry *g) { g->sent++; }
@@ -374,13 +381,17 @@ static void settle_cmd(ldr_registry *g, const ldr_req *r, const ldr_cmd *c, bool
   prep *p = c->mark;
   if (c->kind == LDR_CMD_QUERY && p->evicted) {
     p->evicted = false;
+    g->evictions += c->res != NULL;
     if (c->res || r->lost || failed_here)
       ldr_free(p);
     else /* skipped behind an error: it is still there */
       ldr_lru_add(&g->lru, &p->node, p->node.hash);
     return;
   }
-  if (c->res) return;
+  if (c->res) {
+    g->parses += c->kind == LDR_CMD_PARSE;
+    return;
+  }
   if (c->kind == LDR_CMD_QUERY)
     p->state = failed_here ? PREP_MISSING : PREP_STALE;
   else if (c->kind == LDR_CMD_PARSE)
@@ -391,6 +402,8 @@ static void settle_cmd(ldr_registry *g, const ldr_req *r, const ldr_cmd *c, bool
 
 void ldr_registry_settle(ldr_registry *g, ldr_req *r) {
   g->answered++;
-  for (unsigned i = 0; i < r->n; i++)
+  for (unsigned i = 0; i < r->n; i++) {
     if (r->cmd[i].mark) settle_cmd(g, r, &r->cmd[i], r->error && r->failed == i);
+    r->cmd[i].mark = NULL;
+  }
 }

@@ -16,6 +16,7 @@ struct ldr_stmt {
   bool text_results; /* a result column has a type without a decoder: all travel as text */
   bool reads;        /* an operation that cannot write */
   bool deletes;      /* an operation that deletes */
+  bool counts;       /* an operation whose one number is the answer */
   unsigned refs;
   uint64_t id[2];    /* the hash behind the name */
   char name[40];
@@ -54,6 +55,7 @@ typedef struct ldr_registry {
   ldr_lru lru;
   size_t cap;
   uint64_t sent, answered; /* requests; what an unanswered one uses is not evicted */
+  unsigned parses, evictions; /* for whoever counts them, who sets them back */
 } ldr_registry;
 
 bool ldr_registry_init(ldr_registry *g, size_t cap); /* false: out of memory */
@@ -62,8 +64,10 @@ void ldr_registry_done(ldr_registry *g);
  * are deallocated and s is parsed, all in the same flush. cap 0: s runs without a
  * name. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
 ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
+/* The same for a description of s in place of its execution. */
+ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
 void ldr_registry_sent(ldr_registry *g);
 void ldr_registry_settle(ldr_registry *g, ldr_req *r); /* reads the answers before anybody takes them */
-void ldr_registry_forget_all(ldr_registry *g);         /* after DISCARD or DEALLOCATE ALL; nothing in flight */
+void ldr_registry_forget_all(ldr_registry *g);         /* after DISCARD or DEALLOCATE ALL */
 
 #endif

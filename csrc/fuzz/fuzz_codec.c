@@ -1,54 +1,43 @@
-/* What a server may send for each type: decoding ends, and what was decoded encodes to itself again. The
- * first byte chooses the type. */
-#include "fuzz.h"
+/* First byte: the type, its top bit: an array. The rest: what a server sent. Whatever is read is written
+ * again and read as the same. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "ldr_codec.h"
 
-static void elements(const char *p, size_t n) {
-  ldr_array_reader r;
-  ldr_buf scratch = {0};
-  const char *at;
-  int32_t len;
-  if (!ldr_array_read(&r, p, n)) return;
-  for (size_t seen = 0; ldr_array_next(&r, &at, &len); seen++) {
-    ldr_value v;
-    promise(seen < r.count && len >= -1);
-    if (len >= 0 && ldr_codec_decode(r.elem, false, at, (size_t)len, &scratch, &v) && !scratch.broken) {
-      ldr_value_hash(&v, 1);
-    }
-    ldr_buf_reset(&scratch);
-  }
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool ok) {
+  if (!ok) abort();
+}
+
+/* PostgreSQL sends what it reads; only oid (four bytes) and a bool that is not 0 or 1 come back otherwise. */
+static void comes_back(ldr_ftype t, bool array, const ldr_value *v) {
+  ldr_buf wire = {0}, again = {0}, scratch = {0};
+  ldr_value back;
+  ldr_codec_encode(t, v, &wire);
+  check(ldr_codec_decode(t, array, wire.n ? wire.p : "", wire.n, &scratch, &back));
+  check(back.type == v->type && (v->type == LDR_T_JSON || ldr_value_cmp(v, &back) == 0));
+  ldr_codec_encode(t, &back, &again);
+  check(again.n == wire.n && (wire.n == 0 || memcmp(again.p, wire.p, wire.n) == 0));
+  ldr_buf_free(&wire);
+  ldr_buf_free(&again);
   ldr_buf_free(&scratch);
 }
 
-static void scalar(ldr_ftype type, const ldr_value *v) {
-  ldr_buf wire = {0}, scratch = {0}, text = {0};
-  ldr_value again;
-  promise(ldr_buf_reserve(&wire, 1)); /* an empty value lies somewhere, too */
-  ldr_codec_encode(type, v, &wire);
-  promise(ldr_codec_decode(type, false, wire.p, wire.n, &scratch, &again));
-  promise(ldr_value_cmp(v, &again) == 0);
-  promise(ldr_value_hash(v, 3) == ldr_value_hash(&again, 3));
-  ldr_codec_text(v, &text);
-  ldr_buf_free(&wire);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  ldr_buf scratch = {0}, text = {0};
+  ldr_value v;
+  ldr_ftype t;
+  bool array;
+  if (size == 0) return 0;
+  t = (ldr_ftype)((data[0] & 0x7f) % LDR_NFTYPES);
+  array = data[0] & 0x80;
+  if (ldr_codec_decode(t, array, (const char *)data + 1, size - 1, &scratch, &v)) {
+    comes_back(t, array && t != LDR_F_UNKNOWN, &v);
+    ldr_codec_text(&v, &text); /* may break for an array whose elements make no sense */
+  }
   ldr_buf_free(&scratch);
   ldr_buf_free(&text);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
-  ldr_buf scratch = {0};
-  ldr_value v;
-  ldr_ftype type;
-  bool array;
-  if (n == 0) return 0;
-  type = (ldr_ftype)(data[0] % LDR_NFTYPES);
-  array = data[0] & 0x80;
-  if (ldr_codec_decode(type, array, (const char *)data + 1, n - 1, &scratch, &v)) {
-    if (array)
-      elements(v.u.p, v.n);
-    else
-      scalar(type, &v);
-  }
-  ldr_buf_free(&scratch);
-  promise(ldr_mem_live() == 0);
   return 0;
 }

@@ -119,10 +119,8 @@ static bool push_level(lua_State *L, l_work *w, ldr_array_reader *r, int dim) {
     if (!ok) return false;
     lua_rawseti(L, -2, i);
   }
-  if (!w->plain) {
-    lua_pushvalue(L, l_array_mark(L, w));
-    lua_setmetatable(L, -2);
-  }
+  lua_pushvalue(L, l_array_mark(L, w));
+  lua_setmetatable(L, -2);
   return true;
 }
 

@@ -9,6 +9,7 @@
  * closing the engine drops a task before the transaction that it runs in. */
 typedef struct l_child {
   struct l_child *next, **link; /* link: the pointer that points here; NULL: not in a list */
+  struct l_ctx *ctx;            /* the transaction it runs in, if any: it ends with that, too */
   void (*drop)(struct l_child *);
 } l_child;
 
@@ -27,6 +28,7 @@ enum {
   L_ENV_WORK = 1, /* the work box to reuse */
   L_ENV_ENGINE,
   L_ENV_NAMES, /* of an entity's fields: number from 1 → name, name → number */
+  L_ENV_OWNER, /* of a task: the box that was called */
   L_ENV_TX,    /* of a task: what it runs in */
   L_ENV_CLOCK, /* of an engine */
   L_ENV_BOUND, /* of an engine: coroutine → context, weak */
@@ -39,7 +41,8 @@ int l_memory(lua_State *L);         /* core.memory */
 int l_postgres(lua_State *L);       /* core.postgres */
 int l_parse_conninfo(lua_State *L); /* core.parse_conninfo */
 
-void l_child_add(l_engine *eng, l_child *c, void (*drop)(l_child *));
+void l_child_add(l_engine *eng, l_child *c, struct l_ctx *ctx, void (*drop)(l_child *));
 void l_child_remove(l_child *c); /* harmless when it is in no list */
+void l_child_drop_of(l_engine *eng, const struct l_ctx *ctx);
 
 #endif

@@ -167,10 +167,8 @@ static bool push_array(lua_State *L, l_json_decoder *d) {
     if (!push_value(L, d, ev)) return false;
     lua_rawseti(L, -2, i);
   }
-  if (d->array_mt) {
-    lua_pushvalue(L, d->array_mt);
-    lua_setmetatable(L, -2);
-  }
+  lua_pushvalue(L, d->array_mt);
+  lua_setmetatable(L, -2);
   return true;
 }
 

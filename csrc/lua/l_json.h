@@ -16,7 +16,7 @@ long l_sequence(lua_State *L, int idx);
 typedef struct l_json_decoder {
   ldr_json_reader r;
   ldr_buf *scratch; /* borrowed; must lie in a box, since decoding may raise */
-  int array_mt;     /* absolute stack index of array_mt, 0: arrays are left unmarked */
+  int array_mt;     /* absolute stack index of array_mt */
 } l_json_decoder;
 
 /* Pushes the value of text; false (nothing pushed, d->r.why says why) when it is not JSON. */

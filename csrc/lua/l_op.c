@@ -32,7 +32,7 @@ static const char *const names[L_NOPTS] = {
 };
 
 #define BIT(o) (UINT32_C(1) << (o))
-enum { COMMON = BIT(L_OP) | BIT(L_NAME) | BIT(L_TX) | BIT(L_TIMEOUT), WRITE = COMMON | BIT(L_RETURNING) | BIT(L_PLAIN) };
+enum { COMMON = BIT(L_OP) | BIT(L_NAME) | BIT(L_TX) | BIT(L_TIMEOUT), WRITE = COMMON | BIT(L_RETURNING) };
 
 static const struct kind {
   const char *name;
@@ -51,7 +51,7 @@ static const struct kind {
     {"delete", LDR_OP_DELETE, WRITE | BIT(L_WHERE), l_op_delete},
     {"count", LDR_OP_COUNT, COMMON | BIT(L_WHERE), l_op_count},
     {"aggregate", LDR_OP_AGGREGATE,
-     COMMON | BIT(L_WHERE) | BIT(L_AGGS) | BIT(L_GROUPS) | BIT(L_LIMIT) | BIT(L_OFFSET) | BIT(L_PLAIN), l_op_aggregate},
+     COMMON | BIT(L_WHERE) | BIT(L_AGGS) | BIT(L_GROUPS) | BIT(L_LIMIT) | BIT(L_OFFSET), l_op_aggregate},
 };
 
 static const struct kind *find_kind(lua_State *L, int idx) {
@@ -75,7 +75,6 @@ ldr_code l_op_build(l_opargs *a, int idx) {
   a->base = l_options(a->L, idx, names, L_NOPTS, "operation");
   k = find_kind(a->L, a->base + L_OP);
   check_taken(a, k);
-  w->plain = l_option_bool(a->L, a->base + L_PLAIN, "plain");
   w->name = k->name;
   l_work_options(a->L, w, a->base + L_TX, a->base + L_TIMEOUT, a->base + L_NAME);
   a->now = l_work_now(a->L, w);
@@ -129,7 +128,7 @@ ldr_code l_op_returning(l_opargs *a) {
 }
 
 /* A count of rows: otherwise when nil, LDR_INVALID when negative. */
-static ldr_code get_count(l_opargs *a, l_opt opt, int64_t otherwise, int64_t *out) {
+static ldr_code get_count(l_opargs *a, int opt, int64_t otherwise, int64_t *out) {
   int64_t n = otherwise;
   if (!lua_isnil(a->L, a->base + opt)) {
     n = l_int_check(a->L, a->base + opt, names[opt]);

@@ -45,6 +45,9 @@ typedef struct l_opargs {
 /* Reads the table at idx into w->op and w->finish. Misuse raises; LDR_INVALID: w->err. */
 ldr_code l_op_build(l_opargs *a, int idx) LDR_MUSTCHECK;
 
+/* The same for the row at idx alone: an insert that returns it. */
+ldr_code l_op_create(l_opargs *a, int idx) LDR_MUSTCHECK;
+
 /* ---- parts, one file each; all fill a->w->op ---- */
 ldr_code l_op_select(l_opargs *a) LDR_MUSTCHECK;
 ldr_code l_op_aggregate(l_opargs *a) LDR_MUSTCHECK;

@@ -13,8 +13,8 @@ static ldr_code get_lock(l_opargs *a) {
       [LDR_LOCK_NONE] = "",
       [LDR_LOCK_UPDATE] = "update",
       [LDR_LOCK_SHARE] = "share",
-      [LDR_LOCK_UPDATE_SKIP] = "skip_locked",
-      [LDR_LOCK_UPDATE_NOWAIT] = "nowait",
+      [LDR_LOCK_UPDATE_SKIP] = "update_skip",
+      [LDR_LOCK_UPDATE_NOWAIT] = "update_nowait",
   };
   int idx = a->base + L_LOCK;
   if (lua_isnil(a->L, idx)) return LDR_OK;
@@ -23,7 +23,7 @@ static ldr_code get_lock(l_opargs *a) {
     a->w->op->lock = (ldr_lock)i;
     return LDR_OK;
   }
-  luaL_error(a->L, "lock must be update, share, skip_locked or nowait");
+  luaL_error(a->L, "lock must be update, share, update_skip or update_nowait");
   return LDR_INTERNAL;
 }
 
@@ -79,9 +79,10 @@ static ldr_code get_after(l_opargs *a) {
 }
 
 ldr_code l_op_select(l_opargs *a) {
+  bool plain = l_option_bool(a->L, a->base + L_PLAIN, "plain");
   ldr_code code = l_op_columns(a, a->base + L_COLUMNS);
   a->w->finish = l_finish_rows;
-  if (code == LDR_OK) code = l_op_order(a, a->base + L_ORDER);
+  if (code == LDR_OK && !plain) code = l_op_order(a, a->base + L_ORDER);
   if (code == LDR_OK) code = l_op_limits(a);
   if (code == LDR_OK) code = get_lock(a);
   if (code == LDR_OK) code = get_per(a);
@@ -169,7 +170,7 @@ static ldr_code get_group(l_opargs *a, int t, ldr_group *out) {
 }
 
 /* Length of the list in option opt; 0 when nil. */
-static unsigned count_items(l_opargs *a, l_opt opt, const char *name) {
+static unsigned count_items(l_opargs *a, int opt, const char *name) {
   int idx = a->base + opt;
   if (lua_isnil(a->L, idx)) return 0;
   if (!lua_istable(a->L, idx)) luaL_error(a->L, "%s must be a list", name);

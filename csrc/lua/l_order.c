@@ -34,7 +34,6 @@ static ldr_code read_field(list *l, const char *s, const char *end, ldr_order *o
   const char *name = word(s, end, &n), *dir = word(name + n, end, &nd);
   bool minus = n > 0 && *name == '-';
   int field;
-  word(dir + nd, end, &(size_t){0});
   if (n <= (size_t)minus || memchr(name, '\0', n)) return malformed(l);
   if (nd && (minus || (!is(dir, nd, "asc") && !is(dir, nd, "desc")))) return malformed(l);
   for (const char *p = dir + nd; p < end; p++)

@@ -8,6 +8,7 @@ typedef struct l_store {
   l_engine *eng; /* anchored by the environment */
   ldr_schema *schema;
   const ldr_entity *e;
+  char *full;        /* "auth.users": err.store */
   uint16_t *visible; /* fields that are not hidden: what reads return unless told otherwise */
   unsigned nvisible;
 } l_store;

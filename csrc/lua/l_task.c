@@ -57,8 +57,7 @@ static int task_step(lua_State *L) {
 
 static int task_fd(lua_State *L) {
   l_work *w = check(L);
-  if (w->task == NULL || w->task->fd < 0) return 0;
-  lua_pushinteger(L, w->task->fd);
+  lua_pushinteger(L, w->task && w->task->fd >= 0 ? w->task->fd : -1);
   return 1;
 }
 

@@ -191,7 +191,6 @@ bool l_time_get(lua_State *L, int idx, int64_t *us) {
 /* ---- value → Lua ---- */
 
 int l_array_mark(lua_State *L, l_work *w) {
-  if (w->plain) return 0;
   if (lua_isnil(L, w->array_mt)) {
     l_ref_push(L, L_ARRAY_MT);
     lua_replace(L, w->array_mt);

@@ -19,7 +19,7 @@ bool l_time_get(lua_State *L, int idx, int64_t *us);
 
 /* Pushes one value. false (nothing pushed): the engine gave bytes that are no such value. NULL becomes nil. */
 bool l_value_push(lua_State *L, l_work *w, const ldr_value *v);
-/* The stack index of array_mt for a decoder, 0 when w->plain. */
+/* The stack index of array_mt, fetched once a call. */
 int l_array_mark(lua_State *L, l_work *w);
 
 #endif

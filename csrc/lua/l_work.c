@@ -64,6 +64,7 @@ l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
     l_ref_push(L, L_MODULE_ENV);
   w = spare(L, env);
   w->busy = true;
+  w->owner = owner;
   w->env = env;
   w->self = env + 1;
   lua_rawgeti(L, env, L_ENV_NAMES);
@@ -83,7 +84,7 @@ l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
   w->op = NULL;
   w->nshow = UINT32_MAX;
   w->keep = -1;
-  w->plain = w->columns = w->preparing = false;
+  w->columns = w->preparing = false;
   w->err.code = LDR_OK;
   return w;
 }
@@ -130,11 +131,14 @@ int l_options(lua_State *L, int idx, const char *const *names, int n, const char
   if (!lua_istable(L, idx)) luaL_error(L, "%s must be a table, not a %s", what, luaL_typename(L, idx));
   lua_pushnil(L);
   while (lua_next(L, idx)) {
-    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a text)";
     int i = 0;
-    while (i < n && strcmp(names[i], key) != 0) i++;
-    if (i == n) luaL_error(L, "%s: unknown option '%s'", what, key);
-    lua_replace(L, base + i);
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      while (i < n && strcmp(names[i], lua_tostring(L, -2)) != 0) i++;
+      if (i == n) luaL_error(L, "%s: unknown option '%s'", what, lua_tostring(L, -2));
+      lua_replace(L, base + i);
+    } else {
+      lua_pop(L, 1);
+    }
   }
   return base;
 }
@@ -214,18 +218,19 @@ int l_work_run(lua_State *L, l_work *w) {
   return l_work_after(L, w, e->ops->run(e, tx, w->op, &w->call, &w->result, &w->task, &w->err));
 }
 
-/* Hands the work out as a task. It is in the engine's list before Lua runs again, and anchors what it uses: names and
- * owner (both in the environment of the call), the transaction, and any parameters. */
+/* Hands the work out as a task. It is in the engine's list before Lua runs again, and anchors what it uses. */
 static int suspend(lua_State *L, l_work *w) {
-  if (w->child.link == NULL) l_child_add(w->eng, &w->child, drop);
+  if (w->child.link == NULL) l_child_add(w->eng, &w->child, w->ctx, drop);
   if (w->op && w->schema == NULL) w->schema = ldr_schema_retain(w->op->e->schema);
   if (!w->shared) {
     w->shared = true;
-    lua_createtable(L, 4, 0);
+    lua_createtable(L, 5, 1);
     lua_pushvalue(L, w->names);
     lua_rawseti(L, -2, L_ENV_NAMES);
     lua_rawgeti(L, w->env, L_ENV_ENGINE);
     lua_rawseti(L, -2, L_ENV_ENGINE);
+    lua_pushvalue(L, w->owner);
+    lua_rawseti(L, -2, L_ENV_OWNER);
     lua_pushvalue(L, w->tx);
     lua_rawseti(L, -2, L_ENV_TX);
     lua_pushvalue(L, w->params);

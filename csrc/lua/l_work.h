@@ -39,11 +39,11 @@ struct l_work {
   ldr_op *op;
   unsigned nshow; /* the first columns of the result that Lua sees */
   int64_t keep;   /* page: rows that Lua sees; -1: all */
-  bool plain, columns;
+  bool columns;   /* describe them, too */
   bool preparing; /* the task makes a statement, not a result */
 
   /* stack slots of the running C function */
-  int self, env, names, tx, params, array_mt;
+  int owner, self, env, names, tx, params, array_mt;
 };
 
 extern const l_class l_work_class; /* "larder.task" */
@@ -70,7 +70,7 @@ int l_work_run(lua_State *L, l_work *w);                 /* runs w->op, then w->
 int l_work_after(lua_State *L, l_work *w, ldr_code code); /* what follows any core call that may wait */
 
 /* Spreads the options table at idx over n new stack slots in the order of names (absent: nil) and returns the
- * first slot. idx may be nil or none. An option without a name here raises. */
+ * first slot. idx may be nil or none. An unknown name raises; positions are the caller's own (a statement's text). */
 int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what);
 bool l_option_bool(lua_State *L, int idx, const char *name);
 double l_option_seconds(lua_State *L, int idx, double otherwise); /* < 0: never */

@@ -80,7 +80,7 @@ TEST(times_count_from_2000) {
 }
 
 static void check_refused(int line, ldr_ftype t, bool array, const char *hex) {
-  unsigned char bytes[64];
+  unsigned char bytes[64] = {0};
   ldr_buf scratch = {0};
   ldr_value v = ldr_bool(true);
   size_t n = strlen(hex) / 2;
@@ -175,8 +175,8 @@ TEST(arrays_in_a_list_are_literals) {
   ldr_buf room = {0}, out = {0};
   const ldr_value tags = odd_tags(&room);
   ldr_array_reader r;
-  const char *p;
-  int32_t n;
+  const char *p = NULL;
+  int32_t n = 0;
   ldr_codec_encode_list(LDR_F_TEXT, &tags, 1, 1, &out);
   CHECK(ldr_array_read(&r, out.p, out.n) && ldr_array_next(&r, &p, &n));
   CHECK(n == 13 && memcmp(p, "{\"a\\\"b\",NULL}", 13) == 0);
@@ -236,7 +236,7 @@ TEST(text_forms) {
 }
 
 static void check_array_text(int line, const char *hex, const char *want) {
-  unsigned char bytes[128];
+  unsigned char bytes[128] = {0};
   size_t n = strlen(hex) / 2;
   ldr_value v = ldr_bytes_of(LDR_T_ARRAY, bytes, n);
   test_check(ldr_hex_decode(bytes, hex, 2 * n), __FILE__, line, "hex");

@@ -257,10 +257,15 @@ function Db:metrics()
   return metrics.text(self:kind(), self._engine:stats())
 end
 
+--- Microseconds by the clock that defaults and stamps are made with.
+function Db:_now()
+  return self._clock and self._clock() or core.now()
+end
+
 --- The time by which defaults and stamps are made, as text.
 ---@return string
 function Db:now()
-  return core.time_format(self._clock and self._clock() or core.now())
+  return core.time_format(self:_now())
 end
 
 --- Use another clock for defaults and stamps: a function that returns microseconds; nil: the system's.

@@ -1,8 +1,9 @@
 --- Listeners. A database without any pays one test of a boolean.
 
+local compat = require "larder.compat"
 local core = require "larder.core"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = compat.unpack
 
 local events = {}
 

@@ -1,11 +1,12 @@
 --- Families: stores declared as data. Built-in ones and those of users are made here in the same way.
 
+local compat = require "larder.compat"
 local core = require "larder.core"
 local read = require "larder.store.read"
 local support = require "larder.store.support"
 local write = require "larder.store.write"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = compat.unpack
 
 local family = {}
 
@@ -221,7 +222,7 @@ function family.get(name)
   if made then return made end
   if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then error("a family's name must be a plain word", 3) end
   local module = "larder.families." .. name
-  if not package.searchpath(module, package.path) and not package.preload[module] then
+  if not compat.has_module(module) then
     error(("no family is called %s"):format(name), 3)
   end
   declared[name] = make_family(require(module))

@@ -1,15 +1,12 @@
 --- Raw SQL: statements, cursors, pipelines and COPY. Memory answers `unsupported`.
 
+local compat = require "larder.compat"
 local errors = require "larder.errors"
 local wait = require "larder.wait"
 
-local settle = wait.settle
+local pack, settle = compat.pack, wait.settle
 
 local raw = {}
-
-local function pack(...)
-  return { n = select("#", ...), ... }
-end
 
 -- A statement is a text, or a table with the text first and options beside it.
 local function split(sql)

@@ -3,13 +3,13 @@
 -- A transaction belongs to the coroutine that opened it: every store call made there joins it. It fails by `return nil, err`
 -- and by error() alike; both come back as `nil, err`, so that `assert` works inside and outside.
 
+local compat = require "larder.compat"
 local core = require "larder.core"
 local errors = require "larder.errors"
 local events = require "larder.events"
 local wait = require "larder.wait"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
-local settle = wait.settle
+local pack, unpack, settle = compat.pack, compat.unpack, wait.settle
 
 local tx = {}
 
@@ -75,10 +75,6 @@ function Tx:backend_pid()
 end
 
 -- ---- running the function ----
-
-local function pack(...)
-  return { n = select("#", ...), ... }
-end
 
 --- Of pcall's packed results: did the function fail, and why?
 local function failure(results)

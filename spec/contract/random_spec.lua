@@ -301,8 +301,9 @@ describe("random operations #random", function()
     assert.is_string(url, "LARDER_TEST_URL is not set")
     local now = 1767225600000000
     local function clock() return now end
-    local memory = assert(larder.open("memory:", { clock = clock }))
-    local postgres = assert(larder.open(url, { clock = clock }))
+    local memory, postgres = assert(larder.open "memory:"), assert(larder.open(url))
+    memory:set_clock(clock)
+    postgres:set_clock(clock)
     local a, b = zoo.stores(memory), zoo.stores(postgres)
     local done, good = 0, 0
     while done < OPS do

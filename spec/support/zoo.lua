@@ -131,9 +131,10 @@ create table zoo.badges (
 );
 ]]
 
+larder.declare(zoo.declaration)
+
 --- The zoo's stores on db, with empty tables.
 function zoo.stores(db)
-  larder.declare(zoo.declaration)
   if db:kind() ~= "memory" then
     local session = assert(db:_migration_engine():session {})
     assert(session:script(zoo.sql))

@@ -1,11 +1,12 @@
 --- Reading: the generic methods that every store has.
 
+local compat = require "larder.compat"
 local core = require "larder.core"
 local errors = require "larder.errors"
 local expr = require "larder.expr"
 local support = require "larder.store.support"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = compat.unpack
 local run, settle = support.run, support.settle
 
 local DEFAULT_LIMIT, LIMIT_CAP = 50, 1000
@@ -185,7 +186,7 @@ function read:list(...)
   return self:_page("list", fixed, opts)
 end
 
--- One page after the other, each from where the last one ended.
+-- One page after the other, each from where the last one ended. nil at the end; nil, err when it went wrong.
 local function pages(store, method, op, left)
   local done = false
   return function()
@@ -193,7 +194,7 @@ local function pages(store, method, op, left)
     op.limit = left and math.min(op.limit, left) or op.limit
     if op.limit == 0 then return nil end
     local rows, cursor = run(store, method, op)
-    if not rows then error(cursor, 0) end
+    if not rows then return nil, cursor end
     if left then left = left - #rows end
     op.after = cursor
     done = cursor == nil
@@ -210,8 +211,8 @@ function read:each(...)
   local fixed, opts = support.optional_scope(entity, ...)
   opts = opts or {}
   support.check_options(opts, entity.each_options, 2)
-  local hidden_ok, err = support.refuse_hidden(entity, opts.columns)
-  if not hidden_ok then error(err, 0) end
+  local allowed, err = support.refuse_hidden(entity, opts.columns)
+  if not allowed then error(err, 0) end
   local next_page = pages(self, "each", {
     op = "select", page = true, where = matching(entity, fixed, opts), columns = opts.columns,
     order = opts.order or entity.order, limit = opts.page or EACH_PAGE, after = opts.after, timeout = opts.timeout,
@@ -219,8 +220,26 @@ function read:each(...)
   local rows, at = {}, 0
   return function()
     at = at + 1
-    if rows and rows[at] == nil then rows, at = next_page(), 1 end
+    if rows and rows[at] == nil then
+      rows, err = next_page()
+      if err then error(err, 0) end
+      at = 1
+    end
     return rows and rows[at]
+  end
+end
+
+--- All rows at once, for methods whose answer is a whole list.
+function read:_all(method, where, order)
+  local next_page = pages(self, method, {
+    op = "select", page = true, where = where, order = order, limit = LIMIT_CAP,
+  })
+  local all = {}
+  while true do
+    local rows, err = next_page()
+    if err then return nil, err end
+    if not rows then return all end
+    for i = 1, #rows do all[#all + 1] = rows[i] end
   end
 end
 

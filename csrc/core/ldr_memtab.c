@@ -1,0 +1,292 @@
+#include "ldr_memtab.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "ldr_match.h"
+
+/* ---- hash indexes ---- */
+
+static uint32_t hash_values(const ldr_value *v, unsigned n) {
+  uint64_t h = 0;
+  for (unsigned i = 0; i < n; i++) h = ldr_value_hash(&v[i], h);
+  return ldr_hash_fold(h);
+}
+
+/* A row's values of a unique's fields; false when the row is no concern of the unique. */
+static bool unique_values(const ldr_entity *e, const ldr_unique *u, const ldr_row *row, ldr_value *v) {
+  for (unsigned i = 0; i < u->n; i++) {
+    ldr_row_get(e, row, u->field[i], &v[i]);
+    if (v[i].type == LDR_T_NULL) return false;
+  }
+  for (unsigned i = 0; i < u->nwhen; i++) {
+    ldr_value w;
+    ldr_row_get(e, row, u->when[i].field, &w);
+    if (u->when[i].is_null != (w.type == LDR_T_NULL)) return false;
+    if (!u->when[i].is_null && ldr_value_cmp(&w, &u->when[i].value) != 0) return false;
+  }
+  return true;
+}
+
+static bool row_has(const ldr_entity *e, const ldr_unique *u, const ldr_row *row, const ldr_value *v) {
+  for (unsigned i = 0; i < u->n; i++) {
+    ldr_value w;
+    ldr_row_get(e, row, u->field[i], &w);
+    if (ldr_value_cmp(&w, &v[i]) != 0) return false;
+  }
+  return true;
+}
+
+ldr_memver *ldr_memtab_find(const ldr_memtab *t, unsigned i, const ldr_value *values, const void *tx) {
+  const ldr_memhash *x = &t->hash[i];
+  uint32_t code = hash_values(values, x->u->n);
+  size_t at = code;
+  ldr_memver *v;
+  while ((v = ldr_hash_next(&x->h, code, &at)))
+    if (ldr_memslot_visible(v->slot, tx) == v && row_has(t->e, x->u, v->data, values)) return v;
+  return NULL;
+}
+
+void ldr_memtab_probe(ldr_memtab *t, const ldr_row *row) {
+  for (unsigned i = 0; i < t->nhash; i++) {
+    ldr_memhash *x = &t->hash[i];
+    ldr_value v[LDR_MAX_KEY];
+    x->member = unique_values(t->e, x->u, row, v);
+    if (x->member) x->code = hash_values(v, x->u->n);
+  }
+  t->probed = row;
+}
+
+/* What an entry with equal values means to tx. A slot that another transaction has only locked keeps its values. */
+static ldr_memclash judge(const ldr_memver *v, const void *tx) {
+  const ldr_memslot *s = v->slot;
+  if (ldr_memslot_held(s, tx) && s->pending) return LDR_MEM_HELD;
+  return ldr_memslot_visible(s, tx) == v ? LDR_MEM_TAKEN : LDR_MEM_FREE;
+}
+
+ldr_memclash ldr_memtab_clash(const ldr_memtab *t, unsigned i, const ldr_memslot *own, const void *tx,
+                              ldr_memslot **by) {
+  const ldr_memhash *x = &t->hash[i];
+  size_t at = x->code;
+  ldr_value values[LDR_MAX_KEY];
+  ldr_memver *v;
+  if (!x->member) return LDR_MEM_FREE;
+  unique_values(t->e, x->u, t->probed, values);
+  while ((v = ldr_hash_next(&x->h, x->code, &at))) {
+    ldr_memclash clash;
+    if (v->slot == own || !row_has(t->e, x->u, v->data, values)) continue;
+    clash = judge(v, tx);
+    if (clash == LDR_MEM_FREE) continue;
+    *by = v->slot;
+    return clash;
+  }
+  return LDR_MEM_FREE;
+}
+
+ldr_memclash ldr_memtab_parent(const ldr_memtab *t, const ldr_value *key, const void *tx) {
+  const ldr_memver *v = ldr_memtab_find(t, 0, key, tx);
+  const ldr_memslot *s;
+  if (v == NULL) return LDR_MEM_FREE;
+  s = v->slot; /* held: a change of other fields does no harm, a lock or a deletion may */
+  if (ldr_memslot_held(s, tx) && (s->pending == NULL || s->pending->data == NULL)) return LDR_MEM_HELD;
+  return LDR_MEM_TAKEN;
+}
+
+/* ---- ordered indexes ---- */
+
+static int compare_bound(const void *ud, const void *probe, const void *entry) {
+  const ldr_memindex *ix = ud;
+  const ldr_membound *bound = probe;
+  const ldr_memver *v = entry;
+  for (unsigned i = 0; i < bound->n; i++) {
+    ldr_value x;
+    int c;
+    ldr_row_get(ix->e, v->data, ix->field[i], &x);
+    c = ldr_order_values(&bound->v[i], &x);
+    if (c != 0) return ix->desc[i] ? -c : c;
+  }
+  if (bound->exact == NULL) return 0;
+  return (uintptr_t)bound->exact < (uintptr_t)v ? -1 : (uintptr_t)bound->exact > (uintptr_t)v;
+}
+
+/* Where exactly one version stands: versions of one row differ by their address. */
+static ldr_membound bound_of(const ldr_memindex *ix, const ldr_memver *v, ldr_value *values) {
+  for (unsigned i = 0; i < ix->n; i++) ldr_row_get(ix->e, v->data, ix->field[i], &values[i]);
+  return (ldr_membound){values, ix->n, v};
+}
+
+static bool index_add(ldr_memindex *ix, ldr_memver *v) {
+  ldr_value values[LDR_MEMINDEX_COLS];
+  ldr_membound b = bound_of(ix, v, values);
+  return ldr_sorted_add(&ix->s, compare_bound, ix, &b, v);
+}
+
+static void index_remove(ldr_memindex *ix, const ldr_memver *v) {
+  ldr_value values[LDR_MEMINDEX_COLS];
+  ldr_membound b = bound_of(ix, v, values);
+  ldr_sorted_remove(&ix->s, compare_bound, ix, &b);
+}
+
+ldr_sorted_pos ldr_memindex_seek(const ldr_memindex *ix, const ldr_membound *b, bool past) {
+  return ldr_sorted_seek(&ix->s, compare_bound, ix, b, past);
+}
+
+/* ---- versions in the indexes ---- */
+
+static void unlink_first(ldr_memtab *t, ldr_memver *v, unsigned nhash, unsigned nindex) {
+  for (unsigned i = 0; i < nhash; i++)
+    if (t->hash[i].member) ldr_hash_remove(&t->hash[i].h, t->hash[i].code, v);
+  for (unsigned i = 0; i < nindex; i++) index_remove(&t->index[i], v);
+}
+
+bool ldr_memtab_link(ldr_memtab *t, ldr_memver *v) {
+  unsigned h = 0, x = 0;
+  assert(t->probed == v->data);
+  for (; h < t->nhash; h++)
+    if (t->hash[h].member && !ldr_hash_add(&t->hash[h].h, t->hash[h].code, v)) goto fail;
+  for (; x < t->nindex; x++)
+    if (!index_add(&t->index[x], v)) goto fail;
+  return true;
+
+fail:
+  unlink_first(t, v, h, x);
+  return false;
+}
+
+ldr_memver *ldr_memtab_add_version(ldr_memtab *t, ldr_memslot *s, ldr_row *data) {
+  ldr_memver *v = ldr_slab_take(&t->versions);
+  if (v) *v = (ldr_memver){.slot = s, .data = data};
+  return v;
+}
+
+void ldr_memtab_drop_version(ldr_memtab *t, ldr_memver *v, bool linked) {
+  if (v->data && linked) {
+    ldr_memtab_probe(t, v->data);
+    unlink_first(t, v, t->nhash, t->nindex);
+  }
+  ldr_row_release(v->data);
+  ldr_slab_give(&t->versions, v);
+}
+
+/* ---- slots ---- */
+
+ldr_memslot *ldr_memtab_add_slot(ldr_memtab *t) {
+  ldr_memslot *s = ldr_slab_take(&t->slots);
+  if (s == NULL) return NULL;
+  *s = (ldr_memslot){.prev = t->last};
+  if (t->last)
+    t->last->next = s;
+  else
+    t->first = s;
+  t->last = s;
+  return s;
+}
+
+void ldr_memtab_drop_slot(ldr_memtab *t, ldr_memslot *s) {
+  if (s->prev)
+    s->prev->next = s->next;
+  else
+    t->first = s->next;
+  if (s->next)
+    s->next->prev = s->prev;
+  else
+    t->last = s->prev;
+  ldr_slab_give(&t->slots, s);
+}
+
+bool ldr_memtab_reserve(ldr_memtab *t, size_t more) {
+  for (unsigned i = 0; i < t->nhash; i++)
+    if (!ldr_hash_reserve(&t->hash[i].h, more)) return false;
+  return true;
+}
+
+/* ---- making a table ---- */
+
+static bool has_column(const ldr_memindex *ix, unsigned n, uint16_t field) {
+  for (unsigned i = 0; i < n; i++)
+    if (ix->field[i] == field) return true;
+  return false;
+}
+
+static void add_column(ldr_memindex *ix, uint16_t field, bool desc) {
+  ix->field[ix->n] = field;
+  ix->desc[ix->n++] = desc;
+}
+
+static void add_index(ldr_memtab *t, const uint16_t *field, const bool *desc, unsigned n) {
+  ldr_memindex *ix = &t->index[t->nindex++];
+  ix->e = t->e;
+  for (unsigned i = 0; i < n; i++) add_column(ix, field[i], desc && desc[i]);
+  for (unsigned i = 0; i < t->e->key.n; i++)
+    if (!has_column(ix, ix->n, t->e->key.field[i])) add_column(ix, t->e->key.field[i], false);
+}
+
+/* The index whose first n columns are these fields, in this order (and one direction) or in any; nindex: none. */
+static unsigned find_index(const ldr_memtab *t, const uint16_t *field, unsigned n, bool in_order) {
+  unsigned i = 0;
+  for (; i < t->nindex; i++) {
+    const ldr_memindex *ix = &t->index[i];
+    bool fits = ix->n >= n;
+    for (unsigned k = 0; k < n && fits; k++)
+      fits = in_order ? ix->field[k] == field[k] && ix->desc[k] == ix->desc[0] : has_column(ix, n, field[k]);
+    if (fits) break;
+  }
+  return i;
+}
+
+static void add_indexes(ldr_memtab *t) {
+  const ldr_entity *e = t->e;
+  for (unsigned i = 0; i < e->nindexes; i++)
+    add_index(t, e->indexes[i].field, e->indexes[i].desc, e->indexes[i].n);
+  if (find_index(t, e->key.field, e->key.n, true) == t->nindex) add_index(t, e->key.field, NULL, e->key.n);
+  for (unsigned i = 0; i < e->nrefs; i++) {
+    const ldr_ref *r = &e->refs[i];
+    t->ref_index[i] = find_index(t, r->field, r->n, false);
+    if (t->ref_index[i] == t->nindex) add_index(t, r->field, NULL, r->n);
+  }
+}
+
+ldr_code ldr_memtab_new(const ldr_entity *e, ldr_memtab **family, ldr_memtab **out, ldr_err *err) {
+  ldr_memtab *t = ldr_alloc(sizeof *t);
+  if (t == NULL) goto nomem;
+  t->e = e;
+  t->family = family;
+  ldr_slab_init(&t->slots, sizeof(ldr_memslot));
+  ldr_slab_init(&t->versions, sizeof(ldr_memver));
+  t->hash = ldr_alloc_array(1 + e->nuniques, sizeof *t->hash);
+  t->index = ldr_alloc_array(e->nindexes + 1 + e->nrefs, sizeof *t->index);
+  t->ref_index = ldr_alloc_array(e->nrefs, sizeof *t->ref_index);
+  t->identity = ldr_alloc_array(e->nfields, sizeof *t->identity);
+  if (!t->hash || !t->index || !t->ref_index || !t->identity) goto nomem;
+  t->nhash = 1 + e->nuniques;
+  t->hash[0].u = &e->key;
+  for (unsigned i = 0; i < e->nuniques; i++) t->hash[i + 1].u = &e->uniques[i];
+  add_indexes(t);
+  *out = t;
+  return LDR_OK;
+
+nomem:
+  ldr_memtab_free(t);
+  return ldr_fail_nomem(err);
+}
+
+static void release_rows(ldr_memtab *t) {
+  for (ldr_memslot *s = t->first; s; s = s->next) {
+    if (s->committed) ldr_row_release(s->committed->data);
+    for (ldr_memver *v = s->pending; v; v = v->prev) ldr_row_release(v->data);
+  }
+}
+
+void ldr_memtab_free(ldr_memtab *t) {
+  if (t == NULL) return;
+  release_rows(t);
+  for (unsigned i = 0; i < t->nhash; i++) ldr_hash_free(&t->hash[i].h);
+  for (unsigned i = 0; i < t->nindex; i++) ldr_sorted_free(&t->index[i].s);
+  ldr_slab_free(&t->slots);
+  ldr_slab_free(&t->versions);
+  ldr_free(t->hash);
+  ldr_free(t->index);
+  ldr_free(t->ref_index);
+  ldr_free(t->identity);
+  ldr_free(t);
+}

@@ -1,0 +1,383 @@
+#define _GNU_SOURCE
+#include "ldr_pgjob.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "ldr_clock.h"
+
+enum {
+  SPARES_MAX = 16,       /* done jobs that keep their buffers */
+  KEEP_BUFFER = 1 << 16, /* larger ones are freed */
+  GRACE_US = 2000000     /* for the answer to a cancelled statement */
+};
+
+/* ---- transactions ---- */
+
+const char ldr_pgtx_lost[] = "the connection of this transaction was lost; its work is undone";
+static const char ended[] = "the transaction was ended by a statement in it";
+
+static void look_alive(ldr_pgtx *tx) {
+  if (tx->slot && ldr_conn_dead(tx->slot->conn) && tx->dead == NULL) tx->dead = ldr_pgtx_lost;
+}
+
+ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
+  look_alive(tx);
+  if (tx->dead) return ldr_fail(err, LDR_CLOSED, "%s", tx->session ? "the connection of this session was lost" : tx->dead);
+  if (tx->failed)
+    return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
+  if (tx->job || tx->scanning)
+    return ldr_fail(err, LDR_INVALID, "another statement of this transaction is still running");
+  return LDR_OK;
+}
+
+void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err) {
+  look_alive(tx);
+  if (tx->session) return;
+  if (!tx->failed) tx->first = *err;
+  tx->failed = true;
+}
+
+/* ---- life of a job ---- */
+
+static void unlink_job(ldr_job *j) {
+  if (j->prev)
+    j->prev->next = j->next;
+  else
+    j->e->jobs = j->next;
+  if (j->next) j->next->prev = j->prev;
+}
+
+static void release_slot(ldr_job *j) {
+  if (j->tx && j->tx->job == j) j->tx->job = NULL;
+  if (j->slot && j->tx == NULL) ldr_pool_release(j->e->pool, j->slot, j->block);
+  j->slot = NULL;
+  j->conn = NULL;
+}
+
+static void destroy(ldr_job *j) {
+  ldr_waiter_done(&j->waiter);
+  ldr_req_free(&j->req);
+  ldr_args_free(&j->args);
+  ldr_free(j);
+}
+
+static void reuse(ldr_job *j) {
+  ldr_pg *e = j->e;
+  if (j->args.data.cap > KEEP_BUFFER) ldr_buf_free(&j->args.data);
+  j->next = e->spares;
+  e->spares = j;
+  e->nspares++;
+}
+
+/* What the request says of prepared statements is read before anybody takes its answers. */
+static void settle(ldr_job *j) {
+  ldr_registry *g = j->slot ? &j->slot->prepared : NULL;
+  if (g == NULL || j->conn != j->slot->conn) return;
+  ldr_registry_settle(g, &j->req);
+  j->e->stats.prepares += g->parses;
+  j->e->stats.evictions += g->evictions;
+  g->parses = g->evictions = 0;
+}
+
+/* The owner leaves while work is under way: the server is told, and the connection cannot be used again. */
+static void abort_work(ldr_job *j) {
+  ldr_pool_check_fork(j->e->pool);
+  switch (j->stage) {
+    case LDR_JOB_ACQUIRE: ldr_pool_leave(j->e->pool, &j->waiter); break;
+    case LDR_JOB_REQUEST:
+      ldr_conn_pump(j->conn);
+      if (!j->req.done) {
+        ldr_conn_cancel(j->conn);
+        ldr_conn_drop(j->conn);
+      }
+      settle(j);
+      if (j->tx) j->tx->dead = "a statement of this transaction was given up before its end";
+      break;
+    case LDR_JOB_CONNECT:
+    case LDR_JOB_SLEEP:
+    case LDR_JOB_DONE: break;
+  }
+}
+
+/* Back to what it was before it ran; the result is taken or gone. */
+static void clear(ldr_job *j) {
+  if (j->stage != LDR_JOB_DONE) abort_work(j);
+  release_slot(j);
+  if (j->kind->dispose) j->kind->dispose(j);
+  ldr_rows_free(j->task.result.rows);
+  j->task.result.rows = NULL;
+  ldr_stmt_release(j->stmt);
+  j->stmt = NULL;
+  ldr_req_reset(&j->req);
+  unlink_job(j);
+}
+
+void ldr_job_free(ldr_job *j) {
+  if (j == NULL) return;
+  if (j->e == NULL) {
+    destroy(j);
+    return;
+  }
+  clear(j);
+  if (j->kind->size == 0 && j->e->nspares < SPARES_MAX)
+    reuse(j);
+  else
+    destroy(j);
+}
+
+static ldr_code step(ldr_job *j, ldr_err *err);
+static ldr_code task_step(ldr_task *t, ldr_err *err) { return step((ldr_job *)t, err); }
+static void task_free(ldr_task *t) { ldr_job_free((ldr_job *)t); }
+static const ldr_task_ops task_ops = {task_step, task_free};
+
+static ldr_job *make(ldr_pg *e, const ldr_job_kind *kind) {
+  ldr_job *j = kind->size ? NULL : e->spares;
+  if (j == NULL) return ldr_alloc(kind->size ? kind->size : sizeof *j);
+  e->spares = j->next;
+  e->nspares--;
+  return j;
+}
+
+static int64_t deadline_of(const ldr_pg *e, const ldr_call *call) {
+  if (call->deadline != LDR_NEVER || e->config.statement_timeout < 0) return call->deadline;
+  return ldr_deadline(e->config.statement_timeout);
+}
+
+ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const char *name, const ldr_call *call,
+                     ldr_job **out, ldr_err *err) {
+  ldr_code code;
+  ldr_job *j;
+  ldr_pool_check_fork(e->pool);
+  if (tx && !kind->ends_tx && (code = ldr_pgtx_usable(tx, err)) != LDR_OK) return code;
+  j = make(e, kind);
+  if (j == NULL) return ldr_fail_nomem(err);
+  j->task.ops = &task_ops;
+  j->kind = kind;
+  j->e = e;
+  j->tx = tx;
+  j->stage = LDR_JOB_ACQUIRE;
+  j->block = call->block;
+  j->deadline = deadline_of(e, call);
+  j->cancelled = j->retried = j->wants_rows = false;
+  j->prefix = 0;
+  j->task.result.affected = 0;
+  ldr_err_set(j->name, sizeof j->name, name);
+  j->prev = NULL;
+  j->next = e->jobs;
+  if (e->jobs) e->jobs->prev = j;
+  e->jobs = j;
+  *out = j;
+  return LDR_OK;
+}
+
+/* ---- requests ---- */
+
+ldr_cmd *ldr_job_query(ldr_job *j, const char *sql) {
+  ldr_cmd *c = ldr_req_add(&j->req, LDR_CMD_QUERY);
+  if (c) c->sql = sql;
+  return c;
+}
+
+ldr_code ldr_job_prefix(ldr_job *j, ldr_err *err) {
+  const char *sql = j->tx ? j->tx->pending.p : NULL;
+  for (unsigned i = 0; j->tx && i < j->tx->npending; i++, sql += strlen(sql) + 1)
+    if (ldr_job_query(j, sql) == NULL) return ldr_fail_nomem(err);
+  j->prefix = j->req.n;
+  return LDR_OK;
+}
+
+ldr_code ldr_job_submit(ldr_job *j, ldr_err *err) {
+  ldr_code code = ldr_conn_submit(j->conn, &j->req, err);
+  if (code) return code;
+  j->stage = LDR_JOB_REQUEST;
+  if (j->slot && j->conn == j->slot->conn) ldr_registry_sent(&j->slot->prepared);
+  if (j->tx && j->tx->npending) {
+    j->tx->begun = true;
+    j->tx->sent = j->tx->levels;
+    j->tx->npending = 0;
+    ldr_buf_reset(&j->tx->pending);
+  }
+  if (j->e->config.spin > 0) j->spin_until = ldr_now_mono() + (int64_t)(j->e->config.spin * 1e6);
+  return LDR_PENDING;
+}
+
+bool ldr_job_failed(const ldr_job *j) { return j->req.error || j->req.lost; }
+
+static bool read_only(const ldr_job *j) { return j->tx && j->tx->opts.read_only; }
+
+ldr_code ldr_job_error(ldr_job *j, ldr_err *err) {
+  bool stale = ldr_req_stale(&j->req);
+  ldr_req_error(&j->req, j->stmt && j->stmt->deletes, err);
+  if (j->cancelled && (j->req.lost || strcmp(err->sqlstate, "57014") == 0)) {
+    ldr_fail_state(err, LDR_TIMEOUT, "57014", "the deadline passed and the statement was cancelled");
+    return err->code;
+  }
+  if (j->req.lost || ldr_pgerr_fatal(err->sqlstate)) {
+    err->code = LDR_CONNECTION;
+    err->retryable = j->tx && !j->tx->session; /* its transaction was undone as a whole */
+  }
+  /* a node that became a standby: no writer should meet this connection again */
+  if (strcmp(err->sqlstate, "25006") == 0 && !read_only(j) && j->slot) j->slot->discard = err->retryable = true;
+  if (stale) err->retryable = true;
+  return err->code;
+}
+
+void ldr_job_sleep(ldr_job *j, int64_t us) {
+  j->stage = LDR_JOB_SLEEP;
+  j->wake_at = ldr_now_mono() + us;
+}
+
+/* ---- steps ---- */
+
+static ldr_code acquire(ldr_job *j, ldr_err *err) {
+  ldr_code code;
+  if (j->tx && j->tx->slot) {
+    j->slot = j->tx->slot;
+  } else {
+    const char *holder = !j->tx ? j->name : j->tx->session ? "session" : "transaction";
+    code = ldr_pool_acquire(j->e->pool, &j->waiter, holder, j->block, j->deadline, err);
+    if (code) return code;
+    j->slot = j->waiter.slot;
+    j->waiter.slot = NULL;
+    if (j->tx) j->tx->slot = j->slot;
+  }
+  if (j->tx) j->tx->job = j;
+  j->conn = j->slot->conn;
+  j->stage = LDR_JOB_DONE; /* until something is submitted */
+  return j->kind->start(j, err);
+}
+
+/* The deadline passed while the server works: first ask it to stop, then stop listening to it. */
+static void overdue(ldr_job *j) {
+  if (j->cancelled) {
+    ldr_conn_cut(j->conn);
+    return;
+  }
+  j->cancelled = true;
+  j->deadline = ldr_now_mono() + GRACE_US;
+  j->e->stats.cancels++;
+  ldr_conn_cancel(j->conn);
+  /* a pooler passes a cancel on when it likes, perhaps to the next statement */
+  if (j->slot && j->e->stats.pooler) j->slot->discard = true;
+}
+
+static ldr_code await(ldr_job *j, ldr_err *err) {
+  ldr_conn_pump(j->conn);
+  if (!j->req.done && j->deadline != LDR_NEVER && ldr_now_mono() >= j->deadline) overdue(j);
+  if (!j->req.done) return LDR_PENDING;
+  settle(j);
+  j->stage = LDR_JOB_DONE;
+  return j->kind->answered(j, err);
+}
+
+static ldr_code connect(ldr_job *j, ldr_err *err) {
+  ldr_code code = ldr_conn_connect(j->conn, err);
+  if (code == LDR_PENDING && ldr_now_mono() < j->deadline) return code;
+  if (code == LDR_PENDING) code = ldr_fail(err, LDR_TIMEOUT, "the deadline passed while connecting");
+  j->connected = code;
+  j->stage = LDR_JOB_DONE;
+  return j->kind->resume(j, err);
+}
+
+static ldr_code sleep_on(ldr_job *j, ldr_err *err) {
+  if (ldr_now_mono() < j->wake_at) return LDR_PENDING;
+  j->stage = LDR_JOB_DONE;
+  return j->kind->resume(j, err);
+}
+
+static void set_wait(ldr_job *j) {
+  ldr_task *t = &j->task;
+  switch (j->stage) {
+    case LDR_JOB_ACQUIRE:
+      t->fd = j->waiter.fd;
+      t->events = j->waiter.events;
+      t->deadline = j->waiter.again;
+      break;
+    case LDR_JOB_REQUEST:
+    case LDR_JOB_CONNECT:
+      t->fd = ldr_conn_fd(j->conn);
+      t->events = ldr_conn_events(j->conn);
+      t->deadline = j->deadline;
+      break;
+    case LDR_JOB_SLEEP:
+    case LDR_JOB_DONE:
+      t->fd = -1;
+      t->events = 0;
+      t->deadline = j->wake_at;
+      break;
+  }
+}
+
+/* The transaction block must still be open, unless the statement itself ended it. */
+static void judge_tx(ldr_job *j, ldr_code code, const ldr_err *err) {
+  ldr_pgtx *tx = j->tx;
+  if (tx == NULL) return;
+  look_alive(tx);
+  if (code != LDR_OK) ldr_pgtx_fail(tx, err);
+  if (!tx->session && tx->begun && !tx->dead && !ldr_conn_in_tx(tx->slot->conn)) tx->dead = ended;
+}
+
+/* A request that was made but not sent: what it would have deallocated is still there. */
+static void unsend(ldr_job *j) {
+  if (j->slot == NULL || j->conn != j->slot->conn) return;
+  ldr_registry_sent(&j->slot->prepared);
+  settle(j);
+}
+
+static ldr_code finish(ldr_job *j, ldr_code code, const ldr_err *err) {
+  j->stage = LDR_JOB_DONE;
+  if (code != LDR_OK) {
+    j->e->stats.errors++;
+    unsend(j);
+  }
+  judge_tx(j, code, err);
+  release_slot(j);
+  return code;
+}
+
+static ldr_code step(ldr_job *j, ldr_err *err) {
+  ldr_code code = LDR_OK;
+  if (j->e == NULL) return ldr_fail(err, LDR_CLOSED, "the database was closed");
+  ldr_pool_check_fork(j->e->pool);
+  switch (j->stage) {
+    case LDR_JOB_ACQUIRE: code = acquire(j, err); break;
+    case LDR_JOB_REQUEST: code = await(j, err); break;
+    case LDR_JOB_CONNECT: code = connect(j, err); break;
+    case LDR_JOB_SLEEP: code = sleep_on(j, err); break;
+    case LDR_JOB_DONE: return LDR_OK;
+  }
+  if (code != LDR_PENDING) return finish(j, code, err);
+  set_wait(j);
+  return code;
+}
+
+void ldr_pg_wait(int fd, unsigned events, int64_t deadline) {
+  struct pollfd p = {.fd = fd,
+                     .events = (short)((events & LDR_READ ? POLLIN : 0) | (events & LDR_WRITE ? POLLOUT : 0))};
+  while (poll(&p, 1, ldr_millis_left(deadline)) < 0 && errno == EINTR) continue;
+}
+
+/* The fastest way to wait for an answer that is nearly there is not to sleep. */
+static bool spins(const ldr_job *j) {
+  return j->e->config.spin > 0 && j->stage == LDR_JOB_REQUEST && ldr_now_mono() < j->spin_until;
+}
+
+ldr_code ldr_job_run(ldr_job *j, ldr_result *out, ldr_task **task, ldr_err *err) {
+  ldr_code code = step(j, err);
+  while (code == LDR_PENDING && j->block) {
+    if (!spins(j)) ldr_pg_wait(j->task.fd, j->task.events, j->task.deadline);
+    code = step(j, err);
+  }
+  if (code == LDR_PENDING) {
+    *task = &j->task;
+    return code;
+  }
+  if (code == LDR_OK && out) {
+    *out = j->task.result;
+    j->task.result.rows = NULL;
+  }
+  ldr_job_free(j);
+  return code;
+}

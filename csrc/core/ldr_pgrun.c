@@ -1,0 +1,161 @@
+#include "ldr_pgrun.h"
+
+#include <string.h>
+
+ldr_pgtx *ldr_pgtx_of(ldr_tx *tx) { return (ldr_pgtx *)(void *)tx; }
+
+/* ---- answers ---- */
+
+static int64_t int8_cell(const ldr_pgres *res) {
+  size_t n = 0;
+  const char *p = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
+  return p && n == 8 ? (int64_t)ldr_be64(p) : 0;
+}
+
+ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err *err) {
+  ldr_code code = LDR_OK;
+  if (res == NULL) return ldr_fail(err, LDR_INTERNAL, "the answer of the server is incomplete");
+  out->affected = s->counts ? int8_cell(res) : ldr_pgres_affected(res);
+  if (ldr_pgres_has_rows(res) && !s->counts)
+    code = ldr_pgrows_new(s, res, &out->rows, err);
+  else
+    ldr_pgres_free(res);
+  return code;
+}
+
+static bool tag_is(const char *tag, const char *const *words) {
+  for (; *words; words++)
+    if (strncmp(tag, *words, strlen(*words)) == 0) return true;
+  return false;
+}
+
+void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag) {
+  static const char *const reads[] = {"SELECT", "SHOW", "EXPLAIN", "FETCH", NULL};
+  static const char *const forgets[] = {"DISCARD", "DEALLOCATE", NULL};
+  static const char *const changes[] = {"SET", "RESET", "LISTEN", "DECLARE", "LOAD", NULL};
+  if (s->e) { /* an operation */
+    if (tx && !s->reads) tx->wrote = true;
+    return;
+  }
+  if (tx && !tag_is(tag, reads)) tx->wrote = true;
+  if (tag_is(tag, forgets)) ldr_registry_forget_all(&slot->prepared);
+  if (tag_is(tag, changes)) slot->reset = true;
+}
+
+/* ---- one statement ---- */
+
+static ldr_code start(ldr_job *j, ldr_err *err) {
+  ldr_code code;
+  ldr_req_reset(&j->req);
+  code = ldr_job_prefix(j, err);
+  if (code == LDR_OK) code = ldr_registry_exec(&j->slot->prepared, j->stmt, &j->args, &j->req, err);
+  if (code) return code;
+  j->e->stats.queries++;
+  return ldr_job_submit(j, err);
+}
+
+/* A prepared statement that went stale (a table changed, a session forgot it) is prepared again and run once
+ * more, without a word: it failed before it did anything. Not in a transaction, which has failed by it. */
+static bool may_heal(const ldr_job *j) {
+  return !j->retried && !j->cancelled && ldr_req_stale(&j->req) && ldr_conn_clean(j->conn);
+}
+
+static ldr_code heal(ldr_job *j, ldr_job_fn *again, ldr_err *err) {
+  j->retried = true;
+  j->e->stats.retries_stale++;
+  if (j->stmt->e == NULL) ldr_stmts_forget(&j->e->stmts, j->stmt); /* its description may be old, too */
+  return again(j, err);
+}
+
+static ldr_code answered(ldr_job *j, ldr_err *err) {
+  ldr_pgres *res;
+  if (ldr_job_failed(j)) {
+    if (may_heal(j)) return heal(j, start, err);
+    return ldr_job_error(j, err);
+  }
+  res = ldr_req_take(&j->req, j->req.n - 1);
+  if (res) ldr_pgrun_note(j->tx, j->slot, j->stmt, ldr_pgres_tag(res));
+  return ldr_pgrun_result(j->stmt, res, &j->task.result, err);
+}
+
+static const ldr_job_kind statement = {.start = start, .answered = answered};
+
+ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
+                      ldr_task **task, ldr_err *err) {
+  ldr_pg *e = ldr_pg_of(engine);
+  ldr_job *j = NULL;
+  ldr_code code = ldr_job_new(e, ldr_pgtx_of(tx), &statement, op->name ? op->name : op->e->name, call, &j, err);
+  if (code) return code;
+  code = ldr_stmts_op(&e->stmts, op, &e->params, &j->stmt, err);
+  if (code == LDR_OK)
+    code = ldr_args_from_params(&j->args, (const ldr_param *)(void *)e->params.p,
+                                e->params.n / sizeof(ldr_param), err);
+  if (code) {
+    ldr_job_free(j);
+    return code;
+  }
+  return ldr_job_run(j, out, task, err);
+}
+
+/* ---- raw statements ---- */
+
+ldr_code ldr_pg_execute(ldr_engine *engine, ldr_tx *tx, ldr_stmt *s, const ldr_value *values, const ldr_call *call,
+                        ldr_result *out, ldr_task **task, ldr_err *err) {
+  ldr_job *j = NULL;
+  ldr_code code = ldr_job_new(ldr_pg_of(engine), ldr_pgtx_of(tx), &statement, "query", call, &j, err);
+  if (code) return code;
+  j->stmt = ldr_stmt_retain(s);
+  code = ldr_args_from_values(&j->args, s->params, s->oids, values, s->nparams, err);
+  if (code) {
+    ldr_job_free(j);
+    return code;
+  }
+  return ldr_job_run(j, out, task, err);
+}
+
+static ldr_code describe_start(ldr_job *j, ldr_err *err) {
+  ldr_code code;
+  ldr_req_reset(&j->req);
+  code = ldr_job_prefix(j, err);
+  if (code == LDR_OK) code = ldr_registry_describe(&j->slot->prepared, j->stmt, &j->req, err);
+  return code ? code : ldr_job_submit(j, err);
+}
+
+static ldr_code describe_answered(ldr_job *j, ldr_err *err) {
+  const ldr_pgres *res;
+  if (ldr_job_failed(j)) {
+    if (may_heal(j)) return heal(j, describe_start, err);
+    ldr_stmts_forget(&j->e->stmts, j->stmt);
+    return ldr_job_error(j, err);
+  }
+  res = j->req.cmd[j->req.n - 1].res;
+  if (res == NULL) return ldr_fail(err, LDR_INTERNAL, "the statement's description did not come");
+  return j->stmt->described ? LDR_OK : ldr_stmt_describe(j->stmt, res, err);
+}
+
+static const ldr_job_kind describe = {.start = describe_start, .answered = describe_answered};
+
+ldr_code ldr_pg_prepare(ldr_engine *engine, ldr_tx *tx, const char *sql, size_t n, const ldr_call *call,
+                        ldr_stmt **out, ldr_task **task, ldr_err *err) {
+  ldr_pg *e = ldr_pg_of(engine);
+  ldr_stmt *s = NULL;
+  ldr_job *j = NULL;
+  ldr_code code = ldr_stmts_text(&e->stmts, sql, n, &s, err);
+  if (code) return code;
+  if (s->described) {
+    *out = s;
+    return LDR_OK;
+  }
+  code = ldr_job_new(e, ldr_pgtx_of(tx), &describe, "query", call, &j, err);
+  if (code == LDR_OK) {
+    j->stmt = ldr_stmt_retain(s);
+    code = ldr_job_run(j, NULL, task, err);
+  }
+  if (code == LDR_OK)
+    *out = s;
+  else
+    ldr_stmt_release(s);
+  return code;
+}
+
+ldr_stmt *ldr_pg_prepared(ldr_task *done) { return ldr_stmt_retain(((ldr_job *)done)->stmt); }

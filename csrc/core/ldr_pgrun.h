@@ -1,0 +1,15 @@
+/* Single statements of the PostgreSQL engine: operations, and raw SQL with parameters (ldr_pg.h). */
+#ifndef LDR_PGRUN_H
+#define LDR_PGRUN_H
+
+#include "ldr_pgjob.h"
+
+ldr_code ldr_pgrun_op(ldr_engine *, ldr_tx *, const ldr_op *, const ldr_call *, ldr_result *out, ldr_task **task,
+                      ldr_err *);
+/* What an answer brings its caller; takes over res, also on failure. */
+ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err *err) LDR_MUSTCHECK;
+/* A statement succeeded: what its tag says of the transaction and of the session's state. */
+void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag);
+ldr_pgtx *ldr_pgtx_of(ldr_tx *tx);
+
+#endif

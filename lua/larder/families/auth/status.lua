@@ -1,0 +1,44 @@
+--- What a row's status means. Each is a method of its store that looks at a row: `auth.users:is_active(user)`.
+
+local core = require "larder.core"
+
+local status = {}
+
+local function is_set(value)
+  return value ~= nil and value ~= core.null
+end
+
+---@param row { status: string }
+---@return boolean
+function status.is_active(_, row)
+  return row.status == "active"
+end
+
+---@param row { status: string }
+---@return boolean
+function status.is_suspended(_, row)
+  return row.status == "suspended"
+end
+
+--- Status deleted, or deleted_at set.
+---@param row { status: string, deleted_at: string? }
+---@return boolean
+function status.is_deleted(_, row)
+  return row.status == "deleted" or is_set(row.deleted_at)
+end
+
+--- An access grant: status active and never revoked since.
+---@param row { status: string, revoked_at: string? }
+---@return boolean
+function status.is_granted(_, row)
+  return row.status == "active" and not is_set(row.revoked_at)
+end
+
+--- An access grant: status revoked, or revoked_at set.
+---@param row { status: string, revoked_at: string? }
+---@return boolean
+function status.is_revoked(_, row)
+  return row.status == "revoked" or is_set(row.revoked_at)
+end
+
+return status

@@ -1,0 +1,58 @@
+-- The engines that every contract runs on: memory always, PostgreSQL where LARDER_TEST_URL names a server.
+--
+--   for _, engine in ipairs(engines) do
+--     describe("… on " .. engine.name, function()
+--       before_each(function() db = engine.fresh "auth" end)
+--       teardown(engine.done)
+
+local larder = require "larder"
+
+local memory = { name = "memory" }
+local open_in_memory = {}
+
+--- A database without a row, with the stores of a family.
+function memory.fresh()
+  local db = assert(larder.open "memory:")
+  open_in_memory[#open_in_memory + 1] = db
+  return db
+end
+
+function memory.done()
+  for _, db in ipairs(open_in_memory) do db:close() end
+  open_in_memory = {}
+end
+
+-- Truncating the first table of a family empties all that refer to it.
+local ROOTS = { auth = { "auth.tenants" } }
+
+local postgres = { name = "postgres" }
+local shared, migrated = nil, {}
+
+local function migrate(db, family)
+  assert(db:query("drop schema if exists " .. family .. " cascade"))
+  if db:query "select from larder.schema_migrations limit 0" then
+    assert(db:query("delete from larder.schema_migrations where family = $1", family))
+  end
+  assert(db:migrate(family))
+end
+
+--- One database a spec file, its schema built by the migrations; emptied here.
+function postgres.fresh(family)
+  shared = shared or assert(larder.open(os.getenv "LARDER_TEST_URL"))
+  if not migrated[family] then
+    migrate(shared, family)
+    migrated[family] = true
+  end
+  for _, root in ipairs(ROOTS[family]) do assert(shared:query("truncate " .. root .. " cascade")) end
+  shared:set_clock(nil)
+  return shared
+end
+
+function postgres.done()
+  if shared then shared:close() end
+  shared, migrated = nil, {}
+end
+
+local engines = { memory }
+if os.getenv "LARDER_TEST_URL" then engines[2] = postgres end
+return engines
