@@ -190,7 +190,7 @@ format-check: deps-test
 
 # ---- use ----------------------------------------------------------------------------------------------
 
-.PHONY: demo bench install clean help
+.PHONY: demo bench install env clean help
 demo: module deps-demo
 	@tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
@@ -207,12 +207,18 @@ install: module
 	cp -R lua/larder/. '$(DESTDIR)$(LUADIR)/larder/'
 	cp -R sql '$(DESTDIR)$(LUADIR)/larder/'
 	install -m 755 $(call module_of,$(LUA_NAME)) '$(DESTDIR)$(LIBDIR)/larder/core.so'
-	install -m 755 bin/larder '$(DESTDIR)$(BINDIR)/larder'
+	sed '1s|env lua$$|env $(if $(filter rock,$(LUA)),lua,$(LUA_NAME))|' bin/larder >'$(DESTDIR)$(BINDIR)/larder'
+	chmod 755 '$(DESTDIR)$(BINDIR)/larder'
+
+# For a shell that is to use the checkout: eval "$$(make env)"
+env:
+	@echo "export LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;'"
+	@echo "export LUA_CPATH='$(CURDIR)/build/$(LUA_NAME)/?.so;;'"
 
 clean:
 	rm -rf build
 
 help:
-	@echo 'use:    all (default) core module demo bench install clean deps'
+	@echo 'use:    all (default) core module demo bench install env clean deps'
 	@echo 'prove:  test test-c test-lua test-oom asan tsan valgrind fuzz check-layers lint format-check format'
 	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'

@@ -40,8 +40,11 @@ end
 
 local function pgx_peer()
   -- Debian's package of pgx, without any module of the network
-  local built = succeeds("GO111MODULE=off GOPATH=/usr/share/gocode go build -o build/bench/pgx bench/peers/pgx.go")
-  return { name = "go-pgx4", command = "build/bench/pgx", missing = not built and "golang-github-jackc-pgx-v4-dev" }
+  local build = "GO111MODULE=off GOPATH=/usr/share/gocode go build -o build/bench/pgx bench/peers/pgx.go"
+  return {
+    name = "go-pgx4", command = "build/bench/pgx",
+    missing = not succeeds(build) and "golang-go and golang-github-jackc-pgx-v4-dev",
+  }
 end
 
 local function pgmoon_peer(lua)
@@ -214,8 +217,9 @@ local function memory_table(lua)
   for _, item in ipairs(MEMORY) do
     local name, unit = item[1], item[2]
     local p, l = plain[name] and median(plain[name]), larder[name] and median(larder[name])
-    print(("| %s, %s | %s | %s | %s |"):format(lua, unit, p and thousands(p) or "-", l and thousands(l) or "-",
-      p and l and ("%.2f"):format(l / p) or "-"))
+    local ratio = p and l and ("%.2f"):format(l / p) or "-"
+    local both = { p and thousands(p) or "-", l and thousands(l) or "-" }
+    print(("| %s, %s | %s | %s | %s |"):format(lua, unit, both[1], both[2], ratio))
   end
 end
 

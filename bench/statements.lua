@@ -13,11 +13,17 @@ local UPDATE = "update bench.users set full_name = 'Renamed', updated_at = now()
 
 -- Parameters stand in the text as this client writes them: $1, ?, or a literal.
 
-function statements.get(tenant, id) return ("%stenant_id = %s and id = %s"):format(SELECT, tenant, id) end
+function statements.get(tenant, id)
+  return ("%stenant_id = %s and id = %s"):format(SELECT, tenant, id)
+end
 
-function statements.list(tenant) return ("%stenant_id = %s order by id limit 10000"):format(SELECT, tenant) end
+function statements.list(tenant)
+  return ("%stenant_id = %s order by id limit 10000"):format(SELECT, tenant)
+end
 
-function statements.update(tenant, id) return ("%stenant_id = %s and id = %s"):format(UPDATE, tenant, id) end
+function statements.update(tenant, id)
+  return ("%stenant_id = %s and id = %s"):format(UPDATE, tenant, id)
+end
 
 function statements.insert(values)
   return ("insert into bench.users (%s) values (%s) returning created_at"):format(statements.written, values)

@@ -54,6 +54,7 @@ part gate "layers and exported names" check-layers
 part gate "luacheck" lint
 part gate "clang-format" format-check
 part core "C core under ASan and UBSan" test-c
+part gate "decoders and parsers fuzzed for a moment" fuzz FUZZ_TIME=5
 part busted "Lua 5.4" test-lua5.4
 part busted "LuaJIT" test-luajit
 part busted "binding under ASan, restless collector, Lua 5.4" asan

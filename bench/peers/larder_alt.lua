@@ -9,7 +9,7 @@ local INSERT = sql.insert "$1, $2, $3, $4, $5, $6, $7"
 local peer = {}
 
 function peer.connect(target)
-  local db = assert(larder.open(target.url .. "?pool_spin=50us"))
+  local db = assert(larder.open(target.url .. "?pool_spin=0.00005"))
   return { handle = db, users = db:stores("bench").users }
 end
 

@@ -57,7 +57,7 @@ function peer.bulk(db, users)
     local rows = {}
     for i = first, math.min(first + 999, #users) do
       local u = users[i]
-      rows[#rows + 1] = table.concat({ literals(db, u), quote(db, u.created_at), quote(db, u.updated_at) }, ", ")
+      rows[#rows + 1] = literals(db, u) .. ", " .. quote(db, u.created_at) .. ", " .. quote(db, u.updated_at)
     end
     assert(db:execute(sql.bulk(rows)))
   end

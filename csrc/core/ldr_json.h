@@ -1,5 +1,5 @@
-/* JSON text without loss (RFC 8259): a pull reader, a writer, and the jsonb operations that the memory
- * engine needs (those are in ldr_jsonb.c). Numbers keep their spelling; the reader says which are exact 64-bit integers. */
+/* JSON text without loss (RFC 8259): a pull reader, a writer, and (in ldr_jsonb.c) the jsonb operations that
+ * the memory engine needs. Numbers keep their spelling; the reader says which are exact 64-bit integers. */
 #ifndef LDR_JSON_H
 #define LDR_JSON_H
 
@@ -17,7 +17,7 @@ typedef enum ldr_json_event {
   LDR_JSON_TRUE,
   LDR_JSON_FALSE,
   LDR_JSON_INT,    /* i; its spelling in s, n */
-  LDR_JSON_FLOAT,  /* f: has a fraction or an exponent, or does not fit int64 (f may be infinite); text in s, n */
+  LDR_JSON_FLOAT,  /* f, maybe infinite: has a fraction or exponent, or does not fit int64; text in s, n */
   LDR_JSON_STRING, /* s, n: decoded UTF-8 */
   LDR_JSON_KEY,    /* s, n: always followed by its value */
   LDR_JSON_ARRAY,

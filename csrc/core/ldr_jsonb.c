@@ -24,7 +24,7 @@ typedef struct pair {
 
 typedef struct doc {
   ldr_arena arena;
-  ldr_buf stack;  /* nodes of the containers that are still open; an object's alternate key, value */
+  ldr_buf stack;   /* nodes of the containers that are still open; an object's alternate key, value */
   ldr_buf strings; /* the reader's scratch */
   ldr_buf number;
 } doc;

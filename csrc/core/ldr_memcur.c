@@ -67,7 +67,7 @@ static bool points_of(ldr_memcur *c, unsigned which, const ldr_unique *u) {
   c->which = which;
   c->list = list;
   c->column = column;
-  c->ordered = list == NULL;
+  c->ordered = list == NULL || c->q->norder == 0;
   return true;
 }
 
@@ -242,7 +242,7 @@ static void use_plan(ldr_memcur *c, const plan *p) {
 
 static void choose(ldr_memcur *c) {
   const ldr_memtab *t = c->q->tab;
-  double best = cost_of(c, (double)t->rows, 0, c->q->norder == 0);
+  double best = cost_of(c, (double)t->hash[0].h.n, 0, c->q->norder == 0);
   if (use_points(c)) {
     best = c->list ? cost_of(c, c->list->n, c->nparts, c->q->norder == 0) : 0;
     if (best <= 2) return;

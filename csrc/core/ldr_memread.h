@@ -5,6 +5,7 @@
 #include "ldr_match.h"
 #include "ldr_memcur.h"
 #include "ldr_memtx.h"
+#include "ldr_rows.h"
 
 /* The rows that satisfy the query's predicate and keyset, one by one. */
 typedef struct ldr_memreader {

@@ -311,8 +311,8 @@ void ldr_numeric_to_wire(const char *s, size_t n, ldr_buf *out) {
     add_header(out, 0, 0, signs[k], 0);
     return;
   }
-  before = (int64_t)(d.nint + 3) / 4;       /* groups in front of the point */
-  start = (int64_t)d.nint - 4 * before;     /* where the first begins: up to three digits before the text */
+  before = (int64_t)(d.nint + 3) / 4;   /* groups in front of the point */
+  start = (int64_t)d.nint - 4 * before; /* where the first begins: up to three digits before the text */
   last = before + (int64_t)(d.nfrac + 3) / 4;
   while (first < last && group_at(&d, start + 4 * first) == 0) first++;
   while (last > first && group_at(&d, start + 4 * (last - 1)) == 0) last--;

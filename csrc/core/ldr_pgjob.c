@@ -51,6 +51,7 @@ static void unlink_job(ldr_job *j) {
 
 static void release_slot(ldr_job *j) {
   if (j->tx && j->tx->job == j) j->tx->job = NULL;
+  if (j->slot && (j->slot->undo.error || j->slot->undo.lost)) j->slot->discard = true;
   if (j->slot && j->tx == NULL) ldr_pool_release(j->e->pool, j->slot, j->block);
   j->slot = NULL;
   j->conn = NULL;
@@ -114,6 +115,13 @@ static void clear(ldr_job *j) {
   unlink_job(j);
 }
 
+void ldr_job_stop(ldr_job *j) {
+  if (j->stage != LDR_JOB_DONE) abort_work(j);
+  j->stage = LDR_JOB_DONE;
+  release_slot(j);
+  j->tx = NULL;
+}
+
 void ldr_job_free(ldr_job *j) {
   if (j == NULL) return;
   if (j->e == NULL) {
@@ -125,6 +133,20 @@ void ldr_job_free(ldr_job *j) {
     reuse(j);
   else
     destroy(j);
+}
+
+void ldr_job_detach(ldr_job *j) {
+  clear(j);
+  j->stage = LDR_JOB_DONE;
+  j->e = NULL;
+}
+
+void ldr_job_free_spares(ldr_pg *e) {
+  while (e->spares) {
+    ldr_job *j = e->spares;
+    e->spares = j->next;
+    destroy(j);
+  }
 }
 
 static ldr_code step(ldr_job *j, ldr_err *err);
@@ -157,6 +179,7 @@ ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const ch
   j->kind = kind;
   j->e = e;
   j->tx = tx;
+  if (tx) tx->job = j;
   j->stage = LDR_JOB_ACQUIRE;
   j->block = call->block;
   j->deadline = deadline_of(e, call);
@@ -231,11 +254,27 @@ void ldr_job_sleep(ldr_job *j, int64_t us) {
 
 /* ---- steps ---- */
 
+/* Somebody changed the session's state on this connection: that goes first, under its own Sync. */
+static ldr_code undo_session(ldr_job *j, ldr_err *err) {
+  static const char *const statements[] = {"set session authorization default", "reset all", "close all",
+                                           "unlisten *", "discard temp"};
+  ldr_slot *s = j->slot;
+  if (!s->reset || (j->tx && (j->tx->begun || j->tx->session))) return LDR_OK;
+  if (j->e->stats.pooler) return LDR_OK; /* it is another server's session by now */
+  ldr_req_reset(&s->undo);
+  for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+    ldr_cmd *c = ldr_req_add(&s->undo, LDR_CMD_QUERY);
+    if (c == NULL) return ldr_fail_nomem(err);
+    c->sql = statements[i];
+  }
+  s->reset = false;
+  return ldr_conn_submit(s->conn, &s->undo, err);
+}
+
 static ldr_code acquire(ldr_job *j, ldr_err *err) {
-  ldr_code code;
-  if (j->tx && j->tx->slot) {
-    j->slot = j->tx->slot;
-  } else {
+  ldr_code code = LDR_OK;
+  if (j->tx && j->tx->slot) j->slot = j->tx->slot;
+  if (j->slot == NULL) {
     const char *holder = !j->tx ? j->name : j->tx->session ? "session" : "transaction";
     code = ldr_pool_acquire(j->e->pool, &j->waiter, holder, j->block, j->deadline, err);
     if (code) return code;
@@ -243,8 +282,8 @@ static ldr_code acquire(ldr_job *j, ldr_err *err) {
     j->waiter.slot = NULL;
     if (j->tx) j->tx->slot = j->slot;
   }
-  if (j->tx) j->tx->job = j;
   j->conn = j->slot->conn;
+  if ((code = undo_session(j, err)) != LDR_OK) return code;
   j->stage = LDR_JOB_DONE; /* until something is submitted */
   return j->kind->start(j, err);
 }
@@ -263,8 +302,16 @@ static void overdue(ldr_job *j) {
   if (j->slot && j->e->stats.pooler) j->slot->discard = true;
 }
 
+static ldr_code begun_copy(ldr_job *j, ldr_err *err) {
+  if (j->kind->copying) return j->kind->copying(j, err);
+  ldr_conn_cut(j->conn);
+  settle(j);
+  return ldr_fail(err, LDR_UNSUPPORTED, "COPY from or to the client needs copy_in or copy_out");
+}
+
 static ldr_code await(ldr_job *j, ldr_err *err) {
   ldr_conn_pump(j->conn);
+  if (j->req.copying) return begun_copy(j, err);
   if (!j->req.done && j->deadline != LDR_NEVER && ldr_now_mono() >= j->deadline) overdue(j);
   if (!j->req.done) return LDR_PENDING;
   settle(j);
@@ -346,7 +393,7 @@ static ldr_code step(ldr_job *j, ldr_err *err) {
     case LDR_JOB_REQUEST: code = await(j, err); break;
     case LDR_JOB_CONNECT: code = connect(j, err); break;
     case LDR_JOB_SLEEP: code = sleep_on(j, err); break;
-    case LDR_JOB_DONE: return LDR_OK;
+    case LDR_JOB_DONE: return ldr_fail(err, LDR_CLOSED, "this work is over");
   }
   if (code != LDR_PENDING) return finish(j, code, err);
   set_wait(j);

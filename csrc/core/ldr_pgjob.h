@@ -59,6 +59,7 @@ typedef ldr_code ldr_job_fn(ldr_job *j, ldr_err *err);
 typedef struct ldr_job_kind {
   ldr_job_fn *start;    /* the connection is there */
   ldr_job_fn *answered; /* the request is done; its error, if any, was not looked at */
+  ldr_job_fn *copying;  /* COPY has begun; NULL: this job cannot feed it */
   ldr_job_fn *resume;   /* after SLEEP, and after CONNECT with its outcome in j->connected */
   void (*dispose)(ldr_job *j); /* frees what the kind added; NULL: nothing */
   size_t size;          /* of its struct, 0: a plain job */
@@ -95,6 +96,12 @@ ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const ch
 /* Runs it: to its end when it blocks; else *task is set with LDR_PENDING. The job is consumed. out may be NULL. */
 ldr_code ldr_job_run(ldr_job *j, ldr_result *out, ldr_task **task, ldr_err *err) LDR_MUSTCHECK;
 void ldr_job_free(ldr_job *j); /* at any time; NULL is fine */
+/* Ends the work under way; who steps its task is told that it is over. The task stays its owner's. */
+void ldr_job_stop(ldr_job *j);
+
+/* The engine closes: */
+void ldr_job_detach(ldr_job *j); /* the task stays its owner's, and is over */
+void ldr_job_free_spares(ldr_pg *e);
 
 /* For start and answered: */
 ldr_code ldr_job_prefix(ldr_job *j, ldr_err *err) LDR_MUSTCHECK; /* what tx has pending goes into the request first */

@@ -143,13 +143,14 @@ ldr_code ldr_pgtx_rollback_to(ldr_tx *t, ldr_err *err) {
 
 typedef struct end_job {
   ldr_job base; /* first */
-  bool commit, session;
-  bool asks_xid, has_xid;
-  bool failed;     /* the transaction was: roll back, then return this: */
+  bool commit;     /* else roll back */
+  bool failed;     /* commit: the transaction has failed, so roll back and return this: */
   ldr_err first;
-  uint64_t xid;    /* 0: the transaction wrote nothing */
-  bool wrote, reset;
+  bool wrote;      /* commit: ask for the transaction's id */
+  bool has_xid;
+  uint64_t xid;    /* 0: the transaction changed nothing */
   ldr_conn *fresh; /* asks for the fate of a transaction whose COMMIT was not answered */
+  bool connecting; /* it is not connected yet */
   char host[256], port[16];
   char sql[80];
 } end_job;
@@ -158,9 +159,11 @@ static end_job *end_of(ldr_job *j) { return (end_job *)j; }
 
 static void dispose(ldr_job *j) {
   end_job *x = end_of(j);
-  if (x->fresh) ldr_conn_drop(x->fresh);
+  if (x->fresh == NULL) return;
+  ldr_conn_drop(x->fresh);
   ldr_conn_close(x->fresh);
   x->fresh = NULL;
+  j->conn = NULL;
 }
 
 static ldr_code submit_one(ldr_job *j, const char *sql, ldr_err *err) {
@@ -169,8 +172,16 @@ static ldr_code submit_one(ldr_job *j, const char *sql, ldr_err *err) {
   return ldr_job_submit(j, err);
 }
 
+static ldr_code rolled_back(ldr_job *j, ldr_err *err) {
+  const end_job *x = end_of(j);
+  j->e->stats.rollbacks++;
+  if (!x->commit) return LDR_OK;
+  *err = x->first;
+  return err->code;
+}
+
 static ldr_code roll_back(ldr_job *j, ldr_err *err) {
-  if (ldr_conn_dead(j->conn)) return LDR_OK; /* the server does it */
+  if (ldr_conn_dead(j->conn)) return rolled_back(j, err); /* the server does it */
   return submit_one(j, "rollback", err);
 }
 
@@ -194,8 +205,7 @@ static ldr_code submit_commit(ldr_job *j, ldr_err *err) {
   call_hook(j, "before_commit");
   if (!ldr_conn_check(j->conn)) return surely_undone(err);
   ldr_req_reset(&j->req);
-  x->asks_xid = x->wrote;
-  if (x->asks_xid) {
+  if (x->wrote) {
     c = ldr_job_query(j, "select pg_current_xact_id_if_assigned()");
     if (c == NULL) return ldr_fail_nomem(err);
     c->flush = true;
@@ -221,6 +231,7 @@ static ldr_code unknown(ldr_err *err, const char *why) {
 static ldr_code ask_connection(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
   dispose(j);
+  x->connecting = true;
   if (ldr_now_mono() >= j->deadline) return unknown(err, "its outcome could not be asked for in time");
   if (ldr_conn_start(j->e->info, &x->fresh, err) != LDR_OK) {
     ldr_job_sleep(j, ASK_AGAIN_US);
@@ -242,15 +253,22 @@ static bool same_server(const end_job *x) {
   return strcmp(ldr_conn_host(x->fresh), x->host) == 0 && strcmp(ldr_conn_port(x->fresh), x->port) == 0;
 }
 
-static ldr_code resume(ldr_job *j, ldr_err *err) {
+static ldr_code connected(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
-  if (x->fresh == NULL || ldr_conn_dead(x->fresh)) return ask_connection(j, err);
-  if (j->conn == x->fresh && j->connected != LDR_OK) {
+  x->connecting = false;
+  if (j->connected != LDR_OK) {
     dispose(j);
     ldr_job_sleep(j, ASK_AGAIN_US);
     return LDR_PENDING;
   }
   if (!same_server(x)) return unknown(err, "another server answers now");
+  return ask(j, err);
+}
+
+static ldr_code resume(ldr_job *j, ldr_err *err) {
+  const end_job *x = end_of(j);
+  if (x->fresh && x->connecting) return connected(j, err);
+  if (x->fresh == NULL || ldr_conn_dead(x->fresh)) return ask_connection(j, err);
   return ask(j, err);
 }
 
@@ -274,8 +292,8 @@ static ldr_code told(ldr_job *j, ldr_err *err) {
 static ldr_code resolve(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
   int64_t now = ldr_now_mono();
-  if (x->asks_xid && !x->has_xid) return unknown(err, "its outcome cannot be asked for");
-  if (x->asks_xid ? x->xid == 0 : !x->wrote) return surely_undone(err);
+  if (!x->wrote || (x->has_xid && x->xid == 0)) return surely_undone(err);
+  if (!x->has_xid) return unknown(err, "its outcome cannot be asked for");
   if (j->deadline < now + RESOLVE_MIN_US) j->deadline = now + RESOLVE_MIN_US;
   if (j->deadline > now + RESOLVE_MAX_US) j->deadline = now + RESOLVE_MAX_US;
   j->cancelled = false;
@@ -287,7 +305,7 @@ static ldr_code resolve(ldr_job *j, ldr_err *err) {
 /* ---- the answer to the end ---- */
 
 static void read_xid(end_job *x) {
-  const ldr_pgres *res = x->asks_xid ? x->base.req.cmd[0].res : NULL;
+  const ldr_pgres *res = x->wrote ? x->base.req.cmd[0].res : NULL;
   const char *p;
   size_t n;
   if (res == NULL || ldr_pgres_rows(res) != 1) return;
@@ -327,10 +345,7 @@ static ldr_code answered(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
   if (x->fresh) return told(j, err);
   if (x->commit && !x->failed) return commit_answered(j, err);
-  j->e->stats.rollbacks++;
-  if (!x->failed || !x->commit) return LDR_OK; /* also when the connection is gone: so is the transaction */
-  *err = x->first;
-  return err->code;
+  return rolled_back(j, err); /* also when the connection was lost */
 }
 
 static const ldr_job_kind end_kind = {
@@ -351,12 +366,14 @@ static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **
   x->failed = tx->failed;
   x->wrote = tx->wrote;
   if (tx->failed) x->first = tx->first;
-  ldr_job_adopt(j, tx->slot);
+  j->slot = tx->slot;
   ldr_pgtx_free(tx);
   return ldr_job_run(j, NULL, task, err);
 }
 
+/* What a session may have left behind (locks, settings) must be gone at once, not with the next use. */
 static void give_back(ldr_pgtx *tx, bool block) {
+  if (tx->slot && tx->session && tx->slot->reset) tx->slot->discard = true;
   if (tx->slot) ldr_pool_release(tx->e->pool, tx->slot, block);
   tx->slot = NULL;
 }
@@ -393,11 +410,7 @@ void ldr_pgtx_abandon(ldr_tx *t) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
   if (tx == NULL) return;
   ldr_pool_check_fork(tx->e->pool);
-  if (tx->job) { /* its task is still out: it ends with the connection */
-    tx->job->tx = NULL;
-    ldr_conn_cut(tx->slot->conn);
-    tx->slot = NULL;
-  }
+  if (tx->job) ldr_job_stop(tx->job);
   give_back(tx, true);
   ldr_pgtx_free(tx);
 }

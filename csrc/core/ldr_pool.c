@@ -81,6 +81,7 @@ static void destroy(ldr_pool *p, ldr_slot *s) {
   list_remove(p, s);
   ldr_conn_close(s->conn);
   ldr_registry_done(&s->prepared);
+  ldr_req_free(&s->undo);
   ldr_free(s);
 }
 
@@ -222,16 +223,17 @@ static ldr_code start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
 }
 
 /* libpq may only be asked to go on when the socket is ready. */
-static bool ready(const ldr_conn *c) {
+static bool ready(const ldr_conn *c, int milliseconds) {
   unsigned e = ldr_conn_events(c);
-  struct pollfd f = {.fd = ldr_conn_fd(c), .events = (short)((e & LDR_READ ? POLLIN : 0) | (e & LDR_WRITE ? POLLOUT : 0))};
-  return poll(&f, 1, 0) != 0;
+  short events = (short)((e & LDR_READ ? POLLIN : 0) | (e & LDR_WRITE ? POLLOUT : 0));
+  struct pollfd f = {.fd = ldr_conn_fd(c), .events = events};
+  return poll(&f, 1, milliseconds) > 0;
 }
 
 /* One step of opening s. LDR_OK: it is idle now, or somebody's; on failure it is gone. */
 static ldr_code step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
   ldr_code code = LDR_PENDING;
-  if (ready(s->conn)) code = ldr_conn_connect(s->conn, err);
+  if (ready(s->conn, 0)) code = ldr_conn_connect(s->conn, err);
   if (code == LDR_PENDING && ldr_now_mono() >= s->connect_by)
     code = ldr_fail(err, LDR_CONNECTION, "the server did not answer within the connect timeout");
   if (code == LDR_PENDING) return code;
@@ -247,6 +249,14 @@ static ldr_code step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
     serve(p);
   }
   poke(p);
+  return code;
+}
+
+ldr_code ldr_pool_connect(ldr_pool *p, ldr_err *err) {
+  ldr_slot *s;
+  ldr_code code = start_connect(p, &s, err);
+  if (code) return code;
+  while ((code = step_connect(p, s, err)) == LDR_PENDING) ready(s->conn, ldr_millis_left(s->connect_by));
   return code;
 }
 

@@ -24,7 +24,8 @@ typedef struct ldr_slot { /* one connection and what the pool knows of it */
   int64_t since;      /* entered the state */
   int64_t connect_by, expires;
   bool discard;    /* never recycle: the server refused writes, or session state cannot be undone */
-  bool reset;      /* session state was changed: undo it before the next use */
+  bool reset;      /* session state was changed: undo it before the next use … */
+  ldr_req undo;    /* … by this */
   char holder[64]; /* BUSY: the operation that has it */
 } ldr_slot;
 
@@ -68,6 +69,8 @@ void ldr_pool_free(ldr_pool *p); /* closes what is idle; BUSY slots must be gone
  * before touching any connection. */
 void ldr_pool_check_fork(ldr_pool *p);
 
+/* Opens one connection, waiting, without a second attempt: proves the settings. */
+ldr_code ldr_pool_connect(ldr_pool *p, ldr_err *err) LDR_MUSTCHECK;
 /* A connection for w, now or later: LDR_OK sets w->slot; LDR_PENDING: wait as w says, then call again. On failure w
  * is out of the queue. holder names the operation. With block, a wait that only other calls of this thread could
  * end fails at once. */

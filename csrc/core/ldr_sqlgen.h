@@ -1,5 +1,5 @@
 /* Operation → SQL text and parameters. No I/O; golden-tested. Values only ever become parameters; identifiers
- * come from declarations and are quoted there. Statements obey scale.md 1.4 (Citus): no volatile function in
+ * come from declarations and are quoted there. Statements keep to what Citus runs: no volatile function in
  * DO UPDATE, bare columns in RETURNING, texts ordered and range-compared with COLLATE "C" so that both
  * engines agree byte for byte. */
 #ifndef LDR_SQLGEN_H

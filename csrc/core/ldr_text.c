@@ -134,8 +134,7 @@ bool ldr_hex_decode(unsigned char *out, const char *s, size_t n) {
   if (n % 2 != 0) return false;
   for (size_t i = 0; i < n; i += 2) /* all is checked before a byte is written */
     if (hex_value(s[i]) < 0 || hex_value(s[i + 1]) < 0) return false;
-  for (size_t i = 0; i < n; i += 2)
-    out[i / 2] = (unsigned char)(hex_value(s[i]) << 4 | hex_value(s[i + 1]));
+  for (size_t i = 0; i < n; i += 2) out[i / 2] = (unsigned char)(hex_value(s[i]) << 4 | hex_value(s[i + 1]));
   return true;
 }
 

@@ -6,8 +6,8 @@
 #define DAY    (86400 * SECOND)
 /* 4714-11-24 BC, the Julian day 0 that PostgreSQL starts at. Its end, in the year 294276, lies a little
  * beyond int64 as counted from 1970. */
-#define FIRST  (INT64_C(-210866803200) * SECOND)
-#define LAST   (LDR_TIME_INF - 1)
+#define FIRST (INT64_C(-210866803200) * SECOND)
+#define LAST  (LDR_TIME_INF - 1)
 
 /* ---- the calendar: days since 1970-01-01 ↔ proleptic Gregorian date, year 0 = 1 BC ---- */
 
@@ -19,7 +19,8 @@ typedef struct date {
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 /* A year that starts in March has its leap day last, so that months need no case for it; 400 such years are
- * always 146097 days, and month m (0 = March) starts at day (153 m + 2) / 5. 719468: from 0000-03-01 to 1970. */
+ * always 146097 days, and month m (0 = March) starts at day (153 m + 2) / 5. 719468: from 0000-03-01 to 1970.
+ */
 static int64_t days_of(date d) {
   int64_t y = d.month > 2 ? d.year : d.year - 1, era = floor_div(y, 400), yoe = y - era * 400;
   int64_t doy = (153 * (d.month > 2 ? d.month - 3 : d.month + 9) + 2) / 5 + d.day - 1;
@@ -200,9 +201,7 @@ bool ldr_time_from_pg(int64_t wire, int64_t *out) {
   return true;
 }
 
-int64_t ldr_time_to_pg(int64_t us) {
-  return us == LDR_TIME_INF || us < FIRST ? us : us - LDR_TIME_PG_EPOCH;
-}
+int64_t ldr_time_to_pg(int64_t us) { return us == LDR_TIME_INF || us < FIRST ? us : us - LDR_TIME_PG_EPOCH; }
 
 /* ---- buckets ---- */
 

@@ -23,8 +23,8 @@ size_t ldr_time_format(int64_t us, char out[LDR_TIME_TEXT]);
 bool ldr_time_from_seconds(double s, int64_t *out);
 bool ldr_time_from_int_seconds(int64_t s, int64_t *out);
 
-/* PostgreSQL's binary value (timestamptz_send / _recv): microseconds since 2000, the infinities as ours. false:
- * out of our range. */
+/* PostgreSQL's binary value (timestamptz_send): microseconds since 2000, the infinities as ours. false: out
+ * of our range. */
 bool ldr_time_from_pg(int64_t wire, int64_t *out);
 int64_t ldr_time_to_pg(int64_t us);
 

@@ -50,7 +50,8 @@ int l_bulk_load(lua_State *L) {
 typedef struct scan {
   l_child child;
   ldr_scan *scan;
-  const char *store; /* of the schema that names and batches retain */
+  ldr_call call;
+  const char *store; /* lies in the schema */
   ldr_schema *schema;
 } scan;
 
@@ -80,6 +81,8 @@ int l_bulk_scan(lua_State *L) {
   w = l_work_take(L, 1, s->eng);
   w->store = s->full;
   w->name = "scan";
+  w->call.deadline = LDR_NEVER; /* the default is for single calls, not for a whole table */
+  w->call.block = true;
   base = l_options(L, 2, names, 3, "options");
   l_work_options(L, w, base, base + 1, base + 2);
   lua_createtable(L, 5, 0);
@@ -90,13 +93,13 @@ int l_bulk_scan(lua_State *L) {
   lua_pushvalue(L, w->tx);
   lua_rawseti(L, -2, L_ENV_TX);
   l_env_set(L, 3);
-  w->call.block = true;
   code = l_work_tx(w, &tx);
   if (code == LDR_OK) code = s->eng->e->ops->scan(s->eng->e, tx, s->e, &w->call, &box->scan, &w->err);
   if (code != LDR_OK) return l_work_fail(L, w);
   l_child_add(s->eng, &box->child, w->ctx, drop);
   box->schema = ldr_schema_retain(s->schema);
   box->store = s->e->name;
+  box->call = w->call;
   l_work_done(w);
   lua_settop(L, 3);
   return 1;
@@ -106,7 +109,6 @@ int l_bulk_scan(lua_State *L) {
 static int scan_next(lua_State *L) {
   scan *box = l_box_check(L, 1, &l_scan_class);
   int64_t max = l_int_check(L, 2, "max");
-  ldr_call call = {LDR_NEVER, true};
   ldr_batch **b;
   ldr_err err;
   luaL_argcheck(L, max >= 1, 2, "must be at least 1");
@@ -114,7 +116,7 @@ static int scan_next(lua_State *L) {
   l_env_push(L, 1);
   lua_rawgeti(L, -1, L_ENV_NAMES);
   b = l_batch_push(L, lua_gettop(L));
-  if (box->scan->next(box->scan, (size_t)max, &call, b, &err) != LDR_OK) return l_fail(L, &err, box->store, "scan");
+  if (box->scan->next(box->scan, (size_t)max, &box->call, b, &err) != LDR_OK) return l_fail(L, &err, box->store, "scan");
   if (*b == NULL) lua_pushnil(L);
   return 1;
 }

@@ -6,7 +6,7 @@
 
 typedef enum l_ref {
   L_ARRAY_MT,       /* metatable: this table is a JSON array, a SQL array */
-  L_EMPTY_ARRAY_MT, /* cjson's second one; the same table when cjson has none */
+  L_EMPTY_ARRAY_MT, /* cjson's second one, or nil */
   L_EMPTY_ARRAY,    /* cjson's light userdata, or nil */
   L_ERROR_MT,
   L_EXPR_MT,

@@ -89,14 +89,18 @@ l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
   return w;
 }
 
-static void shrink(ldr_buf *b, bool all) {
-  if (all || b->cap > KEEP_BUFFER) ldr_buf_free(b);
+/* Empties a buffer; one that is large or will not be used again is given back. */
+static void empty(ldr_buf *b, bool all) {
+  if (all || b->cap > KEEP_BUFFER)
+    ldr_buf_free(b);
+  else
+    ldr_buf_reset(b);
 }
 
 void l_work_done(l_work *w) {
   free_results(w);
-  shrink(&w->buf, w->shared);
-  shrink(&w->array, w->shared);
+  empty(&w->buf, w->shared);
+  empty(&w->array, w->shared);
   if (w->shared) { /* Lua code still has it as a task: never reused */
     ldr_arena_free(&w->arena);
     w->finish = NULL;

@@ -117,3 +117,46 @@ void fixture_customer(ldr_value row[C_COUNT]) {
   row[C_UPDATED] = ldr_time(1700000000000002);
   row[C_DELETED] = ldr_null();
 }
+
+const uint16_t fixture_out[2] = {C_TENANT, C_ID};
+const ldr_order fixture_order[3] = {{.field = C_CREATED, .desc = true}, {.field = C_TENANT}, {.field = C_ID}};
+
+ldr_op fixture_select(const ldr_entity *e) {
+  ldr_op op;
+  ldr_op_init(&op, LDR_OP_SELECT, e);
+  op.name = "customers.list";
+  op.nout = 2;
+  op.out = fixture_out;
+  op.norder = 3;
+  op.order = fixture_order;
+  return op;
+}
+
+ldr_op fixture_insert(const ldr_entity *e, const ldr_value *values, size_t nrows) {
+  ldr_op op;
+  ldr_op_init(&op, LDR_OP_INSERT, e);
+  op.ncols = 2;
+  op.cols = fixture_out;
+  op.nrows = nrows;
+  op.values = values;
+  return op;
+}
+
+ldr_op fixture_update(const ldr_entity *e, const ldr_set *sets, unsigned n) {
+  ldr_op op;
+  ldr_op_init(&op, LDR_OP_UPDATE, e);
+  op.nsets = n;
+  op.sets = sets;
+  return op;
+}
+
+ldr_op fixture_aggregate(const ldr_entity *e, const ldr_agg *aggs, unsigned naggs, const ldr_group *groups,
+                         unsigned ngroups) {
+  ldr_op op;
+  ldr_op_init(&op, LDR_OP_AGGREGATE, e);
+  op.naggs = naggs;
+  op.aggs = aggs;
+  op.ngroups = ngroups;
+  op.groups = groups;
+  return op;
+}

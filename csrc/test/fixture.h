@@ -1,8 +1,8 @@
-/* A small family, "shop", for tests of what works on declarations. */
+/* A small family, "shop", for tests of what works on declarations and operations. */
 #ifndef LDR_FIXTURE_H
 #define LDR_FIXTURE_H
 
-#include "ldr_entity.h"
+#include "ldr_op.h"
 
 /* customers(tenant, id, email, status, visits, balance, score, tags, settings, photo, token, ref, created_at,
  *           updated_at, deleted_at), key (tenant, id), unique email while deleted_at is null
@@ -38,5 +38,14 @@ ldr_value fixture_text(const char *s);
 ldr_value fixture_json(const char *s);
 ldr_value fixture_numeric(const char *s);
 ldr_value fixture_tags(void); /* {one,NULL} as text[] */
+
+/* Well-formed operations on customers to start from. */
+extern const uint16_t fixture_out[2];       /* tenant, id */
+extern const ldr_order fixture_order[3];    /* created_at desc, tenant, id */
+ldr_op fixture_select(const ldr_entity *e); /* fixture_out in fixture_order */
+ldr_op fixture_insert(const ldr_entity *e, const ldr_value *values, size_t nrows); /* into fixture_out */
+ldr_op fixture_update(const ldr_entity *e, const ldr_set *sets, unsigned n);
+ldr_op fixture_aggregate(const ldr_entity *e, const ldr_agg *aggs, unsigned naggs, const ldr_group *groups,
+                         unsigned ngroups);
 
 #endif

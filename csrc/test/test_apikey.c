@@ -111,6 +111,30 @@ TEST(lengths_are_checked) {
   for (size_t n = sizeof text; n-- > 0;) CHECK(!parses(text, n, &k));
 }
 
+/* The check is right: only the rest can refuse them. */
+TEST(wrong_shapes_are_refused) {
+  static const char *const wrong[] = {
+      "lk_live_4f9w2m1x7k3c8d6r5t0a_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp23rVAjz", /* a secret of 2^256:
+                                                                                           one too many */
+      "lk_live_4f9w2m1x7k3c8d6r5t0a_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz2OndDk", /* and the most that
+                                                                                           the digits can say
+                                                                                         */
+      "lk_live_4f9w2m1x7k3c8d6r5t0a_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDl-0oSw1h", /* no digit */
+      "lk_live-4f9w2m1x7k3c8d6r5t0a_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf4DZWaM", /* separators */
+      "lk_live_4f9w2m1x7k3c8d6r5t0a-003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2ocr6l",
+      "LK_live_4f9w2m1x7k3c8d6r5t0a_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2eEVBB", /* prefix */
+      "lk__4f9w2m1x7k3c8d6r5t0a_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf4GkGUM",     /* environments */
+      "lk_Live_4f9w2m1x7k3c8d6r5t0a_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf3LoVob",
+      "lk_abcdefghijklmnop_4f9w2m1x7k3c8d6r5t0a_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf0TngGm",
+      "lk_live_4f9w2m1x7k3c8d6r5t0l_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2fWJaz", /* ids */
+      "lk_live_4f9w2m1x7k3c8d6r5t0A_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf3UkEib",
+  };
+  const char *largest = "lk_live_4f9w2m1x7k3c8d6r5t0a_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp11OGAjB";
+  ldr_apikey k;
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) CHECK(!parses(wrong[i], strlen(wrong[i]), &k));
+  CHECK(parses(largest, strlen(largest), &k));
+}
+
 /* ---- peppers ---- */
 
 #define HEX_16 "000102030405060708090a0b0c0d0e0f"
@@ -260,6 +284,7 @@ void test_apikey(void) {
   RUN(every_wrong_character_is_refused);
   RUN(swapped_neighbours_are_refused);
   RUN(lengths_are_checked);
+  RUN(wrong_shapes_are_refused);
   RUN(rings_are_read);
   RUN(bad_rings_are_refused);
   RUN(a_key_has_a_known_hash);

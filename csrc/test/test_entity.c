@@ -175,66 +175,68 @@ TEST(faulty_names) {
   ldr_schema_release(x.s);
 }
 
+static const char *const repeated[] = {"a", "b", "a"}, *const one[] = {"a"}, *const binary[] = {"\xff"};
+static const ldr_field bad_fields[] = {
+    {.name = "", .type = LDR_F_TEXT},
+    {.name = "a b", .type = LDR_F_TEXT},
+    {.name = "id", .type = LDR_F_TEXT},
+    {.name = "f", .type = LDR_F_UNKNOWN},
+    {.name = "f", .type = (ldr_ftype)99},
+    {.name = "f", .type = LDR_F_TEXT, .has_min = true},
+    {.name = "f", .type = LDR_F_INT4, .array = true, .has_max = true},
+    {.name = "f", .type = LDR_F_INT4, .has_min = true, .min = 2, .has_max = true, .max = 1},
+    {.name = "f", .type = LDR_F_INT4, .max_len = 2},
+    {.name = "f", .type = LDR_F_TEXT, .array = true, .max_len = 2},
+    {.name = "f", .type = LDR_F_TEXT, .min_len = 3, .max_len = 2},
+    {.name = "f", .type = LDR_F_TEXT, .precision = 3},
+    {.name = "f", .type = LDR_F_NUMERIC, .precision = 3, .scale = 4},
+    {.name = "f", .type = LDR_F_NUMERIC, .scale = 4},
+    {.name = "f", .type = LDR_F_NUMERIC, .precision = 1001},
+    {.name = "f", .type = LDR_F_INT4, .enums = one, .nenums = 1},
+    {.name = "f", .type = LDR_F_TEXT, .enums = repeated, .nenums = 3},
+    {.name = "f", .type = LDR_F_TEXT, .enums = binary, .nenums = 1},
+    {.name = "f", .type = LDR_F_TEXT, .stamp_insert = true},
+    {.name = "f", .type = LDR_F_TEXT, .stamp_update = true},
+    {.name = "f", .type = LDR_F_TIMESTAMPTZ, .stamp_update = true, .immutable = true},
+    {.name = "f", .type = LDR_F_TIMESTAMPTZ, .stamp_insert = true, .def = LDR_DEF_VALUE},
+    {.name = "f", .type = LDR_F_TEXT, .def = LDR_DEF_NOW},
+    {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_UUID},
+    {.name = "f", .type = LDR_F_TEXT, .max_len = 35, .def = LDR_DEF_UUID},
+    {.name = "f", .type = LDR_F_TEXT, .max_len = 24, .def = LDR_DEF_CUID},
+    {.name = "f", .type = LDR_F_UUID, .def = LDR_DEF_CUID},
+    {.name = "f", .type = LDR_F_INT4, .def = LDR_DEF_IDENTITY},
+    {.name = "f", .type = LDR_F_INT8, .array = true, .def = LDR_DEF_IDENTITY},
+    {.name = "f", .type = LDR_F_INT8, .def = (ldr_default)99},
+    {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_VALUE},
+    {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_VALUE, .def_value = {.type = LDR_T_FLOAT}},
+    {.name = "f", .type = LDR_F_INT2, .def = LDR_DEF_VALUE, .def_value = {.type = LDR_T_INT, .u.i = 40000}},
+    {.name = "f",
+     .type = LDR_F_INT2,
+     .has_min = true,
+     .min = 1,
+     .def = LDR_DEF_VALUE,
+     .def_value = {.type = LDR_T_INT}},
+    {.name = "f",
+     .type = LDR_F_TEXT,
+     .enums = one,
+     .nenums = 1,
+     .def = LDR_DEF_VALUE,
+     .def_value = {.type = LDR_T_TEXT, .n = 1, .u.p = "b"}},
+};
+
 TEST(faulty_fields) {
-  static const char *const twice[] = {"a", "b", "a"}, *const one[] = {"a"}, *const binary[] = {"\xff"};
-  static const ldr_field bad[] = {
-      {.name = "", .type = LDR_F_TEXT},
-      {.name = "a b", .type = LDR_F_TEXT},
-      {.name = "id", .type = LDR_F_TEXT},
-      {.name = "f", .type = LDR_F_UNKNOWN},
-      {.name = "f", .type = (ldr_ftype)99},
-      {.name = "f", .type = LDR_F_TEXT, .has_min = true},
-      {.name = "f", .type = LDR_F_INT4, .array = true, .has_max = true},
-      {.name = "f", .type = LDR_F_INT4, .has_min = true, .min = 2, .has_max = true, .max = 1},
-      {.name = "f", .type = LDR_F_INT4, .max_len = 2},
-      {.name = "f", .type = LDR_F_TEXT, .array = true, .max_len = 2},
-      {.name = "f", .type = LDR_F_TEXT, .min_len = 3, .max_len = 2},
-      {.name = "f", .type = LDR_F_TEXT, .precision = 3},
-      {.name = "f", .type = LDR_F_NUMERIC, .precision = 3, .scale = 4},
-      {.name = "f", .type = LDR_F_NUMERIC, .scale = 4},
-      {.name = "f", .type = LDR_F_NUMERIC, .precision = 1001},
-      {.name = "f", .type = LDR_F_INT4, .enums = one, .nenums = 1},
-      {.name = "f", .type = LDR_F_TEXT, .enums = twice, .nenums = 3},
-      {.name = "f", .type = LDR_F_TEXT, .enums = binary, .nenums = 1},
-      {.name = "f", .type = LDR_F_TEXT, .stamp_insert = true},
-      {.name = "f", .type = LDR_F_TEXT, .stamp_update = true},
-      {.name = "f", .type = LDR_F_TIMESTAMPTZ, .stamp_update = true, .immutable = true},
-      {.name = "f", .type = LDR_F_TIMESTAMPTZ, .stamp_insert = true, .def = LDR_DEF_VALUE},
-      {.name = "f", .type = LDR_F_TEXT, .def = LDR_DEF_NOW},
-      {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_UUID},
-      {.name = "f", .type = LDR_F_TEXT, .max_len = 35, .def = LDR_DEF_UUID},
-      {.name = "f", .type = LDR_F_TEXT, .max_len = 24, .def = LDR_DEF_CUID},
-      {.name = "f", .type = LDR_F_UUID, .def = LDR_DEF_CUID},
-      {.name = "f", .type = LDR_F_INT4, .def = LDR_DEF_IDENTITY},
-      {.name = "f", .type = LDR_F_INT8, .array = true, .def = LDR_DEF_IDENTITY},
-      {.name = "f", .type = LDR_F_INT8, .def = (ldr_default)99},
-      {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_VALUE},
-      {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_VALUE, .def_value = {.type = LDR_T_FLOAT}},
-      {.name = "f", .type = LDR_F_INT2, .def = LDR_DEF_VALUE, .def_value = {.type = LDR_T_INT, .u.i = 40000}},
-      {.name = "f",
-       .type = LDR_F_INT2,
-       .has_min = true,
-       .min = 1,
-       .def = LDR_DEF_VALUE,
-       .def_value = {.type = LDR_T_INT}},
-      {.name = "f",
-       .type = LDR_F_TEXT,
-       .enums = one,
-       .nenums = 1,
-       .def = LDR_DEF_VALUE,
-       .def_value = {.type = LDR_T_TEXT, .n = 1, .u.p = "b"}},
-  };
   scratch x = open_scratch();
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    ldr_code code = ldr_entity_add_field(x.s, x.e, &bad[i], &err);
+  for (size_t i = 0; i < sizeof bad_fields / sizeof *bad_fields; i++) {
+    ldr_code code = ldr_entity_add_field(x.s, x.e, &bad_fields[i], &err);
     if (code != LDR_INVALID || strncmp(err.message, "fam.second: field ", 18) != 0)
       printf("    declaration %zu: %s\n", i, code == LDR_OK ? "taken" : err.message);
     CHECK_INT(code, LDR_INVALID);
     CHECK(strncmp(err.message, "fam.second: field ", 18) == 0);
   }
   CHECK_INT(x.e->nfields, 5);
-  REFUSED(ldr_entity_add_field(x.s, x.e, &bad[2], &err), "fam.second: field \"id\": is declared twice");
-  REFUSED(ldr_entity_add_field(x.s, x.e, &bad[31], &err),
+  REFUSED(ldr_entity_add_field(x.s, x.e, &bad_fields[2], &err),
+          "fam.second: field \"id\": is declared twice");
+  REFUSED(ldr_entity_add_field(x.s, x.e, &bad_fields[31], &err),
           "fam.second: field \"f\": default must be of type bigint");
   ldr_schema_release(x.s);
 }

@@ -9,10 +9,10 @@
 
 /* Events as text: "[i1 s<abc> k<a>f1.5 ]" … */
 static void trace(const char *text, size_t n, ldr_buf *out) {
-  static const char *const plain[] = {[LDR_JSON_NULL] = "null",    [LDR_JSON_TRUE] = "true",
-                                      [LDR_JSON_FALSE] = "false",  [LDR_JSON_ARRAY] = "[",
-                                      [LDR_JSON_ARRAY_END] = "]",  [LDR_JSON_OBJECT] = "{",
-                                      [LDR_JSON_OBJECT_END] = "}", [LDR_JSON_END] = "."};
+  static const char *const plain[] = {
+      [LDR_JSON_NULL] = "null",    [LDR_JSON_TRUE] = "true",   [LDR_JSON_FALSE] = "false",
+      [LDR_JSON_ARRAY] = "[",      [LDR_JSON_ARRAY_END] = "]", [LDR_JSON_OBJECT] = "{",
+      [LDR_JSON_OBJECT_END] = "}", [LDR_JSON_END] = "."};
   ldr_buf scratch = {0};
   ldr_json_reader r;
   ldr_json_event event;
@@ -52,14 +52,16 @@ TEST(reads_structure) {
 TEST(reads_numbers_without_loss) {
   check_trace("[0,-0,7,-12,9223372036854775807,-9223372036854775808]",
               "[ i0 i0 i7 i-12 i9223372036854775807 i-9223372036854775808 ] . ");
-  check_trace("[9223372036854775808,-9223372036854775809,18446744073709551616,99999999999999999999999]",
-              "[ f9.2233720368547758e+18 f-9.2233720368547758e+18 f1.8446744073709552e+19 f9.9999999999999992e+22 "
-              "] . ");
+  check_trace(
+      "[9223372036854775808,-9223372036854775809,18446744073709551616,99999999999999999999999]",
+      "[ f9.2233720368547758e+18 f-9.2233720368547758e+18 f1.8446744073709552e+19 f9.9999999999999992e+22 "
+      "] . ");
   check_trace("[1.0,-0.0,1e2,1E+2,1.5e-3,0.1]", "[ f1 f-0 f100 f100 f0.0015 f0.10000000000000001 ] . ");
   check_trace("[1e400,-1e400,1e-400,1e99999999999999999999]", "[ finf f-inf f0 finf ] . ");
-  check_trace("[9007199254740993.0,2.2250738585072014e-308,4.9e-324,1.7976931348623157e308]",
-              "[ f9007199254740992 f2.2250738585072014e-308 f4.9406564584124654e-324 f1.7976931348623157e+308 "
-              "] . ");
+  check_trace(
+      "[9007199254740993.0,2.2250738585072014e-308,4.9e-324,1.7976931348623157e308]",
+      "[ f9007199254740992 f2.2250738585072014e-308 f4.9406564584124654e-324 f1.7976931348623157e+308 "
+      "] . ");
 }
 
 /* Halfway between two doubles, and then one digit far behind it that decides. */
@@ -198,7 +200,8 @@ static void check_float(double f, const char *want) {
   CHECK(ldr_json_add_float(&out, f));
   CHECK_STR(ldr_buf_cstr(&out), want);
   CHECK_INT(ldr_json_canonical(out.p, out.n, &canonical, &err), LDR_OK);
-  ldr_json_read(&r, canonical.p, canonical.n, &scratch); /* a float it stays, through jsonb, and the same one */
+  ldr_json_read(&r, canonical.p, canonical.n,
+                &scratch); /* a float it stays, through jsonb, and the same one */
   CHECK_INT(ldr_json_next(&r), LDR_JSON_FLOAT);
   CHECK(r.f == f);
   ldr_buf_free(&out);
@@ -262,6 +265,7 @@ TEST(canonical_form_is_jsonb_out) {
       {"1.50E-3", "0.00150"},
       {"12345678901234567890.10", "12345678901234567890.10"},
       {"\"\\u00e9\\/\\u0001\"", "\"\xC3\xA9/\\u0001\""},
+      {"[\"\\u0041\",\"\\u0042\"]", "[\"A\", \"B\"]"}, /* each keeps its own bytes */
       {"[]", "[]"},
       {"{ }", "{}"},
       {"[1,2 ,[3,{}],null,true,false]", "[1, 2, [3, {}], null, true, false]"},

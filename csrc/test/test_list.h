@@ -1,6 +1,7 @@
 T(entity)
 T(row)
 T(op)
+T(shape)
 T(checks)
 T(cursor)
 T(rows)

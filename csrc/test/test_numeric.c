@@ -44,8 +44,9 @@ TEST(normal_form_is_postgresqls_output) {
 
 TEST(normal_form_refuses_the_rest) {
   static const char *const bad[] = {
-      "",    ".",   "-",    "+",     "e5",   ".e5",      "1e",   "1e+", "1 ",  " 1",          "1e 5",
-      "--1", "+-1", "1.2.3", "0x10", "1_000", "infinit", "nanx", "-NaN", "1d", "0e1073741823", "1e99999999999",
+      "",        ".",    "-",    "+",   "e5",           ".e5",           "1e",   "1e+",
+      "1 ",      " 1",   "1e 5", "--1", "+-1",          "1.2.3",         "0x10", "1_000",
+      "infinit", "nanx", "-NaN", "1d",  "0e1073741823", "1e99999999999",
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) check_normal(bad[i], NULL);
 }
@@ -112,17 +113,18 @@ static int cmp(const char *a, const char *b) { return ldr_numeric_cmp(a, strlen(
 static uint64_t hash(const char *s) { return ldr_numeric_hash(s, strlen(s), 3); }
 
 TEST(orders_all_kinds) {
-  static const char *const order[] = {"-Infinity", "-100", "-99.5", "-1.01", "-1",       "-0.001", "0",
-                                      "0.001",     "0.01", "1",     "1.0001", "9",       "10",     "10.5",
-                                      "100",       "1000000000000000000000",  "Infinity", "NaN"};
+  static const char *const order[] = {
+      "-Infinity", "-100", "-99.5",  "-1.01", "-1", "-0.001", "0",   "0.001",
+      "0.01",      "1",    "1.0001", "9",     "10", "10.5",   "100", "1000000000000000000000",
+      "Infinity",  "NaN"};
   int n = sizeof order / sizeof *order;
   for (int i = 0; i < n; i++)
     for (int j = 0; j < n; j++) CHECK_INT(cmp(order[i], order[j]), (i > j) - (i < j));
 }
 
 TEST(equal_values_hash_alike) {
-  static const char *const same[][2] = {
-      {"1", "1.0"}, {"1.50", "1.5000"}, {"0", "0.00"}, {"-2.0", "-2"}, {"100", "100.0"}, {"NaN", "NaN"}};
+  static const char *const same[][2] = {{"1", "1.0"},   {"1.50", "1.5000"}, {"0", "0.00"},
+                                        {"-2.0", "-2"}, {"100", "100.0"},   {"NaN", "NaN"}};
   for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
     CHECK_INT(cmp(same[i][0], same[i][1]), 0);
     CHECK(hash(same[i][0]) == hash(same[i][1]));
@@ -205,16 +207,16 @@ static void check_from(const char *wire, size_t n, const char *want) {
 }
 
 TEST(reads_wire_forms_with_care) {
-  check_from("\0\0\0\0\320\0\0\40", 8, "Infinity");               /* the server leaves bits in the scale */
-  check_from("\0\2\0\1\0\0\0\0\0\0\0\7", 12, "7");                /* zero digit in front */
-  check_from("\0\1\377\377\100\0\0\1\0\1", 10, "0.0");            /* digits beyond the scale */
-  check_from("\0\0\0\0\0\0\0", 7, NULL);                          /* no header */
-  check_from("\0\2\0\0\0\0\0\0\0\1", 10, NULL);                   /* a digit is missing */
-  check_from("\0\1\0\0\0\0\0\0\0\1\0", 11, NULL);                 /* a byte too many */
-  check_from("\0\1\0\0\0\0\0\0\47\20", 10, NULL);                 /* digit 10000 */
-  check_from("\0\0\0\0\1\0\0\0", 8, NULL);                        /* unknown sign */
-  check_from("\0\0\0\0\0\0\100\0", 8, NULL);                      /* scale 16384 */
-  check_from("\0\1\0\0\300\0\0\0\0\1", 10, NULL);                 /* NaN with digits */
+  check_from("\0\0\0\0\320\0\0\40", 8, "Infinity");    /* the server leaves bits in the scale */
+  check_from("\0\2\0\1\0\0\0\0\0\0\0\7", 12, "7");     /* zero digit in front */
+  check_from("\0\1\377\377\100\0\0\1\0\1", 10, "0.0"); /* digits beyond the scale */
+  check_from("\0\0\0\0\0\0\0", 7, NULL);               /* no header */
+  check_from("\0\2\0\0\0\0\0\0\0\1", 10, NULL);        /* a digit is missing */
+  check_from("\0\1\0\0\0\0\0\0\0\1\0", 11, NULL);      /* a byte too many */
+  check_from("\0\1\0\0\0\0\0\0\47\20", 10, NULL);      /* digit 10000 */
+  check_from("\0\0\0\0\1\0\0\0", 8, NULL);             /* unknown sign */
+  check_from("\0\0\0\0\0\0\100\0", 8, NULL);           /* scale 16384 */
+  check_from("\0\1\0\0\300\0\0\0\0\1", 10, NULL);      /* NaN with digits */
 }
 
 static bool all_of_it(void) {

@@ -14,50 +14,6 @@ static void setup(void) {
 
 static void teardown(void) { ldr_schema_release(schema); }
 
-/* ---- well-formed operations to start from ---- */
-
-static const uint16_t two_fields[] = {C_TENANT, C_ID};
-static const ldr_order by_key[] = {{.field = C_CREATED, .desc = true}, {.field = C_TENANT}, {.field = C_ID}};
-
-static ldr_op select_op(void) {
-  ldr_op op;
-  ldr_op_init(&op, LDR_OP_SELECT, customers);
-  op.name = "customers.list";
-  op.nout = 2;
-  op.out = two_fields;
-  op.norder = 3;
-  op.order = by_key;
-  return op;
-}
-
-static ldr_op insert_op(const ldr_value *values, size_t nrows) {
-  ldr_op op;
-  ldr_op_init(&op, LDR_OP_INSERT, customers);
-  op.ncols = 2;
-  op.cols = two_fields;
-  op.nrows = nrows;
-  op.values = values;
-  return op;
-}
-
-static ldr_op update_op(const ldr_set *sets, unsigned n) {
-  ldr_op op;
-  ldr_op_init(&op, LDR_OP_UPDATE, customers);
-  op.nsets = n;
-  op.sets = sets;
-  return op;
-}
-
-static ldr_op aggregate_op(const ldr_agg *aggs, unsigned naggs, const ldr_group *groups, unsigned ngroups) {
-  ldr_op op;
-  ldr_op_init(&op, LDR_OP_AGGREGATE, customers);
-  op.naggs = naggs;
-  op.aggs = aggs;
-  op.ngroups = ngroups;
-  op.groups = groups;
-  return op;
-}
-
 static bool good(const ldr_op *op) {
   ldr_code code = ldr_op_check(op, &err);
   CHECK(code == LDR_OK || code == LDR_INVALID);
@@ -84,7 +40,7 @@ TEST(init_turns_all_off) {
 /* ---- predicates ---- */
 
 static bool where_good(ldr_pred p) {
-  ldr_op op = select_op();
+  ldr_op op = fixture_select(customers);
   op.where = &p;
   return good(&op);
 }
@@ -225,7 +181,7 @@ TEST(orders_and_limits) {
   ldr_order by_rank = {.kind = LDR_BY_RANK, .nranks = 1, .ranks = ranks};
   ldr_op op;
   setup();
-  op = select_op();
+  op = fixture_select(customers);
   CHECK(good(&op));
   op.limit = 0;
   op.offset = 5;
@@ -233,16 +189,16 @@ TEST(orders_and_limits) {
   CHECK(good(&op));
   op.limit = -2;
   CHECK(!good(&op));
-  op = select_op();
+  op = fixture_select(customers);
   op.offset = -1;
   CHECK(!good(&op));
-  op = select_op();
+  op = fixture_select(customers);
   op.lock = (ldr_lock)9;
   CHECK(!good(&op));
-  op = select_op();
+  op = fixture_select(customers);
   op.nout = 0;
   CHECK(!good(&op));
-  op = select_op();
+  op = fixture_select(customers);
   op.norder = 1;
   op.order = by_json;
   CHECK(!good(&op));
@@ -268,7 +224,7 @@ TEST(keysets) {
   ldr_value after[] = {ldr_time(1), fixture_text("t"), fixture_text("i")};
   ldr_op op;
   setup();
-  op = select_op();
+  op = fixture_select(customers);
   op.after = after;
   CHECK(good(&op));
   after[0] = ldr_int(1);
@@ -291,7 +247,7 @@ TEST(limits_per_value) {
   ldr_value after[] = {ldr_time(1), fixture_text("t"), fixture_text("i")};
   ldr_op op;
   setup();
-  op = select_op();
+  op = fixture_select(customers);
   op.per = C_TENANT;
   op.per_limit = 3;
   CHECK(good(&op));
@@ -321,7 +277,7 @@ TEST(inserts) {
   const ldr_value wrong[] = {fixture_text("a"), ldr_int(1)};
   ldr_op op;
   setup();
-  op = insert_op(values, 2); /* a null is for the engine to refuse: it may be an identity */
+  op = fixture_insert(customers, values, 2); /* a null is for the engine to refuse: it may be an identity */
   CHECK(good(&op));
   op.on_conflict = LDR_CONFLICT_SKIP;
   op.target = 0;
@@ -330,26 +286,26 @@ TEST(inserts) {
   CHECK(!good(&op));
   op.target = -2;
   CHECK(!good(&op));
-  op = insert_op(values, 0);
+  op = fixture_insert(customers, values, 0);
   CHECK(!good(&op));
-  op = insert_op(wrong, 1);
+  op = fixture_insert(customers, wrong, 1);
   CHECK(!good(&op));
-  op = insert_op(values, 1);
+  op = fixture_insert(customers, values, 1);
   op.cols = twice;
   CHECK(!good(&op));
   op.cols = beyond;
   CHECK(!good(&op));
   op.ncols = 0;
   CHECK(!good(&op));
-  op = insert_op(values, 1);
+  op = fixture_insert(customers, values, 1);
   op.on_conflict = (ldr_conflict)7;
   CHECK(!good(&op));
   op.on_conflict = LDR_CONFLICT_UPDATE; /* and nothing to update */
   CHECK(!good(&op));
-  op = insert_op(values, 1);
+  op = fixture_insert(customers, values, 1);
   op.lock = LDR_LOCK_UPDATE;
   CHECK(!good(&op));
-  op = insert_op(values, 1);
+  op = fixture_insert(customers, values, 1);
   op.limit = 1;
   CHECK(!good(&op));
   teardown();
@@ -360,7 +316,7 @@ TEST(sets) {
   ldr_set s[2] = {{.field = C_EMAIL, .value = {.type = LDR_T_TEXT, .n = 1, .u.p = "x"}}};
   ldr_op op;
   setup();
-  op = update_op(s, 1);
+  op = fixture_update(customers, s, 1);
   CHECK(good(&op));
   s[0].value = ldr_null();
   CHECK(good(&op));
@@ -383,7 +339,7 @@ TEST(sets) {
   s[0] = (ldr_set){.field = C_EMAIL, .excluded = true};
   op.nsets = 1;
   CHECK(!good(&op)); /* an update proposes no row */
-  op = insert_op(values, 1);
+  op = fixture_insert(customers, values, 1);
   op.nsets = 1;
   op.sets = s;
   CHECK(!good(&op));
@@ -407,7 +363,7 @@ TEST(sets) {
 
 static bool agg_good(ldr_agg_fn fn, int field) {
   ldr_agg a = {.fn = fn, .field = field, .name = "x"};
-  ldr_op op = aggregate_op(&a, 1, NULL, 0);
+  ldr_op op = fixture_aggregate(customers, &a, 1, NULL, 0);
   return good(&op);
 }
 
@@ -418,7 +374,7 @@ TEST(aggregates) {
   ldr_pred broken = {.kind = LDR_P_EQ, .field = C_ID};
   ldr_op op;
   setup();
-  op = aggregate_op(a, 2, &g, 1);
+  op = fixture_aggregate(customers, a, 2, &g, 1);
   op.limit = 3;
   CHECK(good(&op));
   a[1].name = "day";
@@ -437,7 +393,7 @@ TEST(aggregates) {
   CHECK(good(&op));
   g.field = C_SETTINGS;
   CHECK(!good(&op));
-  op = aggregate_op(NULL, 0, &g, 1);
+  op = fixture_aggregate(customers, NULL, 0, &g, 1);
   g.field = C_EMAIL;
   CHECK(good(&op));
   op.ngroups = 0;
@@ -459,189 +415,24 @@ TEST(parts_of_other_operations) {
   ldr_agg a = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n"};
   ldr_op op;
   setup();
-  op = select_op();
+  op = fixture_select(customers);
   op.naggs = 1;
   op.aggs = &a;
   CHECK(!good(&op));
-  op = aggregate_op(&a, 1, NULL, 0);
+  op = fixture_aggregate(customers, &a, 1, NULL, 0);
   op.nout = 1;
-  op.out = two_fields;
+  op.out = fixture_out;
   CHECK(!good(&op));
-  op = aggregate_op(&a, 1, NULL, 0);
+  op = fixture_aggregate(customers, &a, 1, NULL, 0);
   op.norder = 1;
-  op.order = by_key;
+  op.order = fixture_order;
   CHECK(!good(&op));
-  op = select_op();
+  op = fixture_select(customers);
   op.kind = (ldr_op_kind)77;
   CHECK(!good(&op));
-  op = select_op();
+  op = fixture_select(customers);
   op.e = NULL;
   CHECK(!good(&op));
-  teardown();
-}
-
-/* ---- shapes ---- */
-
-static bool same_shape(const ldr_op *a, const ldr_op *b) {
-  ldr_buf x = {0}, y = {0};
-  bool same;
-  ldr_op_shape(a, &x);
-  ldr_op_shape(b, &y);
-  CHECK(!x.broken && !y.broken);
-  same = x.n == y.n && memcmp(x.p, y.p, x.n) == 0;
-  ldr_buf_free(&x);
-  ldr_buf_free(&y);
-  return same;
-}
-
-TEST(values_are_no_shape) {
-  const ldr_value v[] = {fixture_text("a"), fixture_text("b"), fixture_text("c"), fixture_text("d")};
-  ldr_pred p = {.kind = LDR_P_IN, .field = C_EMAIL, .n = 1, .values = v}, q = p;
-  const ldr_value after1[] = {ldr_time(1), v[0], v[1]}, after2[] = {ldr_time(2), v[2], v[3]};
-  ldr_op a, b;
-  setup();
-  a = b = select_op();
-  a.where = &p;
-  b.where = &q;
-  q.n = 4;
-  a.limit = 10;
-  b.limit = 50;
-  a.offset = 1;
-  b.offset = 2;
-  a.after = after1;
-  b.after = after2;
-  a.now = 5;
-  b.name = "other";
-  CHECK(same_shape(&a, &b));
-  p.kind = q.kind = LDR_P_KEYS;
-  CHECK(same_shape(&a, &b));
-  p.kind = q.kind = LDR_P_EQ;
-  p.n = q.n = 1;
-  q.values = &v[3];
-  CHECK(same_shape(&a, &b));
-  a = insert_op(v, 2);
-  b = insert_op(v, 300);
-  CHECK(same_shape(&a, &b));
-  teardown();
-}
-
-/* Change one part at a time: each must show. */
-TEST(every_part_of_a_select_is_shape) {
-  static const ldr_order other_order[] = {
-      {.field = C_UPDATED, .desc = true}, {.field = C_TENANT}, {.field = C_ID}};
-  static const ldr_order ascending[] = {{.field = C_CREATED}, {.field = C_TENANT}, {.field = C_ID}};
-  static const ldr_order by_null[] = {
-      {.kind = LDR_BY_NULL, .field = C_CREATED, .desc = true}, {.field = C_TENANT}, {.field = C_ID}};
-  static const uint16_t swapped[] = {C_ID, C_TENANT};
-  const ldr_value after[] = {ldr_time(1), fixture_text("t"), fixture_text("i")};
-  ldr_value nulls[] = {ldr_null(), fixture_text("t"), fixture_text("i")};
-  ldr_pred p = {.kind = LDR_P_AND};
-  ldr_op a, b;
-  setup();
-  a = select_op();
-#define SHOWS(change)           \
-  do {                          \
-    b = a;                      \
-    change;                     \
-    CHECK(!same_shape(&a, &b)); \
-  } while (0)
-  SHOWS(b.where = &p);
-  SHOWS(b.limit = 1);
-  SHOWS(b.offset = 1);
-  SHOWS(b.lock = LDR_LOCK_SHARE);
-  SHOWS(b.per = 0);
-  SHOWS(b.nout = 1);
-  SHOWS(b.out = swapped);
-  SHOWS(b.norder = 2);
-  SHOWS(b.order = other_order);
-  SHOWS(b.order = ascending);
-  SHOWS(b.order = by_null);
-  SHOWS(b.after = after);
-  SHOWS(b.kind = LDR_OP_DELETE);
-  a.after = after;
-  SHOWS(b.after = nulls);
-  teardown();
-}
-
-TEST(every_part_of_a_write_is_shape) {
-  static const uint16_t swapped[] = {C_ID, C_TENANT};
-  const ldr_value v[] = {fixture_text("a"), fixture_text("b"), fixture_text("c"), fixture_text("d")};
-  const ldr_set s = {.field = C_EMAIL}, other = {.field = C_TOKEN},
-                coalesce = {.field = C_EMAIL, .kind = LDR_SET_COALESCE},
-                excluded = {.field = C_EMAIL, .excluded = true};
-  ldr_op a, b;
-  setup();
-  a = insert_op(v, 1);
-  SHOWS(b.nrows = 2);
-  SHOWS(b.cols = swapped);
-  SHOWS(b.ncols = 1);
-  SHOWS(b.on_conflict = LDR_CONFLICT_SKIP);
-  SHOWS(b.target = 0);
-  SHOWS((b.nout = 1, b.out = swapped));
-  a = update_op(&s, 1);
-  SHOWS(b.sets = &other);
-  SHOWS(b.sets = &coalesce);
-  SHOWS(b.sets = &excluded);
-  SHOWS(b.nsets = 0);
-  teardown();
-}
-
-TEST(every_part_of_an_aggregate_is_shape) {
-  const ldr_pred all = {.kind = LDR_P_AND};
-  const ldr_agg n = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n"},
-                m = {.fn = LDR_AGG_COUNT, .field = -1, .name = "m"},
-                field = {.fn = LDR_AGG_COUNT, .field = 0, .name = "n"},
-                max = {.fn = LDR_AGG_MAX, .field = -1, .name = "n"},
-                filtered = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n", .filter = &all};
-  const ldr_group g = {.field = C_CREATED, .name = "g"},
-                  day = {.field = C_CREATED, .name = "g", .bucket = LDR_DAY},
-                  named = {.field = C_CREATED, .name = "h"}, other = {.field = C_UPDATED, .name = "g"};
-  ldr_op a, b;
-  setup();
-  a = aggregate_op(&n, 1, &g, 1);
-  SHOWS(b.aggs = &m);
-  SHOWS(b.aggs = &field);
-  SHOWS(b.aggs = &max);
-  SHOWS(b.aggs = &filtered);
-  SHOWS(b.naggs = 0);
-  SHOWS(b.groups = &day);
-  SHOWS(b.groups = &named);
-  SHOWS(b.groups = &other);
-  SHOWS(b.ngroups = 0);
-  teardown();
-}
-
-TEST(every_part_of_a_predicate_is_shape) {
-  ldr_pred leaf = {.kind = LDR_P_IS_NULL, .field = C_EMAIL},
-           other = {.kind = LDR_P_IS_NULL, .field = C_TOKEN};
-  const ldr_pred *two[] = {&leaf, &leaf}, *mixed[] = {&leaf, &other};
-  ldr_pred p, q, one_inside, two_inside;
-  const ldr_pred *left_nest[] = {&one_inside, &leaf}, *right_nest[] = {&two_inside};
-  ldr_op a, b;
-  setup();
-  a = b = select_op();
-  a.where = &p;
-  b.where = &q;
-#define DIFFER(left, right)     \
-  do {                          \
-    p = left;                   \
-    q = right;                  \
-    CHECK(!same_shape(&a, &b)); \
-  } while (0)
-#define TREE(k, count, list) ((ldr_pred){.kind = k, .n = count, .kids = list})
-#define JOIN(i, o, in) \
-  ((ldr_pred){.kind = LDR_P_EXISTS, .n = 1, .kids = two, .inner = in, .non = 1, .on = {{i, o}}})
-  DIFFER(leaf, other);
-  DIFFER(leaf, ((ldr_pred){.kind = LDR_P_EQ, .field = C_EMAIL, .n = 1}));
-  DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_OR, 2, two));
-  DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_AND, 1, two));
-  DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_AND, 2, mixed));
-  one_inside = TREE(LDR_P_AND, 1, two); /* and(and(x), x) is not and(and(x, x)) */
-  two_inside = TREE(LDR_P_AND, 2, two);
-  DIFFER(TREE(LDR_P_AND, 2, left_nest), TREE(LDR_P_AND, 1, right_nest));
-  DIFFER(JOIN(0, 0, orders), JOIN(0, 0, customers));
-  DIFFER(JOIN(0, 0, orders), JOIN(1, 0, orders));
-  DIFFER(JOIN(0, 0, orders), JOIN(0, 1, orders));
   teardown();
 }
 
@@ -653,7 +444,7 @@ static bool check_and_shape(void) {
   const ldr_pred q = {.kind = LDR_P_EQ, .field = C_BALANCE, .n = 1, .values = &n};
   const ldr_pred *both[] = {&p, &q};
   const ldr_pred all = {.kind = LDR_P_AND, .n = 2, .kids = both};
-  ldr_op op = select_op();
+  ldr_op op = fixture_select(customers);
   ldr_buf b = {0};
   ldr_code code;
   bool broken;
@@ -687,10 +478,5 @@ void test_op(void) {
   RUN(sets);
   RUN(aggregates);
   RUN(parts_of_other_operations);
-  RUN(values_are_no_shape);
-  RUN(every_part_of_a_select_is_shape);
-  RUN(every_part_of_a_write_is_shape);
-  RUN(every_part_of_an_aggregate_is_shape);
-  RUN(every_part_of_a_predicate_is_shape);
   RUN(memory_runs_out);
 }

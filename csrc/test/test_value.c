@@ -168,15 +168,16 @@ TEST(malformed_arrays_are_refused) {
     size_t at;
     char byte;
   } faults[] = {
-      {3, 7},     /* seven dimensions */
-      {0, '\200'}, /* a negative number of them */
-      {7, 2},     /* unknown flag */
-      {15, 3},    /* more elements than follow */
-      {15, 1},    /* fewer */
+      {3, 7},       /* seven dimensions */
+      {0, '\200'},  /* a negative number of them */
+      {7, 2},       /* unknown flag */
+      {15, 3},      /* more elements than follow */
+      {15, 1},      /* fewer */
       {12, '\200'}, /* a negative size */
-      {12, 127},  /* too large */
-      {23, 5},    /* an element that reaches into the next */
+      {12, 127},    /* too large */
+      {23, 5},      /* an element that reaches into the next */
       {28, '\376'}, /* a negative length other than -1 */
+      {31, '\376'}, /* and the one next to it */
   };
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
     memcpy(b, two_ints, sizeof b);
@@ -210,8 +211,7 @@ TEST(arrays_compare_by_element) {
   check_differ(VALUE(ARRAY("\0\31", "\0\0\0\1\61")), VALUE(ARRAY("\0\31", "\0\0\0\3\61.0")));
   /* null and the empty text; another lower bound */
   check_differ(VALUE(ARRAY("\0\31", "\377\377\377\377")), VALUE(ARRAY("\0\31", "\0\0\0\0")));
-  check_differ(VALUE(ARRAY("\0\31", "\0\0\0\0")),
-               VALUE("\0\0\0\1\0\0\0\0\0\0\0\31\0\0\0\1\0\0\0\2\0\0\0\0"));
+  check_differ(VALUE(ARRAY("\0\31", "\0\0\0\0")), VALUE("\0\0\0\1\0\0\0\0\0\0\0\31\0\0\0\1\0\0\0\2\0\0\0\0"));
 }
 
 void test_value(void);

@@ -165,7 +165,8 @@ local function from_table(b, target)
       if type(name) ~= "string" or type(value) == "table" or type(value) == "function" then
         b.faults[tostring(name)] = "is not a setting"
       elseif conninfo.is_ours(name) then
-        b:set_pool(conninfo.pool_setting(name) or name, value, "argument")
+        local setting = conninfo.pool_setting(name)
+        if setting then b:set_pool(setting, value, "argument") else b.faults[name] = "is not a pool setting" end
       else
         b:set(ALIASES[name] or name, value, "argument", name)
       end

@@ -16,16 +16,6 @@ local IDLE = 0.01 -- seconds between two looks at a task that names neither desc
 
 local await
 
-local function next_step(waiter, task, first, ...)
-  if first == PENDING then return await(waiter, task) end
-  return first, ...
-end
-
-function await(waiter, task)
-  waiter(task:fd(), task:events(), task:timeout())
-  return next_step(waiter, task, task:step())
-end
-
 --- The results of a call of the core, once it has finished: `settle(waiter, cstore:get(…))`.
 ---@param waiter? larder.Waiter  nil: the engine waits by itself and nothing is ever pending
 ---@param first any
@@ -33,6 +23,13 @@ end
 function wait.settle(waiter, first, ...)
   if first == PENDING then return await(waiter, ...) end
   return first, ...
+end
+
+local settle = wait.settle
+
+function await(waiter, task)
+  waiter(task:fd(), task:events(), task:timeout())
+  return settle(waiter, task:step())
 end
 
 local function cqueues_waiter(cqueues)

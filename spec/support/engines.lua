@@ -7,11 +7,28 @@
 
 local larder = require "larder"
 
+-- roots: truncating them empties the whole family. declare: not built in. dir: where its SQL is.
+local FAMILIES = {
+  auth = { roots = { "auth.tenants" } },
+  shop = { roots = { "shop.items", "shop.visits" }, declare = "spec.support.shop", dir = "spec/support/sql/shop" },
+}
+
+local declared = {}
+
+local function declare(family)
+  local module = family and FAMILIES[family].declare
+  if module and not declared[family] then
+    larder.declare(require(module))
+    declared[family] = true
+  end
+end
+
 local memory = { name = "memory" }
 local open_in_memory = {}
 
 --- A database without a row, with the stores of a family.
-function memory.fresh()
+function memory.fresh(family)
+  declare(family)
   local db = assert(larder.open "memory:")
   open_in_memory[#open_in_memory + 1] = db
   return db
@@ -22,9 +39,6 @@ function memory.done()
   open_in_memory = {}
 end
 
--- Truncating the first table of a family empties all that refer to it.
-local ROOTS = { auth = { "auth.tenants" } }
-
 local postgres = { name = "postgres" }
 local shared, migrated = nil, {}
 
@@ -33,17 +47,18 @@ local function migrate(db, family)
   if db:query "select from larder.schema_migrations limit 0" then
     assert(db:query("delete from larder.schema_migrations where family = $1", family))
   end
-  assert(db:migrate(family))
+  assert(db:migrate(family, { dir = FAMILIES[family].dir }))
 end
 
 --- One database a spec file, its schema built by the migrations; emptied here.
 function postgres.fresh(family)
+  declare(family)
   shared = shared or assert(larder.open(os.getenv "LARDER_TEST_URL"))
   if not migrated[family] then
     migrate(shared, family)
     migrated[family] = true
   end
-  for _, root in ipairs(ROOTS[family]) do assert(shared:query("truncate " .. root .. " cascade")) end
+  for _, root in ipairs(FAMILIES[family].roots) do assert(shared:query("truncate " .. root .. " cascade")) end
   shared:set_clock(nil)
   return shared
 end

@@ -1,0 +1,3 @@
+drop table shop.visits;
+drop table shop.items;
+drop schema shop;

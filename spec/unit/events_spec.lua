@@ -1,0 +1,102 @@
+local larder = require "larder"
+local core = require "larder.core"
+local wait = require "larder.wait"
+
+describe("listeners", function()
+  local db, tenants
+
+  before_each(function()
+    db = assert(larder.open("memory:", { slow = 0 }))
+    tenants = db:stores("auth").tenants
+  end)
+
+  after_each(function() db:close() end)
+
+  it("hear of every call, of failures and of slow ones", function()
+    local queries, slow, failed = {}, 0, {}
+    db:on("query", function(event) queries[#queries + 1] = event.store .. ":" .. event.op end)
+    db:on("slow", function() slow = slow + 1 end)
+    db:on("error", function(event) failed[#failed + 1] = event.err.code end)
+    tenants:create { id = "a", name = "A", db_dsn = "secret", db_schema = "a" }
+    tenants:get "a"
+    tenants:get "b"
+    tenants:list()
+    tenants:exists "a"
+    assert.same({ "auth.tenants:create", "auth.tenants:get", "auth.tenants:get", "auth.tenants:list", "auth.tenants:exists" },
+      queries)
+    assert.equal(5, slow)
+    assert.same({ "not_found" }, failed)
+  end)
+
+  it("cost nothing once they are gone", function()
+    local n = 0
+    local remove = db:on("query", function() n = n + 1 end)
+    tenants:exists "a"
+    assert.is_false(db._plain)
+    remove()
+    remove()
+    assert.is_true(db._plain)
+    tenants:exists "a"
+    assert.equal(1, n)
+  end)
+
+  it("do not break a call by raising", function()
+    db:on("query", function() error "listener is broken" end)
+    assert.is_false(tenants:exists "a")
+    assert.matches("listener is broken", db:stats().listener_error, 1, true)
+  end)
+
+  it("have known names", function()
+    assert.has_error(function() db:on("querry", print) end)
+    assert.has_error(function() db:on("query", 5) end)
+  end)
+end)
+
+describe("metrics", function()
+  it("are Prometheus text", function()
+    local db = assert(larder.open "memory:")
+    assert(db:stores("auth").tenants:create { id = "a", name = "A", db_dsn = "d", db_schema = "a" })
+    local text = db:metrics()
+    assert.matches("# TYPE larder_memory_rows gauge\nlarder_memory_rows 1\n", text, 1, true)
+    for line in text:gmatch "[^\n]+" do
+      assert.truthy(line:find "^# %u+ larder_[%l_]+ " or line:find '^larder_[%l_]+[{%w="_}]* [%d%.e+]+$', line)
+    end
+    db:close()
+  end)
+end)
+
+describe("waiting", function()
+  it("hands results through when nothing is pending", function()
+    assert.same({ 1, nil, 3 }, { wait.settle(nil, 1, nil, 3) })
+  end)
+
+  it("steps a task until it is done, waiting in between", function()
+    local waits, steps = {}, 0
+    local task = {
+      fd = function() return 7 end, events = function() return "r" end, timeout = function() return 2 end,
+      step = function(self)
+        steps = steps + 1
+        if steps < 3 then return core.PENDING, self end
+        return "row", "second"
+      end,
+    }
+    local waiter = function(fd, events, seconds) waits[#waits + 1] = fd .. events .. seconds end
+    assert.same({ "row", "second" }, { wait.settle(waiter, core.PENDING, task) })
+    assert.same({ "7r2", "7r2", "7r2" }, waits)
+  end)
+
+  it("follows the task that a step hands on", function()
+    local function task(n)
+      return {
+        fd = function() return n end, events = function() return "w" end, timeout = function() end,
+        step = function()
+          if n == 2 then return nil, "failed" end
+          return core.PENDING, task(n + 1)
+        end,
+      }
+    end
+    local seen = {}
+    assert.same({ nil, "failed" }, { wait.settle(function(fd) seen[#seen + 1] = fd end, core.PENDING, task(1)) })
+    assert.same({ 1, 2 }, seen)
+  end)
+end)
