@@ -6,6 +6,8 @@
 #   SAN    address, thread or fuzzer: the same build under sanitizers, beside the plain one
 #   V=1    shows whole command lines
 
+VERSION := dev
+
 LUA    ?= 5.4
 SAN    ?=
 PREFIX ?= /usr/local
@@ -57,6 +59,8 @@ LUA_INC_rock   = -I$(LUA_INCDIR)
 LUA_LIB_lua5.4 = -llua5.4
 LUA_LIB_luajit = -lluajit-5.1
 
+VERSION_FLAG = -DLARDER_VERSION='"$(VERSION)"'
+
 # ---- building -----------------------------------------------------------------------------------------
 
 .PHONY: all core module
@@ -98,7 +102,7 @@ define module_rules
 $(OUT)/$1/%.o: csrc/lua/%.c $(OUT)/flags | deps
 	@mkdir -p $$(@D)
 	$$(call say,CC)
-	$$(Q)$$(CC) $$(BASE) $$(patsubst -I%,-isystem %,$$(LUA_INC_$1)) -Icsrc/core -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC) $$(BASE) $$(patsubst -I%,-isystem %,$$(LUA_INC_$1)) -Icsrc/core $$(VERSION_FLAG) -MMD -MP -c $$< -o $$@
 
 $(call module_of,$1): $(LUA_SRC:csrc/lua/%.c=$(OUT)/$1/%.o) $(ARCHIVE) $(call module_of,$1).from
 	@mkdir -p $$(@D)
@@ -120,7 +124,7 @@ $(foreach l,$(MODULES),$(eval $(call module_rules,$l)))
 # A file that is touched only when its text changes: flags and compilers are prerequisites like any other.
 note = @mkdir -p $(@D); printf '%s\n' '$1' | cmp -s - $@ || printf '%s\n' '$1' > $@
 $(OUT)/flags: FORCE
-	$(call note,$(CC) $(BASE) $(LUA_INCDIR))
+	$(call note,$(CC) $(BASE) $(VERSION) $(LUA_INCDIR))
 .PHONY: FORCE
 
 -include $(wildcard $(OUT)/core/*.d $(OUT)/test/*.d $(OUT)/fuzz/*.d)

@@ -306,6 +306,8 @@ ldr_code ldr_req_error(const ldr_req *r, bool deleting, ldr_err *err) {
     f = fields_of(r->error);
     return ldr_pgerr_fill(&f, deleting, err);
   }
+  if (r->lost && r->copying)
+    return ldr_fail(err, LDR_UNSUPPORTED, "COPY from or to the client needs copy_in or copy_out");
   if (r->lost) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
   return ldr_fail(err, LDR_INTERNAL, "the answer of the server could not be read");
 }
@@ -398,13 +400,13 @@ static void keep_answer(ldr_req *r, PGresult *res) {
 
 /* COPY belongs to a request of its own; inside a pipeline nobody could feed it. */
 static void begin_copy(ldr_conn *c, ldr_req *r, PGresult *res) {
-  if (!r->simple) {
+  r->copying = true;
+  if (r->simple) {
+    keep_answer(r, res);
+  } else {
     PQclear(res);
     ldr_conn_cut(c);
-    return;
   }
-  keep_answer(r, res);
-  r->copying = true;
 }
 
 /* One step through what the server answered; false: nothing more to hand out now. */
@@ -468,8 +470,9 @@ ldr_code ldr_conn_copy_put(ldr_conn *c, const void *p, size_t n, ldr_err *err) {
 }
 
 ldr_code ldr_conn_copy_end(ldr_conn *c, const char *why, ldr_err *err) {
-  if (c->dead || PQputCopyEnd(c->pg, why) != 1) return copy_lost(c, err);
+  if (c->dead) return copy_lost(c, err);
   c->head->copying = false;
+  if (PQputCopyEnd(c->pg, why) != 1) return copy_lost(c, err);
   flush(c);
   return LDR_OK;
 }
@@ -522,6 +525,8 @@ static PGresult *unconst(const ldr_pgres *res) {
 
 int64_t ldr_pgres_affected(const ldr_pgres *res) { return strtoll(PQcmdTuples(unconst(res)), NULL, 10); }
 const char *ldr_pgres_tag(const ldr_pgres *res) { return PQcmdStatus(unconst(res)); }
+
+bool ldr_pgres_copies_in(const ldr_pgres *res) { return PQresultStatus(res) == PGRES_COPY_IN; }
 
 unsigned ldr_pgres_error_position(const ldr_pgres *res) {
   return (unsigned)strtoul(field(res, PG_DIAG_STATEMENT_POSITION), NULL, 10);

@@ -115,6 +115,7 @@ int64_t ldr_pgres_affected(const ldr_pgres *res);
 const char *ldr_pgres_tag(const ldr_pgres *res); /* "INSERT 0 1" */
 unsigned ldr_pgres_params(const ldr_pgres *res); /* of a described statement */
 uint32_t ldr_pgres_param_oid(const ldr_pgres *res, unsigned i);
+bool ldr_pgres_copies_in(const ldr_pgres *res); /* of a request that is copying */
 unsigned ldr_pgres_error_position(const ldr_pgres *res); /* 1-based character of the statement, 0: unknown */
 
 #endif

@@ -28,7 +28,8 @@ static inline uint32_t ldr_hash_fold(uint64_t hash) { return (uint32_t)(hash ^ h
 /* 0 stands for a free place */
 static inline uint32_t ldr_hash_code(uint32_t hash) { return hash ? hash : 1; }
 
-/* Items of one hash: start with *at = hash, then call next until it returns NULL. */
+/* Items of one hash: at = start(hash), then next until it returns NULL. */
+static inline size_t ldr_hash_start(uint32_t hash) { return ldr_hash_code(hash); }
 static inline void *ldr_hash_next(const ldr_hash *h, uint32_t hash, size_t *at) {
   uint32_t code = ldr_hash_code(hash);
   size_t i = *at;

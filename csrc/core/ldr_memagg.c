@@ -10,9 +10,22 @@
 
 __extension__ typedef __int128 wide; /* a sum of int64s cannot leave it */
 
+typedef struct sum128 { /* its value is hi * 2^64 + lo */
+  int64_t hi;
+  uint64_t lo;
+} sum128;
+
+static void add_int(sum128 *s, int64_t i) {
+  uint64_t lo = s->lo + (uint64_t)i;
+  s->hi += (lo < s->lo) - (i < 0);
+  s->lo = lo;
+}
+
+static wide total(const sum128 *s) { return (wide)s->hi * ((wide)1 << 64) + (wide)s->lo; }
+
 typedef struct cell { /* one aggregate of one group */
   int64_t count;      /* of rows, or of values that are not null */
-  wide ints;
+  sum128 ints;
   double floats;
   ldr_buf numeric; /* the sum's text */
   ldr_value best;  /* the least or greatest so far: a view into a row */
@@ -80,7 +93,8 @@ static group *group_of(aggregation *a, const ldr_row *row, ldr_value *v) {
       v[i].u.i = ldr_time_trunc(v[i].u.i, op->groups[i].bucket);
     hash = ldr_value_hash(&v[i], hash);
   }
-  at = code = ldr_hash_fold(hash);
+  code = ldr_hash_fold(hash);
+  at = ldr_hash_start(code);
   while ((g = ldr_hash_next(&a->index, code, &at)))
     if (same_group(g, v)) return g;
   return add_group(a, code, v);
@@ -109,7 +123,7 @@ static ldr_code add_numeric(aggregation *a, const ldr_agg *agg, cell *c, const l
 
 static ldr_code add_number(aggregation *a, const ldr_agg *agg, cell *c, const ldr_value *v) {
   switch (v->type) {
-    case LDR_T_INT: c->ints += v->u.i; return LDR_OK;
+    case LDR_T_INT: add_int(&c->ints, v->u.i); return LDR_OK;
     case LDR_T_FLOAT: return add_float(a, agg, c, v->u.f);
     default: return add_numeric(a, agg, c, v);
   }
@@ -163,8 +177,8 @@ static ldr_code take_rows(aggregation *a, const ldr_memquery *q) {
 static ldr_code sum_of(aggregation *a, const ldr_field *f, const cell *c, ldr_value *out) {
   switch (ldr_ftype_get(f->type)->type) {
     case LDR_T_INT:
-      if (c->ints > INT64_MAX || c->ints < INT64_MIN) return ldr_memerr_range(f, a->err);
-      *out = ldr_int((int64_t)c->ints);
+      if (total(&c->ints) > INT64_MAX || total(&c->ints) < INT64_MIN) return ldr_memerr_range(f, a->err);
+      *out = ldr_int((int64_t)total(&c->ints));
       return LDR_OK;
     case LDR_T_FLOAT: *out = ldr_float(c->floats); return LDR_OK;
     default:
@@ -174,7 +188,7 @@ static ldr_code sum_of(aggregation *a, const ldr_field *f, const cell *c, ldr_va
   }
 }
 
-/* The integer sum as decimal text: one more bit than any printf knows. */
+/* An integer sum as decimal text: printf knows no such type. */
 static size_t print_wide(wide w, char *out) {
   char digits[48];
   size_t n = 0, len = 0;
@@ -199,7 +213,7 @@ static ldr_code average_of(aggregation *a, const ldr_field *f, const cell *c, ld
     return LDR_OK;
   }
   if (type == LDR_T_INT)
-    ok = ldr_average(text, print_wide(c->ints, text), c->count, &avg);
+    ok = ldr_average(text, print_wide(total(&c->ints), text), c->count, &avg);
   else if (type == LDR_T_NUMERIC)
     ok = ldr_average(c->numeric.p, c->numeric.n, c->count, &avg);
   else

@@ -327,7 +327,7 @@ static uint32_t pointer_code(const void *p) {
 
 static bool was_seen(const ldr_memcur *c, const ldr_memver *v) {
   uint32_t code = pointer_code(v);
-  size_t at = code;
+  size_t at = ldr_hash_start(code);
   const void *p;
   while ((p = ldr_hash_next(&c->seen, code, &at)))
     if (p == v) return true;

@@ -139,7 +139,7 @@ typedef struct counter {
 
 static counter *counter_of(ldr_hash *counters, ldr_arena *a, const ldr_value *v) {
   uint32_t code = ldr_hash_fold(ldr_value_hash(v, 0));
-  size_t at = code;
+  size_t at = ldr_hash_start(code);
   counter *c;
   while ((c = ldr_hash_next(counters, code, &at)))
     if (ldr_order_values(&c->v, v) == 0) return c;

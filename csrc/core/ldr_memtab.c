@@ -40,7 +40,7 @@ static bool row_has(const ldr_entity *e, const ldr_unique *u, const ldr_row *row
 ldr_memver *ldr_memtab_find(const ldr_memtab *t, unsigned i, const ldr_value *values, const void *tx) {
   const ldr_memhash *x = &t->hash[i];
   uint32_t code = hash_values(values, x->u->n);
-  size_t at = code;
+  size_t at = ldr_hash_start(code);
   ldr_memver *v;
   while ((v = ldr_hash_next(&x->h, code, &at)))
     if (ldr_memslot_visible(v->slot, tx) == v && row_has(t->e, x->u, v->data, values)) return v;
@@ -67,7 +67,7 @@ static ldr_memclash judge(const ldr_memver *v, const void *tx) {
 ldr_memclash ldr_memtab_clash(const ldr_memtab *t, unsigned i, const ldr_memslot *own, const void *tx,
                               ldr_memslot **by) {
   const ldr_memhash *x = &t->hash[i];
-  size_t at = x->code;
+  size_t at = ldr_hash_start(x->code);
   ldr_value values[LDR_MAX_KEY];
   ldr_memver *v;
   if (!x->member) return LDR_MEM_FREE;

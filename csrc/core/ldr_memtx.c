@@ -160,15 +160,18 @@ static void commit_version(ldr_memtab *t, ldr_memslot *s) {
   ldr_memtab_drop_slot(t, s);
 }
 
-void ldr_memtx_commit(ldr_memtx *tx) {
+bool ldr_memtx_commit(ldr_memtx *tx) {
+  bool changed = false;
   for (size_t i = 0; i < tx->n; i++) { /* a slot ends with the record of its newest version: no later one names it */
     ldr_memlog rec = tx->log[i];
     if (rec.slot->pending == NULL)
       rec.slot->owner = NULL;
     else if (rec.slot->pending == rec.ver)
       commit_version(rec.tab, rec.slot);
+    changed = changed || rec.ver;
   }
   tx->n = tx->nmarks = 0;
+  return changed;
 }
 
 /* ---- savepoints ---- */

@@ -28,7 +28,7 @@ void ldr_memtx_undo(ldr_memtx *tx, size_t to); /* back to a length of the log */
 /* A statement that began at this length has succeeded: versions of the same savepoint that it replaced are
  * dropped, so that a row has at most one version for each savepoint. */
 void ldr_memtx_settle(ldr_memtx *tx, size_t from);
-void ldr_memtx_commit(ldr_memtx *tx);
+bool ldr_memtx_commit(ldr_memtx *tx); /* true: rows changed; false: there were at most locks */
 
 ldr_code ldr_memtx_savepoint(ldr_memtx *tx, ldr_err *err) LDR_MUSTCHECK;
 void ldr_memtx_release(ldr_memtx *tx);     /* the innermost savepoint, which exists */

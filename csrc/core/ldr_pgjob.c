@@ -9,8 +9,8 @@
 
 enum {
   SPARES_MAX = 16,       /* done jobs that keep their buffers */
-  KEEP_BUFFER = 1 << 16, /* larger ones are freed */
-  GRACE_US = 2000000     /* for the answer to a cancelled statement */
+  KEEP_BUFFER = 1 << 16 /* larger ones are freed */
+
 };
 
 /* ---- transactions ---- */
@@ -27,7 +27,7 @@ ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
   if (tx->dead) return ldr_fail(err, LDR_CLOSED, "%s", tx->session ? "the connection of this session was lost" : tx->dead);
   if (tx->failed)
     return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
-  if (tx->job || tx->scanning)
+  if (tx->job)
     return ldr_fail(err, LDR_INVALID, "another statement of this transaction is still running");
   return LDR_OK;
 }
@@ -87,8 +87,9 @@ static void abort_work(ldr_job *j) {
   ldr_pool_check_fork(j->e->pool);
   switch (j->stage) {
     case LDR_JOB_ACQUIRE: ldr_pool_leave(j->e->pool, &j->waiter); break;
+    case LDR_JOB_COPY:
     case LDR_JOB_REQUEST:
-      ldr_conn_pump(j->conn);
+      if (j->stage == LDR_JOB_REQUEST) ldr_conn_pump(j->conn);
       if (!j->req.done) {
         ldr_conn_cancel(j->conn);
         ldr_conn_drop(j->conn);
@@ -275,7 +276,7 @@ static ldr_code acquire(ldr_job *j, ldr_err *err) {
   ldr_code code = LDR_OK;
   if (j->tx && j->tx->slot) j->slot = j->tx->slot;
   if (j->slot == NULL) {
-    const char *holder = !j->tx ? j->name : j->tx->session ? "session" : "transaction";
+    const char *holder = j->tx && !j->tx->session ? "transaction" : j->name;
     code = ldr_pool_acquire(j->e->pool, &j->waiter, holder, j->block, j->deadline, err);
     if (code) return code;
     j->slot = j->waiter.slot;
@@ -295,7 +296,7 @@ static void overdue(ldr_job *j) {
     return;
   }
   j->cancelled = true;
-  j->deadline = ldr_now_mono() + GRACE_US;
+  j->deadline = ldr_now_mono() + LDR_GRACE_US;
   j->e->stats.cancels++;
   ldr_conn_cancel(j->conn);
   /* a pooler passes a cancel on when it likes, perhaps to the next statement */
@@ -343,6 +344,7 @@ static void set_wait(ldr_job *j) {
       t->deadline = j->waiter.again;
       break;
     case LDR_JOB_REQUEST:
+    case LDR_JOB_COPY:
     case LDR_JOB_CONNECT:
       t->fd = ldr_conn_fd(j->conn);
       t->events = ldr_conn_events(j->conn);
@@ -393,6 +395,7 @@ static ldr_code step(ldr_job *j, ldr_err *err) {
     case LDR_JOB_REQUEST: code = await(j, err); break;
     case LDR_JOB_CONNECT: code = connect(j, err); break;
     case LDR_JOB_SLEEP: code = sleep_on(j, err); break;
+    case LDR_JOB_COPY:
     case LDR_JOB_DONE: return ldr_fail(err, LDR_CLOSED, "this work is over");
   }
   if (code != LDR_PENDING) return finish(j, code, err);
@@ -411,12 +414,17 @@ static bool spins(const ldr_job *j) {
   return j->e->config.spin > 0 && j->stage == LDR_JOB_REQUEST && ldr_now_mono() < j->spin_until;
 }
 
-ldr_code ldr_job_run(ldr_job *j, ldr_result *out, ldr_task **task, ldr_err *err) {
+ldr_code ldr_job_drive(ldr_job *j, ldr_err *err) {
   ldr_code code = step(j, err);
-  while (code == LDR_PENDING && j->block) {
+  while (code == LDR_PENDING && j->stage != LDR_JOB_COPY) {
     if (!spins(j)) ldr_pg_wait(j->task.fd, j->task.events, j->task.deadline);
     code = step(j, err);
   }
+  return code;
+}
+
+ldr_code ldr_job_run(ldr_job *j, ldr_result *out, ldr_task **task, ldr_err *err) {
+  ldr_code code = j->block ? ldr_job_drive(j, err) : step(j, err);
   if (code == LDR_PENDING) {
     *task = &j->task;
     return code;

@@ -44,7 +44,6 @@ struct ldr_pgtx {
   bool failed;        /* by `first`; until a rollback to a savepoint */
   const char *dead;   /* why nothing may run any more; NULL: alive */
   bool wrote;         /* an operation that writes, or a statement that may */
-  bool scanning;      /* COPY out is in progress */
   unsigned levels;    /* savepoints */
   unsigned sent;      /* … of which the server knows these */
   ldr_buf pending;    /* statements that travel with the next one, each with its zero byte */
@@ -52,14 +51,23 @@ struct ldr_pgtx {
   ldr_err first;
 };
 
+enum { LDR_GRACE_US = 2000000 }; /* for the answer to a cancelled statement */
+
 /* ---- jobs ---- */
-typedef enum ldr_job_stage { LDR_JOB_ACQUIRE, LDR_JOB_REQUEST, LDR_JOB_CONNECT, LDR_JOB_SLEEP, LDR_JOB_DONE } ldr_job_stage;
+typedef enum ldr_job_stage {
+  LDR_JOB_ACQUIRE,
+  LDR_JOB_REQUEST,
+  LDR_JOB_COPY, /* the caller moves data; blocking only */
+  LDR_JOB_CONNECT,
+  LDR_JOB_SLEEP,
+  LDR_JOB_DONE
+} ldr_job_stage;
 typedef ldr_code ldr_job_fn(ldr_job *j, ldr_err *err);
 
 typedef struct ldr_job_kind {
   ldr_job_fn *start;    /* the connection is there */
   ldr_job_fn *answered; /* the request is done; its error, if any, was not looked at */
-  ldr_job_fn *copying;  /* COPY has begun; NULL: this job cannot feed it */
+  ldr_job_fn *copying;  /* each time COPY can go on; NULL: this job knows no COPY */
   ldr_job_fn *resume;   /* after SLEEP, and after CONNECT with its outcome in j->connected */
   void (*dispose)(ldr_job *j); /* frees what the kind added; NULL: nothing */
   size_t size;          /* of its struct, 0: a plain job */
@@ -95,6 +103,8 @@ ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const ch
                      ldr_job **out, ldr_err *err) LDR_MUSTCHECK;
 /* Runs it: to its end when it blocks; else *task is set with LDR_PENDING. The job is consumed. out may be NULL. */
 ldr_code ldr_job_run(ldr_job *j, ldr_result *out, ldr_task **task, ldr_err *err) LDR_MUSTCHECK;
+/* Blocking, and the job stays: to its end, or (LDR_PENDING) until the caller's turn to copy has come. */
+ldr_code ldr_job_drive(ldr_job *j, ldr_err *err) LDR_MUSTCHECK;
 void ldr_job_free(ldr_job *j); /* at any time; NULL is fine */
 /* Ends the work under way; who steps its task is told that it is over. The task stays its owner's. */
 void ldr_job_stop(ldr_job *j);

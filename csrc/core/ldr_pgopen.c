@@ -1,4 +1,5 @@
 #include "ldr_clock.h"
+#include "ldr_pgbulk.h"
 #include "ldr_pgtx.h"
 
 
@@ -44,6 +45,8 @@ static const ldr_engine_ops ops = {.name = "postgres",
                                    .commit = ldr_pgtx_commit,
                                    .rollback = ldr_pgtx_rollback,
                                    .abandon = ldr_pgtx_abandon,
+                                   .load = ldr_pgbulk_load,
+                                   .scan = ldr_pgbulk_scan,
                                    .close = pg_close};
 
 /* ---- open ---- */

@@ -372,9 +372,9 @@ static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **
 }
 
 /* What a session may have left behind (locks, settings) must be gone at once, not with the next use. */
-static void give_back(ldr_pgtx *tx, bool block) {
+static void give_back(ldr_pgtx *tx) {
   if (tx->slot && tx->session && tx->slot->reset) tx->slot->discard = true;
-  if (tx->slot) ldr_pool_release(tx->e->pool, tx->slot, block);
+  if (tx->slot) ldr_pool_release(tx->e->pool, tx->slot, true);
   tx->slot = NULL;
 }
 
@@ -401,7 +401,6 @@ ldr_code ldr_pgtx_rollback(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr
   ldr_err ignored;
   ldr_pool_check_fork(tx->e->pool);
   if (ldr_pgtx_usable(tx, &ignored) != LDR_INVALID && !silent(tx)) return end(tx, false, call, task, err);
-  give_back(tx, call->block);
   ldr_pgtx_abandon(t);
   return LDR_OK;
 }
@@ -411,6 +410,6 @@ void ldr_pgtx_abandon(ldr_tx *t) {
   if (tx == NULL) return;
   ldr_pool_check_fork(tx->e->pool);
   if (tx->job) ldr_job_stop(tx->job);
-  give_back(tx, true);
+  give_back(tx);
   ldr_pgtx_free(tx);
 }

@@ -278,6 +278,7 @@ bool ldr_registry_init(ldr_registry *g, size_t cap) {
 void ldr_registry_forget_all(ldr_registry *g) {
   for (ldr_lru_node *node = g->lru.oldest; node; node = node->newer)
     ((prep *)(void *)node)->state = PREP_MISSING;
+  g->unsure = true;
 }
 
 void ldr_registry_done(ldr_registry *g) {
@@ -339,10 +340,22 @@ static ldr_cmd *add_cmd(ldr_req *r, ldr_cmd_kind kind, const ldr_stmt *s, const 
   return c;
 }
 
+/* Nothing is known of the session's statements: none shall be left, which never fails, so it is safe inside a
+ * transaction, too. */
+static bool start_over(ldr_registry *g, ldr_req *r) {
+  ldr_cmd *c = ldr_req_add(r, LDR_CMD_QUERY);
+  if (c == NULL) return false;
+  c->sql = "deallocate all";
+  g->unsure = false;
+  return true;
+}
+
 /* What must come before a use of s; *out is its place in the registry. */
 static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, prep **out,
                            ldr_err *err) {
-  prep *p = find_or_add(g, s, r);
+  prep *p;
+  if (g->unsure && !start_over(g, r)) return ldr_fail_nomem(err);
+  p = find_or_add(g, s, r);
   if (p == NULL) return ldr_fail_nomem(err);
   p->sync = g->sent + 1;
   if (p->state == PREP_STALE && !add_deallocate(r, p)) return ldr_fail_nomem(err);

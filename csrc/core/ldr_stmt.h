@@ -55,6 +55,7 @@ typedef struct ldr_registry {
   ldr_lru lru;
   size_t cap;
   uint64_t sent, answered; /* requests; what an unanswered one uses is not evicted */
+  bool unsure;                /* the session may have prepared or forgotten anything */
   unsigned parses, evictions; /* for whoever counts them, who sets them back */
 } ldr_registry;
 
@@ -68,6 +69,6 @@ ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, l
 ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
 void ldr_registry_sent(ldr_registry *g);
 void ldr_registry_settle(ldr_registry *g, ldr_req *r); /* reads the answers before anybody takes them */
-void ldr_registry_forget_all(ldr_registry *g);         /* after DISCARD or DEALLOCATE ALL */
+void ldr_registry_forget_all(ldr_registry *g);         /* after DISCARD, DEALLOCATE ALL or a script */
 
 #endif

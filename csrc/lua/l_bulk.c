@@ -71,7 +71,8 @@ static int batch_slice(lua_State *L) {
   l_env_push(L, 1);
   lua_rawgeti(L, -1, L_ENV_NAMES);
   out = l_batch_push(L, lua_gettop(L));
-  if (ldr_batch_slice(b, (size_t)from - 1, (size_t)n, out, &err) != LDR_OK) return l_fail(L, &err, NULL, "slice");
+  if (ldr_batch_slice(b, (size_t)from - 1, (size_t)n, out, &err) != LDR_OK)
+    return l_fail(L, &err, NULL, "slice");
   return 1;
 }
 

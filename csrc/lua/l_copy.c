@@ -7,7 +7,8 @@
 #include "l_work.h"
 #include "ldr_clock.h"
 
-/* Arguments: ctx, sql, [function,] opts at index `opts`. Takes work; *code says whether there is something to talk to. */
+/* Arguments: ctx, sql, [function,] opts at index `opts`. Takes work; *code says whether there is something to
+ * talk to. */
 static l_work *enter(lua_State *L, l_ctx *c, const char *name, int opts, ldr_code *code) {
   static const char *const names[] = {"timeout"};
   l_work *w;
@@ -22,7 +23,7 @@ static l_work *enter(lua_State *L, l_ctx *c, const char *name, int opts, ldr_cod
   w->call.block = true;
   w->call.deadline = LDR_NEVER; /* the default is for single statements */
   base = l_options(L, opts, names, 1, "options");
-  if (!lua_isnil(L, base)) w->call.deadline = ldr_deadline(l_option_seconds(L, base, -1));
+  l_work_timeout(L, w, base);
   *code = LDR_OK;
   if (!c->eng->postgres)
     *code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
@@ -54,7 +55,8 @@ int l_ctx_script(lua_State *L) {
 
 typedef enum fed { MORE, END, BAD } fed;
 
-/* Calls next_chunk, protected: the statement must be ended before its error goes on. Pushes the chunk or the error. */
+/* Calls next_chunk, protected: the statement must be ended before its error goes on. Pushes the chunk or the
+ * error. */
 static fed next_chunk(lua_State *L) {
   lua_pushvalue(L, 3);
   if (lua_pcall(L, 0, 1, 0) != LUA_OK) return BAD;

@@ -7,7 +7,6 @@
 #include "l_hook.h"
 #include "l_query.h"
 #include "l_work.h"
-#include "ldr_clock.h"
 
 /* ---- the box ---- */
 
@@ -48,7 +47,8 @@ static ldr_isolation get_isolation(lua_State *L, int idx) {
   static const char *const names[] = {"", "read_committed", "repeatable_read", "serializable"};
   if (lua_isnil(L, idx)) return LDR_ISO_DEFAULT;
   for (int i = 1; i < 4; i++)
-    if (lua_type(L, idx) == LUA_TSTRING && strcmp(names[i], lua_tostring(L, idx)) == 0) return (ldr_isolation)i;
+    if (lua_type(L, idx) == LUA_TSTRING && strcmp(names[i], lua_tostring(L, idx)) == 0)
+      return (ldr_isolation)i;
   luaL_error(L, "isolation must be read_committed, repeatable_read or serializable");
   return LDR_ISO_DEFAULT;
 }
@@ -83,12 +83,11 @@ int l_ctx_session(lua_State *L) {
   ldr_code code;
   int base;
   lua_settop(L, 2);
-  c = push_ctx(L, eng);       /* 3 */
+  c = push_ctx(L, eng); /* 3 */
   w = l_work_take(L, 1, eng);
   w->name = "session";
   base = l_options(L, 2, names, 1, "options");
-  l_work_options(L, w, w->array_mt, base, w->array_mt); /* slots that are nil */
-  w->ctx = NULL;
+  l_work_timeout(L, w, base);
   w->call.block = true;
   if (eng->e == NULL)
     code = ldr_fail(&w->err, LDR_CLOSED, "the database is closed");
@@ -199,7 +198,7 @@ static int end(lua_State *L, bool commit) {
   w = l_work_take(L, 1, eng);
   w->name = commit ? "commit" : "rollback";
   base = l_options(L, 2, names, 1, "options");
-  if (!lua_isnil(L, base)) w->call.deadline = ldr_deadline(l_option_seconds(L, base, -1));
+  l_work_timeout(L, w, base);
   if (c->tx == NULL) {
     ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
     return l_work_fail(L, w);
@@ -231,18 +230,10 @@ static int ctx_backend_pid(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"savepoint", ctx_savepoint},
-    {"release", ctx_release},
-    {"rollback_to", ctx_rollback_to},
-    {"commit", ctx_commit},
-    {"rollback", ctx_rollback},
-    {"active", ctx_active},
-    {"backend_pid", ctx_backend_pid},
-    {"query", l_ctx_query},
-    {"script", l_ctx_script},
-    {"copy_in", l_ctx_copy_in},
-    {"copy_out", l_ctx_copy_out},
-    {NULL, NULL},
+    {"savepoint", ctx_savepoint},     {"release", ctx_release},     {"rollback_to", ctx_rollback_to},
+    {"commit", ctx_commit},           {"rollback", ctx_rollback},   {"active", ctx_active},
+    {"backend_pid", ctx_backend_pid}, {"query", l_ctx_query},       {"script", l_ctx_script},
+    {"copy_in", l_ctx_copy_in},       {"copy_out", l_ctx_copy_out}, {NULL, NULL},
 };
 
 const l_class l_ctx_class = {"larder.ctx", sizeof(l_ctx), ctx_close, methods};

@@ -101,8 +101,9 @@ bool l_decl_open(const l_decl *d, int t, const char *key) {
 
 /* ---- fields ---- */
 
-static const char *const field_keys[] = {"name",   "type",      "null",  "min_len",   "max_len", "enum", "default", "stamp",
-                                         "hidden", "immutable", "min",   "max",       "precision", "scale", NULL};
+static const char *const field_keys[] = {"name", "type",    "null",      "min_len", "max_len",
+                                         "enum", "default", "stamp",     "hidden",  "immutable",
+                                         "min",  "max",     "precision", "scale",   NULL};
 
 /* "text[]" is an array of text. */
 static void read_type(const l_decl *d, const char *type, ldr_field *f) {
@@ -118,12 +119,14 @@ static void read_type(const l_decl *d, const char *type, ldr_field *f) {
   l_decl_fail(d, "field %s: there is no type '%s'", f->name, type);
 }
 
-/* { "now" } … : a default that is made, and not a value. JSON and array fields know only { "identity" }-less values. */
+/* { "now" } … : a default that is made, and not a value. JSON and array fields know only { "identity" }-less
+ * values. */
 static bool read_made_default(const l_decl *d, int idx, ldr_field *f) {
   static const struct {
     const char *name;
     ldr_default def;
-  } made[] = {{"now", LDR_DEF_NOW}, {"uuid", LDR_DEF_UUID}, {"cuid", LDR_DEF_CUID}, {"identity", LDR_DEF_IDENTITY}};
+  } made[] = {
+      {"now", LDR_DEF_NOW}, {"uuid", LDR_DEF_UUID}, {"cuid", LDR_DEF_CUID}, {"identity", LDR_DEF_IDENTITY}};
   const char *name;
   if (!lua_istable(d->L, idx) || f->array || f->type == LDR_F_JSON || f->type == LDR_F_JSONB) return false;
   lua_rawgeti(d->L, idx, 1);
@@ -159,7 +162,8 @@ static void read_stamp(const l_decl *d, int t, ldr_field *f) {
   if (stamp == NULL) return;
   f->stamp_insert = strcmp(stamp, "insert") == 0;
   f->stamp_update = strcmp(stamp, "update") == 0;
-  if (!f->stamp_insert && !f->stamp_update) l_decl_fail(d, "field %s: stamp must be insert or update", f->name);
+  if (!f->stamp_insert && !f->stamp_update)
+    l_decl_fail(d, "field %s: stamp must be insert or update", f->name);
 }
 
 /* A length or digit count; otherwise when nil. */

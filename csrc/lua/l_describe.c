@@ -25,8 +25,10 @@ static void set_int(lua_State *L, const char *key, int64_t value, bool given) {
 
 /* larder's own kind of default, as { "now" }. */
 static void push_made(lua_State *L, ldr_default def) {
-  static const char *const names[] = {
-      [LDR_DEF_NOW] = "now", [LDR_DEF_UUID] = "uuid", [LDR_DEF_CUID] = "cuid", [LDR_DEF_IDENTITY] = "identity"};
+  static const char *const names[] = {[LDR_DEF_NOW] = "now",
+                                      [LDR_DEF_UUID] = "uuid",
+                                      [LDR_DEF_CUID] = "cuid",
+                                      [LDR_DEF_IDENTITY] = "identity"};
   lua_createtable(L, 1, 0);
   lua_pushstring(L, names[def]);
   lua_rawseti(L, -2, 1);

@@ -78,7 +78,8 @@ static ldr_code read_settings(lua_State *L, l_work *w, const char ***keywords, c
   size_t n = 0, i = 0;
   lua_pushnil(L);
   for (; lua_next(L, 1); n++) {
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "settings must be text");
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "settings must be text");
     lua_pop(L, 1);
   }
   *keywords = ldr_arena_zalloc(&w->arena, (n + 1) * sizeof **keywords);
@@ -107,8 +108,17 @@ static unsigned get_count(lua_State *L, int idx, unsigned otherwise) {
 }
 
 static void read_pool(lua_State *L, int idx, ldr_pool_config *c) {
-  static const char *const names[] = {"max",       "min",       "connect_timeout", "idle_timeout", "lifetime", "acquire_timeout",
-                                      "queue_max", "statement_cache", "pgbouncer", "spin",         "statement_timeout"};
+  static const char *const names[] = {"max",
+                                      "min",
+                                      "connect_timeout",
+                                      "idle_timeout",
+                                      "lifetime",
+                                      "acquire_timeout",
+                                      "queue_max",
+                                      "statement_cache",
+                                      "pgbouncer",
+                                      "spin",
+                                      "statement_timeout"};
   int o = l_options(L, idx, names, 11, "pool");
   ldr_pool_config_default(c);
   c->max = get_count(L, o, c->max);
@@ -186,11 +196,14 @@ static int engine_closed(lua_State *L) {
   return 1;
 }
 
-/* engine:set_clock(fn | nil) */
+/* engine:set_clock(fn | nil); anything that can be called will do */
 static int engine_set_clock(lua_State *L) {
   l_engine *eng = check(L);
   lua_settop(L, 2);
-  if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (!lua_isnil(L, 2) && !lua_isfunction(L, 2)) {
+    luaL_argcheck(L, luaL_getmetafield(L, 2, "__call"), 2, "must be a function or nil");
+    lua_settop(L, 2);
+  }
   l_env_push(L, 1);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, L_ENV_CLOCK);

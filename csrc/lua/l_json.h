@@ -1,5 +1,6 @@
 /* Lua values ↔ JSON text, straight and without loss. A table is an array when it carries array_mt or its keys
- * are 1 … n; an empty table without the mark is an object. Decoded arrays carry array_mt; null is larder.null. */
+ * are 1 … n; an empty table without the mark is an object. Decoded arrays carry array_mt; null is
+ * larder.null. */
 #ifndef LDR_L_JSON_H
 #define LDR_L_JSON_H
 

@@ -42,8 +42,8 @@ static ldr_code get_per(l_opargs *a) {
   return op->per < 0 ? a->w->err.code : LDR_OK;
 }
 
-/* The cursor after a page is made from the order fields of its last row, so these are fetched too; Lua does not see
- * the ones that nobody asked for. */
+/* The cursor after a page is made from the order fields of its last row, so these are fetched too; Lua does
+ * not see the ones that nobody asked for. */
 static ldr_code fetch_order_fields(l_opargs *a) {
   ldr_op *op = a->w->op;
   uint16_t *out = ldr_arena_alloc(&a->w->arena, (op->nout + op->norder) * sizeof *out);
@@ -74,8 +74,8 @@ static ldr_code get_after(l_opargs *a) {
   int idx = a->base + L_AFTER;
   if (lua_isnil(a->L, idx)) return LDR_OK;
   if (lua_type(a->L, idx) != LUA_TSTRING) luaL_error(a->L, "after must be a cursor");
-  return ldr_cursor_decode(a->w->op, lua_tostring(a->L, idx), lua_rawlen(a->L, idx), &a->w->arena, &a->w->op->after,
-                           &a->w->err);
+  return ldr_cursor_decode(a->w->op, lua_tostring(a->L, idx), lua_rawlen(a->L, idx), &a->w->arena,
+                           &a->w->op->after, &a->w->err);
 }
 
 ldr_code l_op_select(l_opargs *a) {
@@ -96,7 +96,8 @@ ldr_code l_op_select(l_opargs *a) {
 static const char *item_text(l_opargs *a, int t, int i) {
   const char *s = NULL;
   lua_rawgeti(a->L, t, i);
-  if (lua_type(a->L, -1) == LUA_TSTRING) s = ldr_arena_copy(&a->w->arena, lua_tostring(a->L, -1), lua_rawlen(a->L, -1));
+  if (lua_type(a->L, -1) == LUA_TSTRING)
+    s = ldr_arena_copy(&a->w->arena, lua_tostring(a->L, -1), lua_rawlen(a->L, -1));
   lua_pop(a->L, 1);
   return s;
 }
@@ -105,7 +106,8 @@ static const char *item_text(l_opargs *a, int t, int i) {
 static const char *named_text(l_opargs *a, int t, const char *key, const char *otherwise) {
   const char *s = otherwise;
   lua_getfield(a->L, t, key);
-  if (lua_type(a->L, -1) == LUA_TSTRING) s = ldr_arena_copy(&a->w->arena, lua_tostring(a->L, -1), lua_rawlen(a->L, -1));
+  if (lua_type(a->L, -1) == LUA_TSTRING)
+    s = ldr_arena_copy(&a->w->arena, lua_tostring(a->L, -1), lua_rawlen(a->L, -1));
   lua_pop(a->L, 1);
   return s;
 }
@@ -129,7 +131,8 @@ static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
   unsigned i = 0;
   ldr_code code;
   while (fn && i < 5 && strcmp(fns[i], fn) != 0) i++;
-  if (fn == NULL || i == 5) luaL_error(a->L, "an aggregate is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }");
+  if (fn == NULL || i == 5)
+    luaL_error(a->L, "an aggregate is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }");
   out->fn = (ldr_agg_fn)i;
   code = item_field(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field);
   if (code != LDR_OK) return code;

@@ -10,7 +10,8 @@
 /* ---- rows ---- */
 
 /* Reads every field the row table names; faults add up in w->err. */
-static ldr_code read_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, ldr_value *values, bool *given) {
+static ldr_code read_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, ldr_value *values,
+                         bool *given) {
   bool bad = false;
   lua_pushnil(L);
   while (lua_next(L, idx)) {
@@ -19,7 +20,8 @@ static ldr_code read_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, 
     /* the table of names is a hash: quicker than a walk over all fields */
     lua_pushvalue(L, -2);
     lua_rawget(L, w->names);
-    if (lua_type(L, -3) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER) field = (int)lua_tointeger(L, -1) - 1;
+    if (lua_type(L, -3) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER)
+      field = (int)lua_tointeger(L, -1) - 1;
     lua_pop(L, 1);
     if (field >= 0) {
       ldr_column c = l_column_of(&e->fields[field]);
@@ -47,8 +49,8 @@ ldr_code l_op_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, int64_t
   return ldr_check_row(e, values, given, now, &w->arena, &w->err);
 }
 
-/* The columns of an insert are all fields but the identity fields that no row gives: so every row of a store has one
- * statement. values holds nrows × nfields on entry, nrows × ncols on return. */
+/* The columns of an insert are all fields but the identity fields that no row gives: so every row of a store
+ * has one statement. values holds nrows × nfields on entry, nrows × ncols on return. */
 static ldr_code choose_columns(l_opargs *a, const bool *named, ldr_value *values, size_t nrows) {
   const ldr_entity *e = a->store->e;
   ldr_op *op = a->w->op;
@@ -113,17 +115,21 @@ static ldr_code get_target(l_opargs *a) {
   return ldr_fail_field(&a->w->err, "target", "is no unique of %s", e->name);
 }
 
-static ldr_code get_conflict(l_opargs *a, const bool *named) {
-  ldr_op *op = a->w->op;
+/* Misuse raises here, before any row is looked at. */
+static void get_action(l_opargs *a) {
   const char *action = lua_tostring(a->L, a->base + L_ON_CONFLICT);
+  if (action == NULL) return;
+  if (strcmp(action, "skip") == 0)
+    a->w->op->on_conflict = LDR_CONFLICT_SKIP;
+  else if (strcmp(action, "update") == 0)
+    a->w->op->on_conflict = LDR_CONFLICT_UPDATE;
+  else
+    luaL_error(a->L, "on_conflict must be skip or update");
+}
+
+static ldr_code get_conflict(l_opargs *a, const bool *named) {
   ldr_code code = get_target(a);
-  if (code != LDR_OK || action == NULL) return code;
-  if (strcmp(action, "skip") == 0) {
-    op->on_conflict = LDR_CONFLICT_SKIP;
-    return LDR_OK;
-  }
-  if (strcmp(action, "update") != 0) luaL_error(a->L, "on_conflict must be skip or update");
-  op->on_conflict = LDR_CONFLICT_UPDATE;
+  if (code != LDR_OK || a->w->op->on_conflict != LDR_CONFLICT_UPDATE) return code;
   if (lua_isnil(a->L, a->base + L_SET)) return l_op_sets_excluded(a, named);
   return l_op_sets(a, a->base + L_SET);
 }
@@ -136,7 +142,8 @@ static size_t count_rows(l_opargs *a) {
     if (!lua_istable(L, a->base + L_ROW)) luaL_error(L, "insert needs rows or a row");
     return 1;
   }
-  if (!lua_istable(L, rows) || !lua_isnil(L, a->base + L_ROW)) luaL_error(L, "insert needs a list of rows, or one row");
+  if (!lua_istable(L, rows) || !lua_isnil(L, a->base + L_ROW))
+    luaL_error(L, "insert needs a list of rows, or one row");
   return lua_rawlen(L, rows);
 }
 
@@ -146,6 +153,7 @@ ldr_code l_op_insert(l_opargs *a) {
   size_t n = count_rows(a);
   ldr_value *values;
   ldr_code code;
+  get_action(a);
   a->nothing = n == 0;
   if (n > SIZE_MAX / e->nfields / sizeof *values) return ldr_fail_nomem(&a->w->err);
   values = ldr_arena_alloc(&a->w->arena, n * e->nfields * sizeof *values);

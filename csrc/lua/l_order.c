@@ -1,4 +1,5 @@
-/* order: "created_at desc, id", or a list of items: "-created_at", { null = "field" }, { rank = { W1, W2 } }. */
+/* order: "created_at desc, id", or a list of items: "-created_at", { null = "field" }, { rank = { W1, W2 } }.
+ */
 #include <string.h>
 
 #include "l_op.h"
@@ -25,7 +26,9 @@ static const char *word(const char *s, const char *end, size_t *n) {
   return s;
 }
 
-static bool is(const char *s, size_t n, const char *text) { return n == strlen(text) && memcmp(s, text, n) == 0; }
+static bool is(const char *s, size_t n, const char *text) {
+  return n == strlen(text) && memcmp(s, text, n) == 0;
+}
 
 /* One of "field", "field asc", "field desc", "-field", as order o without its kind. */
 static ldr_code read_field(list *l, const char *s, const char *end, ldr_order *o) {

@@ -52,8 +52,8 @@ static ldr_code prepare_item(lua_State *L, l_work *w, int idx, ldr_item *item) {
   if (!lua_isnil(L, params) && !lua_istable(L, params)) luaL_error(L, "params must be a table");
   code = l_work_tx(w, &tx);
   if (code == LDR_OK)
-    code = ldr_pg_prepare(w->eng->e, tx, lua_tostring(L, params - 1), lua_rawlen(L, params - 1), &w->call, &item->stmt,
-                          &w->task, &w->err);
+    code = ldr_pg_prepare(w->eng->e, tx, lua_tostring(L, params - 1), lua_rawlen(L, params - 1), &w->call,
+                          &item->stmt, &w->task, &w->err);
   if (code == LDR_OK) code = l_params_get(L, params, w, item->stmt, &item->values);
   lua_settop(L, params - 2);
   return code;
@@ -105,7 +105,8 @@ int l_engine_pipeline(lua_State *L) {
   base = l_options(L, 4, options, 3, "options");
   l_work_options(L, w, base, base + 1, base + 2);
   code = l_work_tx(w, &tx);
-  if (code == LDR_OK && !eng->postgres) code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
+  if (code == LDR_OK && !eng->postgres)
+    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
   if (code != LDR_OK) return l_work_fail(L, w);
   x = new_pipeline(w, lua_rawlen(L, 2));
   if (x == NULL) code = ldr_fail_nomem(&w->err);

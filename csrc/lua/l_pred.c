@@ -97,23 +97,30 @@ static ldr_code in_list(l_builder *b, unsigned field, const ldr_column *c, int i
 
 typedef enum operand { OWN, TEXT, BOOL, LIST } operand;
 
-static const struct operator {
+static const struct operator{
   const char *name;
   ldr_pred_kind kind;
   operand takes;
   bool negated;
-} operators[] = {
-    {"eq", LDR_P_EQ, OWN, false},         {"ne", LDR_P_NE, OWN, false},
-    {"lt", LDR_P_LT, OWN, false},         {"lte", LDR_P_LE, OWN, false},
-    {"gt", LDR_P_GT, OWN, false},         {"gte", LDR_P_GE, OWN, false},
-    {"like", LDR_P_LIKE, TEXT, false},    {"ilike", LDR_P_ILIKE, TEXT, false},
-    {"in", LDR_P_IN, LIST, false},        {"not_in", LDR_P_IN, LIST, true},
-    {"is_null", LDR_P_IS_NULL, BOOL, false}, {"contains", LDR_P_CONTAINS, OWN, false},
+}
+operators[] = {
+    {"eq", LDR_P_EQ, OWN, false},
+    {"ne", LDR_P_NE, OWN, false},
+    {"lt", LDR_P_LT, OWN, false},
+    {"lte", LDR_P_LE, OWN, false},
+    {"gt", LDR_P_GT, OWN, false},
+    {"gte", LDR_P_GE, OWN, false},
+    {"like", LDR_P_LIKE, TEXT, false},
+    {"ilike", LDR_P_ILIKE, TEXT, false},
+    {"in", LDR_P_IN, LIST, false},
+    {"not_in", LDR_P_IN, LIST, true},
+    {"is_null", LDR_P_IS_NULL, BOOL, false},
+    {"contains", LDR_P_CONTAINS, OWN, false},
     {"has_key", LDR_P_HAS_KEY, TEXT, false},
 };
 enum { NOPERATORS = sizeof operators / sizeof *operators };
 
-static const struct operator *find_operator(lua_State *L, int idx) {
+static const struct operator* find_operator(lua_State *L, int idx) {
   if (lua_type(L, idx) != LUA_TSTRING) return NULL;
   for (unsigned i = 0; i < NOPERATORS; i++)
     if (strcmp(operators[i].name, lua_tostring(L, idx)) == 0) return &operators[i];
@@ -134,7 +141,7 @@ static bool all_operators(lua_State *L, int idx) {
   return any;
 }
 
-static ldr_code apply(l_builder *b, const struct operator *o, unsigned field, int idx, const ldr_pred **out) {
+static ldr_code apply(l_builder *b, const struct operator* o, unsigned field, int idx, const ldr_pred **out) {
   ldr_column c = l_column_of(&b->e->fields[field]), text = {c.name, LDR_F_TEXT, false};
   bool null = l_is_null(b->L, idx);
   ldr_code code;
@@ -147,7 +154,8 @@ static ldr_code apply(l_builder *b, const struct operator *o, unsigned field, in
       return is_null(b, field, lua_toboolean(b->L, idx), out);
     case TEXT: return compare(b, o->kind, field, &text, idx, out);
     case OWN:
-      if (null && (o->kind == LDR_P_EQ || o->kind == LDR_P_NE)) return is_null(b, field, o->kind == LDR_P_EQ, out);
+      if (null && (o->kind == LDR_P_EQ || o->kind == LDR_P_NE))
+        return is_null(b, field, o->kind == LDR_P_EQ, out);
       return compare(b, o->kind, field, &c, idx, out);
   }
   return LDR_INTERNAL;
@@ -157,7 +165,7 @@ static ldr_code apply_all(l_builder *b, unsigned field, int idx, l_preds *l) {
   lua_State *L = b->L;
   lua_pushnil(L);
   while (lua_next(L, idx)) {
-    const struct operator *o = find_operator(L, -2);
+    const struct operator* o = find_operator(L, -2);
     const ldr_pred *p;
     ldr_code code;
     if (o == NULL) {

@@ -22,7 +22,8 @@ static int64_t count(lua_State *L, int idx) {
 }
 
 /* Parameters are named in faults as the statement names them. */
-static ldr_code get_param(lua_State *L, int idx, l_work *w, const ldr_column *type, unsigned i, ldr_value *out) {
+static ldr_code get_param(lua_State *L, int idx, l_work *w, const ldr_column *type, unsigned i,
+                          ldr_value *out) {
   char name[16];
   ldr_column c = {name, type->type, type->array};
   ldr_code code = LDR_OK;
@@ -88,7 +89,8 @@ static int query(lua_State *L, l_engine *eng, l_ctx *ctx) {
   }
   l_work_options(L, w, base, base + 1, base + 2);
   code = l_work_tx(w, &tx);
-  if (code == LDR_OK && !eng->postgres) code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
+  if (code == LDR_OK && !eng->postgres)
+    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
   if (code != LDR_OK) return l_work_fail(L, w);
   w->finish = execute;
   w->preparing = true;

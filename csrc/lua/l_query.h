@@ -10,6 +10,7 @@ int l_ctx_query(lua_State *L);       /* ctx:query */
 int l_engine_pipeline(lua_State *L); /* engine:pipeline */
 
 /* The values of the params table at idx ({ n = count, … }) for a described statement, in the work's arena. */
-ldr_code l_params_get(lua_State *L, int idx, l_work *w, const ldr_stmt *stmt, const ldr_value **out) LDR_MUSTCHECK;
+ldr_code l_params_get(lua_State *L, int idx, l_work *w, const ldr_stmt *stmt,
+                      const ldr_value **out) LDR_MUSTCHECK;
 
 #endif

@@ -3,8 +3,8 @@
 #include "l_int.h"
 #include "ldr_cursor.h"
 
-/* Pushes the names of the columns shown, so that a list looks each up once; returns the first index. Fields of an entity
- * have theirs in its table of names. */
+/* Pushes the names of the columns shown, so that a list looks each up once; returns the first index. Fields
+ * of an entity have theirs in its table of names. */
 static int push_names(lua_State *L, l_work *w, unsigned n) {
   int first = lua_gettop(L) + 1;
   bool fields = w->op && w->op->nout;
@@ -74,8 +74,8 @@ bool l_rows_push_first(lua_State *L, l_work *w) {
   return true;
 }
 
-bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r, const uint16_t *fields,
-                        unsigned n) {
+bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,
+                        const uint16_t *fields, unsigned n) {
   if (fields == NULL) n = e->nfields;
   lua_createtable(L, 0, (int)n);
   for (unsigned i = 0; i < n; i++) {
@@ -92,7 +92,8 @@ bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_
 
 /* ---- finish functions ---- */
 
-/* Pushes the cursor after row number `last`: the values of its order fields, which l_op.c put among the columns. */
+/* Pushes the cursor after row number `last`: the values of its order fields, which l_op.c put among the
+ * columns. */
 static ldr_code push_cursor(lua_State *L, l_work *w, size_t last) {
   const ldr_op *op = w->op;
   ldr_value *v = ldr_arena_alloc(&w->arena, op->norder * sizeof *v);

@@ -41,8 +41,9 @@ int l_bulk_load(lua_State *L) {
   conflict = conflict_option(L, base + 3);
   if (l_work_tx(w, &tx) != LDR_OK) return l_work_fail(L, w);
   w->finish = l_finish_affected;
-  return l_work_after(L, w,
-                      s->eng->e->ops->load(s->eng->e, tx, b, conflict, &w->call, &w->result.affected, &w->task, &w->err));
+  return l_work_after(
+      L, w,
+      s->eng->e->ops->load(s->eng->e, tx, b, conflict, &w->call, &w->result.affected, &w->task, &w->err));
 }
 
 /* ---- scan ---- */
@@ -116,7 +117,8 @@ static int scan_next(lua_State *L) {
   l_env_push(L, 1);
   lua_rawgeti(L, -1, L_ENV_NAMES);
   b = l_batch_push(L, lua_gettop(L));
-  if (box->scan->next(box->scan, (size_t)max, &box->call, b, &err) != LDR_OK) return l_fail(L, &err, box->store, "scan");
+  if (box->scan->next(box->scan, (size_t)max, &box->call, b, &err) != LDR_OK)
+    return l_fail(L, &err, box->store, "scan");
   if (*b == NULL) lua_pushnil(L);
   return 1;
 }
@@ -141,7 +143,8 @@ int l_bulk_checksum(lua_State *L) {
 /* sum:add(batch) → true | nil, err */
 static int sum_add(lua_State *L) {
   ldr_err err;
-  if (ldr_checksum_add(check_sum(L), l_batch_check(L, 2), &err) != LDR_OK) return l_fail(L, &err, NULL, "checksum");
+  if (ldr_checksum_add(check_sum(L), l_batch_check(L, 2), &err) != LDR_OK)
+    return l_fail(L, &err, NULL, "checksum");
   lua_pushboolean(L, 1);
   return 1;
 }

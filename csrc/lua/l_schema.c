@@ -38,7 +38,8 @@ static void set_key(l_decl *d, int t) {
   key = lua_gettop(d->L);
   l_decl_keys(d, key, "key", keys);
   names = l_decl_names(d, key);
-  l_decl_check(d, ldr_entity_set_key(d->s, d->e, l_decl_need_text(d, key, "name"), names.v, names.n, &d->w->err));
+  l_decl_check(
+      d, ldr_entity_set_key(d->s, d->e, l_decl_need_text(d, key, "name"), names.v, names.n, &d->w->err));
   lua_pop(d->L, 1);
 }
 
@@ -66,7 +67,8 @@ static void add_unique(l_decl *d, int t) {
   l_names names;
   l_decl_keys(d, t, "a unique", keys);
   names = l_decl_names(d, t);
-  l_decl_check(d, ldr_entity_add_unique(d->s, d->e, l_decl_need_text(d, t, "name"), names.v, names.n, &d->w->err));
+  l_decl_check(
+      d, ldr_entity_add_unique(d->s, d->e, l_decl_need_text(d, t, "name"), names.v, names.n, &d->w->err));
   narrow_unique(d, t);
 }
 
@@ -92,8 +94,9 @@ static void add_reference(l_decl *d, int t) {
   l_decl_keys(d, t, "a reference", keys);
   fields = named_list(d, t, "fields");
   nulls = named_list(d, t, "set_null");
-  l_decl_check(d, ldr_entity_add_ref(d->s, d->e, l_decl_need_text(d, t, "name"), fields.v, fields.n,
-                                     l_decl_need_text(d, t, "to"), read_action(d, t), nulls.v, nulls.n, &d->w->err));
+  l_decl_check(
+      d, ldr_entity_add_ref(d->s, d->e, l_decl_need_text(d, t, "name"), fields.v, fields.n,
+                            l_decl_need_text(d, t, "to"), read_action(d, t), nulls.v, nulls.n, &d->w->err));
 }
 
 static void add_index(l_decl *d, int t) {

@@ -8,7 +8,8 @@
 #include "ldr_apikey.h"
 #include "ldr_text.h"
 
-/* The pepper ring of this Lua state is the upvalue of the functions that use it; wiped when the state ends. */
+/* The pepper ring of this Lua state is the upvalue of the functions that use it; wiped when the state ends.
+ */
 static void peppers_close(void *p) { ldr_wipe(p, sizeof(ldr_peppers)); }
 static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const l_class peppers_class = {"larder.peppers", sizeof(ldr_peppers), peppers_close, no_methods};
@@ -48,7 +49,8 @@ static int password_hash(lua_State *L) {
   char hash[128];
   ldr_err err;
   read_cost(L, 2, &ops, &mem);
-  if (ldr_password_hash(password, n, ops, mem, hash, &err) != LDR_OK) return l_fail(L, &err, NULL, "password_hash");
+  if (ldr_password_hash(password, n, ops, mem, hash, &err) != LDR_OK)
+    return l_fail(L, &err, NULL, "password_hash");
   lua_pushstring(L, hash);
   return 1;
 }

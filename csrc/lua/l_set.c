@@ -10,8 +10,8 @@ static const struct {
   ldr_set_kind kind;
   bool excluded, takes_value;
 } kinds[] = {
-    {"default", LDR_SET_DEFAULT, false, false}, {"increment", LDR_SET_INCREMENT, false, true},
-    {"append", LDR_SET_APPEND, false, true},    {"merge", LDR_SET_MERGE, false, true},
+    {"default", LDR_SET_DEFAULT, false, false},  {"increment", LDR_SET_INCREMENT, false, true},
+    {"append", LDR_SET_APPEND, false, true},     {"merge", LDR_SET_MERGE, false, true},
     {"coalesce", LDR_SET_COALESCE, false, true}, {"greatest", LDR_SET_GREATEST, false, true},
     {"excluded", LDR_SET_VALUE, true, false},
 };

@@ -58,7 +58,8 @@ bool l_has_mt(lua_State *L, int idx, l_ref mt) {
 
 bool l_marked_array(lua_State *L, int idx) {
   bool same;
-  if (lua_type(L, idx) == LUA_TTABLE) return l_has_mt(L, idx, L_ARRAY_MT) || l_has_mt(L, idx, L_EMPTY_ARRAY_MT);
+  if (lua_type(L, idx) == LUA_TTABLE)
+    return l_has_mt(L, idx, L_ARRAY_MT) || l_has_mt(L, idx, L_EMPTY_ARRAY_MT);
   if (lua_type(L, idx) != LUA_TLIGHTUSERDATA || l_is_null(L, idx)) return false;
   idx = lua_absindex(L, idx);
   l_ref_push(L, L_EMPTY_ARRAY);

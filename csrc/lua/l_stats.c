@@ -1,6 +1,6 @@
 /* engine:stats() */
-#include "l_int.h"
 #include "l_stats.h"
+#include "l_int.h"
 #include "ldr_memdb.h"
 
 static void set(lua_State *L, const char *key, uint64_t n) {

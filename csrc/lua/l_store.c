@@ -101,9 +101,10 @@ static ldr_code select_by_key(l_store *s, l_work *w, const ldr_value *key) {
 static l_work *enter_by_key(lua_State *L, l_store *s, const char *name, ldr_value *key, ldr_code *code) {
   l_work *w;
   if (lua_gettop(L) != (int)s->e->key.n + 1)
-    luaL_error(L, "%s:%s takes the %d values of its key, not %d", s->full, name, (int)s->e->key.n, lua_gettop(L) - 1);
+    luaL_error(L, "%s:%s takes the %d values of its key, not %d", s->full, name, (int)s->e->key.n,
+               lua_gettop(L) - 1);
   w = enter(L, s, name);
-  if (s->eng->nbound) l_work_options(L, w, w->tx, w->tx, w->tx); /* all nil: joins what is bound */
+  l_work_join(L, w);
   *code = read_key(L, s, w, key);
   return w;
 }
@@ -202,9 +203,10 @@ static int store_describe(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"get", store_get},           {"exists", store_exists}, {"create", store_create}, {"run", store_run},
-    {"load", l_bulk_load},        {"scan", l_bulk_scan},    {"name", store_name},     {"fields", store_fields},
-    {"describe", store_describe}, {NULL, NULL},
+    {"get", store_get},   {"exists", store_exists}, {"create", store_create},
+    {"run", store_run},   {"load", l_bulk_load},    {"scan", l_bulk_scan},
+    {"name", store_name}, {"fields", store_fields}, {"describe", store_describe},
+    {NULL, NULL},
 };
 
 const l_class l_store_class = {"larder.store", sizeof(l_store), store_close, methods};

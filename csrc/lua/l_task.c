@@ -1,9 +1,9 @@
 /* The task object: work that waits. Lua waits for fd() in its own way and calls step(). */
-#include "ldr_clock.h"
 #include "l_error.h"
 #include "l_hook.h"
 #include "l_state.h"
 #include "l_work.h"
+#include "ldr_clock.h"
 
 static l_work *check(lua_State *L) { return l_box_check(L, 1, &l_work_class); }
 
@@ -85,12 +85,8 @@ static int task_close(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"step", task_step},
-    {"fd", task_fd},
-    {"events", task_events},
-    {"timeout", task_timeout},
-    {"close", task_close},
-    {NULL, NULL},
+    {"step", task_step},       {"fd", task_fd},       {"events", task_events},
+    {"timeout", task_timeout}, {"close", task_close}, {NULL, NULL},
 };
 
 const l_class l_work_class = {"larder.task", sizeof(l_work), l_work_close, methods};

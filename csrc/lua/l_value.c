@@ -25,7 +25,8 @@ static ldr_code fault(l_work *w, const ldr_column *c, const char *text) {
 }
 
 /* The bytes as a value of type t, in the arena or where they are. */
-static ldr_code bytes(l_work *w, const ldr_column *c, ldr_type t, const char *s, size_t n, bool copy, ldr_value *out) {
+static ldr_code bytes(l_work *w, const ldr_column *c, ldr_type t, const char *s, size_t n, bool copy,
+                      ldr_value *out) {
   if (n > INT32_MAX) return fault(w, c, "is too long");
   if (copy) {
     s = ldr_arena_copy(&w->arena, s, n);
@@ -119,7 +120,8 @@ static ldr_code read_bytea(lua_State *L, int idx, const ldr_column *c, l_work *w
 static ldr_code read_uuid(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   unsigned char id[16];
   bool text = lua_type(L, idx) == LUA_TSTRING;
-  if (!text || !ldr_uuid_parse(lua_tostring(L, idx), lua_rawlen(L, idx), id)) return fault(w, c, "must be a uuid");
+  if (!text || !ldr_uuid_parse(lua_tostring(L, idx), lua_rawlen(L, idx), id))
+    return fault(w, c, "must be a uuid");
   return bytes(w, c, LDR_T_UUID, (const char *)id, sizeof id, true, out);
 }
 
@@ -151,9 +153,9 @@ static ldr_code read_unknown(lua_State *L, int idx, const ldr_column *c, l_work 
 }
 
 static reader *const readers[LDR_NFTYPES] = {
-    [LDR_F_BOOL] = read_bool,       [LDR_F_INT2] = read_int,      [LDR_F_INT4] = read_int,
-    [LDR_F_INT8] = read_int,        [LDR_F_FLOAT4] = read_float,  [LDR_F_FLOAT8] = read_float,
-    [LDR_F_NUMERIC] = read_numeric, [LDR_F_TEXT] = read_text,     [LDR_F_BYTEA] = read_bytea,
+    [LDR_F_BOOL] = read_bool,       [LDR_F_INT2] = read_int,         [LDR_F_INT4] = read_int,
+    [LDR_F_INT8] = read_int,        [LDR_F_FLOAT4] = read_float,     [LDR_F_FLOAT8] = read_float,
+    [LDR_F_NUMERIC] = read_numeric, [LDR_F_TEXT] = read_text,        [LDR_F_BYTEA] = read_bytea,
     [LDR_F_UUID] = read_uuid,       [LDR_F_TIMESTAMPTZ] = read_time, [LDR_F_JSON] = read_json,
     [LDR_F_JSONB] = read_json,      [LDR_F_UNKNOWN] = read_unknown,
 };

@@ -87,7 +87,8 @@ static ldr_code get_not(l_builder *b, int idx, const ldr_pred **out) {
 /* on = { inner = outer } of an exists table */
 static ldr_code get_on(l_builder *b, int idx, ldr_pred *p) {
   lua_State *L = b->L;
-  if (!lua_istable(L, idx)) return luaL_error(L, "exists needs on = { inner field = outer field }"), LDR_INTERNAL;
+  if (!lua_istable(L, idx))
+    return luaL_error(L, "exists needs on = { inner field = outer field }"), LDR_INTERNAL;
   lua_pushnil(L);
   while (lua_next(L, idx)) {
     int inner = l_field_get(L, -2, b->w, p->inner);
@@ -111,7 +112,8 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   if (p == NULL) return ldr_fail_nomem(&b->w->err);
   lua_getfield(L, idx, "store");
   if (lua_type(L, -1) == LUA_TSTRING) p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
-  if (p->inner == NULL) return ldr_fail(&b->w->err, LDR_INVALID, "exists: there is no such store in this family");
+  if (p->inner == NULL)
+    return ldr_fail(&b->w->err, LDR_INVALID, "exists: there is no such store in this family");
   in.e = p->inner;
   lua_getfield(L, idx, "on");
   code = get_on(b, lua_gettop(L), p);
@@ -129,7 +131,8 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
 /* One { k1, k2 } of a keys table. */
 static ldr_code get_key(l_builder *b, int idx, ldr_value *v) {
   const ldr_unique *key = &b->e->key;
-  if (!lua_istable(b->L, idx)) return ldr_fail(&b->w->err, LDR_INVALID, "each key must be a list of %u values", key->n);
+  if (!lua_istable(b->L, idx))
+    return ldr_fail(&b->w->err, LDR_INVALID, "each key must be a list of %u values", key->n);
   for (unsigned i = 0; i < key->n; i++) {
     ldr_column c = l_column_of(&b->e->fields[key->field[i]]);
     ldr_code code;

@@ -25,7 +25,7 @@ static void free_results(l_work *w) {
   ldr_stmt_release(w->stmt);
   ldr_schema_release(w->schema);
   if (w->extra) w->free_extra(w->extra);
-  w->result.rows = NULL;
+  w->result = (ldr_result){0};
   w->row = NULL;
   w->stmt = NULL;
   w->schema = NULL;
@@ -116,9 +116,7 @@ int l_work_end(lua_State *L, l_work *w, int nresults) {
   return nresults;
 }
 
-int l_work_fail(lua_State *L, l_work *w) {
-  return l_work_end(L, w, l_fail(L, &w->err, w->store, w->name));
-}
+int l_work_fail(lua_State *L, l_work *w) { return l_work_end(L, w, l_fail(L, &w->err, w->store, w->name)); }
 
 int l_work_invalid(lua_State *L, l_work *w, const char *message) {
   ldr_fail(&w->err, LDR_INVALID, "%s", message);
@@ -152,14 +150,6 @@ bool l_option_bool(lua_State *L, int idx, const char *name) {
   return lua_toboolean(L, idx);
 }
 
-double l_option_seconds(lua_State *L, int idx, double otherwise) {
-  double s;
-  if (lua_isnil(L, idx)) return otherwise;
-  s = lua_tonumber(L, idx);
-  if (lua_type(L, idx) != LUA_TNUMBER || !(s >= 0)) luaL_error(L, "a timeout must be a number of seconds, not negative");
-  return s < 1e9 ? s : -1;
-}
-
 static void use_ctx(lua_State *L, l_work *w, int idx) {
   w->ctx = l_box_test(L, idx, &l_ctx_class);
   if (w->ctx == NULL) luaL_error(L, "tx must be a transaction or session");
@@ -168,8 +158,8 @@ static void use_ctx(lua_State *L, l_work *w, int idx) {
   lua_replace(L, w->tx);
 }
 
-/* The running coroutine's transaction, when it has one. */
-static void use_ambient(lua_State *L, l_work *w) {
+void l_work_join(lua_State *L, l_work *w) {
+  if (w->eng->nbound == 0) return;
   lua_rawgeti(L, w->env, L_ENV_ENGINE);
   l_env_push(L, -1);
   lua_rawgeti(L, -1, L_ENV_BOUND);
@@ -179,18 +169,25 @@ static void use_ambient(lua_State *L, l_work *w) {
   lua_pop(L, 4);
 }
 
+void l_work_timeout(lua_State *L, l_work *w, int idx) {
+  double s;
+  if (lua_isnil(L, idx)) return;
+  s = lua_tonumber(L, idx);
+  if (lua_type(L, idx) != LUA_TNUMBER || !(s >= 0))
+    luaL_error(L, "a timeout must be a number of seconds, not negative");
+  w->call.deadline = ldr_deadline(s < 1e9 ? s : -1);
+}
+
 void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name) {
-  if (lua_isnil(L, tx)) {
-    if (w->eng->nbound) use_ambient(L, w);
-  } else if (!lua_isboolean(L, tx) || lua_toboolean(L, tx)) {
+  if (lua_isnil(L, tx))
+    l_work_join(L, w);
+  else if (!lua_isboolean(L, tx) || lua_toboolean(L, tx))
     use_ctx(L, w, tx);
-  }
-  if (!lua_isnil(L, timeout)) w->call.deadline = ldr_deadline(l_option_seconds(L, timeout, -1));
-  if (lua_type(L, name) == LUA_TSTRING) {
+  l_work_timeout(L, w, timeout);
+  if (lua_type(L, name) == LUA_TSTRING)
     w->name = ldr_arena_copy(&w->arena, lua_tostring(L, name), lua_rawlen(L, name));
-  } else if (!lua_isnil(L, name)) {
+  else if (!lua_isnil(L, name))
     luaL_error(L, "name must be text");
-  }
 }
 
 int64_t l_work_now(lua_State *L, l_work *w) {
@@ -222,7 +219,8 @@ int l_work_run(lua_State *L, l_work *w) {
   return l_work_after(L, w, e->ops->run(e, tx, w->op, &w->call, &w->result, &w->task, &w->err));
 }
 
-/* Hands the work out as a task. It is in the engine's list before Lua runs again, and anchors what it uses. */
+/* Hands the work out as a task. It is in the engine's list before Lua runs again, and anchors what it uses.
+ */
 static int suspend(lua_State *L, l_work *w) {
   if (w->child.link == NULL) l_child_add(w->eng, &w->child, w->ctx, drop);
   if (w->op && w->schema == NULL) w->schema = ldr_schema_retain(w->op->e->schema);

@@ -2,9 +2,9 @@
  * result until it is in Lua tables, and the task while it waits. So a Lua error at any point leaves nothing
  * behind but a box for the collector, and no function has to clean up after one.
  *
- * Each engine, store and context keeps one work box to reuse. A call takes it and gives it back at its end; one
- * that a Lua error interrupted stays marked as busy, is replaced by the next call and collected. Work that has to
- * wait is handed to Lua as the task object and is not reused. */
+ * Each engine, store and context keeps one work box to reuse. A call takes it and gives it back at its end;
+ * one that a Lua error interrupted stays marked as busy, is replaced by the next call and collected. Work
+ * that has to wait is handed to Lua as the task object and is not reused. */
 #ifndef LDR_L_WORK_H
 #define LDR_L_WORK_H
 
@@ -58,21 +58,23 @@ int l_work_end(lua_State *L, l_work *w, int nresults); /* gives the work back; r
 int l_work_fail(lua_State *L, l_work *w);              /* nil, w->err; gives it back */
 int l_work_invalid(lua_State *L, l_work *w, const char *message);
 
-/* Options that every call takes: tx (context, nil: the coroutine's own, false: none), timeout and name. tx, timeout
- * and name are stack indexes of their values. Raises on misuse. */
+/* Options that every call takes: tx (context, nil: the coroutine's own, false: none), timeout and name. tx,
+ * timeout and name are stack indexes of their values. Raises on misuse. */
 void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name);
-int64_t l_work_now(lua_State *L, l_work *w); /* the engine's clock; may call Lua */
-/* The transaction to use, read at the last moment: Lua code may have ended it. LDR_CLOSED when it or the engine
- * is over. */
+void l_work_join(lua_State *L, l_work *w);             /* the running coroutine's transaction, if any */
+void l_work_timeout(lua_State *L, l_work *w, int idx); /* seconds, or nil */
+int64_t l_work_now(lua_State *L, l_work *w);           /* the engine's clock; may call Lua */
+/* The transaction to use, read at the last moment: Lua code may have ended it. LDR_CLOSED when it or the
+ * engine is over. */
 ldr_code l_work_tx(l_work *w, ldr_tx **out) LDR_MUSTCHECK;
 
-int l_work_run(lua_State *L, l_work *w);                 /* runs w->op, then w->finish */
+int l_work_run(lua_State *L, l_work *w);                  /* runs w->op, then w->finish */
 int l_work_after(lua_State *L, l_work *w, ldr_code code); /* what follows any core call that may wait */
 
 /* Spreads the options table at idx over n new stack slots in the order of names (absent: nil) and returns the
- * first slot. idx may be nil or none. An unknown name raises; positions are the caller's own (a statement's text). */
+ * first slot. idx may be nil or none. An unknown name raises; positions are the caller's own (a statement's
+ * text). */
 int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what);
 bool l_option_bool(lua_State *L, int idx, const char *name);
-double l_option_seconds(lua_State *L, int idx, double otherwise); /* < 0: never */
 
 #endif

@@ -148,8 +148,8 @@ static const luaL_Reg functions[] = {
 
 /* ---- opening ---- */
 
-/* Keeps the library in memory until the process ends: libpq and libsodium may still run code of ours when the last Lua
- * state has gone. */
+/* Keeps the library in memory until the process ends: libpq and libsodium may still run code of ours when the
+ * last Lua state has gone. */
 static void pin(void) {
   static const char here;
   Dl_info info;
@@ -157,8 +157,8 @@ static void pin(void) {
 }
 
 static void register_classes(lua_State *L) {
-  static const l_class *const classes[] = {&l_work_class,  &l_schema_class, &l_engine_class,  &l_store_class,
-                                           &l_ctx_class,   &l_batch_class,  &l_checksum_class, &l_scan_class};
+  static const l_class *const classes[] = {&l_work_class, &l_schema_class, &l_engine_class,   &l_store_class,
+                                           &l_ctx_class,  &l_batch_class,  &l_checksum_class, &l_scan_class};
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) l_class_register(L, classes[i]);
 }
 

@@ -114,29 +114,35 @@ static ldr_code run_script(pgfix *f, const char *sql) {
   return code;
 }
 
-bool pg_open_with(pgfix *f, const ldr_pool_config *config, const char *keyword, const char *value) {
+static ldr_code open_at(pgfix *f, const ldr_pool_config *config, const char *const *changes) {
   ldr_pool_config small = pg_config(4);
   settings s = {0};
+  ldr_code code;
   *f = (pgfix){0};
-  ldr_code code = ldr_pg_parse_conninfo(pg_url(), add_setting, &s, &f->err);
-  if (keyword) replace(&s, keyword, value);
+  code = ldr_pg_parse_conninfo(pg_url(), add_setting, &s, &f->err);
+  for (; changes && *changes; changes += 2) replace(&s, changes[0], changes[1]);
   if (code == LDR_OK) code = ldr_pg_open(s.keyword, s.value, config ? config : &small, &f->db, &f->err);
   for (size_t i = 0; i < s.ncopies; i++) free(s.copy[i]);
-  if (code == LDR_OK) code = declare(f);
-  if (code == LDR_OK && keyword == NULL) code = run_script(f, ddl);
-  if (code && keyword == NULL) printf("    %s\n", f->err.message);
-  return code == LDR_OK;
+  return code ? code : declare(f);
+}
+
+bool pg_open_with(pgfix *f, const ldr_pool_config *config, const char *const *changes) {
+  return open_at(f, config, changes) == LDR_OK;
 }
 
 bool pg_open(pgfix *f, const ldr_pool_config *config) {
-  bool ok = pg_open_with(f, config, NULL, NULL);
-  CHECK(ok);
-  return ok;
+  ldr_code code = open_at(f, config, NULL);
+  if (code == LDR_OK) code = run_script(f, ddl);
+  if (code) printf("    %s\n", f->err.message);
+  CHECK_INT(code, LDR_OK);
+  if (code) pg_close(f);
+  return code == LDR_OK;
 }
 
 void pg_close(pgfix *f) {
   if (f->db) f->db->ops->close(f->db);
   ldr_schema_release(f->schema);
+  *f = (pgfix){0};
 }
 
 /* ---- short ways ---- */

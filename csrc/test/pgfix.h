@@ -23,7 +23,9 @@ extern const ldr_call pg_block; /* blocking, no deadline */
 bool pg_available(const char *module); /* false, and says so, when there is no server to test with */
 /* Opens a database with empty tables. config NULL: small defaults. */
 bool pg_open(pgfix *f, const ldr_pool_config *config);
-bool pg_open_with(pgfix *f, const ldr_pool_config *config, const char *keyword, const char *value);
+/* The same with settings in place of those of the URL: keyword, value, …, NULL. No tables are made, and a failure
+ * is not a fault of the test. */
+bool pg_open_with(pgfix *f, const ldr_pool_config *config, const char *const *settings);
 void pg_close(pgfix *f);
 ldr_pool_config pg_config(unsigned max);
 
