@@ -6,15 +6,26 @@
 #include <fcntl.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A cancel on its way: libpq 15 delivers it over a connection of its own and waits, so a thread does that. */
+typedef struct canceller {
+  PGcancel *cancel;
+  atomic_bool returned;
+  atomic_int refs; /* the connection and the thread */
+} canceller;
+
 struct ldr_conn {
   PGconn *pg;
   ldr_req *head, *tail; /* in flight, oldest first */
   char *copied;         /* the last message of copy_get, libpq's */
+  canceller *cancel;    /* the last one; NULL: none */
   unsigned events;
   bool connected;
   bool dead;
@@ -109,6 +120,54 @@ ldr_code ldr_conninfo_parse(const char *s, void (*each)(void *ud, const char *ke
   return LDR_OK;
 }
 
+/* ---- cancelling ---- */
+
+static void release_canceller(canceller *x) {
+  if (x == NULL || atomic_fetch_sub(&x->refs, 1) > 1) return;
+  PQfreeCancel(x->cancel);
+  ldr_free(x);
+}
+
+static void *deliver_cancel(void *ud) {
+  canceller *x = ud;
+  char why[256];
+  (void)PQcancel(x->cancel, why, sizeof why); /* undelivered: the statement's owner waits no longer than it must */
+  atomic_store(&x->returned, true);
+  release_canceller(x);
+  return NULL;
+}
+
+/* The thread takes no signal that is meant for the program. */
+static bool start_thread(canceller *x) {
+  pthread_attr_t detached;
+  pthread_t thread;
+  sigset_t all, before;
+  int failed;
+  if (pthread_attr_init(&detached) != 0) return false;
+  pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  failed = pthread_create(&thread, &detached, deliver_cancel, x);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&detached);
+  return !failed;
+}
+
+void ldr_conn_cancel(ldr_conn *c) {
+  canceller *x;
+  if (c->dead || ldr_conn_cancelling(c)) return;
+  release_canceller(c->cancel);
+  c->cancel = x = ldr_alloc(sizeof *x);
+  if (x == NULL) return;
+  atomic_init(&x->refs, 2);
+  x->cancel = PQgetCancel(c->pg);
+  if (x->cancel && start_thread(x)) return;
+  atomic_store(&x->returned, true);
+  release_canceller(x); /* the thread's count */
+}
+
+bool ldr_conn_cancelling(const ldr_conn *c) { return c->cancel && !atomic_load(&c->cancel->returned); }
+
 /* ---- connecting and closing ---- */
 
 /* Notices are never printed. One kind matters: the farewell of a server that ends an idle session. */
@@ -191,6 +250,7 @@ void ldr_conn_close(ldr_conn *c) {
   assert(c->head == NULL);
   if (!c->dead && !ldr_conn_clean(c)) shut(c);
   PQfreemem(c->copied);
+  release_canceller(c->cancel);
   PQfinish(c->pg);
   ldr_free(c);
 }
@@ -217,7 +277,8 @@ const char *ldr_conn_host(const ldr_conn *c) { return PQhost(c->pg); }
 const char *ldr_conn_port(const ldr_conn *c) { return PQport(c->pg); }
 
 bool ldr_conn_clean(const ldr_conn *c) {
-  return !c->dead && c->connected && c->head == NULL && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
+  return !c->dead && c->connected && c->head == NULL && !ldr_conn_cancelling(c) &&
+         PQtransactionStatus(c->pg) == PQTRANS_IDLE;
 }
 
 bool ldr_conn_in_tx(const ldr_conn *c) {
@@ -239,14 +300,6 @@ bool ldr_conn_check(ldr_conn *c) {
   }
   if (c->fatal) ldr_conn_cut(c);
   return !c->dead;
-}
-
-bool ldr_conn_cancel(ldr_conn *c) {
-  char why[256];
-  PGcancel *cancel = c->dead ? NULL : PQgetCancel(c->pg);
-  bool sent = cancel && PQcancel(cancel, why, sizeof why) == 1;
-  PQfreeCancel(cancel);
-  return sent;
 }
 
 /* ---- requests ---- */

@@ -37,16 +37,17 @@ void ldr_conn_cut(ldr_conn *c);               /* ends the session at once; reque
 int ldr_conn_fd(const ldr_conn *c);           /* -1 when dead */
 unsigned ldr_conn_events(const ldr_conn *c);  /* LDR_READ | LDR_WRITE: what it waits for */
 bool ldr_conn_dead(const ldr_conn *c);
-bool ldr_conn_clean(const ldr_conn *c);       /* alive, nothing in flight, no transaction open */
+bool ldr_conn_clean(const ldr_conn *c);       /* alive, nothing in flight or being cancelled, no transaction open */
 bool ldr_conn_in_tx(const ldr_conn *c);       /* a transaction block is open, failed or not */
 bool ldr_conn_check(ldr_conn *c);             /* an idle connection: is it still alive? No round trip */
 int ldr_conn_pid(const ldr_conn *c);
 int ldr_conn_version(const ldr_conn *c);
 const char *ldr_conn_host(const ldr_conn *c);
 const char *ldr_conn_port(const ldr_conn *c);
-/* Asks the server to cancel what runs now. Opens a connection of its own and waits for it (libpq 15 knows no
- * other way); false: could not be delivered. */
-bool ldr_conn_cancel(ldr_conn *c);
+/* Asks the server to cancel what runs now, without waiting. While it is on its way it could hit a later statement,
+ * so the connection is not clean before it has arrived. */
+void ldr_conn_cancel(ldr_conn *c);
+bool ldr_conn_cancelling(const ldr_conn *c);
 
 /* ---- requests ---- */
 typedef enum ldr_cmd_kind {

@@ -118,15 +118,6 @@ static ldr_code end_statement(memdb *db, ldr_tx *tx, size_t from, ldr_code code,
   return LDR_OK;
 }
 
-static ldr_code count(ldr_memtx *w, const ldr_memtab *t, const ldr_op *op, ldr_result *res, ldr_err *err) {
-  ldr_column column = {.name = "count", .type = LDR_F_INT8};
-  ldr_value n;
-  ldr_code code = ldr_memread_count(w, t, op->where, &res->affected, err);
-  if (code != LDR_OK) return code;
-  n = ldr_int(res->affected);
-  return ldr_rows_from_values(&column, 1, &n, 1, &res->rows, err);
-}
-
 static ldr_code aggregate(ldr_memtx *w, const ldr_memtab *t, const ldr_op *op, ldr_result *res, ldr_err *err) {
   ldr_code code = ldr_memagg(w, t, op, &res->rows, err);
   if (code == LDR_OK) res->affected = (int64_t)res->rows->nrows;
@@ -150,7 +141,7 @@ static ldr_code rows_of(ldr_memtx *w, ldr_memtab *t, const ldr_op *op, bool keep
 static ldr_code execute(ldr_memtx *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_result *res, ldr_err *err) {
   ldr_memrows rows = {0};
   ldr_code code;
-  if (op->kind == LDR_OP_COUNT) return count(w, t, op, res, err);
+  if (op->kind == LDR_OP_COUNT) return ldr_memread_count(w, t, op->where, &res->affected, err);
   if (op->kind == LDR_OP_AGGREGATE) return aggregate(w, t, op, res, err);
   code = rows_of(w, t, op, keep, &rows, &res->affected, err);
   if (code == LDR_OK && op->nout) code = ldr_memrows_take(&rows, op, &res->rows, err);

@@ -47,6 +47,12 @@ ldr_memver *ldr_memtab_find(const ldr_memtab *t, unsigned i, const ldr_value *va
   return NULL;
 }
 
+uint32_t ldr_memtab_key_code(const ldr_memtab *t, const ldr_row *row) {
+  ldr_value v[LDR_MAX_KEY];
+  for (unsigned i = 0; i < t->e->key.n; i++) ldr_row_get(t->e, row, t->e->key.field[i], &v[i]);
+  return hash_values(v, t->e->key.n);
+}
+
 void ldr_memtab_probe(ldr_memtab *t, const ldr_row *row) {
   for (unsigned i = 0; i < t->nhash; i++) {
     ldr_memhash *x = &t->hash[i];

@@ -75,6 +75,7 @@ static inline bool ldr_memslot_held(const ldr_memslot *s, const void *tx) { retu
 /* The visible version whose fields of unique i (0: the key) equal the values, one a field of it; NULL: none. */
 ldr_memver *ldr_memtab_find(const ldr_memtab *t, unsigned i, const ldr_value *values, const void *tx);
 
+uint32_t ldr_memtab_key_code(const ldr_memtab *t, const ldr_row *row); /* equal keys have equal codes */
 /* Compute where a row belongs in the hash indexes; clash and link speak of the row probed last. */
 void ldr_memtab_probe(ldr_memtab *t, const ldr_row *row);
 typedef enum ldr_memclash { LDR_MEM_FREE, LDR_MEM_TAKEN, LDR_MEM_HELD } ldr_memclash;

@@ -182,7 +182,8 @@ static ldr_code check_insert(const checker *c) {
     return bad(c, "an insert names its columns");
   if (op->nrows == 0 || op->values == NULL) return bad(c, "an insert has rows");
   if ((unsigned)op->on_conflict > LDR_CONFLICT_UPDATE) return bad(c, "there is no such conflict action");
-  if (op->target < -1 || op->target >= (int)op->e->nuniques) return bad(c, "there is no such unique");
+  if (op->target < LDR_TARGET_ANY || op->target >= (int)op->e->nuniques) return bad(c, "there is no such unique");
+  if (op->target == LDR_TARGET_ANY && op->on_conflict != LDR_CONFLICT_SKIP) return bad(c, "an update needs one unique");
   for (unsigned i = 0; i < op->ncols; i++) {
     if (op->cols[i] >= op->e->nfields || seen[op->cols[i]]) return bad(c, "the columns are wrong");
     seen[op->cols[i]] = true;

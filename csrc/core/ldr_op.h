@@ -107,6 +107,7 @@ typedef enum ldr_lock {
   LDR_LOCK_UPDATE_NOWAIT
 } ldr_lock;
 typedef enum ldr_conflict { LDR_CONFLICT_ERROR, LDR_CONFLICT_SKIP, LDR_CONFLICT_UPDATE } ldr_conflict;
+enum { LDR_TARGET_KEY = -1, LDR_TARGET_ANY = -2 /* with SKIP only: the key and every unique */ };
 
 typedef struct ldr_op {
   ldr_op_kind kind;
@@ -122,7 +123,7 @@ typedef struct ldr_op {
   size_t nrows;
   const ldr_value *values;
   ldr_conflict on_conflict;
-  int target; /* -1: the key, else number of the unique */
+  int target; /* number of the unique, or LDR_TARGET_… */
 
   unsigned nsets; /* UPDATE, and INSERT with LDR_CONFLICT_UPDATE */
   const ldr_set *sets;

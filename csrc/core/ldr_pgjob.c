@@ -9,7 +9,8 @@
 
 enum {
   SPARES_MAX = 16,       /* done jobs that keep their buffers */
-  KEEP_BUFFER = 1 << 16 /* larger ones are freed */
+  KEEP_BUFFER = 1 << 16, /* larger ones are freed */
+  CANCEL_LOOK_US = 1000  /* while a cancel is on its way */
 
 };
 
@@ -310,11 +311,19 @@ static ldr_code begun_copy(ldr_job *j, ldr_err *err) {
   return ldr_fail(err, LDR_UNSUPPORTED, "COPY from or to the client needs copy_in or copy_out");
 }
 
+/* The answer is here, but the cancel has not arrived yet: nothing else may be sent before it has. */
+static bool on_its_way(ldr_job *j) {
+  if (!j->cancelled || !ldr_conn_cancelling(j->conn)) return false;
+  if (ldr_now_mono() < j->deadline) return true;
+  ldr_conn_cut(j->conn);
+  return false;
+}
+
 static ldr_code await(ldr_job *j, ldr_err *err) {
   ldr_conn_pump(j->conn);
   if (j->req.copying) return begun_copy(j, err);
   if (!j->req.done && j->deadline != LDR_NEVER && ldr_now_mono() >= j->deadline) overdue(j);
-  if (!j->req.done) return LDR_PENDING;
+  if (!j->req.done || on_its_way(j)) return LDR_PENDING;
   settle(j);
   j->stage = LDR_JOB_DONE;
   return j->kind->answered(j, err);
@@ -346,9 +355,9 @@ static void set_wait(ldr_job *j) {
     case LDR_JOB_REQUEST:
     case LDR_JOB_COPY:
     case LDR_JOB_CONNECT:
-      t->fd = ldr_conn_fd(j->conn);
+      t->fd = j->req.done ? -1 : ldr_conn_fd(j->conn);
       t->events = ldr_conn_events(j->conn);
-      t->deadline = j->deadline;
+      t->deadline = j->req.done ? ldr_now_mono() + CANCEL_LOOK_US : j->deadline;
       break;
     case LDR_JOB_SLEEP:
     case LDR_JOB_DONE:

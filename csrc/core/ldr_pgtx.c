@@ -6,8 +6,8 @@
 #include "ldr_clock.h"
 
 enum {
-  ASK_AGAIN_US = 20000,        /* while the server still works on a transaction whose fate is asked */
-  RESOLVE_MIN_US = 5000000,    /* for that question, even when the deadline has passed */
+  ASK_AGAIN_US = 20000,     /* while the server still works on a transaction whose fate is asked */
+  RESOLVE_MIN_US = 5000000, /* for that question, even when the deadline has passed */
   RESOLVE_MAX_US = 60000000
 };
 
@@ -143,10 +143,12 @@ ldr_code ldr_pgtx_rollback_to(ldr_tx *t, ldr_err *err) {
 
 typedef struct end_job {
   ldr_job base; /* first */
-  bool commit;     /* else roll back */
-  bool failed;     /* commit: the transaction has failed, so roll back and return this: */
+  bool commit;  /* else roll back */
+  bool failed;  /* commit: the transaction has failed, so roll back and return this: */
   ldr_err first;
-  bool wrote;      /* commit: ask for the transaction's id */
+  ldr_buf pending; /* commit: statements that go before it, a rollback to a savepoint above all */
+  unsigned npending;
+  bool wrote; /* commit: ask for the transaction's id */
   bool has_xid;
   uint64_t xid;    /* 0: the transaction changed nothing */
   ldr_conn *fresh; /* asks for the fate of a transaction whose COMMIT was not answered */
@@ -157,13 +159,18 @@ typedef struct end_job {
 
 static end_job *end_of(ldr_job *j) { return (end_job *)j; }
 
-static void dispose(ldr_job *j) {
+static void drop_fresh(ldr_job *j) {
   end_job *x = end_of(j);
   if (x->fresh == NULL) return;
   ldr_conn_drop(x->fresh);
   ldr_conn_close(x->fresh);
   x->fresh = NULL;
   j->conn = NULL;
+}
+
+static void dispose(ldr_job *j) {
+  drop_fresh(j);
+  ldr_buf_free(&end_of(j)->pending);
 }
 
 static ldr_code submit_one(ldr_job *j, const char *sql, ldr_err *err) {
@@ -196,8 +203,15 @@ static void call_hook(const ldr_job *j, const char *point) {
   if (j->e->hook) j->e->hook(j->e->hook_ud, point, ldr_conn_pid(j->conn));
 }
 
-/* The id of the transaction is asked for just before COMMIT, and the server told to answer that first: so it is
- * known here by the time the outcome may get lost. */
+static bool add_pending(ldr_job *j, const end_job *x) {
+  const char *sql = x->pending.p;
+  for (unsigned i = 0; i < x->npending; i++, sql += strlen(sql) + 1)
+    if (ldr_job_query(j, sql) == NULL) return false;
+  return true;
+}
+
+/* The id of the transaction is asked for just before COMMIT, and the server told to answer that first: so it
+ * is known here by the time the outcome may get lost. */
 static ldr_code submit_commit(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
   ldr_code code;
@@ -205,6 +219,7 @@ static ldr_code submit_commit(ldr_job *j, ldr_err *err) {
   call_hook(j, "before_commit");
   if (!ldr_conn_check(j->conn)) return surely_undone(err);
   ldr_req_reset(&j->req);
+  if (!add_pending(j, x)) return ldr_fail_nomem(err);
   if (x->wrote) {
     c = ldr_job_query(j, "select pg_current_xact_id_if_assigned()");
     if (c == NULL) return ldr_fail_nomem(err);
@@ -230,7 +245,7 @@ static ldr_code unknown(ldr_err *err, const char *why) {
 
 static ldr_code ask_connection(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
-  dispose(j);
+  drop_fresh(j);
   x->connecting = true;
   if (ldr_now_mono() >= j->deadline) return unknown(err, "its outcome could not be asked for in time");
   if (ldr_conn_start(j->e->info, &x->fresh, err) != LDR_OK) {
@@ -257,7 +272,7 @@ static ldr_code connected(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
   x->connecting = false;
   if (j->connected != LDR_OK) {
-    dispose(j);
+    drop_fresh(j);
     ldr_job_sleep(j, ASK_AGAIN_US);
     return LDR_PENDING;
   }
@@ -305,7 +320,7 @@ static ldr_code resolve(ldr_job *j, ldr_err *err) {
 /* ---- the answer to the end ---- */
 
 static void read_xid(end_job *x) {
-  const ldr_pgres *res = x->wrote ? x->base.req.cmd[0].res : NULL;
+  const ldr_pgres *res = x->wrote ? x->base.req.cmd[x->npending].res : NULL;
   const char *p;
   size_t n;
   if (res == NULL || ldr_pgres_rows(res) != 1) return;
@@ -321,7 +336,8 @@ static ldr_code committed(ldr_job *j, ldr_err *err) {
     j->e->stats.commits++;
     return LDR_OK;
   }
-  return ldr_fail_state(err, LDR_CLOSED, "25P02", "the server rolled the transaction back instead of committing it");
+  return ldr_fail_state(err, LDR_CLOSED, "25P02",
+                        "the server rolled the transaction back instead of committing it");
 }
 
 static ldr_code commit_answered(ldr_job *j, ldr_err *err) {
@@ -348,8 +364,12 @@ static ldr_code answered(ldr_job *j, ldr_err *err) {
   return rolled_back(j, err); /* also when the connection was lost */
 }
 
-static const ldr_job_kind end_kind = {
-    .start = start, .answered = answered, .resume = resume, .dispose = dispose, .size = sizeof(end_job), .ends_tx = true};
+static const ldr_job_kind end_kind = {.start = start,
+                                      .answered = answered,
+                                      .resume = resume,
+                                      .dispose = dispose,
+                                      .size = sizeof(end_job),
+                                      .ends_tx = true};
 
 /* Hands the connection of tx to a job that ends it. tx is gone. */
 static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **task, ldr_err *err) {
@@ -366,6 +386,9 @@ static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **
   x->failed = tx->failed;
   x->wrote = tx->wrote;
   if (tx->failed) x->first = tx->first;
+  x->pending = tx->pending;
+  x->npending = tx->npending;
+  tx->pending = (ldr_buf){0};
   j->slot = tx->slot;
   ldr_pgtx_free(tx);
   return ldr_job_run(j, NULL, task, err);

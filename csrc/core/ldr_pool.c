@@ -3,19 +3,19 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "ldr_clock.h"
 
 enum {
   CONNECTING_MAX = 2, /* at once: a burst is over before many connections are open */
-  SETTLE_US = 5000,   /* a caller that drives a connect looks this often whether it was served meanwhile */
   LOOK_AGAIN_US = 250000,
   TEND_US = 100000,
   BACKOFF_US = 50000,
@@ -105,21 +105,36 @@ static void dequeue(ldr_pool *p, ldr_waiter *w) {
 }
 
 static void wake(const ldr_waiter *w) {
-  ssize_t ignored; /* a full pipe has woken it already */
-  if (w->has_pipe) ignored = write(w->wake[1], "", 1), (void)ignored;
+  if (w->has_fds) eventfd_write(w->wake, 1);
 }
 
 static void drain(const ldr_waiter *w) {
-  char bytes[16];
-  if (w->has_pipe)
-    while (read(w->wake[0], bytes, sizeof bytes) > 0) continue;
+  eventfd_t ignored;
+  if (w->has_fds) eventfd_read(w->wake, &ignored);
+}
+
+static bool make_fds(ldr_waiter *w) {
+  struct epoll_event e = {.events = EPOLLIN};
+  if (w->has_fds) return true;
+  w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  w->set = epoll_create1(EPOLL_CLOEXEC);
+  w->has_fds = true;
+  if (w->wake >= 0 && w->set >= 0 && epoll_ctl(w->set, EPOLL_CTL_ADD, w->wake, &e) == 0) return true;
+  ldr_waiter_done(w);
+  return false;
 }
 
 void ldr_waiter_done(ldr_waiter *w) {
-  if (!w->has_pipe) return;
-  close(w->wake[0]);
-  close(w->wake[1]);
-  w->has_pipe = false;
+  if (!w->has_fds) return;
+  if (w->wake >= 0) close(w->wake);
+  if (w->set >= 0) close(w->set);
+  w->has_fds = false;
+}
+
+/* The socket changes while libpq goes from host to host; a closed one has left the set by itself. */
+static void watch(const ldr_waiter *w, int fd, unsigned events) {
+  struct epoll_event e = {.events = (events & LDR_READ ? EPOLLIN : 0u) | (events & LDR_WRITE ? EPOLLOUT : 0u)};
+  if (epoll_ctl(w->set, EPOLL_CTL_MOD, fd, &e) != 0) epoll_ctl(w->set, EPOLL_CTL_ADD, fd, &e);
 }
 
 /* A connection may be opened, or one that is being opened has lost its driver: the oldest who could do it. */
@@ -132,7 +147,9 @@ static void poke(ldr_pool *p) {
 }
 
 static void stop_driving(ldr_waiter *w) {
-  if (w->driving) w->driving->driver = NULL;
+  if (w->driving == NULL) return;
+  if (w->has_fds) epoll_ctl(w->set, EPOLL_CTL_DEL, ldr_conn_fd(w->driving->conn), NULL);
+  w->driving->driver = NULL;
   w->driving = NULL;
 }
 
@@ -352,7 +369,7 @@ static ldr_code find_work(ldr_pool *p, ldr_waiter *w, bool block, ldr_err *err) 
     if (code == LDR_CAPACITY || (code && ldr_pgerr_permanent(err))) return code;
   }
   if (s == NULL) return LDR_OK;
-  if (s->driver) s->driver->driving = NULL;
+  if (s->driver) stop_driving(s->driver);
   s->driver = w;
   w->driving = s;
   return LDR_OK;
@@ -361,16 +378,16 @@ static ldr_code find_work(ldr_pool *p, ldr_waiter *w, bool block, ldr_err *err) 
 /* Where and until when w waits. */
 static void set_wait(const ldr_pool *p, ldr_waiter *w, bool block) {
   int64_t now = ldr_now_mono(), again = now + LOOK_AGAIN_US;
-  w->fd = -1;
-  w->events = LDR_READ;
-  if (w->driving) {
-    w->fd = ldr_conn_fd(w->driving->conn);
-    w->events = ldr_conn_events(w->driving->conn);
-    again = block ? w->driving->connect_by : now + SETTLE_US;
-  } else if (!block) {
-    if (!w->has_pipe) w->has_pipe = pipe2(w->wake, O_CLOEXEC | O_NONBLOCK) == 0;
-    if (w->has_pipe) w->fd = w->wake[0];
+  int fd = w->driving ? ldr_conn_fd(w->driving->conn) : -1;
+  unsigned events = w->driving ? ldr_conn_events(w->driving->conn) : 0;
+  if (!block && make_fds(w)) {
+    if (fd >= 0) watch(w, fd, events);
+    fd = w->set;
+    events = LDR_READ;
   }
+  w->fd = fd;
+  w->events = events;
+  if (w->driving && w->driving->connect_by < again) again = w->driving->connect_by;
   if (w->driving == NULL && down(p) && p->retry_at > now && p->retry_at < again) again = p->retry_at;
   w->again = again < w->deadline ? again : w->deadline;
 }
@@ -487,7 +504,7 @@ static void give_up_parent(ldr_pool *p) {
   for (int state = 0; state < LDR_SLOT_NSTATES; state++)
     for (ldr_slot *s = p->by_state[state].first; s; s = s->next) ldr_conn_abandon(s->conn);
   for (ldr_waiter *w = p->first; w; w = w->next) {
-    ldr_waiter_done(w); /* the pipe is the parent's too */
+    ldr_waiter_done(w); /* its descriptors are the parent's, too */
     w->driving = NULL;
   }
   while (p->by_state[LDR_SLOT_CONNECTING].first) destroy(p, p->by_state[LDR_SLOT_CONNECTING].first);

@@ -36,8 +36,9 @@ struct ldr_waiter { /* a caller that wants a connection; zero-initialise */
   ldr_slot *driving;   /* the one it opens meanwhile */
   int64_t since, deadline;
   bool hard;   /* the deadline is the call's, not the pool's */
-  int wake[2]; /* a pipe, made when first needed: written when its turn has come */
-  bool has_pipe;
+  int wake; /* an eventfd: its turn has come, or there is a connect to drive */
+  int set;  /* an epoll set of it and the socket of the connect; both are made when first needed */
+  bool has_fds;
   int fd; /* with LDR_PENDING: wait for this (-1: for time only) … */
   unsigned events;
   int64_t again; /* … at most until then */
@@ -77,7 +78,7 @@ ldr_code ldr_pool_connect(ldr_pool *p, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_pool_acquire(ldr_pool *p, ldr_waiter *w, const char *holder, bool block, int64_t deadline,
                           ldr_err *err) LDR_MUSTCHECK;
 void ldr_pool_leave(ldr_pool *p, ldr_waiter *w); /* gives up waiting; a connection handed over goes on */
-void ldr_waiter_done(ldr_waiter *w);             /* closes its pipe */
+void ldr_waiter_done(ldr_waiter *w);             /* closes its descriptors */
 /* Gives a connection back. One that is dead, busy, in a transaction, expired or marked is destroyed. */
 void ldr_pool_release(ldr_pool *p, ldr_slot *s, bool block);
 unsigned ldr_pool_total(const ldr_pool *p);

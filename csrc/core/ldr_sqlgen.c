@@ -139,7 +139,17 @@ static void set_field(gen *g, const ldr_set *s) {
   }
 }
 
+/* Without sets the rows stay as they are, but are found and returned. */
+static void set_nothing(gen *g) {
+  const uint16_t *last = &g->op->e->key.field[g->op->e->key.n - 1];
+  say(g, " set ");
+  names(g, last, 1);
+  say(g, " = ");
+  columns(g, last, 1);
+}
+
 static void set_fields(gen *g) {
+  if (g->op->nsets == 0) set_nothing(g);
   for (unsigned i = 0; i < g->op->nsets; i++) {
     say(g, i ? ", " : " set ");
     set_field(g, &g->op->sets[i]);
@@ -201,7 +211,7 @@ static void many_rows(gen *g) {
 static void conflict_target(gen *g) {
   const ldr_entity *e = g->op->e;
   const ldr_unique *u = g->op->target < 0 ? &e->key : &e->uniques[g->op->target];
-  say(g, " on conflict (");
+  say(g, " (");
   names(g, u->field, u->n);
   say(g, ")");
   for (unsigned i = 0; i < u->nwhen; i++) {
@@ -237,7 +247,8 @@ static void insert_rows(gen *g) {
   table(g, "insert into ");
   say(g, " ");
   inserted_rows(g);
-  if (g->op->on_conflict != LDR_CONFLICT_ERROR) conflict_target(g);
+  if (g->op->on_conflict != LDR_CONFLICT_ERROR) say(g, " on conflict");
+  if (g->op->on_conflict != LDR_CONFLICT_ERROR && g->op->target != LDR_TARGET_ANY) conflict_target(g);
   if (g->op->on_conflict == LDR_CONFLICT_SKIP) say(g, " do nothing");
   if (g->op->on_conflict == LDR_CONFLICT_UPDATE) {
     say(g, " do update");

@@ -107,6 +107,10 @@ static ldr_code get_target(l_opargs *a) {
   const ldr_entity *e = a->store->e;
   const char *name = lua_tostring(a->L, a->base + L_TARGET);
   if (name == NULL || strcmp(name, e->key.name) == 0) return LDR_OK;
+  if (strcmp(name, "*") == 0) {
+    a->w->op->target = LDR_TARGET_ANY;
+    return LDR_OK;
+  }
   for (unsigned i = 0; i < e->nuniques; i++) {
     if (strcmp(name, e->uniques[i].name) != 0) continue;
     a->w->op->target = (int)i;

@@ -149,6 +149,17 @@ static int sum_add(lua_State *L) {
   return 1;
 }
 
+/* sum:merge(other): the sum of both sets of rows */
+static int sum_merge(lua_State *L) {
+  ldr_checksum *c = check_sum(L);
+  const ldr_checksum *other = l_box_check(L, 2, &l_checksum_class);
+  c->lo += other->lo;
+  c->hi += other->hi;
+  c->rows += other->rows;
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* sum:value() → 32 hex digits, number of rows */
 static int sum_value(lua_State *L) {
   const ldr_checksum *c = check_sum(L);
@@ -161,5 +172,6 @@ static int sum_value(lua_State *L) {
 
 static void sum_close(void *p) { (void)p; }
 
-static const luaL_Reg sum_methods[] = {{"add", sum_add}, {"value", sum_value}, {NULL, NULL}};
+static const luaL_Reg sum_methods[] = {
+    {"add", sum_add}, {"merge", sum_merge}, {"value", sum_value}, {NULL, NULL}};
 const l_class l_checksum_class = {"larder.checksum", sizeof(ldr_checksum), sum_close, sum_methods};

@@ -446,6 +446,20 @@ TEST(upserts) {
        " timestamptz=1970-01-01T00:00:00.000000Z");
 }
 
+/* An upsert of key fields alone, and an update without changes: the rows are found and returned as they are. */
+TEST(nothing_to_set) {
+  ldr_op op = op_of(LDR_OP_INSERT);
+  COLS(&op, TENANT, ID);
+  op.values = VALUES(txt("acme"), txt("u1"));
+  op.nrows = 1;
+  op.on_conflict = LDR_CONFLICT_UPDATE;
+  OUT(&op, AGE);
+  GOLD(&op,
+       "insert into \"shop\".\"users\" as t (\"tenant_id\", \"id\") values ($1, $2)"
+       " on conflict (\"tenant_id\", \"id\") do update set \"id\" = t.\"id\" returning t.\"age\"",
+       "text=acme, text=u1");
+}
+
 /* ---- update, delete, count ---- */
 
 TEST(updates) {

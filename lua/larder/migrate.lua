@@ -175,7 +175,7 @@ local function inside(session, family, file, action, opts)
   local sql = action == "up" and file.up_sql or action == "down" and file.down_sql
   if sql then
     local ok
-    ok, err = session:script(sql, opts)
+    ok, err = session:script(sql, { timeout = opts.timeout })
     if not ok then
       err.file = action == "up" and file.file or file.down_file
       return nil, err

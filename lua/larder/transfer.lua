@@ -63,6 +63,100 @@ local function db_source(db)
   return source
 end
 
+-- ---- verifying ----
+
+local function sum_of(reader, chunk)
+  local sum = core.checksum()
+  while true do
+    local batch, err = reader.next(chunk)
+    if not batch then
+      reader.close()
+      if err then return nil, err end
+      return sum
+    end
+    sum:add(batch)
+  end
+end
+
+local function scan_sum(db, family, store, chunk)
+  local reader, err = db_source(db).open(family, store)
+  if not reader then return nil, err end
+  return sum_of(reader, chunk)
+end
+
+local function drift(family, store, what)
+  return nil, errors.new { code = "drift", store = store,
+    message = ("verification of %s.%s failed: %s"):format(family.name, store, what) }
+end
+
+--- The rows that were loaded, plus what was there before, must be what is there now.
+local function verify_sums(load, before, after)
+  local expected = core.checksum()
+  expected:merge(before)
+  expected:merge(load.sum)
+  local want, want_rows = expected:value()
+  local got, got_rows = after:value()
+  if want_rows ~= got_rows then
+    return drift(load.family, load.store, ("%d rows expected, %d found"):format(want_rows, got_rows))
+  end
+  if want ~= got then return drift(load.family, load.store, "the contents differ") end
+  return true
+end
+
+local function key_of(row, fields)
+  local key = {}
+  for i, name in ipairs(fields) do key[i] = row[name] end
+  return key
+end
+
+local function key_text(row, fields)
+  return core.json_encode(setmetatable(key_of(row, fields), core.array_mt))
+end
+
+--- Where rows are replaced, sums cannot tell: look each row up by its key.
+local function verify_rows(load, batch)
+  local fields, columns = load.cstore:describe().key, load.cstore:fields()
+  local keys, wanted = { kind = "keys" }, {}
+  for i = 1, batch:count() do
+    local row = batch:row(i)
+    keys[i] = key_of(row, fields)
+    wanted[key_text(row, fields)] = core.json_encode(row, true)
+  end
+  local rows, err = load.cstore:run { op = "select", where = setmetatable(keys, core.pred_mt), columns = columns, plain = true }
+  if not rows then return nil, err end
+  for _, row in ipairs(rows) do
+    local key = key_text(row, fields)
+    if core.json_encode(row, true) ~= wanted[key] then
+      return drift(load.family, load.store, "a row differs from its source")
+    end
+    wanted[key] = nil
+  end
+  if next(wanted) then return drift(load.family, load.store, "a row is missing") end
+  return true
+end
+
+--- Rows that were left out because they exist leave no trace in a sum; their number must still add up.
+local function verify_count(load, before, after)
+  local _, had = before:value()
+  local _, has = after:value()
+  if has ~= had + load.written then
+    return drift(load.family, load.store, ("%d rows expected, %d found"):format(had + load.written, has))
+  end
+  return true
+end
+
+local function verify_store(self, load, before)
+  local after, err = scan_sum(self.db, load.family, load.store, self.chunk)
+  if not after then return nil, err end
+  local _, had = before:value()
+  if load.on_conflict == "error" or (had == 0 and load.skipped == 0) then
+    return verify_sums(load, before, after)
+  elseif load.on_conflict == "skip" then
+    return verify_count(load, before, after)
+  end
+  return true -- update: each batch was looked up as it was written
+end
+
 -- ---- loading one store ----
 
 local loader = {}
@@ -76,8 +170,9 @@ function loader:put(batch)
   if loaded then
     self.written = self.written + loaded
     self.skipped = self.skipped + (batch:count() - loaded)
-    if self.sum then self.sum:add(batch) end
-    return true
+    if not self.sum then return true end
+    self.sum:add(batch)
+    return self.on_conflict ~= "update" or verify_rows(self, batch)
   end
   if not ROW_FAULTS[err.code] then return nil, err end
   local n = batch:count()
@@ -133,113 +228,6 @@ function loader:run(reader, chunk, tick)
     end
     tick(self.read, reader.total)
   end
-end
-
--- ---- verifying ----
-
-local function sum_of(reader, chunk)
-  local sum = core.checksum()
-  while true do
-    local batch, err = reader.next(chunk)
-    if not batch then
-      reader.close()
-      if err then return nil, err end
-      return sum
-    end
-    sum:add(batch)
-  end
-end
-
-local function scan_sum(db, family, store, chunk)
-  local reader, err = db_source(db).open(family, store)
-  if not reader then return nil, err end
-  return sum_of(reader, chunk)
-end
-
-local function drift(family, store, what)
-  return nil, errors.new { code = "drift", store = store,
-    message = ("verification of %s.%s failed: %s"):format(family.name, store, what) }
-end
-
---- The rows that were loaded, plus what was there before, must be what is there now.
-local function verify_sums(load, before, after)
-  local expected = core.checksum()
-  expected:merge(before)
-  expected:merge(load.sum)
-  local want, want_rows = expected:value()
-  local got, got_rows = after:value()
-  if want_rows ~= got_rows then
-    return drift(load.family, load.store, ("%d rows expected, %d found"):format(want_rows, got_rows))
-  end
-  if want ~= got then return drift(load.family, load.store, "the contents differ") end
-  return true
-end
-
-local function key_of(row, fields)
-  local key = {}
-  for i, name in ipairs(fields) do key[i] = row[name] end
-  return key
-end
-
-local function key_text(row, fields)
-  return core.json_encode(setmetatable(key_of(row, fields), core.array_mt))
-end
-
---- Into a target that held rows, with update, sums cannot tell: look each row up by its key.
-local function verify_rows(load, batch)
-  local fields, columns = load.cstore:describe().key, load.cstore:fields()
-  local keys, wanted = { kind = "keys" }, {}
-  for i = 1, batch:count() do
-    local row = batch:row(i)
-    keys[i] = key_of(row, fields)
-    wanted[key_text(row, fields)] = core.json_encode(row, true)
-  end
-  local rows, err = load.cstore:run { op = "select", where = setmetatable(keys, core.pred_mt), columns = columns, plain = true }
-  if not rows then return nil, err end
-  for _, row in ipairs(rows) do
-    local key = key_text(row, fields)
-    if core.json_encode(row, true) ~= wanted[key] then
-      return drift(load.family, load.store, "a row differs from its source")
-    end
-    wanted[key] = nil
-  end
-  if next(wanted) then return drift(load.family, load.store, "a row is missing") end
-  return true
-end
-
---- Rows that were left out because they exist leave no trace in a sum; their number must still add up.
-local function verify_count(load, before, after)
-  local _, had = before:value()
-  local _, has = after:value()
-  if has ~= had + load.written then
-    return drift(load.family, load.store, ("%d rows expected, %d found"):format(had + load.written, has))
-  end
-  return true
-end
-
-local function verify_each(self, load)
-  local reader, err = self.source.open(load.family, load.store)
-  if not reader then return nil, err end
-  local ok, batch = true, nil
-  repeat
-    batch, err = reader.next(self.chunk)
-    if batch then ok, err = verify_rows(load, batch) end
-  until not batch or not ok
-  reader.close()
-  if not ok or err and err.code then return nil, err end
-  return true
-end
-
-local function verify_store(self, load, before)
-  local after, err = scan_sum(self.db, load.family, load.store, self.chunk)
-  if not after then return nil, err end
-  local _, had = before:value()
-  if load.on_conflict == "error" or (had == 0 and load.skipped == 0) then
-    return verify_sums(load, before, after)
-  elseif load.on_conflict == "skip" then
-    return verify_count(load, before, after)
-  end
-  return verify_each(self, load)
 end
 
 -- ---- one transfer ----

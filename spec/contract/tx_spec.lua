@@ -1,6 +1,7 @@
 local larder = require "larder"
 local core = require "larder.core"
 local engines = require "spec.support.engines"
+local must = require "spec.support.must"
 
 for _, engine in ipairs(engines) do
   describe("transactions on " .. engine.name, function()
@@ -13,7 +14,7 @@ for _, engine in ipairs(engines) do
 
     teardown(engine.done)
 
-    local function visit(page) return assert(visits:create { page = page }) end
+    local function visit(page) return must(visits:create { page = page }) end
 
     local function pages()
       local list = {}
@@ -55,7 +56,7 @@ for _, engine in ipairs(engines) do
         assert.is_nil(ok)
         assert.equal(thrown, err)
       end
-      local ok, err = db:transaction(function() assert(visits:create {}) end)
+      local ok, err = db:transaction(function() must(visits:create {}) end)
       assert.is_nil(ok)
       assert.equal("invalid", err.code)
       ok, err = db:transaction(function() error() end)

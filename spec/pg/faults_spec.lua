@@ -125,24 +125,42 @@ describe("faults", function()
     assert.equal("pool_timeout", code)
   end)
 
-  it("FT-17 statement timeouts, lock timeouts and cancels are told apart, and the connection lives", function()
+  it("FT-17 a timeout cancels on the server, and the connection lives", function()
     local pid = backend(db)
-    assert(db:query "set statement_timeout = '50ms'")
-    local rows, err = db:query "select pg_sleep(5)"
+    local started = core.now()
+    local rows, err = db:query { "select pg_sleep(20)", timeout = 0.2 }
     assert.is_nil(rows)
-    assert.is_truthy(err.code == "timeout" or err.code == "canceled")
-    assert.equal("57014", err.sqlstate)
-    assert(db:query "set statement_timeout = 0")
+    assert.equal("timeout", err.code)
+    assert.is_true(core.now() - started < 5e6)
     assert.equal(pid, backend(db))
+    assert.equal(0, value(other, "select count(*) as v from pg_stat_activity where query like 'select pg_sleep(20)%' and state = 'active'"))
+  end)
+
+  it("FT-17 statement and lock timeouts of the server are told apart", function()
+    local function inside(setting, sql)
+      local code, state
+      db:transaction(function()
+        assert(db:query("set local " .. setting))
+        local rows, err = db:query(sql)
+        assert.is_nil(rows)
+        code, state = err.code, err.sqlstate
+        return nil, err
+      end)
+      return code .. " " .. state
+    end
+    assert.equal("timeout 57014", inside("statement_timeout = '50ms'", "select pg_sleep(5)"))
     assert(db:query "insert into public.larder_faults values (1)")
     other:transaction(function()
       assert(other:query "update public.larder_faults set n = 2 where n = 1")
-      assert(db:query "set lock_timeout = '50ms'")
-      local updated, why = db:query "update public.larder_faults set n = 3 where n = 1"
-      assert.is_nil(updated)
-      assert.equal("lock_timeout", why.code)
-      assert.equal("55P03", why.sqlstate)
+      assert.equal("lock_timeout 55P03", inside("lock_timeout = '50ms'", "update public.larder_faults set n = 3 where n = 1"))
     end)
+  end)
+
+  it("FT-10 what a session was set to does not reach its next user", function()
+    local one = open "pool_max_conns=1"
+    assert(one:query "set statement_timeout = '50ms'")
+    assert.equal("0", value(one, "select current_setting('statement_timeout') as v"))
+    one:close()
   end)
 
   it("FT-19 a COMMIT of a failed transaction is an error and leaves nothing", function()
@@ -184,7 +202,7 @@ describe("faults", function()
       assert.equal("connection", err.code)
       assert.is_nil(tostring(err):find("s3cret-word", 1, true))
     end
-    local nothing, err = larder.open(url:gsub("/[%w_]+(%??)", "/no_such_database%1", 1))
+    local nothing, err = larder.open((url:gsub("/[%w_]+(%??)", "/no_such_database%1", 1)))
     if not nothing then assert.is_truthy(err.code == "connection" or err.code == "permission") else nothing:close() end
     local _, syntax = larder.open "postgres://u:s3cret-word@[::1"
     assert.equal("invalid", syntax.code)

@@ -2,6 +2,12 @@
 
 local larder = require "larder"
 
+-- busted's assert turns an error object into text; in a program plain assert keeps it.
+local function must(value, err)
+  if value == nil then error(err, 0) end
+  return value
+end
+
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
 
 describe("transactions on PostgreSQL", function()
@@ -30,9 +36,9 @@ describe("transactions on PostgreSQL", function()
     local tries = 0
     local n = assert(db:transaction({ isolation = "serializable", retries = 5 }, function()
       tries = tries + 1
-      local rows = assert(db:query "select n from public.larder_tx where id = 1")
+      local rows = must(db:query "select n from public.larder_tx where id = 1")
       if tries < 3 then assert(other:query "update public.larder_tx set n = n + 1 where id = 1") end
-      assert(db:query("update public.larder_tx set n = $1 where id = 1", rows[1].n + 1))
+      must(db:query("update public.larder_tx set n = $1 where id = 1", rows[1].n + 1))
       return rows[1].n + 1
     end))
     assert.equal(3, tries)
@@ -42,7 +48,7 @@ describe("transactions on PostgreSQL", function()
       tries = tries + 1
       assert(db:query "select n from public.larder_tx where id = 1")
       assert(other:query "update public.larder_tx set n = n + 1 where id = 1")
-      return assert(db:query "update public.larder_tx set n = 0 where id = 1")
+      return must(db:query "update public.larder_tx set n = 0 where id = 1")
     end)
     assert.is_nil(ok)
     assert.equal("serialization", err.code)
@@ -54,7 +60,7 @@ describe("transactions on PostgreSQL", function()
     local tries = 0
     local ok, err = db:transaction({ retries = 5 }, function()
       tries = tries + 1
-      return assert(db:query "insert into public.larder_tx values (1, 1)")
+      return must(db:query "insert into public.larder_tx values (1, 1)")
     end)
     assert.is_nil(ok)
     assert.equal("conflict", err.code)

@@ -30,10 +30,10 @@ function auth_rows.key(tenant, app, id, more)
   }, more)
 end
 
---- The ids of rows, in their order.
-function auth_rows.ids(rows, field)
+--- The ids of a list's rows, in their order.
+function auth_rows.ids(list, err)
   local ids = {}
-  for i, row in ipairs(rows) do ids[i] = row[field or "id"] end
+  for i, row in ipairs(assert(list, err)) do ids[i] = row.id end
   return ids
 end
 

@@ -1,5 +1,6 @@
 local larder = require "larder"
 local errors = require "larder.errors"
+local must = require "spec.support.must"
 
 describe("errors", function()
   it("print as code and message, and join texts", function()
@@ -30,7 +31,7 @@ describe("errors", function()
   end)
 
   it("come out of assert as they are", function()
-    local ok, err = pcall(function() assert(errors.invalid { a = "is bad" }) end)
+    local ok, err = pcall(function() must(errors.invalid { a = "is bad" }) end)
     assert.is_false(ok)
     assert.equal("invalid", err.code)
   end)

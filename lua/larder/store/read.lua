@@ -64,12 +64,18 @@ local function select_one(store, method, where, opts, by)
   return rows[1]
 end
 
+--- A row from the engine, or its error; where there is none, the error names the fields of the key.
+local function found(store, row, err)
+  if row == nil and err.code == "not_found" then return support.not_found(store, "get", store._entity.key) end
+  return row, err
+end
+
 -- With options, with listeners, or where deleted rows are hidden.
-local function get_with_options(store, ...)
+local function get_with_options(store, method, ...)
   local entity = store._entity
-  local where, opts = support.conditions(entity.key, #entity.key, ...)
+  local where, opts = support.conditions(entity.key, entity.nkey, ...)
   support.check_options(opts, ONE_OPTIONS, 3)
-  return select_one(store, "get", where, opts, entity.key)
+  return select_one(store, method, where, opts, entity.key)
 end
 
 --- The row with this key.
@@ -79,9 +85,9 @@ end
 function read:get(...)
   local entity = self._entity
   if select("#", ...) == entity.nkey and self.db._plain and not entity.hides then
-    return settle(self._wait, self._core:get(...))
+    return found(self, settle(self._wait, self._core:get(...)))
   end
-  return get_with_options(self, ...)
+  return get_with_options(self, "get", ...)
 end
 
 --- Is there a row with this key?
@@ -93,7 +99,7 @@ function read:exists(...)
   if select("#", ...) == entity.nkey and self.db._plain and not entity.hides then
     return settle(self._wait, self._core:exists(...))
   end
-  local row, err = get_with_options(self, ...)
+  local row, err = get_with_options(self, "exists", ...)
   if row then return true end
   if err.code == "not_found" then return false end
   return nil, err

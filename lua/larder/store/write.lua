@@ -48,8 +48,9 @@ function write:create_many(rows, opts)
     rows = {}
     for i = 1, #given do rows[i] = support.without_blanks(self._entity, given[i]) end
   end
+  local skip = opts.skip_duplicates or opts.on_conflict == "skip"
   return run(self, "create_many", {
-    op = "insert", rows = rows, on_conflict = opts.skip_duplicates and "skip" or opts.on_conflict,
+    op = "insert", rows = rows, on_conflict = skip and "skip" or nil, target = skip and "*" or nil,
     returning = opts.returning or nil, timeout = opts.timeout,
   })
 end
