@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A cancel on its way: libpq 15 delivers it over a connection of its own and waits, so a thread does that. */
 typedef struct canceller {
   PGcancel *cancel;
+  bool insist; /* the connection is given up: no later statement can be hit */
   atomic_bool returned;
   atomic_int refs; /* the connection and the thread */
 } canceller;
@@ -128,10 +130,16 @@ static void release_canceller(canceller *x) {
   ldr_free(x);
 }
 
+/* A cancel that arrives before its statement has begun is lost on the server. */
 static void *deliver_cancel(void *ud) {
+  static const struct timespec pauses[] = {{0, 50000000}, {0, 500000000}};
   canceller *x = ud;
   char why[256];
   (void)PQcancel(x->cancel, why, sizeof why); /* undelivered: the statement's owner waits no longer than it must */
+  for (size_t i = 0; x->insist && i < sizeof pauses / sizeof *pauses; i++) {
+    nanosleep(&pauses[i], NULL);
+    (void)PQcancel(x->cancel, why, sizeof why);
+  }
   atomic_store(&x->returned, true);
   release_canceller(x);
   return NULL;
@@ -153,17 +161,26 @@ static bool start_thread(canceller *x) {
   return !failed;
 }
 
-void ldr_conn_cancel(ldr_conn *c) {
+static void cancel(ldr_conn *c, bool insist) {
   canceller *x;
-  if (c->dead || ldr_conn_cancelling(c)) return;
+  if (c->dead || (!insist && ldr_conn_cancelling(c))) return;
   release_canceller(c->cancel);
   c->cancel = x = ldr_alloc(sizeof *x);
   if (x == NULL) return;
   atomic_init(&x->refs, 2);
+  x->insist = insist;
   x->cancel = PQgetCancel(c->pg);
   if (x->cancel && start_thread(x)) return;
   atomic_store(&x->returned, true);
   release_canceller(x); /* the thread's count */
+}
+
+void ldr_conn_cancel(ldr_conn *c) { cancel(c, false); }
+
+void ldr_conn_drop(ldr_conn *c) {
+  if (c->head == NULL) return;
+  cancel(c, true);
+  ldr_conn_cut(c);
 }
 
 bool ldr_conn_cancelling(const ldr_conn *c) { return c->cancel && !atomic_load(&c->cancel->returned); }
@@ -238,11 +255,6 @@ void ldr_conn_cut(ldr_conn *c) {
   if (c->dead) return;
   shut(c);
   lose(c);
-}
-
-void ldr_conn_drop(ldr_conn *c) {
-  if (c->head == NULL) return;
-  ldr_conn_cut(c);
 }
 
 void ldr_conn_close(ldr_conn *c) {

@@ -94,7 +94,7 @@ bool ldr_req_stale(const ldr_req *r); /* failed by a prepared statement that sho
  * it will be answered and the connection is dead, unless nothing was sent. */
 ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
 void ldr_conn_pump(ldr_conn *c); /* reads and writes what is possible now, hands out answers */
-void ldr_conn_drop(ldr_conn *c); /* the owner leaves its requests in flight: cuts the connection */
+void ldr_conn_drop(ldr_conn *c); /* the owner leaves its requests in flight: cancels them, cuts the connection */
 
 /* ---- COPY, after a simple request is `copying` ---- */
 /* LDR_PENDING: taken, but wait for the socket to drain before giving more. */

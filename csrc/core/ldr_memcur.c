@@ -156,17 +156,26 @@ static void fit_order(const ldr_memcur *c, const ldr_memindex *ix, plan *p) {
   p->ordered = true;
 }
 
+/* Can a row have the keyset's values? Not when one contradicts the predicate, or another value of the same field. */
+static bool keyset_possible(const ldr_memcur *c) {
+  const ldr_memquery *q = c->q;
+  for (unsigned i = 0; i < q->norder; i++) {
+    const ldr_value *f = fixed(c, q->order[i].field);
+    if (f && ldr_order_values(f, &q->after[i]) != 0) return false;
+    for (unsigned k = 0; k < i; k++)
+      if (q->order[k].field == q->order[i].field && ldr_order_values(&q->after[k], &q->after[i]) != 0) return false;
+  }
+  return true;
+}
+
 /* The keyset says where to begin, as far as columns are known; rows before it are left out by the test on each. */
 static void start_after(const ldr_memcur *c, const ldr_memindex *ix, ldr_value *v, plan *p) {
   const ldr_memquery *q = c->q;
   ldr_membound b = {v, p->columns, NULL};
   unsigned busy = 0;
   bool all;
-  for (unsigned i = 0; i < q->norder; i++) {
-    const ldr_value *f = fixed(c, q->order[i].field);
-    if (f && ldr_order_values(f, &q->after[i]) != 0) return; /* a keyset of other rows */
-    busy += !idle(c, i);
-  }
+  if (!keyset_possible(c)) return;
+  for (unsigned i = 0; i < q->norder; i++) busy += !idle(c, i);
   for (unsigned i = 0; i < p->columns; i++)
     v[i] = p->item[i] < 0 ? *fixed(c, ix->field[i]) : q->after[p->item[i]];
   all = busy == p->items;

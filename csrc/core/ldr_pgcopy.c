@@ -125,8 +125,7 @@ ldr_code ldr_pg_copy_out_data(ldr_tx *t, const ldr_call *call, const char **p, s
   if (code) return code;
   while ((code = ldr_conn_copy_get(j->conn, p, n, err)) == LDR_PENDING) {
     if (ldr_millis_left(call->deadline) == 0) {
-      ldr_conn_cancel(j->conn);
-      ldr_conn_cut(j->conn);
+      ldr_conn_drop(j->conn);
       code = finish(j, &ignored, err);
       return ldr_fail_state(err, LDR_TIMEOUT, "57014", "the deadline passed during COPY");
     }

@@ -91,10 +91,7 @@ static void abort_work(ldr_job *j) {
     case LDR_JOB_COPY:
     case LDR_JOB_REQUEST:
       if (j->stage == LDR_JOB_REQUEST) ldr_conn_pump(j->conn);
-      if (!j->req.done) {
-        ldr_conn_cancel(j->conn);
-        ldr_conn_drop(j->conn);
-      }
+      if (!j->req.done) ldr_conn_drop(j->conn);
       settle(j);
       if (j->tx) j->tx->dead = "a statement of this transaction was given up before its end";
       break;
@@ -293,7 +290,7 @@ static ldr_code acquire(ldr_job *j, ldr_err *err) {
 /* The deadline passed while the server works: first ask it to stop, then stop listening to it. */
 static void overdue(ldr_job *j) {
   if (j->cancelled) {
-    ldr_conn_cut(j->conn);
+    ldr_conn_drop(j->conn);
     return;
   }
   j->cancelled = true;

@@ -212,7 +212,7 @@ static ldr_code exchange(pipe_run *p, ldr_slot *slot, int64_t deadline, ldr_err 
     if (!p->entries[done].req.done) ldr_pg_wait(ldr_conn_fd(slot->conn), ldr_conn_events(slot->conn), deadline);
     ldr_conn_pump(slot->conn);
     if (!p->entries[done].req.done && ldr_millis_left(deadline) == 0) {
-      if (overdue) ldr_conn_cut(slot->conn);
+      if (overdue) ldr_conn_drop(slot->conn);
       if (!overdue) ldr_conn_cancel(slot->conn);
       overdue = true;
       deadline = ldr_now_mono() + LDR_GRACE_US;

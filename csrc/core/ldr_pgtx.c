@@ -72,7 +72,7 @@ ldr_code ldr_pgtx_begin(ldr_engine *engine, const ldr_txopts *o, ldr_tx **out, l
       [LDR_SERIALIZABLE] = " isolation level serializable",
   };
   char sql[100];
-  ldr_pgtx *tx;
+  ldr_pgtx *tx = NULL;
   ldr_pg *e = ldr_pg_of(engine);
   ldr_code code = ldr_pgtx_new(e, false, &tx, err);
   if (code) return code;

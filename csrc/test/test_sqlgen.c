@@ -674,6 +674,7 @@ void test_sqlgen(void) {
     RUN(insert_of_an_identity);
     RUN(conflict_targets);
     RUN(upserts);
+    RUN(nothing_to_set);
     RUN(updates);
     RUN(deletes_and_counts);
     RUN(aggregates_of_all_rows);

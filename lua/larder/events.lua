@@ -7,8 +7,8 @@ local unpack = compat.unpack
 
 local events = {}
 
--- query: every store call and raw statement; slow: those beyond the threshold; error: those that failed;
--- transaction: the end of every outermost transaction.
+-- query: every store call and raw statement; slow: those beyond the threshold; error: those that failed (a row that is
+-- not there is an answer, no failure); transaction: the end of every outermost transaction.
 local NAMES = { query = true, slow = true, error = true, transaction = true }
 
 ---@class larder.Event
@@ -59,7 +59,7 @@ local function finish(db, event, started, ...)
   event.duration = core.clock() - started
   if first == nil then event.err = err end
   events.emit(db, "query", event)
-  if event.err ~= nil then events.emit(db, "error", event) end
+  if event.err ~= nil and event.err.code ~= "not_found" then events.emit(db, "error", event) end
   if event.duration >= db._slow then events.emit(db, "slow", event) end
   return ...
 end

@@ -22,10 +22,11 @@ describe("listeners", function()
     tenants:get "b"
     tenants:list()
     tenants:exists "a"
-    assert.same({ "auth.tenants:create", "auth.tenants:get", "auth.tenants:get", "auth.tenants:list", "auth.tenants:exists" },
-      queries)
-    assert.equal(5, slow)
-    assert.same({ "not_found" }, failed)
+    tenants:create { id = "a", name = "B", db_dsn = "secret", db_schema = "a" }
+    assert.same({ "auth.tenants:create", "auth.tenants:get", "auth.tenants:get", "auth.tenants:list", "auth.tenants:exists",
+      "auth.tenants:create" }, queries)
+    assert.equal(6, slow)
+    assert.same({ "conflict" }, failed)
   end)
 
   it("cost nothing once they are gone", function()

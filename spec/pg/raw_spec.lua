@@ -1,0 +1,171 @@
+-- Raw SQL: statements, cursors, pipelines, COPY.
+
+local larder = require "larder"
+local must = require "spec.support.must"
+
+local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
+
+describe("raw SQL", function()
+  local db
+
+  setup(function() db = assert(larder.open(url)) end)
+  teardown(function() db:close() end)
+
+  before_each(function()
+    assert(db:query "drop table if exists public.larder_raw")
+    assert(db:query "create table public.larder_raw (id int8 primary key, name text, data jsonb)")
+  end)
+
+  after_each(function() assert(db:query "drop table public.larder_raw") end)
+
+  local function count() return assert(db:query "select count(*) as n from public.larder_raw")[1].n end
+
+  it("binds parameters by the statement's own types and returns rows with their number", function()
+    local rows, affected = db:query("insert into public.larder_raw values ($1, $2, $3), ($4, $5, null) returning *",
+      1, "it's; drop", { a = { 1 } }, 2, larder.null)
+    assert.same({ { id = 1, name = "it's; drop", data = { a = { 1 } } }, { id = 2 } }, rows)
+    assert.equal(2, affected)
+    rows, affected = db:query("update public.larder_raw set name = $1 where id = any($2)", nil, larder.array { 1, 2 })
+    assert.same({}, rows)
+    assert.equal(2, affected)
+  end)
+
+  it("returns errors with what the server said, and never the values", function()
+    assert(db:query "insert into public.larder_raw values (1)")
+    local rows, err = db:query("insert into public.larder_raw values ($1, $2)", 1, "s3cret")
+    assert.is_nil(rows)
+    assert.equal("conflict", err.code)
+    assert.equal("23505", err.sqlstate)
+    assert.equal("larder_raw_pkey", err.constraint)
+    assert.is_nil((tostring(err) .. tostring(err.detail)):find("s3cret", 1, true))
+    rows, err = db:query "selec 1"
+    assert.is_nil(rows)
+    assert.equal("syntax", err.code)
+    assert.has_error(function() db:query(5) end)
+  end)
+
+  it("gives a statement its own time limit", function()
+    local rows, err = db:query { "select pg_sleep(5)", timeout = 0.05 }
+    assert.is_nil(rows)
+    assert.equal("timeout", err.code)
+    assert.equal(1, assert(db:query "select 1::int8 as v")[1].v)
+  end)
+
+  it("joins a transaction", function()
+    db:transaction(function(tx)
+      must(db:query "insert into public.larder_raw values (1)")
+      must(tx:query("insert into public.larder_raw values ($1)", 2))
+      assert.is_true(tx:backend_pid() > 0)
+      return nil, "enough"
+    end)
+    assert.equal(0, count())
+  end)
+
+  it("streams through a cursor, alone or in a transaction", function()
+    local sum, n = 0, 0
+    for row in db:each({ "select i from generate_series(1::int8, $1) as i", page = 100 }, 1050) do
+      sum, n = sum + row.i, n + 1
+    end
+    assert.equal(1050, n)
+    assert.equal(1050 * 1051 / 2, sum)
+    for _ in db:each "select 1 where false" do n = n + 1 end
+    assert.equal(1050, n)
+    assert(db:transaction(function()
+      must(db:query "insert into public.larder_raw values (7)")
+      for row in db:each "select id from public.larder_raw" do assert.equal(7, row.id) end
+      return true
+    end))
+    assert.equal(0, db:stats().busy)
+  end)
+
+  it("streaming raises what goes wrong and leaves the pool whole", function()
+    local ok, err = pcall(function()
+      for _ in db:each "select 1 / (3 - i) from generate_series(1, 5) as i" do n = nil end -- luacheck: ignore 111
+    end)
+    assert.is_false(ok)
+    assert.equal("22012", err.sqlstate)
+    ok, err = pcall(function()
+      for _ in db:each "selec 1" do error "no row expected" end
+    end)
+    assert.is_false(ok)
+    assert.equal("syntax", err.code)
+    assert.equal(0, db:stats().busy)
+  end)
+
+  it("sends several statements at once, each on its own", function()
+    local results = assert(db:pipeline(function(p)
+      assert.equal(1, p:query("insert into public.larder_raw values ($1)", 1))
+      assert.equal(2, p:query("insert into public.larder_raw values ($1)", 1))
+      assert.equal(3, p:query "select count(*) as n from public.larder_raw")
+    end))
+    assert.equal(1, results[1].affected)
+    assert.equal("conflict", results[2].err.code)
+    assert.same({ { n = 1 } }, results[3].rows)
+    assert.same({}, assert(db:pipeline(function() end)))
+  end)
+
+  it("sends several statements as one", function()
+    local results, err = db:pipeline({ atomic = true }, function(p)
+      p:query("insert into public.larder_raw values ($1)", 1)
+      p:query("insert into public.larder_raw values ($1)", 1)
+      p:query("insert into public.larder_raw values ($1)", 2)
+    end)
+    assert.is_nil(results)
+    assert.equal("conflict", err.code)
+    assert.equal(0, count())
+    assert(db:pipeline(function(p) p:query "insert into public.larder_raw values (3)" end, { atomic = true }))
+    assert.equal(1, count())
+  end)
+
+  it("copies in from pieces of any size, and out", function()
+    assert.equal(3, db:copy_in("copy public.larder_raw (id, name) from stdin", "1\ta\n2\tb\n3\t\\N\n"))
+    local n = 3
+    assert.equal(997, db:copy_in("copy public.larder_raw (id) from stdin", function()
+      n = n + 1
+      if n <= 1000 then return n .. "\n" end
+    end))
+    assert.equal(1000, count())
+    local pieces = {}
+    assert(db:copy_out("copy (select id, name from public.larder_raw where id < 4 order by id) to stdout",
+      function(piece) pieces[#pieces + 1] = piece end))
+    assert.equal("1\ta\n2\tb\n3\t\\N\n", table.concat(pieces))
+    local rows, err = db:copy_in("copy public.larder_raw (id) from stdin", { "2000\n", "1\n" })
+    assert.is_nil(rows)
+    assert.equal("conflict", err.code)
+    assert.equal(1000, count())
+  end)
+
+  it("exists on PostgreSQL only", function()
+    local memory = assert(larder.open "memory:")
+    for _, call in ipairs {
+      function() return memory:query "select 1" end,
+      function() return memory:pipeline(function(p) p:query "select 1" end) end,
+      function() return memory:copy_in("copy x from stdin", "1") end,
+    } do
+      local ok, err = call()
+      assert.is_nil(ok)
+      assert.equal("unsupported", err.code)
+    end
+    memory:close()
+  end)
+
+  it("sets larder.tenant for a transaction and no longer", function()
+    local function tenant()
+      return must(db:query "select nullif(current_setting('larder.tenant', true), '') as t")[1].t
+    end
+    assert.equal("acme", db:transaction({ tenant = "acme" }, tenant))
+    assert.is_nil(tenant())
+  end)
+
+  it("reports health, statistics and metrics", function()
+    local health = assert(db:health(2))
+    assert.is_true(health.ok)
+    assert.equal("postgres", health.engine)
+    assert.is_true(health.server_version >= 130000)
+    assert.is_false(health.pooler)
+    local text = db:metrics()
+    assert.matches("\nlarder_pool_connections_max 25\n", text, 1, true)
+    assert.matches('larder_pool_destroyed_total{reason="broken"} %d', text)
+    assert.matches("# TYPE larder_queries_total counter", text, 1, true)
+  end)
+end)
