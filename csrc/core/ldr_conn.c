@@ -45,8 +45,11 @@ struct ldr_conninfo {
  * tcp_user_timeout while data is unacknowledged; neither does the other's work. */
 static const struct {
   const char *keyword, *value;
-} defaults[] = {{"fallback_application_name", "larder"}, {"keepalives_idle", "30"}, {"keepalives_interval", "10"},
-                {"keepalives_count", "3"},               {"tcp_user_timeout", "30000"}};
+} defaults[] = {{"fallback_application_name", "larder"},
+                {"keepalives_idle", "30"},
+                {"keepalives_interval", "10"},
+                {"keepalives_count", "3"},
+                {"tcp_user_timeout", "30000"}};
 
 static bool add_setting(ldr_conninfo *i, const char *keyword, const char *value) {
   i->keywords[i->n] = ldr_strndup(keyword, strlen(keyword));
@@ -135,7 +138,8 @@ static void *deliver_cancel(void *ud) {
   static const struct timespec pauses[] = {{0, 50000000}, {0, 500000000}};
   canceller *x = ud;
   char why[256];
-  (void)PQcancel(x->cancel, why, sizeof why); /* undelivered: the statement's owner waits no longer than it must */
+  (void)PQcancel(x->cancel, why,
+                 sizeof why); /* undelivered: the statement's owner waits no longer than it must */
   for (size_t i = 0; x->insist && i < sizeof pauses / sizeof *pauses; i++) {
     nanosleep(&pauses[i], NULL);
     (void)PQcancel(x->cancel, why, sizeof why);
@@ -216,12 +220,8 @@ ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) {
 
 ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
   switch (PQconnectPoll(c->pg)) {
-    case PGRES_POLLING_READING:
-      c->events = LDR_READ;
-      return LDR_PENDING;
-    case PGRES_POLLING_WRITING:
-      c->events = LDR_WRITE;
-      return LDR_PENDING;
+    case PGRES_POLLING_READING: c->events = LDR_READ; return LDR_PENDING;
+    case PGRES_POLLING_WRITING: c->events = LDR_WRITE; return LDR_PENDING;
     case PGRES_POLLING_OK:
       if (PQsetnonblocking(c->pg, 1) != 0) break;
       PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
@@ -409,7 +409,10 @@ static bool send_piped(ldr_conn *c, const ldr_req *r) {
   return PQpipelineSync(c->pg) == 1; /* also writes what fits */
 }
 
-static bool send_simple(ldr_conn *c, const ldr_req *r) {
+/* Outside of pipeline mode nothing else may be in flight: then it is sent when its turn comes. */
+static bool send_simple(ldr_conn *c, ldr_req *r) {
+  r->unsent = c->head != NULL && c->head != r;
+  if (r->unsent) return true;
   if (PQpipelineStatus(c->pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(c->pg)) return false;
   return PQsendQuery(c->pg, r->cmd[0].sql) == 1;
 }
@@ -442,6 +445,11 @@ static void finish(ldr_conn *c) {
   if (c->head == NULL) c->tail = NULL;
   r->next = NULL;
   r->done = true;
+  if (c->head == NULL || !c->head->unsent) return;
+  if (send_simple(c, c->head))
+    flush(c);
+  else
+    ldr_conn_cut(c);
 }
 
 /* The first error counts: "terminating connection" comes before "the server closed the connection". */

@@ -61,7 +61,7 @@ static void shift_back(ldr_hash *h, size_t hole) {
   h->item[hole] = NULL;
 }
 
-void ldr_hash_remove(ldr_hash *h, uint32_t hash, const void *item) {
+static size_t place_of(const ldr_hash *h, uint32_t hash, const void *item) {
   uint32_t code = ldr_hash_code(hash);
   size_t i = code & h->mask;
   assert(h->hash);
@@ -69,8 +69,17 @@ void ldr_hash_remove(ldr_hash *h, uint32_t hash, const void *item) {
     assert(h->hash[i]);
     i = (i + 1) & h->mask;
   }
+  return i;
+}
+
+void ldr_hash_remove(ldr_hash *h, uint32_t hash, const void *item) {
+  size_t i = place_of(h, hash, item);
   h->n--;
   shift_back(h, i);
+}
+
+void ldr_hash_replace(ldr_hash *h, uint32_t hash, const void *item, void *by) {
+  h->item[place_of(h, hash, item)] = by;
 }
 
 void ldr_hash_free(ldr_hash *h) {

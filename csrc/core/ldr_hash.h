@@ -22,6 +22,7 @@ typedef struct ldr_hash {
 bool ldr_hash_reserve(ldr_hash *h, size_t more); /* room for that many adds; false when out of memory */
 bool ldr_hash_add(ldr_hash *h, uint32_t hash, void *item); /* false when out of memory: nothing changed */
 void ldr_hash_remove(ldr_hash *h, uint32_t hash, const void *item); /* once; the item must be there */
+void ldr_hash_replace(ldr_hash *h, uint32_t hash, const void *item, void *by); /* another of the same hash */
 void ldr_hash_free(ldr_hash *h);
 
 static inline uint32_t ldr_hash_fold(uint64_t hash) { return (uint32_t)(hash ^ hash >> 32); }

@@ -1,5 +1,6 @@
-/* An intrusive hash table that remembers which entry was used last: the caches of compiled statements, and the
- * list of what a connection has prepared. It never allocates but for its buckets and never frees an entry. */
+/* An intrusive hash table that remembers which entry was used last: the caches of compiled statements, and
+ * the list of what a connection has prepared. It never allocates but for its buckets and never frees an
+ * entry. */
 #ifndef LDR_LRU_H
 #define LDR_LRU_H
 
@@ -22,7 +23,7 @@ typedef struct ldr_lru {
 } ldr_lru;
 
 bool ldr_lru_init(ldr_lru *t, size_t expected); /* false: out of memory */
-void ldr_lru_done(ldr_lru *t);                  /* the entries are the caller's; zeroed or done twice is fine */
+void ldr_lru_done(ldr_lru *t); /* the entries are the caller's; zeroed or done twice is fine */
 
 /* The entry that `same` accepts, moved to the front; NULL: none. same is asked about equal hashes only. */
 ldr_lru_node *ldr_lru_find(ldr_lru *t, uint64_t hash, bool (*same)(const ldr_lru_node *, const void *key),

@@ -321,8 +321,9 @@ static ldr_memver *next_in_range(ldr_memcur *c) {
   ldr_membound b = {c->v, c->n, NULL};
   for (;;) {
     while (has_more(c)) {
-      ldr_memver *v = c->backward ? ldr_sorted_prev(&ix->s, &c->at) : ldr_sorted_next(&ix->s, &c->at);
-      if (ldr_memslot_visible(v->slot, c->q->tx) == v) return v;
+      ldr_memver *entry = c->backward ? ldr_sorted_prev(&ix->s, &c->at) : ldr_sorted_next(&ix->s, &c->at);
+      ldr_memver *v = ldr_memtab_by_index(c->q->tab, c->which, entry, c->q->tx);
+      if (v) return v;
     }
     if (c->list == NULL || !next_item(c)) return NULL;
     c->at = ldr_memindex_seek(ix, &b, false);

@@ -58,10 +58,10 @@ static ldr_code find_children(const ldr_memtx *tx, const ldr_memtab *t, unsigned
   at = ldr_memindex_seek(ix, &b, false);
   end = ldr_memindex_seek(ix, &b, true);
   while (ldr_sorted_before(at, end)) {
-    const ldr_memver *found = ldr_sorted_next(&ix->s, &at);
+    ldr_memver *found = ldr_sorted_next(&ix->s, &at);
     ldr_code code = LDR_OK;
     if (ldr_memslot_held(found->slot, tx)) return ldr_memerr_locked(t->e, err);
-    if (ldr_memslot_visible(found->slot, tx) != found) continue;
+    if (ldr_memtab_by_index(t, t->ref_index[ref], found, tx) == NULL) continue;
     if (r->on_delete == LDR_RESTRICT) return ldr_memerr_still_referred(t->e, r, err);
     code = ldr_memslots_add(out, found->slot, err);
     if (code != LDR_OK) return code;

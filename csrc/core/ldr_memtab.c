@@ -5,6 +5,29 @@
 
 #include "ldr_match.h"
 
+/* ---- entries ---- */
+
+enum { COVERS = 31 }; /* indexes that a version can be covered in; in later ones it always has its own entry */
+
+static bool is_covered(const ldr_memver *v, unsigned bit) { return bit < COVERS && v->covered >> bit & 1; }
+
+static ldr_memver *older(const ldr_memver *v) { return v->prev ? v->prev : v->slot->committed; }
+
+static ldr_memver *through(ldr_memver *entry, unsigned bit, const void *tx) {
+  ldr_memver *seen = ldr_memslot_visible(entry->slot, tx), *v = seen;
+  while (v && v != entry && is_covered(v, bit)) v = older(v);
+  return v == entry ? seen : NULL;
+}
+
+ldr_memver *ldr_memtab_by_hash(const ldr_memtab *t, unsigned i, ldr_memver *entry, const void *tx) {
+  (void)t;
+  return through(entry, i, tx);
+}
+
+ldr_memver *ldr_memtab_by_index(const ldr_memtab *t, unsigned i, ldr_memver *entry, const void *tx) {
+  return through(entry, t->nhash + i, tx);
+}
+
 /* ---- hash indexes ---- */
 
 static uint32_t hash_values(const ldr_value *v, unsigned n) {
@@ -43,7 +66,10 @@ ldr_memver *ldr_memtab_find(const ldr_memtab *t, unsigned i, const ldr_value *va
   size_t at = ldr_hash_start(code);
   ldr_memver *v;
   while ((v = ldr_hash_next(&x->h, code, &at)))
-    if (ldr_memslot_visible(v->slot, tx) == v && row_has(t->e, x->u, v->data, values)) return v;
+    if (row_has(t->e, x->u, v->data, values)) {
+      ldr_memver *seen = ldr_memtab_by_hash(t, i, v, tx);
+      if (seen) return seen;
+    }
   return NULL;
 }
 
@@ -64,10 +90,9 @@ void ldr_memtab_probe(ldr_memtab *t, const ldr_row *row) {
 }
 
 /* What an entry with equal values means to tx. A slot that another transaction has only locked keeps its values. */
-static ldr_memclash judge(const ldr_memver *v, const void *tx) {
-  const ldr_memslot *s = v->slot;
-  if (ldr_memslot_held(s, tx) && s->pending) return LDR_MEM_HELD;
-  return ldr_memslot_visible(s, tx) == v ? LDR_MEM_TAKEN : LDR_MEM_FREE;
+static ldr_memclash judge(const ldr_memtab *t, unsigned i, ldr_memver *v, const void *tx) {
+  if (ldr_memslot_held(v->slot, tx) && v->slot->pending) return LDR_MEM_HELD;
+  return ldr_memtab_by_hash(t, i, v, tx) ? LDR_MEM_TAKEN : LDR_MEM_FREE;
 }
 
 ldr_memclash ldr_memtab_clash(const ldr_memtab *t, unsigned i, const ldr_memslot *own, const void *tx,
@@ -81,7 +106,7 @@ ldr_memclash ldr_memtab_clash(const ldr_memtab *t, unsigned i, const ldr_memslot
   while ((v = ldr_hash_next(&x->h, x->code, &at))) {
     ldr_memclash clash;
     if (v->slot == own || !row_has(t->e, x->u, v->data, values)) continue;
-    clash = judge(v, tx);
+    clash = judge(t, i, v, tx);
     if (clash == LDR_MEM_FREE) continue;
     *by = v->slot;
     return clash;
@@ -100,6 +125,10 @@ ldr_memclash ldr_memtab_parent(const ldr_memtab *t, const ldr_value *key, const 
 
 /* ---- ordered indexes ---- */
 
+static int compare_addresses(const void *a, const void *b) {
+  return (uintptr_t)a < (uintptr_t)b ? -1 : (uintptr_t)a > (uintptr_t)b;
+}
+
 static int compare_bound(const void *ud, const void *probe, const void *entry) {
   const ldr_memindex *ix = ud;
   const ldr_membound *bound = probe;
@@ -112,10 +141,12 @@ static int compare_bound(const void *ud, const void *probe, const void *entry) {
     if (c != 0) return ix->desc[i] ? -c : c;
   }
   if (bound->exact == NULL) return 0;
-  return (uintptr_t)bound->exact < (uintptr_t)v ? -1 : (uintptr_t)bound->exact > (uintptr_t)v;
+  if (bound->exact->slot != v->slot) return compare_addresses(bound->exact->slot, v->slot);
+  return compare_addresses(bound->exact, v);
 }
 
-/* Where exactly one version stands: versions of one row differ by their address. */
+/* Where exactly one version stands: rows with the same key (one of them deleted) differ by their slot's address,
+ * versions of one row by their own. */
 static ldr_membound bound_of(const ldr_memindex *ix, const ldr_memver *v, ldr_value *values) {
   for (unsigned i = 0; i < ix->n; i++) ldr_row_get(ix->e, v->data, ix->field[i], &values[i]);
   return (ldr_membound){values, ix->n, v};
@@ -125,6 +156,12 @@ static bool index_add(ldr_memindex *ix, ldr_memver *v) {
   ldr_value values[LDR_MEMINDEX_COLS];
   ldr_membound b = bound_of(ix, v, values);
   return ldr_sorted_add(&ix->s, compare_bound, ix, &b, v);
+}
+
+static void index_replace(ldr_memindex *ix, const ldr_memver *v, ldr_memver *by) {
+  ldr_value values[LDR_MEMINDEX_COLS];
+  ldr_membound b = bound_of(ix, v, values);
+  ldr_sorted_replace(&ix->s, compare_bound, ix, &b, by);
 }
 
 static void index_remove(ldr_memindex *ix, const ldr_memver *v) {
@@ -139,19 +176,52 @@ ldr_sorted_pos ldr_memindex_seek(const ldr_memindex *ix, const ldr_membound *b, 
 
 /* ---- versions in the indexes ---- */
 
-static void unlink_first(ldr_memtab *t, ldr_memver *v, unsigned nhash, unsigned nindex) {
-  for (unsigned i = 0; i < nhash; i++)
-    if (t->hash[i].member) ldr_hash_remove(&t->hash[i].h, t->hash[i].code, v);
-  for (unsigned i = 0; i < nindex; i++) index_remove(&t->index[i], v);
+static bool same_in_hash(const ldr_memtab *t, unsigned i, const ldr_row *a, const ldr_row *b) {
+  ldr_value v[LDR_MAX_KEY];
+  const ldr_unique *u = t->hash[i].u;
+  return t->hash[i].member && unique_values(t->e, u, a, v) && row_has(t->e, u, b, v);
 }
 
-bool ldr_memtab_link(ldr_memtab *t, ldr_memver *v) {
+static bool same_in_index(const ldr_memindex *ix, const ldr_row *a, const ldr_row *b) {
+  for (unsigned i = 0; i < ix->n; i++) {
+    const ldr_order by_field = {.field = ix->field[i]};
+    if (ldr_order_rows(ix->e, &by_field, a, b) != 0) return false;
+  }
+  return true;
+}
+
+/* The indexes in which the probed row is covered by the version before it. */
+static uint32_t covered_by(const ldr_memtab *t, const ldr_memver *before, const ldr_row *row) {
+  uint32_t bits = 0;
+  if (before == NULL || before->data == NULL || row == NULL) return 0;
+  for (unsigned i = 0; i < t->nhash && i < COVERS; i++)
+    if (same_in_hash(t, i, before->data, row)) bits |= 1u << i;
+  for (unsigned i = 0; i < t->nindex && t->nhash + i < COVERS; i++)
+    if (same_in_index(&t->index[i], before->data, row)) bits |= 1u << (t->nhash + i);
+  return bits;
+}
+
+static bool has_hash_entry(const ldr_memtab *t, const ldr_memver *v, unsigned i) {
+  return v->data && t->hash[i].member && !is_covered(v, i);
+}
+
+static bool has_index_entry(const ldr_memtab *t, const ldr_memver *v, unsigned i) {
+  return v->data && !is_covered(v, t->nhash + i);
+}
+
+static void unlink_first(ldr_memtab *t, ldr_memver *v, unsigned nhash, unsigned nindex) {
+  for (unsigned i = 0; i < nhash; i++)
+    if (has_hash_entry(t, v, i)) ldr_hash_remove(&t->hash[i].h, t->hash[i].code, v);
+  for (unsigned i = 0; i < nindex; i++)
+    if (has_index_entry(t, v, i)) index_remove(&t->index[i], v);
+}
+
+static bool link_all(ldr_memtab *t, ldr_memver *v) {
   unsigned h = 0, x = 0;
-  assert(t->probed == v->data);
   for (; h < t->nhash; h++)
-    if (t->hash[h].member && !ldr_hash_add(&t->hash[h].h, t->hash[h].code, v)) goto fail;
+    if (has_hash_entry(t, v, h) && !ldr_hash_add(&t->hash[h].h, t->hash[h].code, v)) goto fail;
   for (; x < t->nindex; x++)
-    if (!index_add(&t->index[x], v)) goto fail;
+    if (has_index_entry(t, v, x) && !index_add(&t->index[x], v)) goto fail;
   return true;
 
 fail:
@@ -159,18 +229,52 @@ fail:
   return false;
 }
 
-ldr_memver *ldr_memtab_add_version(ldr_memtab *t, ldr_memslot *s, ldr_row *data) {
-  ldr_memver *v = ldr_slab_take(&t->versions);
-  if (v) *v = (ldr_memver){.slot = s, .data = data};
+ldr_memver *ldr_memtab_add_version(ldr_memtab *t, ldr_memslot *s, ldr_row *row) {
+  ldr_memver *before = s->pending ? s->pending : s->committed, *v = ldr_slab_take(&t->versions);
+  assert(row == NULL || t->probed == row);
+  if (v == NULL) return NULL;
+  *v = (ldr_memver){.slot = s, .data = row, .prev = s->pending};
+  v->covered = covered_by(t, before, row) & ((1u << COVERS) - 1);
+  if (!link_all(t, v)) {
+    ldr_slab_give(&t->versions, v);
+    return NULL;
+  }
   return v;
 }
 
-void ldr_memtab_drop_version(ldr_memtab *t, ldr_memver *v, bool linked) {
-  if (v->data && linked) {
+void ldr_memtab_drop_version(ldr_memtab *t, ldr_memver *v) {
+  if (v->data) {
     ldr_memtab_probe(t, v->data);
     unlink_first(t, v, t->nhash, t->nindex);
   }
   ldr_row_release(v->data);
+  ldr_slab_give(&t->versions, v);
+}
+
+/* Where v is covered, the entry in force already is older's or one before it. */
+static void merge_hashes(ldr_memtab *t, ldr_memver *old, ldr_memver *v) {
+  if (old->data) ldr_memtab_probe(t, old->data);
+  for (unsigned i = 0; i < t->nhash; i++)
+    if (!is_covered(v, i) && has_hash_entry(t, old, i)) ldr_hash_remove(&t->hash[i].h, t->hash[i].code, old);
+  if (v->data) ldr_memtab_probe(t, v->data);
+  for (unsigned i = 0; i < t->nhash; i++)
+    if (has_hash_entry(t, v, i)) ldr_hash_replace(&t->hash[i].h, t->hash[i].code, v, old);
+}
+
+static void merge_indexes(ldr_memtab *t, ldr_memver *old, ldr_memver *v) {
+  for (unsigned i = 0; i < t->nindex; i++) {
+    if (is_covered(v, t->nhash + i)) continue;
+    if (has_index_entry(t, old, i)) index_remove(&t->index[i], old);
+    if (v->data) index_replace(&t->index[i], v, old);
+  }
+}
+
+void ldr_memtab_merge(ldr_memtab *t, ldr_memver *old, ldr_memver *v) {
+  merge_hashes(t, old, v);
+  merge_indexes(t, old, v);
+  ldr_row_release(old->data);
+  old->data = v->data;
+  old->covered &= v->covered;
   ldr_slab_give(&t->versions, v);
 }
 

@@ -32,7 +32,6 @@ static ldr_code check_uniques(const ldr_memtx *tx, const ldr_memtab *t, const ld
 
 static void push(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v) {
   if (v) {
-    v->prev = slot->pending;
     v->was_locked = slot->owner == tx && slot->pending == NULL;
     v->log = (uint32_t)tx->n;
     slot->pending = v;
@@ -44,23 +43,16 @@ static void push(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v)
 /* Takes over the row on success only. */
 static bool add_version(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row) {
   ldr_memslot *s = slot;
-  ldr_memver *v = NULL;
+  ldr_memver *v;
   if (!reserve(tx)) return false;
   if (s == NULL) s = ldr_memtab_add_slot(t);
   if (s == NULL) return false;
   v = ldr_memtab_add_version(t, s, row);
-  if (v == NULL) goto fail;
-  if (row && !ldr_memtab_link(t, v)) goto fail;
-  push(tx, t, s, v);
-  return true;
-
-fail:
-  if (v) {
-    v->data = NULL;
-    ldr_memtab_drop_version(t, v, false);
-  }
-  if (slot == NULL) ldr_memtab_drop_slot(t, s);
-  return false;
+  if (v)
+    push(tx, t, s, v);
+  else if (slot == NULL)
+    ldr_memtab_drop_slot(t, s);
+  return v != NULL;
 }
 
 ldr_code ldr_memtx_write(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row, ldr_err *err) {
@@ -95,7 +87,7 @@ static void undo_last(ldr_memtx *tx) {
   }
   s->pending = last.ver->prev;
   if (s->pending == NULL && !last.ver->was_locked) s->owner = NULL;
-  ldr_memtab_drop_version(last.tab, last.ver, true);
+  ldr_memtab_drop_version(last.tab, last.ver);
   if (s->pending == NULL && s->committed == NULL) ldr_memtab_drop_slot(last.tab, s);
 }
 
@@ -103,15 +95,14 @@ void ldr_memtx_undo(ldr_memtx *tx, size_t to) {
   while (tx->n > to) undo_last(tx);
 }
 
-/* ---- settling: v takes the place of the version before it, in the log as in the slot ---- */
+/* ---- settling: a version becomes one with the version before it ---- */
 
-static void replace_prev(ldr_memtx *tx, ldr_memtab *t, ldr_memver *v) {
-  ldr_memver *old = v->prev;
-  tx->log[old->log].ver = v;
-  v->log = old->log;
-  v->prev = old->prev;
-  v->was_locked = old->was_locked;
-  ldr_memtab_drop_version(t, old, true);
+static void merge_into_prev(const ldr_memtx *tx, ldr_memtab *t, ldr_memver *v) {
+  ldr_memver *old = v->prev, **link = &v->slot->pending;
+  while (*link != v) link = &(*link)->prev;
+  assert(tx->log[old->log].ver == old);
+  *link = old;
+  ldr_memtab_merge(t, old, v);
 }
 
 void ldr_memtx_settle(ldr_memtx *tx, size_t from) {
@@ -119,7 +110,7 @@ void ldr_memtx_settle(ldr_memtx *tx, size_t from) {
   for (size_t i = from; i < tx->n; i++) {
     ldr_memlog rec = tx->log[i];
     if (rec.ver && rec.ver->prev && rec.ver->prev->log >= base) {
-      replace_prev(tx, rec.tab, rec.ver);
+      merge_into_prev(tx, rec.tab, rec.ver);
       continue;
     }
     if (rec.ver) rec.ver->log = (uint32_t)to;
@@ -130,33 +121,27 @@ void ldr_memtx_settle(ldr_memtx *tx, size_t from) {
 
 /* ---- committing ---- */
 
-static void drop_committed(ldr_memtab *t, ldr_memslot *s) {
-  ldr_memver *v = s->committed;
-  if (v == NULL) return;
-  t->rows--;
-  t->row_bytes -= ldr_row_size(v->data);
-  s->committed = NULL;
-  ldr_memtab_drop_version(t, v, true);
+static void count_row(ldr_memtab *t, const ldr_memver *v, bool in) {
+  if (v == NULL || v->data == NULL) return;
+  t->rows = in ? t->rows + 1 : t->rows - 1;
+  t->row_bytes = in ? t->row_bytes + ldr_row_size(v->data) : t->row_bytes - ldr_row_size(v->data);
 }
 
-/* The newest version of a slot becomes the committed one. */
-static void commit_version(ldr_memtab *t, ldr_memslot *s) {
-  ldr_memver *v = s->pending;
-  while (v->prev) {
-    ldr_memver *old = v->prev;
-    v->prev = old->prev;
-    ldr_memtab_drop_version(t, old, true);
+/* All versions of a slot become the committed one. */
+static void commit_slot(ldr_memtab *t, ldr_memslot *s) {
+  count_row(t, s->committed, false);
+  while (s->pending) {
+    ldr_memver *v = s->pending, *old = v->prev ? v->prev : s->committed;
+    s->pending = v->prev;
+    if (old)
+      ldr_memtab_merge(t, old, v);
+    else
+      s->committed = v;
   }
-  drop_committed(t, s);
-  s->pending = NULL;
   s->owner = NULL;
-  if (v->data) {
-    s->committed = v;
-    t->rows++;
-    t->row_bytes += ldr_row_size(v->data);
-    return;
-  }
-  ldr_memtab_drop_version(t, v, true);
+  count_row(t, s->committed, true);
+  if (s->committed->data) return;
+  ldr_memtab_drop_version(t, s->committed);
   ldr_memtab_drop_slot(t, s);
 }
 
@@ -167,7 +152,7 @@ bool ldr_memtx_commit(ldr_memtx *tx) {
     if (rec.slot->pending == NULL)
       rec.slot->owner = NULL;
     else if (rec.slot->pending == rec.ver)
-      commit_version(rec.tab, rec.slot);
+      commit_slot(rec.tab, rec.slot);
     changed = changed || rec.ver;
   }
   tx->n = tx->nmarks = 0;

@@ -13,8 +13,8 @@ typedef struct ldr_pool_config {
   double acquire_timeout;   /* 30 */
   unsigned queue_max;       /* waiting callers, 1000; more get LDR_POOL_TIMEOUT at once */
   unsigned statement_cache; /* prepared statements a connection, 256; 0: never name a statement */
-  int pgbouncer;            /* behind a transaction pooler, so no named statements: 1 yes, 0 no, -1 find out */
-  double spin;              /* seconds to spin on the socket before sleeping, 0 */
+  int pgbouncer; /* behind a transaction pooler, so no named statements: 1 yes, 0 no, -1 find out */
+  double spin;   /* seconds to spin on the socket before sleeping, 0 */
   double statement_timeout; /* seconds, default deadline of a call; < 0 none */
 } ldr_pool_config;
 void ldr_pool_config_default(ldr_pool_config *c);

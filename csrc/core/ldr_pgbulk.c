@@ -71,8 +71,8 @@ static void copy_sql(const load_job *x, bool alone, ldr_buf *b) {
   ldr_buf_str(b, ") from stdin (format binary)");
 }
 
-/* From the staging table into the real one. Of rows with the same key the last wins, as if they were written one
- * after the other: COPY has filled the staging table in their order. */
+/* From the staging table into the real one. Of rows with the same key the last wins, as if they were written
+ * one after the other: COPY has filled the staging table in their order. */
 static void merge_sql(const load_job *x, ldr_buf *b) {
   const ldr_entity *e = x->rows->e;
   bool update = x->conflict == LDR_CONFLICT_UPDATE && e->key.n < e->nfields;
@@ -310,8 +310,8 @@ static ldr_code scan_open(pgscan *s, const ldr_call *call, ldr_err *err) {
   return code;
 }
 
-ldr_code ldr_pgbulk_scan(ldr_engine *engine, ldr_tx *t, const ldr_entity *e, const ldr_call *call, ldr_scan **out,
-                         ldr_err *err) {
+ldr_code ldr_pgbulk_scan(ldr_engine *engine, ldr_tx *t, const ldr_entity *e, const ldr_call *call,
+                         ldr_scan **out, ldr_err *err) {
   pgscan *s = ldr_alloc(sizeof *s);
   ldr_code code = LDR_OK;
   if (s == NULL) return ldr_fail_nomem(err);

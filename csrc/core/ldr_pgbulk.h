@@ -4,8 +4,9 @@
 
 #include "ldr_pgcopy.h"
 
-ldr_code ldr_pgbulk_load(ldr_engine *, ldr_tx *, const ldr_batch *, ldr_conflict, const ldr_call *, int64_t *loaded,
-                         ldr_task **task, ldr_err *);
-ldr_code ldr_pgbulk_scan(ldr_engine *, ldr_tx *, const ldr_entity *, const ldr_call *, ldr_scan **out, ldr_err *);
+ldr_code ldr_pgbulk_load(ldr_engine *, ldr_tx *, const ldr_batch *, ldr_conflict, const ldr_call *,
+                         int64_t *loaded, ldr_task **task, ldr_err *);
+ldr_code ldr_pgbulk_scan(ldr_engine *, ldr_tx *, const ldr_entity *, const ldr_call *, ldr_scan **out,
+                         ldr_err *);
 
 #endif

@@ -33,7 +33,8 @@ static ldr_code answered(ldr_job *j, ldr_err *err) {
   return LDR_OK;
 }
 
-static const ldr_job_kind kind = {.start = start, .copying = copying, .answered = answered, .size = sizeof(copy_job)};
+static const ldr_job_kind kind = {
+    .start = start, .copying = copying, .answered = answered, .size = sizeof(copy_job)};
 
 static ldr_code begin(ldr_tx *t, const char *sql, bool in, const ldr_call *call, ldr_err *err) {
   const ldr_call blocking = {call->deadline, true};

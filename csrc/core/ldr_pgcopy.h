@@ -1,5 +1,5 @@
-/* COPY by the caller's hand, in a transaction or session (ldr_pg.h). Only one at a time; nothing else runs in it
- * meanwhile. */
+/* COPY by the caller's hand, in a transaction or session (ldr_pg.h). Only one at a time; nothing else runs in
+ * it meanwhile. */
 #ifndef LDR_PGCOPY_H
 #define LDR_PGCOPY_H
 

@@ -176,7 +176,8 @@ ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
 }
 
 bool ldr_pgerr_stale(const ldr_pgfields *f) {
-  return is(f, "26000") || is(f, "42P05") || (is(f, "0A000") && strcmp(f->routine, "RevalidateCachedQuery") == 0);
+  return is(f, "26000") || is(f, "42P05") ||
+         (is(f, "0A000") && strcmp(f->routine, "RevalidateCachedQuery") == 0);
 }
 
 bool ldr_pgerr_permanent(const ldr_err *err) {
@@ -193,7 +194,8 @@ bool ldr_pgerr_fatal(const char *sqlstate) {
 /* FATAL:  28P01: password … → the place of "28P01", or NULL. The severity may be translated. */
 static const char *find_state(const char *s) {
   for (const char *p = strstr(s, ":  "); p; p = strstr(p + 1, ":  "))
-    if (strspn(p + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && strncmp(p + 8, ": ", 2) == 0) return p + 3;
+    if (strspn(p + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && strncmp(p + 8, ": ", 2) == 0)
+      return p + 3;
   return NULL;
 }
 

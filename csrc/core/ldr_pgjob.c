@@ -25,11 +25,12 @@ static void look_alive(ldr_pgtx *tx) {
 
 ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
   look_alive(tx);
-  if (tx->dead) return ldr_fail(err, LDR_CLOSED, "%s", tx->session ? "the connection of this session was lost" : tx->dead);
+  if (tx->dead)
+    return ldr_fail(err, LDR_CLOSED, "%s",
+                    tx->session ? "the connection of this session was lost" : tx->dead);
   if (tx->failed)
     return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
-  if (tx->job)
-    return ldr_fail(err, LDR_INVALID, "another statement of this transaction is still running");
+  if (tx->job) return ldr_fail(err, LDR_INVALID, "another statement of this transaction is still running");
   return LDR_OK;
 }
 
@@ -166,8 +167,8 @@ static int64_t deadline_of(const ldr_pg *e, const ldr_call *call) {
   return ldr_deadline(e->config.statement_timeout);
 }
 
-ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const char *name, const ldr_call *call,
-                     ldr_job **out, ldr_err *err) {
+ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const char *name,
+                     const ldr_call *call, ldr_job **out, ldr_err *err) {
   ldr_code code;
   ldr_job *j;
   ldr_pool_check_fork(e->pool);
@@ -241,7 +242,8 @@ ldr_code ldr_job_error(ldr_job *j, ldr_err *err) {
     err->retryable = j->tx && !j->tx->session; /* its transaction was undone as a whole */
   }
   /* a node that became a standby: no writer should meet this connection again */
-  if (strcmp(err->sqlstate, "25006") == 0 && !read_only(j) && j->slot) j->slot->discard = err->retryable = true;
+  if (strcmp(err->sqlstate, "25006") == 0 && !read_only(j) && j->slot)
+    j->slot->discard = err->retryable = true;
   if (stale) err->retryable = true;
   return err->code;
 }
@@ -410,8 +412,8 @@ static ldr_code step(ldr_job *j, ldr_err *err) {
 }
 
 void ldr_pg_wait(int fd, unsigned events, int64_t deadline) {
-  struct pollfd p = {.fd = fd,
-                     .events = (short)((events & LDR_READ ? POLLIN : 0) | (events & LDR_WRITE ? POLLOUT : 0))};
+  struct pollfd p = {
+      .fd = fd, .events = (short)((events & LDR_READ ? POLLIN : 0) | (events & LDR_WRITE ? POLLOUT : 0))};
   while (poll(&p, 1, ldr_millis_left(deadline)) < 0 && errno == EINTR) continue;
 }
 

@@ -4,9 +4,9 @@
  *      pool                    ▲  │                               submitted a request, else the job's result
  *                              └──┘ SLEEP, CONNECT: resume()
  *
- * A call that blocks runs the same job and polls between its steps. A job's deadline covers all of it; when it
- * passes, the statement is cancelled and its answer awaited for two seconds, else the connection is cut. So an
- * answer never reaches anybody but its job. */
+ * A call that blocks runs the same job and polls between its steps. A job's deadline covers all of it; when
+ * it passes, the statement is cancelled and its answer awaited for two seconds, else the connection is cut.
+ * So an answer never reaches anybody but its job. */
 #ifndef LDR_PGJOB_H
 #define LDR_PGJOB_H
 
@@ -37,16 +37,16 @@ struct ldr_pgtx {
   ldr_pg *e;
   ldr_pgtx *prev, *next;
   ldr_txopts opts;
-  ldr_slot *slot;     /* the one connection; NULL: nothing was sent yet */
-  ldr_job *job;       /* runs in it now */
-  bool session;       /* no transaction: a connection of one's own */
-  bool begun;         /* BEGIN was sent */
-  bool failed;        /* by `first`; until a rollback to a savepoint */
-  const char *dead;   /* why nothing may run any more; NULL: alive */
-  bool wrote;         /* an operation that writes, or a statement that may */
-  unsigned levels;    /* savepoints */
-  unsigned sent;      /* … of which the server knows these */
-  ldr_buf pending;    /* statements that travel with the next one, each with its zero byte */
+  ldr_slot *slot;   /* the one connection; NULL: nothing was sent yet */
+  ldr_job *job;     /* runs in it now */
+  bool session;     /* no transaction: a connection of one's own */
+  bool begun;       /* BEGIN was sent */
+  bool failed;      /* by `first`; until a rollback to a savepoint */
+  const char *dead; /* why nothing may run any more; NULL: alive */
+  bool wrote;       /* an operation that writes, or a statement that may */
+  unsigned levels;  /* savepoints */
+  unsigned sent;    /* … of which the server knows these */
+  ldr_buf pending;  /* statements that travel with the next one, each with its zero byte */
   unsigned npending;
   ldr_err first;
 };
@@ -65,13 +65,13 @@ typedef enum ldr_job_stage {
 typedef ldr_code ldr_job_fn(ldr_job *j, ldr_err *err);
 
 typedef struct ldr_job_kind {
-  ldr_job_fn *start;    /* the connection is there */
-  ldr_job_fn *answered; /* the request is done; its error, if any, was not looked at */
-  ldr_job_fn *copying;  /* each time COPY can go on; NULL: this job knows no COPY */
-  ldr_job_fn *resume;   /* after SLEEP, and after CONNECT with its outcome in j->connected */
+  ldr_job_fn *start;           /* the connection is there */
+  ldr_job_fn *answered;        /* the request is done; its error, if any, was not looked at */
+  ldr_job_fn *copying;         /* each time COPY can go on; NULL: this job knows no COPY */
+  ldr_job_fn *resume;          /* after SLEEP, and after CONNECT with its outcome in j->connected */
   void (*dispose)(ldr_job *j); /* frees what the kind added; NULL: nothing */
-  size_t size;          /* of its struct, 0: a plain job */
-  bool ends_tx;         /* may be made for a transaction in which nothing can run any more */
+  size_t size;                 /* of its struct, 0: a plain job */
+  bool ends_tx;                /* may be made for a transaction in which nothing can run any more */
 } ldr_job_kind;
 
 struct ldr_job {
@@ -99,9 +99,10 @@ struct ldr_job {
 };
 
 /* A job of `kind` in tx (NULL: alone), not started. Fails at once when nothing can run in tx. */
-ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const char *name, const ldr_call *call,
-                     ldr_job **out, ldr_err *err) LDR_MUSTCHECK;
-/* Runs it: to its end when it blocks; else *task is set with LDR_PENDING. The job is consumed. out may be NULL. */
+ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const char *name,
+                     const ldr_call *call, ldr_job **out, ldr_err *err) LDR_MUSTCHECK;
+/* Runs it: to its end when it blocks; else *task is set with LDR_PENDING. The job is consumed. out may be
+ * NULL. */
 ldr_code ldr_job_run(ldr_job *j, ldr_result *out, ldr_task **task, ldr_err *err) LDR_MUSTCHECK;
 /* Blocking, and the job stays: to its end, or (LDR_PENDING) until the caller's turn to copy has come. */
 ldr_code ldr_job_drive(ldr_job *j, ldr_err *err) LDR_MUSTCHECK;
@@ -114,7 +115,8 @@ void ldr_job_detach(ldr_job *j); /* the task stays its owner's, and is over */
 void ldr_job_free_spares(ldr_pg *e);
 
 /* For start and answered: */
-ldr_code ldr_job_prefix(ldr_job *j, ldr_err *err) LDR_MUSTCHECK; /* what tx has pending goes into the request first */
+ldr_code ldr_job_prefix(ldr_job *j,
+                        ldr_err *err) LDR_MUSTCHECK; /* what tx has pending goes into the request first */
 ldr_code ldr_job_submit(ldr_job *j, ldr_err *err) LDR_MUSTCHECK; /* LDR_PENDING when sent */
 ldr_code ldr_job_error(ldr_job *j, ldr_err *err); /* what the failed request means to the caller */
 bool ldr_job_failed(const ldr_job *j);

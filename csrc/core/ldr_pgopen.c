@@ -2,7 +2,6 @@
 #include "ldr_pgbulk.h"
 #include "ldr_pgtx.h"
 
-
 void ldr_pool_config_default(ldr_pool_config *c) {
   *c = (ldr_pool_config){.max = 25,
                          .min = 5,

@@ -31,7 +31,8 @@ static ldr_code prepare(pipe_run *p, size_t i, ldr_err *err) {
   ldr_code code;
   if (item->stmt) {
     x->stmt = ldr_stmt_retain(item->stmt);
-    return ldr_args_from_values(&x->args, x->stmt->params, x->stmt->oids, item->values, x->stmt->nparams, err);
+    return ldr_args_from_values(&x->args, x->stmt->params, x->stmt->oids, item->values, x->stmt->nparams,
+                                err);
   }
   code = ldr_stmts_op(&p->e->stmts, item->op, &p->e->params, &x->stmt, err);
   if (code) return code;
@@ -209,7 +210,8 @@ static ldr_code exchange(pipe_run *p, ldr_slot *slot, int64_t deadline, ldr_err 
     }
     code = LDR_OK;
     if (done == sent) break; /* the rest cannot be sent */
-    if (!p->entries[done].req.done) ldr_pg_wait(ldr_conn_fd(slot->conn), ldr_conn_events(slot->conn), deadline);
+    if (!p->entries[done].req.done)
+      ldr_pg_wait(ldr_conn_fd(slot->conn), ldr_conn_events(slot->conn), deadline);
     ldr_conn_pump(slot->conn);
     if (!p->entries[done].req.done && ldr_millis_left(deadline) == 0) {
       if (overdue) ldr_conn_drop(slot->conn);

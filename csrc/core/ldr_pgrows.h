@@ -5,8 +5,8 @@
 
 #include "ldr_stmt.h"
 
-/* The rows of an answer to s; takes over res, also on failure. They count s. The columns' names are those that s
- * has, else the server's; their types are what the server sent, whatever s expects. */
+/* The rows of an answer to s; takes over res, also on failure. They count s. The columns' names are those
+ * that s has, else the server's; their types are what the server sent, whatever s expects. */
 ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *err) LDR_MUSTCHECK;
 
 #endif

@@ -84,7 +84,8 @@ ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ld
                       ldr_task **task, ldr_err *err) {
   ldr_pg *e = ldr_pg_of(engine);
   ldr_job *j = NULL;
-  ldr_code code = ldr_job_new(e, ldr_pgtx_of(tx), &statement, op->name ? op->name : op->e->name, call, &j, err);
+  ldr_code code =
+      ldr_job_new(e, ldr_pgtx_of(tx), &statement, op->name ? op->name : op->e->name, call, &j, err);
   if (code) return code;
   code = ldr_stmts_op(&e->stmts, op, &e->params, &j->stmt, err);
   if (code == LDR_OK)
@@ -99,8 +100,8 @@ ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ld
 
 /* ---- raw statements ---- */
 
-ldr_code ldr_pg_execute(ldr_engine *engine, ldr_tx *tx, ldr_stmt *s, const ldr_value *values, const ldr_call *call,
-                        ldr_result *out, ldr_task **task, ldr_err *err) {
+ldr_code ldr_pg_execute(ldr_engine *engine, ldr_tx *tx, ldr_stmt *s, const ldr_value *values,
+                        const ldr_call *call, ldr_result *out, ldr_task **task, ldr_err *err) {
   ldr_job *j = NULL;
   ldr_code code = ldr_job_new(ldr_pg_of(engine), ldr_pgtx_of(tx), &statement, "query", call, &j, err);
   if (code) return code;

@@ -430,9 +430,15 @@ ldr_code ldr_pgtx_rollback(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr
 
 void ldr_pgtx_abandon(ldr_tx *t) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
+  ldr_job *j;
   if (tx == NULL) return;
   ldr_pool_check_fork(tx->e->pool);
-  if (tx->job) ldr_job_stop(tx->job);
+  j = tx->job;
+  if (j) {
+    bool copies = j->stage == LDR_JOB_COPY; /* then it has no owner but tx */
+    ldr_job_stop(j);
+    if (copies) ldr_job_free(j);
+  }
   give_back(tx);
   ldr_pgtx_free(tx);
 }

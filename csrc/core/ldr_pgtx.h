@@ -1,5 +1,5 @@
-/* Transactions of the PostgreSQL engine: BEGIN and savepoints travel with the next statement, COMMIT finds out
- * what became of it when its answer is lost. */
+/* Transactions of the PostgreSQL engine: BEGIN and savepoints travel with the next statement, COMMIT finds
+ * out what became of it when its answer is lost. */
 #ifndef LDR_PGTX_H
 #define LDR_PGTX_H
 

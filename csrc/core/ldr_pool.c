@@ -133,7 +133,8 @@ void ldr_waiter_done(ldr_waiter *w) {
 
 /* The socket changes while libpq goes from host to host; a closed one has left the set by itself. */
 static void watch(const ldr_waiter *w, int fd, unsigned events) {
-  struct epoll_event e = {.events = (events & LDR_READ ? EPOLLIN : 0u) | (events & LDR_WRITE ? EPOLLOUT : 0u)};
+  struct epoll_event e = {.events =
+                              (events & LDR_READ ? EPOLLIN : 0u) | (events & LDR_WRITE ? EPOLLOUT : 0u)};
   if (epoll_ctl(w->set, EPOLL_CTL_MOD, fd, &e) != 0) epoll_ctl(w->set, EPOLL_CTL_ADD, fd, &e);
 }
 
@@ -206,7 +207,8 @@ static int64_t after(double seconds) { return seconds > 0 ? ldr_deadline(seconds
 static bool down(const ldr_pool *p) { return p->failures > 0; }
 
 static bool may_connect(const ldr_pool *p) {
-  return ldr_pool_total(p) < p->config.max && count(p, LDR_SLOT_CONNECTING) < (down(p) ? 1 : CONNECTING_MAX) &&
+  return ldr_pool_total(p) < p->config.max &&
+         count(p, LDR_SLOT_CONNECTING) < (down(p) ? 1 : CONNECTING_MAX) &&
          (!down(p) || ldr_now_mono() >= p->retry_at);
 }
 
@@ -306,7 +308,8 @@ static void tend(ldr_pool *p) {
 static void refill(ldr_pool *p) {
   ldr_slot *s;
   ldr_err ignored;
-  if (ldr_pool_total(p) < p->config.min && may_connect(p) && start_connect(p, &s, &ignored) == LDR_OK) poke(p);
+  if (ldr_pool_total(p) < p->config.min && may_connect(p) && start_connect(p, &s, &ignored) == LDR_OK)
+    poke(p);
 }
 
 /* ---- acquire ---- */
@@ -317,7 +320,8 @@ static double seconds_since(int64_t t) { return (double)(ldr_now_mono() - t) / 1
 static void name_holders(const ldr_pool *p, char *out, size_t size) {
   size_t n = 0;
   unsigned named = 0;
-  for (const ldr_slot *s = p->by_state[LDR_SLOT_BUSY].last; s && named < HOLDERS_NAMED; s = s->prev, named++) {
+  for (const ldr_slot *s = p->by_state[LDR_SLOT_BUSY].last; s && named < HOLDERS_NAMED;
+       s = s->prev, named++) {
     int w = snprintf(out + n, size - n, "%s%s %.1f s", named ? ", " : "", s->holder, seconds_since(s->since));
     if (w < 0 || (size_t)w >= size - n) return;
     n += (size_t)w;
@@ -359,8 +363,8 @@ static ldr_code join_queue(ldr_pool *p, ldr_waiter *w, bool block, int64_t deadl
   return LDR_OK;
 }
 
-/* Gives w a connect to drive: one that nobody drives, or a new one. A caller that blocks takes any: nobody else
- * runs meanwhile. */
+/* Gives w a connect to drive: one that nobody drives, or a new one. A caller that blocks takes any: nobody
+ * else runs meanwhile. */
 static ldr_code find_work(ldr_pool *p, ldr_waiter *w, bool block, ldr_err *err) {
   ldr_slot *s = p->by_state[LDR_SLOT_CONNECTING].last;
   while (s && s->driver && !block) s = s->prev;

@@ -2,16 +2,22 @@
  *
  *   (new) ──► CONNECTING ──► IDLE ◄──► BUSY ──► destroyed
  *
- * There is no thread behind it. Whoever waits for a connection drives the one that is being opened, at most two
- * at a time, and one only while the server is down. What else needs doing (unused connections that grew old, the
- * minimum) is done when a connection is taken or given back; the minimum is refilled only for callers that do
- * not block, since a blocking one never needs a second connection. A pool belongs to one thread. */
+ * There is no thread behind it. Whoever waits for a connection drives the one that is being opened, at most
+ * two at a time, and one only while the server is down. What else needs doing (unused connections that grew
+ * old, the minimum) is done when a connection is taken or given back; the minimum is refilled only for
+ * callers that do not block, since a blocking one never needs a second connection. A pool belongs to one
+ * thread. */
 #ifndef LDR_POOL_H
 #define LDR_POOL_H
 
 #include "ldr_stmt.h"
 
-typedef enum ldr_slot_state { LDR_SLOT_CONNECTING, LDR_SLOT_IDLE, LDR_SLOT_BUSY, LDR_SLOT_NSTATES } ldr_slot_state;
+typedef enum ldr_slot_state {
+  LDR_SLOT_CONNECTING,
+  LDR_SLOT_IDLE,
+  LDR_SLOT_BUSY,
+  LDR_SLOT_NSTATES
+} ldr_slot_state;
 
 typedef struct ldr_waiter ldr_waiter;
 
@@ -35,9 +41,9 @@ struct ldr_waiter { /* a caller that wants a connection; zero-initialise */
   ldr_slot *slot;      /* its connection */
   ldr_slot *driving;   /* the one it opens meanwhile */
   int64_t since, deadline;
-  bool hard;   /* the deadline is the call's, not the pool's */
-  int wake; /* an eventfd: its turn has come, or there is a connect to drive */
-  int set;  /* an epoll set of it and the socket of the connect; both are made when first needed */
+  bool hard; /* the deadline is the call's, not the pool's */
+  int wake;  /* an eventfd: its turn has come, or there is a connect to drive */
+  int set;   /* an epoll set of it and the socket of the connect; both are made when first needed */
   bool has_fds;
   int fd; /* with LDR_PENDING: wait for this (-1: for time only) … */
   unsigned events;
@@ -63,8 +69,10 @@ typedef struct ldr_pool {
   ldr_pg_stats stats;  /* the pool's part of it */
 } ldr_pool;
 
-ldr_code ldr_pool_new(const ldr_conninfo *info, const ldr_pool_config *c, ldr_pool **out, ldr_err *err) LDR_MUSTCHECK;
-void ldr_pool_free(ldr_pool *p); /* closes what is idle; BUSY slots must be gone. NULL is fine; frees no info */
+ldr_code ldr_pool_new(const ldr_conninfo *info, const ldr_pool_config *c, ldr_pool **out,
+                      ldr_err *err) LDR_MUSTCHECK;
+void ldr_pool_free(
+    ldr_pool *p); /* closes what is idle; BUSY slots must be gone. NULL is fine; frees no info */
 
 /* Notices a fork: in the child every connection of the parent is given up without a byte written. Call it
  * before touching any connection. */
@@ -72,9 +80,9 @@ void ldr_pool_check_fork(ldr_pool *p);
 
 /* Opens one connection, waiting, without a second attempt: proves the settings. */
 ldr_code ldr_pool_connect(ldr_pool *p, ldr_err *err) LDR_MUSTCHECK;
-/* A connection for w, now or later: LDR_OK sets w->slot; LDR_PENDING: wait as w says, then call again. On failure w
- * is out of the queue. holder names the operation. With block, a wait that only other calls of this thread could
- * end fails at once. */
+/* A connection for w, now or later: LDR_OK sets w->slot; LDR_PENDING: wait as w says, then call again. On
+ * failure w is out of the queue. holder names the operation. With block, a wait that only other calls of this
+ * thread could end fails at once. */
 ldr_code ldr_pool_acquire(ldr_pool *p, ldr_waiter *w, const char *holder, bool block, int64_t deadline,
                           ldr_err *err) LDR_MUSTCHECK;
 void ldr_pool_leave(ldr_pool *p, ldr_waiter *w); /* gives up waiting; a connection handed over goes on */

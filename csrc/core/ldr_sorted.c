@@ -197,11 +197,20 @@ static void merge(ldr_sorted *s, size_t left) {
   drop_chunk(s, left + 1);
 }
 
-void ldr_sorted_remove(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe) {
+static ldr_sorted_pos place_of(const ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe) {
   ldr_sorted_pos pos = ldr_sorted_seek(s, cmp, ud, probe, false);
-  chunk *c;
   assert(pos.chunk < s->nchunks && cmp(ud, probe, s->chunk[pos.chunk]->entry[pos.at]) == 0);
-  c = s->chunk[pos.chunk];
+  return pos;
+}
+
+void ldr_sorted_replace(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe, void *by) {
+  ldr_sorted_pos pos = place_of(s, cmp, ud, probe);
+  s->chunk[pos.chunk]->entry[pos.at] = by;
+}
+
+void ldr_sorted_remove(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe) {
+  ldr_sorted_pos pos = place_of(s, cmp, ud, probe);
+  chunk *c = s->chunk[pos.chunk];
   c->n--;
   s->n--;
   memmove(c->entry + pos.at, c->entry + pos.at + 1, (c->n - pos.at) * sizeof c->entry[0]);

@@ -30,6 +30,8 @@ typedef struct ldr_sorted_pos {
 /* false: out of memory, nothing changed */
 bool ldr_sorted_add(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe, void *entry);
 void ldr_sorted_remove(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe); /* must be there */
+/* The entry that the probe equals gives its place to another, which the same order puts there. */
+void ldr_sorted_replace(ldr_sorted *s, ldr_sorted_cmp *cmp, const void *ud, const void *probe, void *by);
 void ldr_sorted_free(ldr_sorted *s);
 
 ldr_sorted_pos ldr_sorted_start(const ldr_sorted *s);

@@ -31,8 +31,7 @@ unsigned ldr_stmt_params(const ldr_stmt *s, const ldr_column **types) {
 /* The name: two hashes of the text and the parameter types, so that no two statements ever share one. */
 static void name_it(ldr_stmt *s) {
   size_t noids = s->oids ? s->nparams * sizeof *s->oids : 0;
-  for (unsigned i = 0; i < 2; i++)
-    s->id[i] = ldr_hash64(s->oids, noids, ldr_hash64(s->sql, s->sql_n, i + 1));
+  for (unsigned i = 0; i < 2; i++) s->id[i] = ldr_hash64(s->oids, noids, ldr_hash64(s->sql, s->sql_n, i + 1));
   snprintf(s->name, sizeof s->name, "ldr_%016llx%016llx", (unsigned long long)s->id[0],
            (unsigned long long)s->id[1]);
 }
@@ -217,7 +216,8 @@ ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out,
 
 /* ---- raw statements: what the server says of them ---- */
 
-/* Types that are only read like one of ours (varchar, oid) do not take its binary form: they travel as text. */
+/* Types that are only read like one of ours (varchar, oid) do not take its binary form: they travel as text.
+ */
 static ldr_column param_of(uint32_t oid) {
   ldr_column c = {.name = ""};
   const ldr_ftype_info *type;
@@ -263,11 +263,11 @@ static const char deallocate[] = "deallocate ";
 
 typedef struct prep { /* one name on one connection */
   ldr_lru_node node;
-  uint64_t id; /* with node.hash: the statement's */
+  uint64_t id;   /* with node.hash: the statement's */
   uint64_t sync; /* the last request that uses it */
   prep_state state;
   bool evicted; /* out of the list, owned by the request that deallocates it */
-  char text[sizeof deallocate + sizeof ((ldr_stmt *)0)->name]; /* "deallocate ldr_…" */
+  char text[sizeof deallocate + sizeof((ldr_stmt *)0)->name]; /* "deallocate ldr_…" */
 } prep;
 
 bool ldr_registry_init(ldr_registry *g, size_t cap) {
@@ -388,8 +388,8 @@ static bool failed_with(const ldr_req *r, const char *sqlstate) {
   return strcmp(ldr_req_sqlstate(r), sqlstate) == 0;
 }
 
-/* The answer to one command that concerns a prepared statement. 42P05: the name exists already; 26000: it does
- * not. */
+/* The answer to one command that concerns a prepared statement. 42P05: the name exists already; 26000: it
+ * does not. */
 static void settle_cmd(ldr_registry *g, const ldr_req *r, const ldr_cmd *c, bool failed_here) {
   prep *p = c->mark;
   if (c->kind == LDR_CMD_QUERY && p->evicted) {

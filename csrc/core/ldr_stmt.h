@@ -18,7 +18,7 @@ struct ldr_stmt {
   bool deletes;      /* an operation that deletes */
   bool counts;       /* an operation whose one number is the answer */
   unsigned refs;
-  uint64_t id[2];    /* the hash behind the name */
+  uint64_t id[2]; /* the hash behind the name */
   char name[40];
   const char *sql;
   size_t sql_n;
@@ -42,7 +42,8 @@ bool ldr_stmts_init(ldr_stmts *c); /* false: out of memory */
 void ldr_stmts_done(ldr_stmts *c);
 /* The statement of an operation, compiled once a shape; params becomes its ldr_param. *out is counted for the
  * caller. */
-ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out,
+                      ldr_err *err) LDR_MUSTCHECK;
 /* The statement of a text, perhaps not described yet. *out is counted for the caller. */
 ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out, ldr_err *err) LDR_MUSTCHECK;
 void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s); /* who asks next gets a new one */
@@ -54,7 +55,7 @@ ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) LDR_
 typedef struct ldr_registry {
   ldr_lru lru;
   size_t cap;
-  uint64_t sent, answered; /* requests; what an unanswered one uses is not evicted */
+  uint64_t sent, answered;    /* requests; what an unanswered one uses is not evicted */
   bool unsure;                /* the session may have prepared or forgotten anything */
   unsigned parses, evictions; /* for whoever counts them, who sets them back */
 } ldr_registry;
@@ -64,7 +65,8 @@ void ldr_registry_done(ldr_registry *g);
 /* Adds to r the execution of s, and before it whatever s needs on this connection: statements that made room
  * are deallocated and s is parsed, all in the same flush. cap 0: s runs without a
  * name. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
-ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r,
+                           ldr_err *err) LDR_MUSTCHECK;
 /* The same for a description of s in place of its execution. */
 ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
 void ldr_registry_sent(ldr_registry *g);

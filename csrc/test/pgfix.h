@@ -1,4 +1,5 @@
-/* What the tests against a server share: a database from LARDER_TEST_URL, two tables, and short ways to say things.
+/* What the tests against a server share: a database from LARDER_TEST_URL, two tables, and short ways to say
+ * things.
  *
  * ldr_test.items(tenant, id, name, n, doc, price, at), key (tenant, id), unique (tenant, name)
  * ldr_test.lines(tenant, id identity, item), key (tenant, id), reference (tenant, item) to items */
@@ -23,8 +24,8 @@ extern const ldr_call pg_block; /* blocking, no deadline */
 bool pg_available(const char *module); /* false, and says so, when there is no server to test with */
 /* Opens a database with empty tables. config NULL: small defaults. */
 bool pg_open(pgfix *f, const ldr_pool_config *config);
-/* The same with settings in place of those of the URL: keyword, value, …, NULL. No tables are made, and a failure
- * is not a fault of the test. */
+/* The same with settings in place of those of the URL: keyword, value, …, NULL. No tables are made, and a
+ * failure is not a fault of the test. */
 bool pg_open_with(pgfix *f, const ldr_pool_config *config, const char *const *settings);
 void pg_close(pgfix *f);
 ldr_pool_config pg_config(unsigned max);
@@ -37,6 +38,9 @@ long long pg_count(pgfix *f); /* rows of items, asked outside of any transaction
 int pg_pid(pgfix *f, ldr_tx *tx);
 /* Ends a session from outside, and waits until it is gone. */
 void pg_kill(pgfix *other, int pid);
+
+/* A cancel may still be on its way in a thread of its own: waits until no more blocks are live. */
+void pg_settle(size_t live);
 
 ldr_value pg_str(const char *s);
 void pg_item(ldr_value row[I_COUNT], const char *id, const char *name, int64_t n);

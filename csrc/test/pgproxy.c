@@ -24,8 +24,8 @@ typedef struct line { /* one connection through the proxy */
 } line;
 
 struct pgproxy {
-  char host[200], port[16];    /* the server's */
-  char dir[64], path[100];     /* ours */
+  char host[200], port[16]; /* the server's */
+  char dir[64], path[100];  /* ours */
   const char *settings[5];
   int listener;
   line lines[LINES];
@@ -171,7 +171,8 @@ static bool listen_here(pgproxy *p) {
   snprintf(p->path, sizeof p->path, "%s/.s.PGSQL.5432", p->dir);
   snprintf(a.sun_path, sizeof a.sun_path, "%s", p->path);
   p->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  return p->listener >= 0 && bind(p->listener, (struct sockaddr *)&a, sizeof a) == 0 && listen(p->listener, 32) == 0;
+  return p->listener >= 0 && bind(p->listener, (struct sockaddr *)&a, sizeof a) == 0 &&
+         listen(p->listener, 32) == 0;
 }
 
 pgproxy *pgproxy_start(const char *conninfo) {

@@ -16,8 +16,8 @@ typedef enum pgproxy_mode {
   PGPROXY_DROP              /* nothing goes through, and nobody is told */
 } pgproxy_mode;
 
-pgproxy *pgproxy_start(const char *conninfo); /* NULL: could not */
-void pgproxy_stop(pgproxy *p);                /* NULL is fine */
+pgproxy *pgproxy_start(const char *conninfo);          /* NULL: could not */
+void pgproxy_stop(pgproxy *p);                         /* NULL is fine */
 const char *const *pgproxy_settings(const pgproxy *p); /* for pg_open_with */
 void pgproxy_set(pgproxy *p, pgproxy_mode mode, size_t n);
 bool pgproxy_done(const pgproxy *p); /* a mode that works once has worked */

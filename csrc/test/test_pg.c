@@ -133,9 +133,11 @@ TEST(constraint_errors_name_but_never_quote) {
 }
 
 TEST(raw_statements_take_and_give_types) {
-  static const char sql[] = "select $1::int4 + 1, $2::text, $3::jsonb, $4::date, $5::numeric, $6::bool, $7::oid";
-  const ldr_value v[] = {ldr_int(41), pg_str("été"), ldr_bytes_of(LDR_T_JSON, "[1]", 3), pg_str("2026-01-02"),
-                         ldr_int(5),  ldr_null(),    ldr_int(26)};
+  static const char sql[] =
+      "select $1::int4 + 1, $2::text, $3::jsonb, $4::date, $5::numeric, $6::bool, $7::oid";
+  const ldr_value v[] = {ldr_int(41),          pg_str("été"), ldr_bytes_of(LDR_T_JSON, "[1]", 3),
+                         pg_str("2026-01-02"), ldr_int(5),    ldr_null(),
+                         ldr_int(26)};
   const ldr_column *types;
   pgfix f;
   ldr_stmt *s = NULL;
@@ -240,7 +242,8 @@ TEST(session_state_does_not_reach_the_next_caller) {
   pg_close(&f);
 }
 
-static void refused(const char *keyword, const char *value, ldr_code code, const char *sqlstate, const char *says) {
+static void refused(const char *keyword, const char *value, ldr_code code, const char *sqlstate,
+                    const char *says) {
   const char *const changes[] = {keyword, value, NULL};
   pgfix f;
   CHECK(!pg_open_with(&f, NULL, changes));
@@ -252,7 +255,8 @@ static void refused(const char *keyword, const char *value, ldr_code code, const
 }
 
 TEST(connect_errors_are_clear) {
-  refused("dbname", "no_such_database", LDR_CONNECTION, "3D000", "database \"no_such_database\" does not exist");
+  refused("dbname", "no_such_database", LDR_CONNECTION, "3D000",
+          "database \"no_such_database\" does not exist");
   refused("user", "no_such_user", LDR_PERMISSION, "28000", "role \"no_such_user\" does not exist");
   refused("port", "1", LDR_CONNECTION, "", "failed");
   refused("host", "ss@host", LDR_INVALID, "", "%40");

@@ -108,15 +108,17 @@ TEST(what_fails_at_commit_is_told) {
   pgfix f;
   ldr_tx *tx;
   if (!pg_open(&f, NULL)) return;
-  CHECK_INT(pg_do(&f, NULL,
-                  "alter table ldr_test.lines alter constraint lines_item_fkey deferrable initially deferred"),
-            LDR_OK);
+  CHECK_INT(
+      pg_do(&f, NULL,
+            "alter table ldr_test.lines alter constraint lines_item_fkey deferrable initially deferred"),
+      LDR_OK);
   tx = pg_begin(&f);
   CHECK_INT(pg_do(&f, tx, "insert into ldr_test.lines(tenant, item) values ('acme', 'none')"), LDR_OK);
   CHECK_INT(pg_commit(&f, tx), LDR_FOREIGN_KEY);
   CHECK_STR(f.err.constraint, "lines_item_fkey");
   /* an implicit transaction commits at the end of its statement: the error is that statement's */
-  CHECK_INT(pg_do(&f, NULL, "insert into ldr_test.lines(tenant, item) values ('acme', 'none')"), LDR_FOREIGN_KEY);
+  CHECK_INT(pg_do(&f, NULL, "insert into ldr_test.lines(tenant, item) values ('acme', 'none')"),
+            LDR_FOREIGN_KEY);
   CHECK_STR(pg_text(&f, NULL, "select count(*) from ldr_test.lines"), "0");
   CHECK_INT(pg_stats(&f).busy, 0);
   pg_close(&f);

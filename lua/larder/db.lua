@@ -79,13 +79,26 @@ function Db:_cstore(name, store)
   return self._engine:store(family.get(name).schema, store)
 end
 
---- Bring the family's tables up to date. No-op on memory.
+local function unblock(db, ok, ...)
+  db._engine:set_blocking(false)
+  if not ok then error(..., 0) end
+  return ...
+end
+
+--- Run fn with calls that wait inside the engine, also in an event loop: for work that nothing else should run beside.
+function Db:_blocking(fn)
+  if not self._wait then return fn() end
+  self._engine:set_blocking(true)
+  return unblock(self, pcall(fn))
+end
+
+--- Bring the family's tables up to date. No-op on memory. Holds up an event loop while it works.
 ---@param name string
 ---@param opts? table  see larder.migrate
 ---@return table[]|nil applied
 ---@return larder.Error? err
 function Db:migrate(name, opts)
-  return require("larder.migrate").up(self, name, opts)
+  return self:_blocking(function() return require("larder.migrate").up(self, name, opts) end)
 end
 
 --- The engine that migrations use: their own, when a direct connection was named for them.

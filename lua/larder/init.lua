@@ -107,14 +107,22 @@ function larder.declare(def)
   return family.declare(def)
 end
 
---- Move families between databases, or from plain tables into one. See larder.transfer.
+local function blocking(db, fn)
+  if getmetatable(db) ~= Db then return fn() end
+  return db:_blocking(fn)
+end
+
+--- Move families between databases, or from plain tables into one. See larder.transfer. Holds up an event loop while it
+-- works.
 ---@param from larder.Db|table
 ---@param to larder.Db
 ---@param opts table
 ---@return table|nil report
 ---@return larder.Error? err
 function larder.transfer(from, to, opts)
-  return require "larder.transfer"(from, to, opts)
+  return blocking(from, function()
+    return blocking(to, function() return require "larder.transfer"(from, to, opts) end)
+  end)
 end
 
 return larder
