@@ -21,7 +21,7 @@ say = $(if $(V),,@echo '  $1 $@')
 
 # ---- where things go ----------------------------------------------------------------------------------
 
-OUT      := build/$(notdir $(firstword $(CC)))$(if $(SAN),-$(SAN))
+OUT      := build/$(notdir $(firstword $(CC)))$(if $(SAN),-$(SAN))$(if $(filter rock,$(LUA)),-rock)
 LUA_NAME := $(patsubst 5.%,lua5.%,$(LUA))
 MODULES  := lua5.4 luajit rock
 # build/<lua>/larder/core.so, so that one entry of package.cpath finds it.
@@ -160,10 +160,10 @@ test-lua: test-lua5.4
 test-lua5.4 test-luajit: test-%: build/%/larder/core.so | deps-test
 	tools/with_pg.sh tools/busted.sh $* $(BUSTED) $(SPEC)
 
-# The binding under ASan and UBSan on a collector that never rests.
+# The binding under ASan and UBSan on a collector that never rests, which is slow: fewer random operations.
 asan: deps-test
 	@$(MAKE) --no-print-directory CC=gcc SAN=address build/address/lua5.4/larder/core.so build/address/lua5.4/lua
-	tools/with_pg.sh tools/busted.sh --asan --gc lua5.4 $(BUSTED) $(SPEC)
+	LARDER_RANDOM_OPS=$${LARDER_RANDOM_OPS:-2000} tools/with_pg.sh tools/busted.sh --asan --gc lua5.4 $(BUSTED) $(SPEC)
 # The specs in which the n-th allocation fails, for every n.
 test-oom:
 	@$(MAKE) --no-print-directory asan BUSTED='--tags=oom $(BUSTED)'

@@ -53,7 +53,9 @@ local function use(db)
   local user = assert(auth.users:get("tenant-2", "user-0042"))
   seen.user = user.email .. ", " .. user.metadata.role .. ", " .. user.created_at
 
-  local page, info = auth.users:list("tenant-1", { where = { username = { like = "user-00%" } }, order = "username", limit = 10, total = true })
+  local page, info = auth.users:list("tenant-1", {
+    where = { username = { like = "user-00%" } }, order = "username", limit = 10, total = true,
+  })
   assert(page, info)
   seen.page = ("%d of %d, next page: %s"):format(#page, info.total, info.next and "yes" or "no")
 
@@ -104,7 +106,8 @@ chapter "1. Stores in memory"
 local memory = assert(larder.open "memory:")
 local _, seconds = timed(function() fill(memory:stores "auth") end)
 local rows = TENANTS * (1 + APPS + USERS + USERS / 4)
-say("%s rows created in %.2f s (%s a second), checked against the same rules as in SQL", thousands(rows), seconds, thousands(rows / seconds))
+say("%s rows created in %.2f s (%s a second), checked against the same rules as in SQL",
+  thousands(rows), seconds, thousands(rows / seconds))
 say("%s reads by key a second", thousands(gets_a_second(memory:stores "auth")))
 
 chapter "2. The application uses them"
@@ -123,7 +126,8 @@ local report = assert(larder.transfer(memory, postgres, { families = { "auth" },
 for _, store in ipairs(report.stores) do
   if store.read > 0 then say("%-10s %6s rows in %.2f s", store.store, thousands(store.written), store.seconds) end
 end
-say("%s rows in %.2f s; counts and checksums of both sides are equal: %s", thousands(report.written), report.seconds, tostring(report.verified))
+say("%s rows in %.2f s; counts and checksums of both sides are equal: %s",
+  thousands(report.written), report.seconds, tostring(report.verified))
 
 chapter "5. The same application code on PostgreSQL"
 local after = use(postgres)

@@ -48,7 +48,8 @@ static ldr_code fit_numeric(assigner *x, ldr_value *out) {
 }
 
 static ldr_code add_numerics(assigner *x, const ldr_value *a, const ldr_value *b, ldr_value *out) {
-  if (!ldr_numeric_add(a->u.p, a->n, b->u.p, b->n, &x->made) && !x->made.broken) return ldr_memerr_range(x->f, x->err);
+  if (!ldr_numeric_add(a->u.p, a->n, b->u.p, b->n, &x->made) && !x->made.broken)
+    return ldr_memerr_range(x->f, x->err);
   if (x->made.broken) return ldr_fail_nomem(x->err);
   return x->f->precision ? fit_numeric(x, out) : take_made(x, LDR_T_NUMERIC, out);
 }
@@ -65,8 +66,8 @@ static ldr_code increment(assigner *x, const ldr_value *old, const ldr_value *by
 
 /* ---- arrays ---- */
 
-/* The shape of a || b: the same number of dimensions, or one of them an element of the other; false: they do not
- * go together. */
+/* The shape of a || b: the same number of dimensions, or one of them an element of the other; false: they do
+ * not go together. */
 static bool joined_dims(const ldr_array_reader *a, const ldr_array_reader *b, int *ndim, int32_t *dims) {
   const ldr_array_reader *big = b->ndim > a->ndim ? b : a;
   int deeper = a->ndim - b->ndim, skip_a = deeper >= 0, skip_b = deeper <= 0;
@@ -93,7 +94,8 @@ static ldr_code append_array(assigner *x, const ldr_value *old, const ldr_value 
   ldr_array_reader a, b;
   int32_t dims[6];
   int ndim;
-  if (!ldr_array_read(&a, old->u.p, old->n) || !ldr_array_read(&b, more->u.p, more->n)) return ldr_memerr_dims(x->f, x->err);
+  if (!ldr_array_read(&a, old->u.p, old->n) || !ldr_array_read(&b, more->u.p, more->n))
+    return ldr_memerr_dims(x->f, x->err);
   if (a.count == 0 || b.count == 0) { /* an empty array has no dimensions */
     *out = a.count == 0 ? *more : *old;
     return LDR_OK;
@@ -124,8 +126,10 @@ static ldr_code append(assigner *x, const ldr_value *old, const ldr_value *more,
 
 /* ---- all of them ---- */
 
-/* An operand that is null makes a combination null, as every SQL operator does; || on arrays keeps the other. */
-static ldr_code combine(assigner *x, const ldr_set *s, const ldr_value *old, const ldr_value *v, ldr_value *out) {
+/* An operand that is null makes a combination null, as every SQL operator does; || on arrays keeps the other.
+ */
+static ldr_code combine(assigner *x, const ldr_set *s, const ldr_value *old, const ldr_value *v,
+                        ldr_value *out) {
   if (v->type == LDR_T_NULL) {
     *out = x->f->array ? *old : *v;
     return LDR_OK;
@@ -142,7 +146,8 @@ static const ldr_value *greatest(const ldr_value *a, const ldr_value *b) {
   return ldr_value_cmp(b, a) > 0 ? b : a;
 }
 
-static ldr_code assign(assigner *x, const ldr_set *s, const ldr_value *old, const ldr_value *v, ldr_value *out) {
+static ldr_code assign(assigner *x, const ldr_set *s, const ldr_value *old, const ldr_value *v,
+                       ldr_value *out) {
   switch (s->kind) {
     case LDR_SET_VALUE:
     case LDR_SET_DEFAULT: *out = *v; return LDR_OK; /* ldr_check_sets has put the default into the value */
@@ -158,7 +163,8 @@ ldr_code ldr_assign(const ldr_entity *e, const ldr_set *sets, unsigned n, const 
   for (unsigned i = 0; i < n; i++) {
     const ldr_set *s = &sets[i];
     assigner x = {.f = &e->fields[s->field], .a = a, .err = err};
-    ldr_code code = assign(&x, s, &old[s->field], s->excluded ? &excluded[s->field] : &s->value, &out[s->field]);
+    ldr_code code =
+        assign(&x, s, &old[s->field], s->excluded ? &excluded[s->field] : &s->value, &out[s->field]);
     ldr_buf_free(&x.made);
     if (code != LDR_OK) return code;
     if (out[s->field].type == LDR_T_NULL && !x.f->null) return ldr_memerr_null(e, s->field, err);

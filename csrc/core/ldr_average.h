@@ -1,5 +1,6 @@
-/* avg() of integers and numerics as PostgreSQL computes it: an exact decimal quotient of at least 16 significant
- * digits, rounded half away from zero, then the nearest double. Dividing doubles differs in the last bit. */
+/* avg() of integers and numerics as PostgreSQL computes it: an exact decimal quotient of at least 16
+ * significant digits, rounded half away from zero, then the nearest double. Dividing doubles differs in the
+ * last bit. */
 #ifndef LDR_AVERAGE_H
 #define LDR_AVERAGE_H
 

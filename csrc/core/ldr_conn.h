@@ -10,19 +10,14 @@
 #define LDR_CONN_H
 
 #include "ldr_args.h"
+#include "ldr_conninfo.h"
 #include "ldr_engine.h"
 #include "ldr_pgerr.h"
 
 typedef struct ldr_conn ldr_conn;
-typedef struct ldr_conninfo ldr_conninfo;
 typedef struct pg_result ldr_pgres; /* one answer; libpq's result behind its tag */
 
 /* ---- settings ---- */
-/* Copies the settings and adds what larder wants unless given: application name, keepalives, a limit for
- * unacknowledged data. */
-ldr_code ldr_conninfo_new(const char *const *keywords, const char *const *values, ldr_conninfo **out,
-                          ldr_err *err) LDR_MUSTCHECK;
-void ldr_conninfo_free(ldr_conninfo *i); /* wipes; NULL is fine */
 /* What libpq reads in a URI or key/value text. The error does not quote it. */
 ldr_code ldr_conninfo_parse(const char *s, void (*each)(void *ud, const char *keyword, const char *value),
                             void *ud, ldr_err *err) LDR_MUSTCHECK;

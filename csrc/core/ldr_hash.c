@@ -48,7 +48,8 @@ bool ldr_hash_add(ldr_hash *h, uint32_t hash, void *item) {
   return true;
 }
 
-/* Fill the hole with the next entry that may stand there: one whose home is not between the hole and itself. */
+/* Fill the hole with the next entry that may stand there: one whose home is not between the hole and itself.
+ */
 static void shift_back(ldr_hash *h, size_t hole) {
   for (size_t i = (hole + 1) & h->mask; h->hash[i]; i = (i + 1) & h->mask) {
     size_t home = h->hash[i] & h->mask;

@@ -1,7 +1,7 @@
-/* A hash index: from 32-bit hashes to items. Open addressing with linear probing; the hashes lie apart from the
- * items, so that a probe reads sixteen of them in one cache line and touches an item only when its whole hash is
- * equal. Removal shifts back, there are no tombstones. Items with equal hashes may be many; what "equal" means
- * beyond the hash is the caller's business.
+/* A hash index: from 32-bit hashes to items. Open addressing with linear probing; the hashes lie apart from
+ * the items, so that a probe reads sixteen of them in one cache line and touches an item only when its whole
+ * hash is equal. Removal shifts back, there are no tombstones. Items with equal hashes may be many; what
+ * "equal" means beyond the hash is the caller's business.
  *
  *   hash  [ 0 | h | h | 0 | h | … ]      0: free
  *   item  [   | i | i |   | i | … ]                                                                       */

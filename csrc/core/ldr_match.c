@@ -45,7 +45,8 @@ static ldr_truth is_in(const ldr_matcher *m, const ldr_value *v, const ldr_pred 
 /* ---- arrays ---- */
 
 /* Equal elements mostly have equal bytes; only some types have several forms of one value (1.0 and 1.00). */
-static ldr_truth equal_elements(const ldr_matcher *m, ldr_ftype type, const ldr_value *a, const ldr_value *b) {
+static ldr_truth equal_elements(const ldr_matcher *m, ldr_ftype type, const ldr_value *a,
+                                const ldr_value *b) {
   ldr_buf made[2] = {{0}, {0}};
   ldr_value va, vb;
   ldr_truth t = LDR_FALSE;
@@ -134,7 +135,8 @@ static ldr_truth match_keys(const ldr_entity *e, const ldr_row *row, const ldr_p
 }
 
 /* AND ends at the first kid that is false, OR at the first that is true; an unknown kid is remembered. */
-static ldr_truth match_kids(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_pred *p) {
+static ldr_truth match_kids(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row,
+                            const ldr_pred *p) {
   ldr_truth ends = p->kind == LDR_P_AND ? LDR_FALSE : LDR_TRUE, result = negate(ends);
   for (uint32_t i = 0; i < p->n; i++) {
     ldr_truth t = ldr_match(m, e, row, p->kids[i]);

@@ -1,5 +1,5 @@
-/* Predicates and orders of the operation language on packed rows, as SQL means them: three-valued logic, texts
- * by bytes, nulls last when ascending. */
+/* Predicates and orders of the operation language on packed rows, as SQL means them: three-valued logic,
+ * texts by bytes, nulls last when ascending. */
 #ifndef LDR_MATCH_H
 #define LDR_MATCH_H
 
@@ -15,7 +15,8 @@ typedef struct ldr_matcher {
   ldr_err *err;
 } ldr_matcher;
 
-/* Does p hold for a row of e? NULL holds always. The only faults: out of memory, a broken LIKE pattern (22025). */
+/* Does p hold for a row of e? NULL holds always. The only faults: out of memory, a broken LIKE pattern
+ * (22025). */
 ldr_truth ldr_match(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_pred *p);
 /* The number of the first of order's predicates that holds for the row; nranks when none does. */
 ldr_code ldr_match_rank(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_order *order,

@@ -104,7 +104,8 @@ static group *group_of(aggregation *a, const ldr_row *row, ldr_value *v) {
 
 static ldr_code add_float(aggregation *a, const ldr_agg *agg, cell *c, double f) {
   double sum = c->floats + f;
-  if (isinf(sum) && !isinf(c->floats) && !isinf(f)) return ldr_memerr_range(&a->op->e->fields[agg->field], a->err);
+  if (isinf(sum) && !isinf(c->floats) && !isinf(f))
+    return ldr_memerr_range(&a->op->e->fields[agg->field], a->err);
   c->floats = sum;
   return LDR_OK;
 }
@@ -249,7 +250,8 @@ static ldr_code results(aggregation *a, ldr_rows **out) {
   ldr_value *values;
   ldr_code code = LDR_OK;
   if (op->limit >= 0 && (uint64_t)op->limit < n) n = (size_t)op->limit;
-  values = n > SIZE_MAX / sizeof *values / ncols ? NULL : ldr_arena_alloc(&a->arena, n * ncols * sizeof *values);
+  values =
+      n > SIZE_MAX / sizeof *values / ncols ? NULL : ldr_arena_alloc(&a->arena, n * ncols * sizeof *values);
   ldr_sqlgen_columns(op, &cols);
   if (values == NULL || cols.broken) code = ldr_fail_nomem(a->err);
   for (size_t r = 0; code == LDR_OK && r < n; r++) {
@@ -258,7 +260,8 @@ static ldr_code results(aggregation *a, ldr_rows **out) {
     for (unsigned i = 0; code == LDR_OK && i < op->naggs; i++)
       code = result_of(a, &op->aggs[i], &g->cell[i], &values[r * ncols + op->ngroups + i]);
   }
-  if (code == LDR_OK) code = ldr_rows_from_values((const ldr_column *)(const void *)cols.p, ncols, values, n, out, a->err);
+  if (code == LDR_OK)
+    code = ldr_rows_from_values((const ldr_column *)(const void *)cols.p, ncols, values, n, out, a->err);
   ldr_buf_free(&cols);
   return code;
 }

@@ -12,6 +12,8 @@ static void split(ldr_memcur *c, const ldr_pred *p) {
     for (uint32_t i = 0; i < p->n; i++) split(c, p->kids[i]);
   } else if (c->nparts < LDR_MEMCUR_PARTS) {
     c->part[c->nparts++] = p;
+  } else {
+    c->more = true;
   }
 }
 
@@ -86,7 +88,7 @@ static bool use_points(ldr_memcur *c) {
 /* ---- ranges of an ordered index ---- */
 
 typedef struct plan {
-  unsigned which, n; /* the index, and how many of its columns are fixed */
+  unsigned which, n;    /* the index, and how many of its columns are fixed */
   const ldr_pred *list; /* on the column behind them */
   ldr_sorted_pos lo, hi;
   bool ordered, backward;
@@ -105,7 +107,8 @@ static void whole_range(const ldr_memindex *ix, const ldr_value *v, unsigned n, 
   p->hi = n ? ldr_memindex_seek(ix, &b, true) : ldr_sorted_end(&ix->s);
 }
 
-/* Narrow by <, <=, >, >= on the first column that is not fixed. In a descending column "greater" comes first. */
+/* Narrow by <, <=, >, >= on the first column that is not fixed. In a descending column "greater" comes first.
+ */
 static bool narrow(const ldr_memcur *c, const ldr_memindex *ix, ldr_value *v, plan *p) {
   ldr_membound b = {v, p->n + 1, NULL};
   bool any = false;
@@ -135,8 +138,8 @@ static bool idle(const ldr_memcur *c, unsigned item) {
   return o->kind == LDR_BY_NULL && !c->q->tab->e->fields[o->field].null;
 }
 
-/* Do the index' columns, the fixed ones left out, give the order in one of the two directions? Since an index ends
- * with the key, nothing is left to order once its columns are used up. */
+/* Do the index' columns, the fixed ones left out, give the order in one of the two directions? Since an index
+ * ends with the key, nothing is left to order once its columns are used up. */
 static void fit_order(const ldr_memcur *c, const ldr_memindex *ix, plan *p) {
   unsigned column = 0;
   for (unsigned i = 0; i < c->q->norder; i++) {
@@ -156,19 +159,22 @@ static void fit_order(const ldr_memcur *c, const ldr_memindex *ix, plan *p) {
   p->ordered = true;
 }
 
-/* Can a row have the keyset's values? Not when one contradicts the predicate, or another value of the same field. */
+/* Can a row have the keyset's values? Not when one contradicts the predicate, or another value of the same
+ * field. */
 static bool keyset_possible(const ldr_memcur *c) {
   const ldr_memquery *q = c->q;
   for (unsigned i = 0; i < q->norder; i++) {
     const ldr_value *f = fixed(c, q->order[i].field);
     if (f && ldr_order_values(f, &q->after[i]) != 0) return false;
     for (unsigned k = 0; k < i; k++)
-      if (q->order[k].field == q->order[i].field && ldr_order_values(&q->after[k], &q->after[i]) != 0) return false;
+      if (q->order[k].field == q->order[i].field && ldr_order_values(&q->after[k], &q->after[i]) != 0)
+        return false;
   }
   return true;
 }
 
-/* The keyset says where to begin, as far as columns are known; rows before it are left out by the test on each. */
+/* The keyset says where to begin, as far as columns are known; rows before it are left out by the test on
+ * each. */
 static void start_after(const ldr_memcur *c, const ldr_memindex *ix, ldr_value *v, plan *p) {
   const ldr_memquery *q = c->q;
   ldr_membound b = {v, p->columns, NULL};
@@ -185,8 +191,8 @@ static void start_after(const ldr_memcur *c, const ldr_memindex *ix, ldr_value *
     p->lo = later(p->lo, ldr_memindex_seek(ix, &b, all));
 }
 
-/* What it costs to look at `rows` candidates: with an order to keep, only as many as are wanted (the more, the
- * more conditions the path does not cover), else all, and they must be sorted. */
+/* What it costs to look at `rows` candidates: with an order to keep, only as many as are wanted (the more,
+ * the more conditions the path does not cover), else all, and they must be sorted. */
 static double cost_of(const ldr_memcur *c, double rows, unsigned covered, bool ordered) {
   double wanted = (double)c->q->wanted;
   if (!ordered) return rows * 2;
@@ -244,9 +250,9 @@ static void use_plan(ldr_memcur *c, const plan *p) {
   c->backward = p->backward;
   c->n = p->n + (p->list != NULL);
   for (unsigned i = 0; i < p->n; i++) c->v[i] = *fixed(c, ix->field[i]);
-  if (p->list) return; /* at = end: the first step takes the first item */
   c->at = p->backward ? p->hi : p->lo;
   c->end = p->backward ? p->lo : p->hi;
+  if (p->list) c->at = c->end; /* the first step takes the first item */
 }
 
 static void choose(ldr_memcur *c) {
@@ -267,6 +273,7 @@ static void choose(ldr_memcur *c) {
 void ldr_memcur_open(ldr_memcur *c, const ldr_memquery *q) {
   c->q = q;
   c->nparts = 0;
+  c->more = false;
   c->path = LDR_MEM_ALL;
   c->ordered = q->norder == 0;
   c->list = NULL;

@@ -1,5 +1,5 @@
-/* Access paths: which rows of a table have to be looked at for a predicate, and in which order they come. The rows
- * found are candidates; the predicate and the keyset still have to be tested on each. */
+/* Access paths: which rows of a table have to be looked at for a predicate, and in which order they come. The
+ * rows found are candidates; the predicate and the keyset still have to be tested on each. */
 #ifndef LDR_MEMCUR_H
 #define LDR_MEMCUR_H
 
@@ -22,8 +22,9 @@ typedef enum ldr_mempath { LDR_MEM_ALL, LDR_MEM_POINTS, LDR_MEM_RANGES } ldr_mem
 
 typedef struct ldr_memcur {
   const ldr_memquery *q;
-  const ldr_pred *part[LDR_MEMCUR_PARTS]; /* predicates that all hold; more of them are only tested */
+  const ldr_pred *part[LDR_MEMCUR_PARTS]; /* predicates that all hold … */
   unsigned nparts;
+  bool more; /* … and there are more of them than fit; those are only tested */
   ldr_mempath path;
   bool ordered;         /* candidates come in the order of the query */
   unsigned which;       /* number of the hash (points) or ordered index (ranges) */

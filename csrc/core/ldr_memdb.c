@@ -118,7 +118,8 @@ static ldr_code end_statement(memdb *db, ldr_tx *tx, size_t from, ldr_code code,
   return LDR_OK;
 }
 
-static ldr_code aggregate(ldr_memtx *w, const ldr_memtab *t, const ldr_op *op, ldr_result *res, ldr_err *err) {
+static ldr_code aggregate(ldr_memtx *w, const ldr_memtab *t, const ldr_op *op, ldr_result *res,
+                          ldr_err *err) {
   ldr_code code = ldr_memagg(w, t, op, &res->rows, err);
   if (code == LDR_OK) res->affected = (int64_t)res->rows->nrows;
   return code;
@@ -138,7 +139,8 @@ static ldr_code rows_of(ldr_memtx *w, ldr_memtab *t, const ldr_op *op, bool keep
   return code;
 }
 
-static ldr_code execute(ldr_memtx *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_result *res, ldr_err *err) {
+static ldr_code execute(ldr_memtx *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_result *res,
+                        ldr_err *err) {
   ldr_memrows rows = {0};
   ldr_code code;
   if (op->kind == LDR_OP_COUNT) return ldr_memread_count(w, t, op->where, &res->affected, err);
@@ -172,8 +174,8 @@ static ldr_code run(ldr_engine *base, ldr_tx *tx, const ldr_op *op, const ldr_ca
   return code;
 }
 
-static ldr_code load(ldr_engine *base, ldr_tx *tx, const ldr_batch *b, ldr_conflict conflict, const ldr_call *call,
-                     int64_t *loaded, ldr_task **task, ldr_err *err) {
+static ldr_code load(ldr_engine *base, ldr_tx *tx, const ldr_batch *b, ldr_conflict conflict,
+                     const ldr_call *call, int64_t *loaded, ldr_task **task, ldr_err *err) {
   memdb *db = (memdb *)base;
   ldr_memtx *w = tx ? &tx->w : &db->single;
   size_t from = w->n;

@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 /* "Key (tenant_id, email) already exists." */
-static void key_detail(const ldr_entity *e, const uint16_t *field, unsigned n, const char *what, ldr_err *err) {
+static void key_detail(const ldr_entity *e, const uint16_t *field, unsigned n, const char *what,
+                       ldr_err *err) {
   ldr_buf b = {0};
   const char *text;
   ldr_buf_str(&b, "Key (");

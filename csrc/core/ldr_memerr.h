@@ -1,4 +1,5 @@
-/* The memory engine's faults, in the words that the PostgreSQL engine gives to the server's. Names only, no values. */
+/* The memory engine's faults, in the words that the PostgreSQL engine gives to the server's. Names only, no
+ * values. */
 #ifndef LDR_MEMERR_H
 #define LDR_MEMERR_H
 

@@ -118,7 +118,8 @@ ldr_code ldr_memfk_run(ldr_memtx *tx, size_t from, ldr_err *err) {
     const ldr_memlog rec = tx->log[i];
     const ldr_row *old;
     ldr_code code = LDR_OK;
-    if (rec.ver == NULL || rec.slot->pending != rec.ver) continue; /* written again since: that record counts */
+    if (rec.ver == NULL || rec.slot->pending != rec.ver)
+      continue; /* written again since: that record counts */
     old = replaced(rec.ver);
     if (rec.ver->data)
       code = find_targets(tx, rec.tab, rec.ver->data, old, err);

@@ -9,10 +9,10 @@
 
 enum { MAX_JOIN = LDR_MAX_KEY + 1 };
 
-/* The predicate on the inner table: its fields equal the outer row's values, and the rest. false: a joined value is
- * null, so nothing can be equal to it. */
-static bool join(const ldr_entity *outer, const ldr_row *row, const ldr_pred *p, ldr_value *values, ldr_pred *eq,
-                 const ldr_pred **kids, ldr_pred *all) {
+/* The predicate on the inner table: its fields equal the outer row's values, and the rest. false: a joined
+ * value is null, so nothing can be equal to it. */
+static bool join(const ldr_entity *outer, const ldr_row *row, const ldr_pred *p, ldr_value *values,
+                 ldr_pred *eq, const ldr_pred **kids, ldr_pred *all) {
   for (unsigned i = 0; i < p->non; i++) {
     ldr_row_get(outer, row, p->on[i].outer, &values[i]);
     if (values[i].type == LDR_T_NULL) return false;
@@ -24,7 +24,8 @@ static bool join(const ldr_entity *outer, const ldr_row *row, const ldr_pred *p,
   return true;
 }
 
-static ldr_truth exists(void *ud, const ldr_entity *outer, const ldr_row *row, const ldr_pred *p, ldr_err *err) {
+static ldr_truth exists(void *ud, const ldr_entity *outer, const ldr_row *row, const ldr_pred *p,
+                        ldr_err *err) {
   const ldr_memquery *from = ud;
   ldr_value values[LDR_MAX_KEY];
   ldr_pred eq[LDR_MAX_KEY], all;
@@ -58,6 +59,18 @@ void ldr_memreader_open(ldr_memreader *r, const ldr_memquery *q, ldr_err *err) {
 
 void ldr_memreader_close(ldr_memreader *r) { ldr_memcur_close(&r->cur); }
 
+/* Does the predicate hold? A list that led to the candidate holds for it, and going through a long one again
+ * and again would take longer than all the rest. */
+static ldr_truth holds(const ldr_memreader *r, const ldr_row *row) {
+  const ldr_memcur *c = &r->cur;
+  if (c->list == NULL || c->more) return ldr_match(&r->m, c->q->tab->e, row, c->q->where);
+  for (unsigned i = 0; i < c->nparts; i++) {
+    ldr_truth t = c->part[i] == c->list ? LDR_TRUE : ldr_match(&r->m, c->q->tab->e, row, c->part[i]);
+    if (t != LDR_TRUE) return t;
+  }
+  return LDR_TRUE;
+}
+
 ldr_code ldr_memreader_next(ldr_memreader *r, ldr_memver **out) {
   const ldr_memquery *q = r->cur.q;
   for (;;) {
@@ -69,7 +82,7 @@ ldr_code ldr_memreader_next(ldr_memreader *r, ldr_memver **out) {
       *out = NULL;
       return LDR_OK;
     }
-    t = ldr_match(&r->m, q->tab->e, v->data, q->where);
+    t = holds(r, v->data);
     if (t == LDR_BROKEN) return r->m.err->code;
     if (t != LDR_TRUE) continue;
     if (q->after && !ldr_order_after(q->tab->e, q->order, q->norder, v->data, q->after)) continue;
@@ -136,7 +149,8 @@ ldr_code ldr_memread_targets(ldr_memtx *tx, const ldr_memtab *t, const ldr_pred 
   return code;
 }
 
-ldr_code ldr_memread_count(ldr_memtx *tx, const ldr_memtab *t, const ldr_pred *where, int64_t *out, ldr_err *err) {
+ldr_code ldr_memread_count(ldr_memtx *tx, const ldr_memtab *t, const ldr_pred *where, int64_t *out,
+                           ldr_err *err) {
   const ldr_memquery q = {.tab = t, .tx = tx, .where = where, .wanted = -1};
   ldr_memreader r;
   ldr_memver *v;

@@ -109,7 +109,8 @@ static bool reserve(ldr_memsort *s) {
   return true;
 }
 
-/* With few rows wanted, the others are dropped time and again: twice the wanted ones are the most to be kept. */
+/* With few rows wanted, the others are dropped time and again: twice the wanted ones are the most to be kept.
+ */
 static bool overfull(const ldr_memsort *s) {
   return s->norder && s->wanted >= 0 && s->n >= 64 && (uint64_t)s->wanted < s->n / 2;
 }

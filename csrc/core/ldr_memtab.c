@@ -7,7 +7,9 @@
 
 /* ---- entries ---- */
 
-enum { COVERS = 31 }; /* indexes that a version can be covered in; in later ones it always has its own entry */
+enum {
+  COVERS = 31
+}; /* indexes that a version can be covered in; in later ones it always has its own entry */
 
 static bool is_covered(const ldr_memver *v, unsigned bit) { return bit < COVERS && v->covered >> bit & 1; }
 
@@ -89,7 +91,8 @@ void ldr_memtab_probe(ldr_memtab *t, const ldr_row *row) {
   t->probed = row;
 }
 
-/* What an entry with equal values means to tx. A slot that another transaction has only locked keeps its values. */
+/* What an entry with equal values means to tx. A slot that another transaction has only locked keeps its
+ * values. */
 static ldr_memclash judge(const ldr_memtab *t, unsigned i, ldr_memver *v, const void *tx) {
   if (ldr_memslot_held(v->slot, tx) && v->slot->pending) return LDR_MEM_HELD;
   return ldr_memtab_by_hash(t, i, v, tx) ? LDR_MEM_TAKEN : LDR_MEM_FREE;
@@ -125,8 +128,14 @@ ldr_memclash ldr_memtab_parent(const ldr_memtab *t, const ldr_value *key, const 
 
 /* ---- ordered indexes ---- */
 
-static int compare_addresses(const void *a, const void *b) {
-  return (uintptr_t)a < (uintptr_t)b ? -1 : (uintptr_t)a > (uintptr_t)b;
+static uint64_t age(const ldr_memver *v) { return v == v->slot->committed ? 0 : (uint64_t)v->log + 1; }
+
+/* Among entries with equal columns: rows with the same key (all but one of them deleted) by their slot's
+ * address, versions of one row by age, which is the one thing that a merge leaves in order. */
+static int compare_ages(const ldr_memver *a, const ldr_memver *b) {
+  uintptr_t sa = (uintptr_t)a->slot, sb = (uintptr_t)b->slot;
+  if (sa != sb) return sa < sb ? -1 : 1;
+  return age(a) < age(b) ? -1 : age(a) > age(b);
 }
 
 static int compare_bound(const void *ud, const void *probe, const void *entry) {
@@ -140,13 +149,10 @@ static int compare_bound(const void *ud, const void *probe, const void *entry) {
     c = ldr_order_values(&bound->v[i], &x);
     if (c != 0) return ix->desc[i] ? -c : c;
   }
-  if (bound->exact == NULL) return 0;
-  if (bound->exact->slot != v->slot) return compare_addresses(bound->exact->slot, v->slot);
-  return compare_addresses(bound->exact, v);
+  return bound->exact ? compare_ages(bound->exact, v) : 0;
 }
 
-/* Where exactly one version stands: rows with the same key (one of them deleted) differ by their slot's address,
- * versions of one row by their own. */
+/* Where exactly one version stands. */
 static ldr_membound bound_of(const ldr_memindex *ix, const ldr_memver *v, ldr_value *values) {
   for (unsigned i = 0; i < ix->n; i++) ldr_row_get(ix->e, v->data, ix->field[i], &values[i]);
   return (ldr_membound){values, ix->n, v};
@@ -229,11 +235,11 @@ fail:
   return false;
 }
 
-ldr_memver *ldr_memtab_add_version(ldr_memtab *t, ldr_memslot *s, ldr_row *row) {
+ldr_memver *ldr_memtab_add_version(ldr_memtab *t, ldr_memslot *s, ldr_row *row, size_t log) {
   ldr_memver *before = s->pending ? s->pending : s->committed, *v = ldr_slab_take(&t->versions);
   assert(row == NULL || t->probed == row);
   if (v == NULL) return NULL;
-  *v = (ldr_memver){.slot = s, .data = row, .prev = s->pending};
+  *v = (ldr_memver){.slot = s, .data = row, .prev = s->pending, .log = (uint32_t)log};
   v->covered = covered_by(t, before, row) & ((1u << COVERS) - 1);
   if (!link_all(t, v)) {
     ldr_slab_give(&t->versions, v);
@@ -331,7 +337,8 @@ static void add_index(ldr_memtab *t, const uint16_t *field, const bool *desc, un
     if (!has_column(ix, ix->n, t->e->key.field[i])) add_column(ix, t->e->key.field[i], false);
 }
 
-/* The index whose first n columns are these fields, in this order (and one direction) or in any; nindex: none. */
+/* The index whose first n columns are these fields, in this order (and one direction) or in any; nindex:
+ * none. */
 static unsigned find_index(const ldr_memtab *t, const uint16_t *field, unsigned n, bool in_order) {
   unsigned i = 0;
   for (; i < t->nindex; i++) {

@@ -4,10 +4,10 @@
  *                     │ data ─► ldr_row         slot.pending   ─► what its owner sees   (data NULL: deleted)
  *                     └ prev ─► the owner's older pending version, for savepoints
  *
- * A reader finds entries, not rows: an entry counts when it leads to the version of its slot that the reader sees. A
- * version whose columns of an index equal those of the version before it has no entry of its own there: it is covered
- * by the older one's. So an update touches only the indexes whose columns it changes. A slot with an owner and nothing
- * pending is locked. Who owns what, and undoing it, is ldr_memtx.h's. */
+ * A reader finds entries, not rows: an entry counts when it leads to the version of its slot that the reader
+ * sees. A version whose columns of an index equal those of the version before it has no entry of its own
+ * there: it is covered by the older one's. So an update touches only the indexes whose columns it changes. A
+ * slot with an owner and nothing pending is locked. Who owns what, and undoing it, is ldr_memtx.h's. */
 #ifndef LDR_MEMTAB_H
 #define LDR_MEMTAB_H
 
@@ -22,9 +22,9 @@ typedef struct ldr_memver {
   ldr_memslot *slot;
   ldr_row *data; /* counted; NULL: the row is deleted. Only versions with data stand in the indexes */
   struct ldr_memver *prev;
-  uint32_t log;             /* pending: its place in the owner's log */
-  uint32_t covered : 31;    /* bit i: covered in index i (the hash indexes, then the ordered ones) */
-  uint32_t was_locked : 1;  /* pending, the first: its slot was locked by the owner before */
+  uint32_t log;            /* pending: its place in the owner's log */
+  uint32_t covered : 31;   /* bit i: covered in index i (the hash indexes, then the ordered ones) */
+  uint32_t was_locked : 1; /* pending, the first: its slot was locked by the owner before */
 } ldr_memver;
 
 struct ldr_memslot {
@@ -43,7 +43,8 @@ typedef struct ldr_memindex { /* ordered; its columns always end with the whole 
   bool desc[LDR_MEMINDEX_COLS];
 } ldr_memindex;
 
-typedef struct ldr_memhash { /* of the key or a unique; rows with a null, or outside its condition, are not in it */
+typedef struct ldr_memhash { /* of the key or a unique; rows with a null, or outside its condition, are not in
+                                it */
   const ldr_unique *u;
   ldr_hash h;
   uint32_t code; /* of the row probed last … */
@@ -64,7 +65,8 @@ typedef struct ldr_memtab {
   size_t rows, row_bytes; /* committed */
 } ldr_memtab;
 
-ldr_code ldr_memtab_new(const ldr_entity *e, ldr_memtab **family, ldr_memtab **out, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_memtab_new(const ldr_entity *e, ldr_memtab **family, ldr_memtab **out,
+                        ldr_err *err) LDR_MUSTCHECK;
 void ldr_memtab_free(ldr_memtab *t); /* NULL is fine */
 
 /* The version of a slot that tx (NULL: nobody in particular) sees; NULL: none. */
@@ -73,13 +75,17 @@ static inline ldr_memver *ldr_memslot_visible(const ldr_memslot *s, const void *
   return v && v->data ? v : NULL;
 }
 /* Does another transaction hold the slot? */
-static inline bool ldr_memslot_held(const ldr_memslot *s, const void *tx) { return s->owner && s->owner != tx; }
+static inline bool ldr_memslot_held(const ldr_memslot *s, const void *tx) {
+  return s->owner && s->owner != tx;
+}
 
-/* The version that tx sees through an entry of hash index i, or of ordered index i; NULL: it does not count for tx. */
+/* The version that tx sees through an entry of hash index i, or of ordered index i; NULL: it does not count
+ * for tx. */
 ldr_memver *ldr_memtab_by_hash(const ldr_memtab *t, unsigned i, ldr_memver *entry, const void *tx);
 ldr_memver *ldr_memtab_by_index(const ldr_memtab *t, unsigned i, ldr_memver *entry, const void *tx);
 
-/* The visible version whose fields of unique i (0: the key) equal the values, one a field of it; NULL: none. */
+/* The visible version whose fields of unique i (0: the key) equal the values, one a field of it; NULL: none.
+ */
 ldr_memver *ldr_memtab_find(const ldr_memtab *t, unsigned i, const ldr_value *values, const void *tx);
 
 uint32_t ldr_memtab_key_code(const ldr_memtab *t, const ldr_row *row); /* equal keys have equal codes */
@@ -96,8 +102,9 @@ ldr_memclash ldr_memtab_parent(const ldr_memtab *t, const ldr_value *key, const 
 /* Building blocks; nothing here checks a constraint. NULL, false: out of memory, nothing changed. */
 ldr_memslot *ldr_memtab_add_slot(ldr_memtab *t);
 void ldr_memtab_drop_slot(ldr_memtab *t, ldr_memslot *s);
-/* A new version of s, behind its newest, in the indexes; the row (NULL: none) was probed last. It goes over. */
-ldr_memver *ldr_memtab_add_version(ldr_memtab *t, ldr_memslot *s, ldr_row *row);
+/* A new version of s, behind its newest, in the indexes; the row (NULL: none) was probed last. It goes over.
+ * log: see above; it grows from version to version of a slot, since it orders them in the indexes. */
+ldr_memver *ldr_memtab_add_version(ldr_memtab *t, ldr_memslot *s, ldr_row *row, size_t log);
 void ldr_memtab_drop_version(ldr_memtab *t, ldr_memver *v); /* a slot's newest, or its only one */
 /* v becomes what the version right before it is: `older` takes over its row and entries, v is gone. */
 void ldr_memtab_merge(ldr_memtab *t, ldr_memver *older, ldr_memver *v);

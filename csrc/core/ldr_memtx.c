@@ -4,6 +4,8 @@
 
 #include "ldr_memerr.h"
 
+enum { KEPT = 1024 }; /* records that an empty log keeps room for */
+
 /* ---- writing ---- */
 
 static bool reserve(ldr_memtx *tx) {
@@ -18,7 +20,8 @@ static bool reserve(ldr_memtx *tx) {
   return true;
 }
 
-static ldr_code check_uniques(const ldr_memtx *tx, const ldr_memtab *t, const ldr_memslot *slot, ldr_err *err) {
+static ldr_code check_uniques(const ldr_memtx *tx, const ldr_memtab *t, const ldr_memslot *slot,
+                              ldr_err *err) {
   for (unsigned i = 0; i < t->nhash; i++) {
     ldr_memslot *by;
     switch (ldr_memtab_clash(t, i, slot, tx, &by)) {
@@ -33,7 +36,6 @@ static ldr_code check_uniques(const ldr_memtx *tx, const ldr_memtab *t, const ld
 static void push(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v) {
   if (v) {
     v->was_locked = slot->owner == tx && slot->pending == NULL;
-    v->log = (uint32_t)tx->n;
     slot->pending = v;
   }
   slot->owner = tx;
@@ -47,7 +49,7 @@ static bool add_version(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row
   if (!reserve(tx)) return false;
   if (s == NULL) s = ldr_memtab_add_slot(t);
   if (s == NULL) return false;
-  v = ldr_memtab_add_version(t, s, row);
+  v = ldr_memtab_add_version(t, s, row, tx->n);
   if (v)
     push(tx, t, s, v);
   else if (slot == NULL)
@@ -147,7 +149,8 @@ static void commit_slot(ldr_memtab *t, ldr_memslot *s) {
 
 bool ldr_memtx_commit(ldr_memtx *tx) {
   bool changed = false;
-  for (size_t i = 0; i < tx->n; i++) { /* a slot ends with the record of its newest version: no later one names it */
+  for (size_t i = 0; i < tx->n;
+       i++) { /* a slot ends with the record of its newest version: no later one names it */
     ldr_memlog rec = tx->log[i];
     if (rec.slot->pending == NULL)
       rec.slot->owner = NULL;
@@ -156,6 +159,7 @@ bool ldr_memtx_commit(ldr_memtx *tx) {
     changed = changed || rec.ver;
   }
   tx->n = tx->nmarks = 0;
+  if (tx->cap > KEPT) ldr_memtx_free(tx); /* the log of a bulk load is not worth keeping */
   return changed;
 }
 

@@ -1,5 +1,5 @@
-/* What one transaction did to the tables: a log of pending versions and locks, newest last. Undoing is unlinking;
- * neither undoing nor committing needs memory or can fail. */
+/* What one transaction did to the tables: a log of pending versions and locks, newest last. Undoing is
+ * unlinking; neither undoing nor committing needs memory or can fail. */
 #ifndef LDR_MEMTX_H
 #define LDR_MEMTX_H
 
@@ -18,8 +18,9 @@ typedef struct ldr_memtx { /* zero-initialise; its address is the owner of the s
   size_t nmarks, marks_cap;
 } ldr_memtx;
 
-/* Write one row: `slot` NULL inserts, `row` NULL deletes. Takes over the caller's count of row, also on failure.
- * LDR_LOCK_TIMEOUT when another transaction holds the slot or an equal value, LDR_CONFLICT for a duplicate. */
+/* Write one row: `slot` NULL inserts, `row` NULL deletes. Takes over the caller's count of row, also on
+ * failure. LDR_LOCK_TIMEOUT when another transaction holds the slot or an equal value, LDR_CONFLICT for a
+ * duplicate. */
 ldr_code ldr_memtx_write(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row,
                          ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_memtx_lock(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) LDR_MUSTCHECK;

@@ -124,8 +124,8 @@ static ldr_code number(writer *w, uint16_t field, ldr_value *out) {
   return LDR_OK;
 }
 
-ldr_code ldr_memwrite_insert(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out, int64_t *affected,
-                             ldr_err *err) {
+ldr_code ldr_memwrite_insert(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
+                             int64_t *affected, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .op = op, .from = tx->n, .out = op->nout ? out : NULL, .err = err};
   uint16_t numbered[LDR_MAX_FIELDS];
   unsigned nnumbered = unnamed_identities(op, numbered);
@@ -134,7 +134,8 @@ ldr_code ldr_memwrite_insert(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr
     ldr_value values[LDR_MAX_FIELDS];
     for (unsigned i = 0; i < t->e->nfields; i++) values[i] = ldr_null();
     for (unsigned i = 0; i < op->ncols; i++) values[op->cols[i]] = op->values[r * op->ncols + i];
-    for (unsigned i = 0; i < nnumbered && code == LDR_OK; i++) code = number(&w, numbered[i], &values[numbered[i]]);
+    for (unsigned i = 0; i < nnumbered && code == LDR_OK; i++)
+      code = number(&w, numbered[i], &values[numbered[i]]);
     if (code == LDR_OK) code = insert_row(&w, values);
   }
   return finish(&w, code, affected);
@@ -142,8 +143,8 @@ ldr_code ldr_memwrite_insert(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr
 
 /* ---- updating and deleting ---- */
 
-ldr_code ldr_memwrite_update(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out, int64_t *affected,
-                             ldr_err *err) {
+ldr_code ldr_memwrite_update(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
+                             int64_t *affected, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .op = op, .from = tx->n, .out = op->nout ? out : NULL, .err = err};
   ldr_memslots targets = {0};
   ldr_code code = ldr_memread_targets(tx, t, op->where, &targets, err);
@@ -157,8 +158,8 @@ static ldr_code delete_row(writer *w, ldr_memslot *slot) {
   return code == LDR_OK ? ldr_memtx_write(w->tx, w->t, slot, NULL, w->err) : code;
 }
 
-ldr_code ldr_memwrite_delete(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out, int64_t *affected,
-                             ldr_err *err) {
+ldr_code ldr_memwrite_delete(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
+                             int64_t *affected, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .op = op, .from = tx->n, .out = op->nout ? out : NULL, .err = err};
   ldr_memslots targets = {0};
   ldr_code code = ldr_memread_targets(tx, t, op->where, &targets, err);
@@ -200,7 +201,8 @@ static bool find_outdated(const ldr_memtab *t, const ldr_batch *b, ldr_hash *see
     uint32_t code = ldr_memtab_key_code(t, b->rows[i]);
     size_t at = ldr_hash_start(code);
     const ldr_row *other;
-    while ((other = ldr_hash_next(seen, code, &at)) && !outdated[i]) outdated[i] = same_key(b->e, other, b->rows[i]);
+    while ((other = ldr_hash_next(seen, code, &at)) && !outdated[i])
+      outdated[i] = same_key(b->e, other, b->rows[i]);
     if (!outdated[i] && !ldr_hash_add(seen, code, b->rows[i])) return false;
   }
   return true;
@@ -218,8 +220,8 @@ static void move_identities(ldr_memtab *t, const ldr_batch *b) {
   }
 }
 
-ldr_code ldr_memwrite_load(ldr_memtx *tx, ldr_memtab *t, const ldr_batch *b, ldr_conflict conflict, int64_t *loaded,
-                           ldr_err *err) {
+ldr_code ldr_memwrite_load(ldr_memtx *tx, ldr_memtab *t, const ldr_batch *b, ldr_conflict conflict,
+                           int64_t *loaded, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .from = tx->n, .err = err};
   ldr_hash seen = {0};
   bool *outdated = conflict == LDR_CONFLICT_UPDATE ? ldr_alloc_array(b->n, sizeof *outdated) : NULL;

@@ -182,8 +182,10 @@ static ldr_code check_insert(const checker *c) {
     return bad(c, "an insert names its columns");
   if (op->nrows == 0 || op->values == NULL) return bad(c, "an insert has rows");
   if ((unsigned)op->on_conflict > LDR_CONFLICT_UPDATE) return bad(c, "there is no such conflict action");
-  if (op->target < LDR_TARGET_ANY || op->target >= (int)op->e->nuniques) return bad(c, "there is no such unique");
-  if (op->target == LDR_TARGET_ANY && op->on_conflict != LDR_CONFLICT_SKIP) return bad(c, "an update needs one unique");
+  if (op->target < LDR_TARGET_ANY || op->target >= (int)op->e->nuniques)
+    return bad(c, "there is no such unique");
+  if (op->target == LDR_TARGET_ANY && op->on_conflict != LDR_CONFLICT_SKIP)
+    return bad(c, "an update needs one unique");
   for (unsigned i = 0; i < op->ncols; i++) {
     if (op->cols[i] >= op->e->nfields || seen[op->cols[i]]) return bad(c, "the columns are wrong");
     seen[op->cols[i]] = true;
@@ -214,7 +216,7 @@ static ldr_code check_sets(const checker *c) {
   bool seen[LDR_MAX_FIELDS] = {false};
   bool allowed =
       op->kind == LDR_OP_UPDATE || (op->kind == LDR_OP_INSERT && op->on_conflict == LDR_CONFLICT_UPDATE);
-  if (allowed != (op->nsets > 0)) return bad(c, allowed ? "nothing is set" : "it sets nothing");
+  if (!allowed && op->nsets > 0) return bad(c, "it sets nothing");
   if (op->nsets && op->sets == NULL) return bad(c, "nothing is set");
   for (unsigned i = 0; i < op->nsets; i++) {
     uint16_t field = op->sets[i].field;

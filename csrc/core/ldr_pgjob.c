@@ -74,14 +74,16 @@ static void reuse(ldr_job *j) {
   e->nspares++;
 }
 
-/* What the request says of prepared statements is read before anybody takes its answers. */
-static void settle(ldr_job *j) {
-  ldr_registry *g = j->slot ? &j->slot->prepared : NULL;
-  if (g == NULL || j->conn != j->slot->conn) return;
-  ldr_registry_settle(g, &j->req);
-  j->e->stats.prepares += g->parses;
-  j->e->stats.evictions += g->evictions;
+void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_req *r) {
+  ldr_registry *g = &slot->prepared;
+  ldr_registry_settle(g, r);
+  e->stats.prepares += g->parses;
+  e->stats.evictions += g->evictions;
   g->parses = g->evictions = 0;
+}
+
+static void settle(ldr_job *j) {
+  if (j->slot && j->conn == j->slot->conn) ldr_pg_settle(j->e, j->slot, &j->req);
 }
 
 /* The owner leaves while work is under way: the server is told, and the connection cannot be used again. */
@@ -162,8 +164,8 @@ static ldr_job *make(ldr_pg *e, const ldr_job_kind *kind) {
   return j;
 }
 
-static int64_t deadline_of(const ldr_pg *e, const ldr_call *call) {
-  if (call->deadline != LDR_NEVER || e->config.statement_timeout < 0) return call->deadline;
+static int64_t deadline_of(const ldr_pg *e, const ldr_job_kind *kind, const ldr_call *call) {
+  if (call->deadline != LDR_NEVER || !kind->timed || e->config.statement_timeout < 0) return call->deadline;
   return ldr_deadline(e->config.statement_timeout);
 }
 
@@ -182,7 +184,7 @@ ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const ch
   if (tx) tx->job = j;
   j->stage = LDR_JOB_ACQUIRE;
   j->block = call->block;
-  j->deadline = deadline_of(e, call);
+  j->deadline = deadline_of(e, kind, call);
   j->cancelled = j->retried = j->wants_rows = false;
   j->prefix = 0;
   j->task.result.affected = 0;

@@ -71,6 +71,7 @@ typedef struct ldr_job_kind {
   ldr_job_fn *resume;          /* after SLEEP, and after CONNECT with its outcome in j->connected */
   void (*dispose)(ldr_job *j); /* frees what the kind added; NULL: nothing */
   size_t size;                 /* of its struct, 0: a plain job */
+  bool timed;                  /* without a deadline of its own it has the configured one */
   bool ends_tx;                /* may be made for a transaction in which nothing can run any more */
 } ldr_job_kind;
 
@@ -127,6 +128,8 @@ ldr_cmd *ldr_job_query(ldr_job *j, const char *sql); /* one more command; NULL: 
 ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) LDR_MUSTCHECK;
 void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err);
 extern const char ldr_pgtx_lost[]; /* a reason to be dead */
+/* What an answered request says of prepared statements; before anybody takes its answers. */
+void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_req *r);
 /* Polls for what `fd` waits, EINTR included; deadline in monotonic microseconds. */
 void ldr_pg_wait(int fd, unsigned events, int64_t deadline);
 

@@ -157,76 +157,90 @@ static ldr_code run_atomic(pipe_run *p, ldr_pgtx *tx, const ldr_call *call, ldr_
 
 /* ---- isolated ---- */
 
-static ldr_code send_one(pipe_run *p, size_t i, ldr_slot *slot, ldr_err *err) {
-  entry *x = &p->entries[i];
-  ldr_code code = ldr_registry_exec(&slot->prepared, x->stmt, &x->args, &x->req, err);
-  x->main = x->req.n - 1;
-  if (code == LDR_OK) code = ldr_conn_submit(slot->conn, &x->req, err);
-  ldr_registry_sent(&slot->prepared);
-  if (code) ldr_registry_settle(&slot->prepared, &x->req); /* not sent */
-  if (code == LDR_OK) p->e->stats.queries++;
-  return code;
+typedef struct exchange { /* items 0 … done … sent … n */
+  pipe_run *p;
+  ldr_slot *slot;
+  size_t sent, done;
+  int64_t deadline;
+  bool overdue;
+} exchange;
+
+static ldr_code send_one(exchange *x, ldr_err *err) {
+  entry *it = &x->p->entries[x->sent];
+  ldr_code code = ldr_registry_exec(&x->slot->prepared, it->stmt, &it->args, &it->req, err);
+  it->main = it->req.n - 1;
+  if (code == LDR_OK) code = ldr_conn_submit(x->slot->conn, &it->req, err);
+  ldr_registry_sent(&x->slot->prepared);
+  if (code) { /* what it would have deallocated is still there */
+    ldr_registry_settle(&x->slot->prepared, &it->req);
+    return code;
+  }
+  x->p->e->stats.queries++;
+  x->sent++;
+  return LDR_OK;
 }
 
-static ldr_code collect(pipe_run *p, size_t i, ldr_slot *slot, bool overdue, ldr_err *err) {
-  entry *x = &p->entries[i];
+static ldr_code fill_window(exchange *x, ldr_err *err) {
+  ldr_code code = LDR_OK;
+  while (code == LDR_OK && !x->overdue && x->sent < x->p->n && x->sent - x->done < WINDOW &&
+         !ldr_conn_dead(x->slot->conn))
+    code = send_one(x, err);
+  return code == LDR_CONNECTION ? LDR_OK : code; /* the items tell that */
+}
+
+static ldr_code collect_one(exchange *x, ldr_err *err) {
+  size_t i = x->done++;
+  pipe_run *p = x->p;
+  entry *it = &p->entries[i];
   ldr_err why;
-  ldr_registry_settle(&slot->prepared, &x->req);
-  p->e->stats.prepares += slot->prepared.parses;
-  p->e->stats.evictions += slot->prepared.evictions;
-  slot->prepared.parses = slot->prepared.evictions = 0;
-  if (!x->req.error && !x->req.lost) return take(p, i, &x->req, NULL, slot, err);
-  x->stale = ldr_req_stale(&x->req);
-  if (x->stale) return LDR_OK;
-  ldr_req_error(&x->req, x->stmt->deletes, &why);
-  if (overdue && (x->req.lost || strcmp(why.sqlstate, "57014") == 0))
+  ldr_pg_settle(p->e, x->slot, &it->req);
+  if (!it->req.error && !it->req.lost) return take(p, i, &it->req, NULL, x->slot, err);
+  it->stale = ldr_req_stale(&it->req);
+  if (it->stale) return LDR_OK;
+  ldr_req_error(&it->req, it->stmt->deletes, &why);
+  if (x->overdue && (it->req.lost || strcmp(why.sqlstate, "57014") == 0))
     ldr_fail_state(&why, LDR_TIMEOUT, "57014", "the deadline passed and the statement was cancelled");
   p->e->stats.errors++;
   return set_error(p, i, &why, err);
 }
 
-static ldr_code not_sent(pipe_run *p, size_t from, bool overdue, ldr_err *err) {
+static void check_deadline(exchange *x) {
+  if (ldr_millis_left(x->deadline) != 0) return;
+  if (x->overdue)
+    ldr_conn_drop(x->slot->conn);
+  else
+    ldr_conn_cancel(x->slot->conn);
+  x->overdue = true;
+  x->deadline = ldr_now_mono() + LDR_GRACE_US;
+}
+
+static ldr_code not_sent(exchange *x, ldr_err *err) {
   ldr_err why;
   ldr_code code = LDR_OK;
-  if (overdue)
+  if (x->overdue)
     ldr_fail(&why, LDR_TIMEOUT, "the deadline passed before the statement was sent");
   else
     ldr_fail(&why, LDR_CONNECTION, "the connection was lost before the statement was sent");
   why.retryable = true;
-  for (size_t i = from; i < p->n && code == LDR_OK; i++) code = set_error(p, i, &why, err);
+  for (size_t i = x->sent; i < x->p->n && code == LDR_OK; i++) code = set_error(x->p, i, &why, err);
   return code;
 }
 
 /* Sends and reads in turn, so that neither side's buffers can fill up for good. */
-static ldr_code exchange(pipe_run *p, ldr_slot *slot, int64_t deadline, ldr_err *err) {
-  size_t sent = 0, done = 0;
-  bool overdue = false;
-  ldr_code code = LDR_OK;
-  while (code == LDR_OK && done < p->n) {
-    while (!overdue && sent < p->n && sent - done < WINDOW && !ldr_conn_dead(slot->conn)) {
-      code = send_one(p, sent, slot, err);
-      if (code) break;
-      sent++;
-    }
-    code = LDR_OK;
-    if (done == sent) break; /* the rest cannot be sent */
-    if (!p->entries[done].req.done)
-      ldr_pg_wait(ldr_conn_fd(slot->conn), ldr_conn_events(slot->conn), deadline);
-    ldr_conn_pump(slot->conn);
-    if (!p->entries[done].req.done && ldr_millis_left(deadline) == 0) {
-      if (overdue) ldr_conn_drop(slot->conn);
-      if (!overdue) ldr_conn_cancel(slot->conn);
-      overdue = true;
-      deadline = ldr_now_mono() + LDR_GRACE_US;
-    }
-    while (code == LDR_OK && done < sent && p->entries[done].req.done)
-      code = collect(p, done++, slot, overdue, err);
+static ldr_code run_exchange(exchange *x, ldr_err *err) {
+  const entry *entries = x->p->entries;
+  ldr_conn *c = x->slot->conn;
+  ldr_code code = fill_window(x, err);
+  while (code == LDR_OK && x->done < x->sent) {
+    if (!entries[x->done].req.done) ldr_pg_wait(ldr_conn_fd(c), ldr_conn_events(c), x->deadline);
+    ldr_conn_pump(c);
+    if (!entries[x->done].req.done) check_deadline(x);
+    while (code == LDR_OK && x->done < x->sent && entries[x->done].req.done) code = collect_one(x, err);
+    if (code == LDR_OK) code = fill_window(x, err);
   }
-  if (done < sent) { /* out of memory: nobody reads the rest */
-    ldr_conn_drop(slot->conn);
-    for (; done < sent; done++) ldr_registry_settle(&slot->prepared, &p->entries[done].req);
-  }
-  return code ? code : not_sent(p, sent, overdue, err);
+  if (x->done < x->sent) ldr_conn_drop(c); /* memory is short: nobody reads the rest */
+  for (; x->done < x->sent; x->done++) ldr_pg_settle(x->p->e, x->slot, &x->p->entries[x->done].req);
+  return code ? code : not_sent(x, err);
 }
 
 /* Statements that were prepared before a table changed: they did nothing, so each is run again by itself. */
@@ -247,10 +261,12 @@ static ldr_code run_stale(pipe_run *p, const ldr_call *call, ldr_err *err) {
 }
 
 static ldr_code run_isolated(pipe_run *p, const ldr_call *call, ldr_err *err) {
+  exchange x = {.p = p, .deadline = call->deadline};
   ldr_tx *session = NULL;
   ldr_code code = ldr_pg_session(&p->e->base, call, &session, err);
   if (code) return code;
-  code = exchange(p, ldr_pgtx_of(session)->slot, call->deadline, err);
+  x.slot = ldr_pgtx_of(session)->slot;
+  code = run_exchange(&x, err);
   ldr_pgtx_abandon(session);
   return code ? code : run_stale(p, call, err);
 }

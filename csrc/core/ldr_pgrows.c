@@ -15,7 +15,8 @@ typedef struct pgrows {
   ldr_column own[]; /* the columns when they are not the statement's */
 } pgrows;
 
-/* ---- text form: only when a column of the result has a type without a binary decoder ---- */
+/* ---- text form: only when a column of the result has a type without a binary decoder (libpq asks for all of
+ * them in one form). Arrays stay literals then. ---- */
 
 static bool text_time(const char *p, size_t n, ldr_value *out) {
   char copy[64];
@@ -47,7 +48,6 @@ static bool text_uuid(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
 /* p is zero-terminated, as libpq keeps text. */
 static bool decode_text(const ldr_column *c, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   ldr_type type = ldr_ftype_get(c->type)->type;
-  if (c->array || c->type == LDR_F_UNKNOWN) type = LDR_T_TEXT;
   switch (type) {
     case LDR_T_BOOL: *out = ldr_bool(*p == 't'); return true;
     case LDR_T_INT: *out = ldr_int(strtoll(p, NULL, 10)); return true;
@@ -110,6 +110,7 @@ static void describe(pgrows *r, unsigned ncols) {
     ldr_column *c = &r->own[i];
     c->name = r->stmt->ncols == ncols ? r->stmt->cols[i].name : ldr_pgres_name(r->res, i);
     if (!ldr_ftype_by_oid(ldr_pgres_oid(r->res, i), &c->type, &c->array)) c->type = LDR_F_UNKNOWN;
+    if (c->array && ldr_pgres_is_text(r->res, i)) *c = (ldr_column){c->name, LDR_F_UNKNOWN, false};
   }
   r->base.cols = r->own;
 }

@@ -30,14 +30,11 @@ static bool tag_is(const char *tag, const char *const *words) {
 }
 
 void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag) {
-  static const char *const reads[] = {"SELECT", "SHOW", "EXPLAIN", "FETCH", NULL};
   static const char *const forgets[] = {"DISCARD", "DEALLOCATE", NULL};
   static const char *const changes[] = {"SET", "RESET", "LISTEN", "DECLARE", "LOAD", NULL};
-  if (s->e) { /* an operation */
-    if (tx && !s->reads) tx->wrote = true;
-    return;
-  }
-  if (tx && !tag_is(tag, reads)) tx->wrote = true;
+  /* a raw SELECT may call what writes, or be the end of a WITH that does */
+  if (tx && (s->e ? !s->reads : strcmp(tag, "SHOW") != 0)) tx->wrote = true;
+  if (s->e) return;
   if (tag_is(tag, forgets)) ldr_registry_forget_all(&slot->prepared);
   if (tag_is(tag, changes)) slot->reset = true;
 }
@@ -78,7 +75,7 @@ static ldr_code answered(ldr_job *j, ldr_err *err) {
   return ldr_pgrun_result(j->stmt, res, &j->task.result, err);
 }
 
-static const ldr_job_kind statement = {.start = start, .answered = answered};
+static const ldr_job_kind statement = {.start = start, .answered = answered, .timed = true};
 
 ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
                       ldr_task **task, ldr_err *err) {
@@ -134,7 +131,7 @@ static ldr_code describe_answered(ldr_job *j, ldr_err *err) {
   return j->stmt->described ? LDR_OK : ldr_stmt_describe(j->stmt, res, err);
 }
 
-static const ldr_job_kind describe = {.start = describe_start, .answered = describe_answered};
+static const ldr_job_kind describe = {.start = describe_start, .answered = describe_answered, .timed = true};
 
 ldr_code ldr_pg_prepare(ldr_engine *engine, ldr_tx *tx, const char *sql, size_t n, const ldr_call *call,
                         ldr_stmt **out, ldr_task **task, ldr_err *err) {

@@ -150,9 +150,10 @@ typedef struct end_job {
   unsigned npending;
   bool wrote; /* commit: ask for the transaction's id */
   bool has_xid;
-  uint64_t xid;    /* 0: the transaction changed nothing */
-  ldr_conn *fresh; /* asks for the fate of a transaction whose COMMIT was not answered */
-  bool connecting; /* it is not connected yet */
+  uint64_t xid;        /* 0: the transaction changed nothing */
+  ldr_conn *fresh;     /* asks for the fate of a transaction whose COMMIT was not answered */
+  unsigned generation; /* the process that opened it */
+  bool connecting;     /* it is not connected yet */
   char host[256], port[16];
   char sql[80];
 } end_job;
@@ -162,6 +163,7 @@ static end_job *end_of(ldr_job *j) { return (end_job *)j; }
 static void drop_fresh(ldr_job *j) {
   end_job *x = end_of(j);
   if (x->fresh == NULL) return;
+  if (x->generation != j->e->pool->generation) ldr_conn_abandon(x->fresh); /* it is the parent's */
   ldr_conn_drop(x->fresh);
   ldr_conn_close(x->fresh);
   x->fresh = NULL;
@@ -252,6 +254,7 @@ static ldr_code ask_connection(ldr_job *j, ldr_err *err) {
     ldr_job_sleep(j, ASK_AGAIN_US);
     return LDR_PENDING;
   }
+  x->generation = j->e->pool->generation;
   j->conn = x->fresh;
   j->stage = LDR_JOB_CONNECT;
   return LDR_PENDING;

@@ -1,5 +1,5 @@
-/* Many small objects of one size: no header each, freed ones are reused first. The blocks go back to the system
- * only with the whole slab, which is what a table of rows wants.
+/* Many small objects of one size: no header each, freed ones are reused first. The blocks go back to the
+ * system only with the whole slab, which is what a table of rows wants.
  *
  *   blocks ─► [ next | object | object | … ] ─► …      spare ─► freed object ─► freed object ─► NULL */
 #ifndef LDR_SLAB_H

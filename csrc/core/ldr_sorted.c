@@ -82,7 +82,8 @@ static size_t find_chunk(const ldr_sorted *s, ldr_sorted_cmp *cmp, const void *u
   return lo;
 }
 
-static uint32_t find_entry(const chunk *c, ldr_sorted_cmp *cmp, const void *ud, const void *probe, bool past) {
+static uint32_t find_entry(const chunk *c, ldr_sorted_cmp *cmp, const void *ud, const void *probe,
+                           bool past) {
   uint32_t lo = 0, hi = c->n;
   while (lo < hi) {
     uint32_t mid = lo + (hi - lo) / 2;

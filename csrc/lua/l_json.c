@@ -159,29 +159,71 @@ long l_sequence(lua_State *L, int idx) {
 
 static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev);
 
+/* A table that grows is allocated several times over. So the first members wait on the stack until their
+ * number is known, or BATCH of them are there; far down, where the stack is dear, they do not. */
+enum { BATCH = 16, FLAT = 16 };
+
+static unsigned batch_of(const l_json_decoder *d) { return d->r.depth <= FLAT ? BATCH : 1; }
+
 static bool push_array(lua_State *L, l_json_decoder *d) {
-  ldr_json_event ev;
-  luaL_checkstack(L, 4, "JSON is nested too deeply");
-  lua_newtable(L);
-  for (int i = 1; (ev = ldr_json_next(&d->r)) != LDR_JSON_ARRAY_END; i++) {
-    if (!push_value(L, d, ev)) return false;
-    lua_rawseti(L, -2, i);
-  }
+  int at = lua_gettop(L) + 1, n = 0, batch = (int)batch_of(d);
+  bool done;
+  luaL_checkstack(L, batch + 4, "JSON is nested too deeply");
+  lua_pushnil(L); /* the table's place */
+  do {
+    ldr_json_event ev = LDR_JSON_ARRAY_END;
+    int waiting = 0;
+    while (waiting < batch && (ev = ldr_json_next(&d->r)) != LDR_JSON_ARRAY_END) {
+      if (!push_value(L, d, ev)) return false;
+      waiting++;
+    }
+    done = ev == LDR_JSON_ARRAY_END;
+    if (n == 0) {
+      lua_createtable(L, waiting, 0);
+      lua_replace(L, at);
+    }
+    n += waiting;
+    for (int i = n; waiting > 0; waiting--) lua_rawseti(L, at, i--);
+  } while (!done);
   lua_pushvalue(L, d->array_mt);
-  lua_setmetatable(L, -2);
+  lua_setmetatable(L, at);
   return true;
 }
 
-static bool push_object(lua_State *L, l_json_decoder *d) {
-  ldr_json_event ev;
-  luaL_checkstack(L, 5, "JSON is nested too deeply");
-  lua_newtable(L);
-  while ((ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
-    lua_pushlstring(L, d->r.s, d->r.n);
-    if (!push_value(L, d, ldr_json_next(&d->r))) return false;
-    lua_rawset(L, -3);
+/* Moves the pairs above `at` into the table there, in their order: of equal keys the last one stays. */
+static void set_pairs(lua_State *L, int at) {
+  int top = lua_gettop(L);
+  for (int i = at + 1; i < top; i += 2) {
+    lua_pushvalue(L, i);
+    lua_pushvalue(L, i + 1);
+    lua_rawset(L, at);
   }
-  return ev == LDR_JSON_OBJECT_END;
+  lua_settop(L, at);
+}
+
+static bool push_object(lua_State *L, l_json_decoder *d) {
+  int at = lua_gettop(L) + 1, batch = (int)batch_of(d);
+  bool first = true, done;
+  luaL_checkstack(L, 2 * batch + 6, "JSON is nested too deeply");
+  lua_pushnil(L); /* the table's place */
+  do {
+    ldr_json_event ev = LDR_JSON_OBJECT_END;
+    int waiting = 0;
+    while (waiting < batch && (ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
+      lua_pushlstring(L, d->r.s, d->r.n);
+      if (!push_value(L, d, ldr_json_next(&d->r))) return false;
+      waiting++;
+    }
+    if (ev != LDR_JSON_KEY && ev != LDR_JSON_OBJECT_END) return false;
+    done = ev == LDR_JSON_OBJECT_END;
+    if (first) {
+      lua_createtable(L, 0, waiting);
+      lua_replace(L, at);
+      first = false;
+    }
+    set_pairs(L, at);
+  } while (!done);
+  return true;
 }
 
 static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev) {

@@ -200,10 +200,13 @@ int l_array_mark(lua_State *L, l_work *w) {
   return w->array_mt;
 }
 
-static void push_time(lua_State *L, int64_t us) {
-  char text[LDR_TIME_TEXT];
-  size_t n = ldr_time_format(us, text);
-  lua_pushlstring(L, text, n);
+/* The two stamps of a row are often one, and so are those of rows made together. */
+static void push_time(lua_State *L, l_work *w, int64_t us) {
+  if (w->time_length == 0 || w->time != us) {
+    w->time = us;
+    w->time_length = ldr_time_format(us, w->time_text);
+  }
+  lua_pushlstring(L, w->time_text, w->time_length);
 }
 
 static void push_uuid(lua_State *L, const char *id) {
@@ -230,7 +233,7 @@ bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
     case LDR_T_TEXT:
     case LDR_T_BYTES: lua_pushlstring(L, v->u.p, v->n); return true;
     case LDR_T_UUID: push_uuid(L, v->u.p); return true;
-    case LDR_T_TIME: push_time(L, v->u.i); return true;
+    case LDR_T_TIME: push_time(L, w, v->u.i); return true;
     case LDR_T_JSON: return push_json(L, w, v);
     case LDR_T_ARRAY: return l_array_push(L, w, v);
   }

@@ -42,6 +42,10 @@ struct l_work {
   bool columns;   /* describe them, too */
   bool preparing; /* the task makes a statement, not a result */
 
+  int64_t time; /* formatted last, as time_text */
+  size_t time_length;
+  char time_text[LDR_TIME_TEXT];
+
   /* stack slots of the running C function */
   int owner, self, env, names, tx, params, array_mt;
 };

@@ -5,8 +5,8 @@
 
 /* ---- the schema ---- */
 
-static const ldr_field team_fields[T_COUNT] = {[T_ID] = {.name = "id", .type = LDR_F_TEXT},
-                                               [T_NAME] = {.name = "name", .type = LDR_F_TEXT}};
+static const ldr_field team_fields[T_COUNT] = {
+    [T_ID] = {.name = "id", .type = LDR_F_TEXT}, [T_NAME] = {.name = "name", .type = LDR_F_TEXT}};
 static const ldr_field user_fields[U_COUNT] = {
     [U_TEAM] = {.name = "team", .type = LDR_F_TEXT},
     [U_ID] = {.name = "id", .type = LDR_F_INT8, .def = LDR_DEF_IDENTITY},
@@ -27,15 +27,17 @@ static const ldr_field post_fields[P_COUNT] = {
     [P_PARENT] = {.name = "parent", .type = LDR_F_INT8, .null = true},
     [P_TITLE] = {.name = "title", .type = LDR_F_TEXT, .null = true},
 };
-static const ldr_field badge_fields[B_COUNT] = {[B_ID] = {.name = "id", .type = LDR_F_TEXT},
-                                                [B_TEAM] = {.name = "team", .type = LDR_F_TEXT},
-                                                [B_HOLDER] = {.name = "holder", .type = LDR_F_INT8, .null = true},
-                                                [B_SLOT] = {.name = "slot", .type = LDR_F_INT4, .null = true}};
+static const ldr_field badge_fields[B_COUNT] = {
+    [B_ID] = {.name = "id", .type = LDR_F_TEXT},
+    [B_TEAM] = {.name = "team", .type = LDR_F_TEXT},
+    [B_HOLDER] = {.name = "holder", .type = LDR_F_INT8, .null = true},
+    [B_SLOT] = {.name = "slot", .type = LDR_F_INT4, .null = true}};
 
 typedef const char *const names[];
 
-static ldr_code add(ldr_schema *s, const char *name, const ldr_field *f, unsigned nfields, const char *constraint,
-                    const char *const *key, unsigned nkey, ldr_entity **out, ldr_err *err) {
+static ldr_code add(ldr_schema *s, const char *name, const ldr_field *f, unsigned nfields,
+                    const char *constraint, const char *const *key, unsigned nkey, ldr_entity **out,
+                    ldr_err *err) {
   ldr_entity *e = NULL;
   ldr_code code = ldr_schema_add(s, name, name, &e, err);
   for (unsigned i = 0; i < nfields && code == LDR_OK; i++) code = ldr_entity_add_field(s, e, &f[i], err);
@@ -48,11 +50,13 @@ static ldr_code add_teams_and_users(ldr_schema *s, ldr_err *err) {
   ldr_entity *e;
   ldr_code code = add(s, "teams", team_fields, T_COUNT, "teams_pkey", (names){"id"}, 1, &e, err);
   if (code == LDR_OK) code = ldr_entity_add_unique(s, e, "teams_name_key", (names){"name"}, 1, err);
-  if (code == LDR_OK) code = add(s, "users", user_fields, U_COUNT, "users_pkey", (names){"team", "id"}, 2, &e, err);
+  if (code == LDR_OK)
+    code = add(s, "users", user_fields, U_COUNT, "users_pkey", (names){"team", "id"}, 2, &e, err);
   if (code == LDR_OK) code = ldr_entity_add_unique(s, e, "users_email_key", (names){"team", "email"}, 2, err);
   if (code == LDR_OK) code = ldr_entity_unique_when(s, e, "gone", NULL, err);
   if (code == LDR_OK)
-    code = ldr_entity_add_ref(s, e, "users_team_fkey", (names){"team"}, 1, "teams", LDR_CASCADE, NULL, 0, err);
+    code =
+        ldr_entity_add_ref(s, e, "users_team_fkey", (names){"team"}, 1, "teams", LDR_CASCADE, NULL, 0, err);
   if (code == LDR_OK) code = ldr_entity_add_index(s, e, (names){"team", "-score"}, 2, err);
   return code;
 }
@@ -61,18 +65,20 @@ static ldr_code add_posts_and_badges(ldr_schema *s, ldr_err *err) {
   ldr_entity *e;
   ldr_code code = add(s, "posts", post_fields, P_COUNT, "posts_pkey", (names){"id"}, 1, &e, err);
   if (code == LDR_OK)
-    code = ldr_entity_add_ref(s, e, "posts_author_fkey", (names){"team", "author"}, 2, "users", LDR_CASCADE, NULL,
-                              0, err);
+    code = ldr_entity_add_ref(s, e, "posts_author_fkey", (names){"team", "author"}, 2, "users", LDR_CASCADE,
+                              NULL, 0, err);
   if (code == LDR_OK)
     code = ldr_entity_add_ref(s, e, "posts_editor_fkey", (names){"team", "editor"}, 2, "users", LDR_SET_NULL,
                               (names){"editor"}, 1, err);
   if (code == LDR_OK)
-    code = ldr_entity_add_ref(s, e, "posts_parent_fkey", (names){"parent"}, 1, "posts", LDR_CASCADE, NULL, 0, err);
-  if (code == LDR_OK) code = add(s, "badges", badge_fields, B_COUNT, "badges_pkey", (names){"id"}, 1, &e, err);
+    code = ldr_entity_add_ref(s, e, "posts_parent_fkey", (names){"parent"}, 1, "posts", LDR_CASCADE, NULL, 0,
+                              err);
+  if (code == LDR_OK)
+    code = add(s, "badges", badge_fields, B_COUNT, "badges_pkey", (names){"id"}, 1, &e, err);
   if (code == LDR_OK) code = ldr_entity_add_unique(s, e, "badges_slot_key", (names){"slot"}, 1, err);
   if (code == LDR_OK)
-    code = ldr_entity_add_ref(s, e, "badges_holder_fkey", (names){"team", "holder"}, 2, "users", LDR_RESTRICT, NULL,
-                              0, err);
+    code = ldr_entity_add_ref(s, e, "badges_holder_fkey", (names){"team", "holder"}, 2, "users", LDR_RESTRICT,
+                              NULL, 0, err);
   return code;
 }
 
@@ -126,7 +132,8 @@ static unsigned name_columns(const ldr_entity *e, unsigned ncols, const ldr_valu
   return n;
 }
 
-/* The operation for rows of ncols values each; identity columns that the first row leaves null are not named. */
+/* The operation for rows of ncols values each; identity columns that the first row leaves null are not named.
+ */
 static void make_insert(world *w, table t, unsigned ncols, const ldr_value *values, size_t n, ldr_op *op,
                         uint16_t *cols, ldr_value *room) {
   ldr_op_init(op, LDR_OP_INSERT, w->e[t]);
@@ -174,7 +181,7 @@ ldr_code update(world *w, ldr_tx *tx, table t, const ldr_pred *where, uint16_t f
   return run(w, tx, &op);
 }
 
-ldr_code delete(world *w, ldr_tx *tx, table t, const ldr_pred *where) {
+ldr_code delete (world *w, ldr_tx *tx, table t, const ldr_pred *where) {
   ldr_op op;
   ldr_op_init(&op, LDR_OP_DELETE, w->e[t]);
   op.where = where;

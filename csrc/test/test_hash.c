@@ -37,7 +37,8 @@ TEST(equal_hashes_are_all_found) {
 
 enum { ITEMS = 600, STEPS = 40000 };
 
-/* Against a plain array; hashes from few values in the same neighbourhood, so that runs grow, wrap and shift back. */
+/* Against a plain array; hashes from few values in the same neighbourhood, so that runs grow, wrap and shift
+ * back. */
 TEST(random_adds_and_removes) {
   static uint32_t hash[ITEMS];
   static bool in[ITEMS];

@@ -268,6 +268,9 @@ TEST(averages) {
   CHECK(average("19999999999999999999", 2) == 1e19);
   CHECK(average("9.30", 3) == 3.1);
   CHECK(average("0.00000000000000000001", 3) == 3.3333333333333333e-21);
+  CHECK(average("-74748456", 4816) == -15520.858803986712); /* not so when the last digit is cut off */
+  CHECK(average("0.390132570842", 3955399) == 9.863292447664572e-08);
+  CHECK(average("16061452383740610000", 282) == 5.69555049068816e+16);
   CHECK(average("Infinity", 3) > 1e308);
   CHECK(average("-Infinity", 3) < -1e308);
   CHECK(average("NaN", 3) != average("NaN", 3));

@@ -88,8 +88,8 @@ TEST(constraints_are_named_in_their_order) {
   CHECK_STR(w.err.table, "teams");
   CHECK_STR(w.err.detail, "Key (id) already exists.");
   check_error(insert(&w, NULL, TEAMS, ROW(TEXT("c"), TEXT("Beta"))), LDR_CONFLICT, "23505", "teams_name_key");
-  check_error(insert_rows(&w, NULL, TEAMS, 2, ROW(TEXT("c"), TEXT("Beta"), TEXT("a"), TEXT("x"))), LDR_CONFLICT,
-              "23505", "teams_name_key"); /* row by row */
+  check_error(insert_rows(&w, NULL, TEAMS, 2, ROW(TEXT("c"), TEXT("Beta"), TEXT("a"), TEXT("x"))),
+              LDR_CONFLICT, "23505", "teams_name_key"); /* row by row */
   check_error(insert(&w, NULL, USERS, ROW(TEXT("z"), NUL, TEXT("e"))), LDR_FOREIGN_KEY, "23503",
               "users_team_fkey");
   CHECK_STR(w.err.message, "row refers to a missing row: constraint \"users_team_fkey\"");
@@ -103,10 +103,11 @@ TEST(constraints_are_named_in_their_order) {
 TEST(a_failed_statement_leaves_nothing) {
   start();
   add_users();
-  CHECK(insert_rows(&w, NULL, TEAMS, 2, ROW(TEXT("c"), TEXT("C"), TEXT("d"), TEXT("D"), TEXT("a"), TEXT("E"))) ==
-        LDR_CONFLICT);
+  CHECK(insert_rows(&w, NULL, TEAMS, 2,
+                    ROW(TEXT("c"), TEXT("C"), TEXT("d"), TEXT("D"), TEXT("a"), TEXT("E"))) == LDR_CONFLICT);
   CHECK_STR(show(&w, NULL, TEAMS, NULL, FIELDS(T_ID)), "a b");
-  CHECK(insert(&w, NULL, TEAMS, ROW(TEXT("c"), TEXT("C"))) == LDR_OK); /* the uniques have forgotten it, too */
+  CHECK(insert(&w, NULL, TEAMS, ROW(TEXT("c"), TEXT("C"))) ==
+        LDR_OK); /* the uniques have forgotten it, too */
   CHECK(update(&w, NULL, USERS, NULL, U_EMAIL, TEXT("same")) == LDR_CONFLICT);
   CHECK_INT(count(&w, NULL, USERS, EQ(U_EMAIL, TEXT("same"))), 0);
   CHECK_INT(count(&w, NULL, USERS, EQ(U_EMAIL, TEXT("u1"))), 1);
@@ -116,7 +117,7 @@ TEST(a_failed_statement_leaves_nothing) {
 TEST(identities_ascend_and_are_never_given_back) {
   start();
   CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), NUL, TEXT("x"))) == LDR_OK);
-  CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), NUL, TEXT("x"))) == LDR_CONFLICT); /* burns 2 */
+  CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), NUL, TEXT("x"))) == LDR_CONFLICT);       /* burns 2 */
   CHECK(upsert(&w, NULL, USERS, 0, NULL, 0, ROW(TEXT("a"), NUL, TEXT("x"))) == LDR_OK); /* burns 3 */
   CHECK_INT(w.affected, 0);
   CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), INT(100), TEXT("y"))) == LDR_OK); /* moves nothing */
@@ -132,7 +133,8 @@ TEST(partial_uniques_count_only_their_rows) {
   CHECK(insert(&w, NULL, USERS, ROW(TEXT("b"), NUL, TEXT("x"))) == LDR_OK);
   CHECK(update(&w, NULL, USERS, EQ(U_ID, INT(1)), U_GONE, gone) == LDR_OK);
   CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), NUL, TEXT("x"))) == LDR_OK);
-  check_error(update(&w, NULL, USERS, EQ(U_ID, INT(1)), U_GONE, NUL), LDR_CONFLICT, "23505", "users_email_key");
+  check_error(update(&w, NULL, USERS, EQ(U_ID, INT(1)), U_GONE, NUL), LDR_CONFLICT, "23505",
+              "users_email_key");
   CHECK(update(&w, NULL, USERS, EQ(U_TEAM, TEXT("a")), U_EMAIL, NUL) == LDR_OK); /* nulls never conflict */
   CHECK(update(&w, NULL, USERS, EQ(U_TEAM, TEXT("a")), U_GONE, NUL) == LDR_OK);
   CHECK_INT(w.affected, 2);
@@ -156,7 +158,8 @@ TEST(upsert_sets_from_the_proposed_row) {
 TEST(upsert_on_a_unique_leaves_the_others_strict) {
   const ldr_set set = {.field = T_NAME, .kind = LDR_SET_VALUE, .excluded = true};
   start();
-  CHECK(upsert(&w, NULL, TEAMS, 0, &set, 1, ROW(TEXT("c"), TEXT("Alpha"))) == LDR_OK); /* hits a by its name */
+  CHECK(upsert(&w, NULL, TEAMS, 0, &set, 1, ROW(TEXT("c"), TEXT("Alpha"))) ==
+        LDR_OK); /* hits a by its name */
   CHECK_STR(show(&w, NULL, TEAMS, NULL, FIELDS(T_ID, T_NAME)), "a|Alpha b|Beta");
   check_error(upsert(&w, NULL, TEAMS, -1, &set, 1, ROW(TEXT("c"), TEXT("Alpha"))), LDR_CONFLICT, "23505",
               "teams_name_key");
@@ -198,7 +201,8 @@ TEST(update_moves_rows_in_the_indexes) {
   CHECK_INT(w.affected, 2);
   CHECK_STR(show(&w, NULL, USERS, AND(EQ(U_TEAM, TEXT("a")), EQ(U_SCORE, INT(9))), FIELDS(U_ID)), "3 7");
   CHECK_INT(count(&w, NULL, USERS, AND(EQ(U_TEAM, TEXT("a")), EQ(U_SCORE, INT(3)))), 0);
-  CHECK(update(&w, NULL, USERS, EQ(U_EMAIL, TEXT("u3")), U_EMAIL, TEXT("u3")) == LDR_OK); /* itself is no conflict */
+  CHECK(update(&w, NULL, USERS, EQ(U_EMAIL, TEXT("u3")), U_EMAIL, TEXT("u3")) ==
+        LDR_OK); /* itself is no conflict */
   CHECK_INT(w.affected, 1);
   world_close(&w);
 }
@@ -223,7 +227,8 @@ TEST(references_are_checked_on_update) {
   start();
   add_users();
   CHECK(insert(&w, NULL, POSTS, ROW(NUL, TEXT("a"), INT(1))) == LDR_OK);
-  check_error(update(&w, NULL, POSTS, NULL, P_EDITOR, INT(99)), LDR_FOREIGN_KEY, "23503", "posts_editor_fkey");
+  check_error(update(&w, NULL, POSTS, NULL, P_EDITOR, INT(99)), LDR_FOREIGN_KEY, "23503",
+              "posts_editor_fkey");
   CHECK(update(&w, NULL, POSTS, NULL, P_EDITOR, INT(2)) == LDR_OK);
   CHECK(update(&w, NULL, POSTS, NULL, P_EDITOR, NUL) == LDR_OK);
   world_close(&w);
@@ -265,7 +270,8 @@ TEST(orders_and_limits) {
 
 /* Pages of every size, joined, are the whole list: through the index and, with team not fixed, by sorting. */
 TEST(keyset_pages_join_to_the_whole) {
-  const ldr_order order[2][3] = {{DESC(U_SCORE), ASC(U_TEAM), ASC(U_ID)}, {ASC(U_SCORE), DESC(U_TEAM), DESC(U_ID)}};
+  const ldr_order order[2][3] = {{DESC(U_SCORE), ASC(U_TEAM), ASC(U_ID)},
+                                 {ASC(U_SCORE), DESC(U_TEAM), DESC(U_ID)}};
   const char *want[2] = {"5 10 3 7 2 6 1 9 4 8", "8 4 9 1 6 2 7 3 10 5"};
   start();
   add_users();
@@ -290,6 +296,36 @@ TEST(keyset_pages_join_to_the_whole) {
         }
         CHECK_STR(all, want[o]);
       }
+  world_close(&w);
+}
+
+/* Once the key is reached the rest of an order decides nothing, but the row of the keyset may have changed
+ * since. */
+TEST(orders_may_go_on_behind_the_key) {
+  const ldr_order up[] = {ASC(U_TEAM), ASC(U_ID), ASC(U_EMAIL)},
+                  down[] = {DESC(U_TEAM), DESC(U_ID), DESC(U_EMAIL)};
+  const ldr_pred *a = EQ(U_TEAM, TEXT("a"));
+  start();
+  add_users();
+  CHECK_STR(select_users(a, up, 3, 2, 0, (ldr_value[]){TEXT("a"), INT(3), TEXT("a")}), "3 4");
+  CHECK_STR(select_users(a, up, 3, 2, 0, (ldr_value[]){TEXT("a"), INT(3), TEXT("u3")}), "4 5");
+  CHECK_STR(select_users(a, down, 3, 2, 0, (ldr_value[]){TEXT("a"), INT(3), TEXT("z")}), "3 2");
+  CHECK_STR(select_users(a, down, 3, 2, 0, (ldr_value[]){TEXT("a"), INT(3), TEXT("u3")}), "2 1");
+  world_close(&w);
+}
+
+TEST(sorting_many_keeps_ties_as_they_came) {
+  const ldr_order by_score[] = {ASC(U_SCORE)}, by_email[] = {DESC(U_EMAIL), ASC(U_ID)};
+  start();
+  for (int i = 0; i < 300; i++) {
+    char email[8];
+    int n = snprintf(email, sizeof email, "%03d", i * 7 % 300);
+    CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), INT(1 + i), ldr_text(email, (size_t)n), INT(i % 2))) ==
+          LDR_OK);
+  }
+  CHECK_STR(select_users(NULL, by_score, 1, 4, 0, NULL), "1 3 5 7");
+  CHECK_STR(select_users(NULL, by_score, 1, 4, 148, NULL), "297 299 2 4");
+  CHECK_STR(select_users(NULL, by_email, 2, 3, 0, NULL), "258 215 172"); /* 299, 298, 297 */
   world_close(&w);
 }
 
@@ -332,15 +368,17 @@ TEST(a_limit_for_each_value) {
 TEST(lists_name_a_row_once) {
   start();
   add_users();
-  CHECK_STR(show(&w, NULL, USERS, AND(EQ(U_TEAM, TEXT("a")), IN(U_ID, INT(4), INT(2), INT(4), INT(77))), FIELDS(U_ID)),
+  CHECK_STR(show(&w, NULL, USERS, AND(EQ(U_TEAM, TEXT("a")), IN(U_ID, INT(4), INT(2), INT(4), INT(77))),
+                 FIELDS(U_ID)),
             "2 4");
-  CHECK_STR(show(&w, NULL, USERS, AND(EQ(U_TEAM, TEXT("a")), IN(U_SCORE, INT(3), INT(1), INT(3))), FIELDS(U_ID)),
-            "1 3 7 9");
+  CHECK_STR(
+      show(&w, NULL, USERS, AND(EQ(U_TEAM, TEXT("a")), IN(U_SCORE, INT(3), INT(1), INT(3))), FIELDS(U_ID)),
+      "1 3 7 9");
   CHECK_STR(show(&w, NULL, USERS,
-                 &(const ldr_pred){.kind = LDR_P_KEYS,
-                                   .n = 3,
-                                   .values = (const ldr_value[]){TEXT("a"), INT(9), TEXT("b"), INT(9), TEXT("a"),
-                                                                 INT(9)}},
+                 &(const ldr_pred){
+                     .kind = LDR_P_KEYS,
+                     .n = 3,
+                     .values = (const ldr_value[]){TEXT("a"), INT(9), TEXT("b"), INT(9), TEXT("a"), INT(9)}},
                  FIELDS(U_ID)),
             "9");
   CHECK_INT(count(&w, NULL, USERS, &(const ldr_pred){.kind = LDR_P_IN, .field = U_ID}), 0);
@@ -349,7 +387,8 @@ TEST(lists_name_a_row_once) {
 
 TEST(semi_joins) {
   const ldr_pred *inner = EQ(P_TITLE, TEXT("t")), *any = AND(NOT(IN(P_ID, INT(-1))));
-  ldr_pred exists = {.kind = LDR_P_EXISTS, .n = 1, .kids = &inner, .non = 2, .on = {{P_TEAM, U_TEAM}, {P_AUTHOR, U_ID}}};
+  ldr_pred exists = {
+      .kind = LDR_P_EXISTS, .n = 1, .kids = &inner, .non = 2, .on = {{P_TEAM, U_TEAM}, {P_AUTHOR, U_ID}}};
   start();
   add_users();
   exists.inner = w.e[POSTS];
@@ -365,19 +404,20 @@ TEST(semi_joins) {
 
 TEST(a_broken_pattern_fails_the_statement) {
   start();
-  check_error(run(&w, NULL, &(const ldr_op){.kind = LDR_OP_COUNT,
-                                            .e = w.e[TEAMS],
-                                            .where = P1(LDR_P_LIKE, T_NAME, TEXT("%\\")),
-                                            .per = -1,
-                                            .limit = -1}),
+  check_error(run(&w, NULL,
+                  &(const ldr_op){.kind = LDR_OP_COUNT,
+                                  .e = w.e[TEAMS],
+                                  .where = P1(LDR_P_LIKE, T_NAME, TEXT("%\\")),
+                                  .per = -1,
+                                  .limit = -1}),
               LDR_INVALID, "22025", "");
   world_close(&w);
 }
 
 /* ---- aggregates ---- */
 
-static const char *aggregate(const ldr_pred *where, const ldr_agg *aggs, unsigned naggs, const ldr_group *groups,
-                             unsigned ngroups, int64_t limit) {
+static const char *aggregate(const ldr_pred *where, const ldr_agg *aggs, unsigned naggs,
+                             const ldr_group *groups, unsigned ngroups, int64_t limit) {
   ldr_op op;
   ldr_op_init(&op, LDR_OP_AGGREGATE, w.e[USERS]);
   op.where = where;
@@ -390,12 +430,10 @@ static const char *aggregate(const ldr_pred *where, const ldr_agg *aggs, unsigne
 }
 
 TEST(aggregates) {
-  const ldr_agg aggs[] = {{LDR_AGG_COUNT, -1, NULL, "n"},
-                          {LDR_AGG_COUNT, U_SCORE, NULL, "scores"},
-                          {LDR_AGG_SUM, U_SCORE, NULL, "sum"},
-                          {LDR_AGG_AVG, U_SCORE, NULL, "avg"},
-                          {LDR_AGG_MIN, U_EMAIL, NULL, "least"},
-                          {LDR_AGG_MAX, U_ID, EQ(U_SCORE, INT(1)), "most"}};
+  const ldr_agg aggs[] = {
+      {LDR_AGG_COUNT, -1, NULL, "n"},        {LDR_AGG_COUNT, U_SCORE, NULL, "scores"},
+      {LDR_AGG_SUM, U_SCORE, NULL, "sum"},   {LDR_AGG_AVG, U_SCORE, NULL, "avg"},
+      {LDR_AGG_MIN, U_EMAIL, NULL, "least"}, {LDR_AGG_MAX, U_ID, EQ(U_SCORE, INT(1)), "most"}};
   const ldr_group by_score = {.field = U_SCORE, .name = "score"};
   start();
   CHECK_STR(aggregate(NULL, aggs, 6, NULL, 0, -1), "0|0|0|-|-|-");
@@ -465,12 +503,12 @@ TEST(load_all_or_none) {
   ldr_batch *b;
   start();
   b = batch_of_teams(ids, names, 3);
-  check_error(w.db->ops->load(w.db, NULL, b, LDR_CONFLICT_ERROR, &call, &n, NULL, &w.err), LDR_CONFLICT, "23505",
-              "teams_pkey");
+  check_error(w.db->ops->load(w.db, NULL, b, LDR_CONFLICT_ERROR, &call, &n, NULL, &w.err), LDR_CONFLICT,
+              "23505", "teams_pkey");
   CHECK_INT(n, -1);
   CHECK_STR(show(&w, NULL, TEAMS, NULL, FIELDS(T_ID)), "a b");
-  check_error(w.db->ops->load(w.db, NULL, b, LDR_CONFLICT_UPDATE, &call, &n, NULL, &w.err), LDR_CONFLICT, "23505",
-              "teams_name_key");
+  check_error(w.db->ops->load(w.db, NULL, b, LDR_CONFLICT_UPDATE, &call, &n, NULL, &w.err), LDR_CONFLICT,
+              "23505", "teams_name_key");
   CHECK(w.db->ops->load(w.db, NULL, b, LDR_CONFLICT_SKIP, &call, &n, NULL, &w.err) == LDR_OK);
   CHECK_INT(n, 1);
   CHECK_STR(show(&w, NULL, TEAMS, NULL, FIELDS(T_ID, T_NAME)), "a|Alpha b|Beta c|C");
@@ -589,6 +627,8 @@ void test_memdb(void) {
   RUN(references_are_checked_on_update);
   RUN(orders_and_limits);
   RUN(keyset_pages_join_to_the_whole);
+  RUN(orders_may_go_on_behind_the_key);
+  RUN(sorting_many_keeps_ties_as_they_came);
   RUN(ranks_and_null_orders);
   RUN(a_limit_for_each_value);
   RUN(lists_name_a_row_once);

@@ -78,7 +78,8 @@ TEST(self_references) {
 TEST(a_null_refers_to_nothing) {
   start();
   post(1, NUL, NUL, NUL);
-  CHECK(insert(&w, NULL, POSTS, ROW(INT(2), TEXT("z"), NUL)) == LDR_OK); /* no such team, but no author either */
+  CHECK(insert(&w, NULL, POSTS, ROW(INT(2), TEXT("z"), NUL)) ==
+        LDR_OK); /* no such team, but no author either */
   CHECK(insert(&w, NULL, POSTS, ROW(INT(3), TEXT("z"), INT(1))) == LDR_FOREIGN_KEY);
   world_close(&w);
 }

@@ -6,8 +6,8 @@
 
 void test_memstress(void);
 
-/* Random statements of several transactions. After them, selects by every access path are compared with a scan that
- * is filtered and sorted here, and what was rolled back must have left no trace. */
+/* Random statements of several transactions. After them, selects by every access path are compared with a
+ * scan that is filtered and sorted here, and what was rolled back must have left no trace. */
 
 static world w;
 static unsigned seed;
@@ -55,8 +55,11 @@ static ldr_code random_insert(ldr_tx *tx) {
   switch (pick(5)) {
     case 0: return insert(&w, tx, TEAMS, ROW(some_team(), some_name()));
     case 1: return insert(&w, tx, BADGES, ROW(some_name(), some_team(), some_id(), some_score()));
-    case 2: return insert(&w, tx, POSTS, ROW(INT(1 + pick(20)), some_team(), some_id(), some_id(), some_id()));
-    default: return insert(&w, tx, USERS, ROW(some_team(), INT(1 + pick(12)), pick(3) ? some_name() : NUL, some_score()));
+    case 2:
+      return insert(&w, tx, POSTS, ROW(INT(1 + pick(20)), some_team(), some_id(), some_id(), some_id()));
+    default:
+      return insert(&w, tx, USERS,
+                    ROW(some_team(), INT(1 + pick(12)), pick(3) ? some_name() : NUL, some_score()));
   }
 }
 
@@ -70,7 +73,9 @@ static ldr_code random_upsert(ldr_tx *tx) {
 static ldr_code random_update(ldr_tx *tx) {
   switch (pick(6)) {
     case 0: return update(&w, tx, TEAMS, EQ(T_ID, some_team()), T_NAME, some_name());
-    case 1: return update(&w, tx, USERS, AND(EQ(U_TEAM, some_team()), EQ(U_SCORE, INT(pick(4)))), U_SCORE, some_score());
+    case 1:
+      return update(&w, tx, USERS, AND(EQ(U_TEAM, some_team()), EQ(U_SCORE, INT(pick(4)))), U_SCORE,
+                    some_score());
     case 2: return update(&w, tx, USERS, EQ(U_ID, INT(1 + pick(12))), U_GONE, pick(2) ? ldr_time(1) : NUL);
     case 3: return update(&w, tx, POSTS, EQ(P_ID, INT(1 + pick(20))), P_EDITOR, some_id());
     case 4: return update(&w, tx, BADGES, EQ(B_SLOT, INT(pick(4))), B_SLOT, some_score());
@@ -158,16 +163,32 @@ static void compare_with_scan(ldr_tx *tx, const ldr_op *op) {
 }
 
 static const ldr_pred *some_part(ldr_pred *p, ldr_value *v) {
-  static const ldr_value ids[] = {{.type = LDR_T_INT, .u.i = 3}, {.type = LDR_T_INT, .u.i = 8}, {.type = LDR_T_INT, .u.i = 3}};
+  static const ldr_value ids[] = {
+      {.type = LDR_T_INT, .u.i = 3}, {.type = LDR_T_INT, .u.i = 8}, {.type = LDR_T_INT, .u.i = 3}};
   static const ldr_pred_kind bounds[] = {LDR_P_LT, LDR_P_LE, LDR_P_GT, LDR_P_GE, LDR_P_EQ};
   switch (pick(7)) {
     case 0:
-    case 1: *v = some_team(); *p = (ldr_pred){.kind = LDR_P_EQ, .field = U_TEAM, .n = 1, .values = v}; break;
-    case 2: *v = INT(1 + pick(12)); *p = (ldr_pred){.kind = bounds[pick(5)], .field = U_ID, .n = 1, .values = v}; break;
-    case 3: *v = INT(pick(4)); *p = (ldr_pred){.kind = bounds[pick(5)], .field = U_SCORE, .n = 1, .values = v}; break;
-    case 4: *p = (ldr_pred){.kind = LDR_P_IN, .field = pick(2) ? U_ID : U_SCORE, .n = (uint32_t)pick(4), .values = ids}; break;
+    case 1:
+      *v = some_team();
+      *p = (ldr_pred){.kind = LDR_P_EQ, .field = U_TEAM, .n = 1, .values = v};
+      break;
+    case 2:
+      *v = INT(1 + pick(12));
+      *p = (ldr_pred){.kind = bounds[pick(5)], .field = U_ID, .n = 1, .values = v};
+      break;
+    case 3:
+      *v = INT(pick(4));
+      *p = (ldr_pred){.kind = bounds[pick(5)], .field = U_SCORE, .n = 1, .values = v};
+      break;
+    case 4:
+      *p = (ldr_pred){
+          .kind = LDR_P_IN, .field = pick(2) ? U_ID : U_SCORE, .n = (uint32_t)pick(4), .values = ids};
+      break;
     case 5: *p = (ldr_pred){.kind = LDR_P_IS_NULL, .field = pick(2) ? U_SCORE : U_GONE}; break;
-    default: *v = some_name(); *p = (ldr_pred){.kind = LDR_P_EQ, .field = U_EMAIL, .n = 1, .values = v}; break;
+    default:
+      *v = some_name();
+      *p = (ldr_pred){.kind = LDR_P_EQ, .field = U_EMAIL, .n = 1, .values = v};
+      break;
   }
   return p;
 }
@@ -176,15 +197,15 @@ static unsigned some_order(ldr_order *order) {
   static const uint16_t fields[] = {U_TEAM, U_SCORE, U_EMAIL, U_ID};
   unsigned n = (unsigned)pick(3);
   bool down = pick(2);
-  for (unsigned i = 0; i < n; i++) order[i] = (ldr_order){.field = fields[pick(4)], .desc = pick(4) ? down : !down};
+  for (unsigned i = 0; i < n; i++)
+    order[i] = (ldr_order){.field = fields[pick(4)], .desc = pick(4) ? down : !down};
   order[n++] = (ldr_order){.field = U_TEAM, .desc = down};
   order[n++] = (ldr_order){.field = U_ID, .desc = down};
   return n;
 }
 
 static void some_after(ldr_value *after, const ldr_order *order, unsigned n) {
-  for (unsigned i = 0; i < n; i++)
-    switch (order[i].field) {
+  for (unsigned i = 0; i < n; i++) switch (order[i].field) {
       case U_TEAM: after[i] = some_team(); break;
       case U_SCORE: after[i] = some_score(); break;
       case U_EMAIL: after[i] = pick(3) ? some_name() : NUL; break;

@@ -214,6 +214,38 @@ TEST(long_transactions_stay_small) {
   world_close(&w);
 }
 
+/* An indexed value that goes away and comes back stands in the index twice, for the old version and the new
+ * one. */
+TEST(values_that_come_back) {
+  const ldr_pred *one = AND(EQ(U_TEAM, TEXT("a")), EQ(U_SCORE, INT(1)));
+  start();
+  for (int i = 0; i < 40; i++)
+    CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), INT((i + 20) % 40), NUL, INT(1))) == LDR_OK);
+  CHECK(delete (&w, NULL, USERS, P1(LDR_P_GE, U_ID, INT(20))) ==
+        LDR_OK); /* new versions: before and behind the old */
+  for (int round = 0; round < 30; round++) {
+    ldr_tx *tx = begin(&w);
+    CHECK(update(&w, tx, USERS, EQ(U_ID, INT(round % 20)), U_GONE, ldr_time(round)) == LDR_OK);
+    CHECK(update(&w, tx, USERS, EQ(U_ID, INT(round * 7 % 20)), U_SCORE, INT(round % 3)) == LDR_OK);
+    CHECK(update(&w, tx, USERS, NULL, U_SCORE, INT(2)) == LDR_OK);
+    if (round % 2) CHECK(savepoint(tx) == LDR_OK);
+    CHECK(update(&w, tx, USERS, NULL, U_SCORE, INT(1)) == LDR_OK);
+    CHECK_INT(count(&w, tx, USERS, one), 20);
+    CHECK_INT(count(&w, NULL, USERS, one), 20);
+    CHECK(update(&w, tx, USERS, NULL, U_SCORE, INT(3)) == LDR_OK);
+    CHECK_INT(count(&w, tx, USERS, one), 0);
+    if (round % 2) CHECK(rollback_to(tx) == LDR_OK);
+    CHECK(update(&w, tx, USERS, NULL, U_SCORE, INT(1)) == LDR_OK);
+    CHECK_INT(count(&w, tx, USERS, one), 20);
+    if (round % 3)
+      CHECK(commit(&w, tx) == LDR_OK);
+    else
+      rollback(&w, tx);
+    CHECK_INT(count(&w, NULL, USERS, one), 20);
+  }
+  world_close(&w);
+}
+
 /* ---- failing ---- */
 
 static void check_closed(ldr_code code) {
@@ -325,6 +357,7 @@ void test_memtx(void) {
   RUN(a_savepoint_gives_locks_back);
   RUN(savepoints_nest);
   RUN(long_transactions_stay_small);
+  RUN(values_that_come_back);
   RUN(a_failed_transaction_refuses_everything);
   RUN(a_savepoint_revives);
   RUN(read_only_transactions_do_not_write);

@@ -284,7 +284,11 @@ TEST(inserts) {
   CHECK(good(&op));
   op.target = 1;
   CHECK(!good(&op));
-  op.target = -2;
+  op.target = LDR_TARGET_ANY;
+  CHECK(good(&op));
+  op.on_conflict = LDR_CONFLICT_UPDATE; /* which of them, then? */
+  CHECK(!good(&op));
+  op.target = LDR_TARGET_ANY - 1;
   CHECK(!good(&op));
   op = fixture_insert(customers, values, 0);
   CHECK(!good(&op));
@@ -300,8 +304,8 @@ TEST(inserts) {
   op = fixture_insert(customers, values, 1);
   op.on_conflict = (ldr_conflict)7;
   CHECK(!good(&op));
-  op.on_conflict = LDR_CONFLICT_UPDATE; /* and nothing to update */
-  CHECK(!good(&op));
+  op.on_conflict = LDR_CONFLICT_UPDATE; /* of nothing: the row is found and returned */
+  CHECK(good(&op));
   op = fixture_insert(customers, values, 1);
   op.lock = LDR_LOCK_UPDATE;
   CHECK(!good(&op));
@@ -335,7 +339,7 @@ TEST(sets) {
   op.nsets = 2;
   CHECK(!good(&op));
   op.nsets = 0;
-  CHECK(!good(&op));
+  CHECK(good(&op));
   s[0] = (ldr_set){.field = C_EMAIL, .excluded = true};
   op.nsets = 1;
   CHECK(!good(&op)); /* an update proposes no row */

@@ -262,6 +262,47 @@ TEST(connect_errors_are_clear) {
   refused("host", "ss@host", LDR_INVALID, "", "%40");
 }
 
+/* ---- memory ---- */
+
+static pgfix shared; /* open while each allocation of the others fails in turn */
+
+static bool told(ldr_code code) { return code == LDR_CAPACITY; }
+
+static bool work_on_a_new_engine(void) {
+  pgfix f;
+  ldr_tx *tx = NULL;
+  ldr_result r = {0};
+  const ldr_txopts o = {0};
+  bool ok = pg_open_with(&f, NULL, NULL);
+  if (!ok) CHECK(told(f.err.code));
+  ok = ok && strcmp(pg_text(&f, NULL, "select 1"), "1") == 0;
+  ok = ok && get(&f, NULL, "i1", &r) == LDR_OK;
+  ldr_rows_free(r.rows);
+  ok = ok && f.db->ops->begin(f.db, &o, &tx, &f.err) == LDR_OK;
+  ok = ok && pg_insert(&f, tx, "i9", "nine") == LDR_OK;
+  ok = ok && f.db->ops->savepoint(tx, &f.err) == LDR_OK;
+  ok = ok && pg_insert(&f, tx, "i8", "eight") == LDR_OK;
+  ok = ok && f.db->ops->rollback_to(tx, &f.err) == LDR_OK;
+  if (tx && pg_insert(&f, tx, "i7", "seven") == LDR_OK && ok) {
+    ok = f.db->ops->commit(tx, &pg_block, NULL, &f.err) == LDR_OK;
+  } else if (tx) {
+    ok = false;
+    f.db->ops->abandon(tx);
+  }
+  pg_close(&f);
+  if (ldr_mem_failed()) return false;
+  CHECK(ok);
+  return ok;
+}
+
+TEST(short_memory_leaks_nothing_and_commits_no_part) {
+  if (!pg_open(&shared, NULL)) return;
+  CHECK_INT(pg_insert(&shared, NULL, "i1", "one"), LDR_OK);
+  test_oom("an engine's life", work_on_a_new_engine);
+  CHECK_STR(pg_text(&shared, NULL, "select string_agg(id, ' ' order by id) from ldr_test.items"), "i1 i7 i9");
+  pg_close(&shared);
+}
+
 void test_pg(void);
 void test_pg(void) {
   if (!pg_available("pg")) return;
@@ -274,4 +315,5 @@ void test_pg(void) {
   RUN(unnamed_statements_leave_nothing_behind);
   RUN(session_state_does_not_reach_the_next_caller);
   RUN(connect_errors_are_clear);
+  RUN(short_memory_leaks_nothing_and_commits_no_part);
 }

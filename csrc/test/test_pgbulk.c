@@ -426,6 +426,54 @@ TEST(a_pipeline_stops_at_its_deadline) {
   pg_settle(live);
 }
 
+/* ---- memory ---- */
+
+static bool bulk_on_a_new_engine(void) {
+  size_t live = ldr_mem_live();
+  pgfix f;
+  pipe_set p = {0};
+  ldr_batch *b = NULL;
+  ldr_row *row = NULL;
+  ldr_value line[I_COUNT];
+  ldr_checksum sum = {0};
+  size_t rows = 0;
+  int64_t n = 0;
+  bool ok = pg_open_with(&f, NULL, NULL);
+  for (int i = 0; ok && i < 3; i++) {
+    ok = ldr_pg_prepare(f.db, NULL, "select 7", 8, &pg_block, &p.stmts[i], NULL, &f.err) == LDR_OK;
+    p.items[i].stmt = p.stmts[i];
+  }
+  for (int atomic = 0; atomic < 2 && ok; atomic++) {
+    ok = run_pipe(&f, &p, 3, atomic, NULL) == LDR_OK && p.results[2].rows != NULL;
+    for (int i = 0; i < 3; i++) {
+      ldr_rows_free(p.results[i].rows);
+      ldr_free(p.errs[i]);
+      p.results[i].rows = NULL;
+      p.errs[i] = NULL;
+    }
+  }
+  pg_item(line, "i1", "one", 1);
+  ok = ok && ldr_batch_new(f.items, &b, &f.err) == LDR_OK;
+  ok = ok && ldr_row_pack(f.items, line, &row, &f.err) == LDR_OK;
+  ok = ok && ldr_batch_add(b, row, &f.err) == LDR_OK;
+  ok = ok && load(&f, NULL, b, LDR_CONFLICT_UPDATE, &n) == LDR_OK;
+  ok = ok && scan_all(&f, NULL, 10, &rows, &sum) == LDR_OK && rows == 1;
+  ldr_batch_free(b);
+  free_pipe(&p, 3);
+  if (f.db) CHECK_INT(pg_stats(&f).busy, 0);
+  pg_close(&f);
+  pg_settle(live);
+  return ok && !ldr_mem_failed();
+}
+
+TEST(short_memory_in_bulk_work_leaks_nothing) {
+  pgfix f;
+  if (!pg_open(&f, NULL)) return;
+  test_oom("bulk work", bulk_on_a_new_engine);
+  CHECK_INT(pg_count(&f), 1);
+  pg_close(&f);
+}
+
 void test_pgbulk(void);
 void test_pgbulk(void) {
   if (!pg_available("pgbulk")) return;
@@ -442,4 +490,5 @@ void test_pgbulk(void) {
   RUN(a_pipeline_heals_after_ddl);
   RUN(big_statements_with_big_answers);
   RUN(a_pipeline_stops_at_its_deadline);
+  RUN(short_memory_in_bulk_work_leaks_nothing);
 }

@@ -446,7 +446,8 @@ TEST(upserts) {
        " timestamptz=1970-01-01T00:00:00.000000Z");
 }
 
-/* An upsert of key fields alone, and an update without changes: the rows are found and returned as they are. */
+/* An upsert of key fields alone, and an update without changes: the rows are found and returned as they are.
+ */
 TEST(nothing_to_set) {
   ldr_op op = op_of(LDR_OP_INSERT);
   COLS(&op, TENANT, ID);

@@ -1,7 +1,8 @@
---- Settings: from an argument, the environment, a `.env` file and a TOML file to what libpq and the pool take.
+--- Settings: from an argument, the environment, a `.env` file and a TOML file to what libpq and the pool
+-- take.
 --
--- Every value keeps the name of the place it came from, so that `larder config` can say so. Settings stay keyword and
--- value all the way: no connection text is ever put together, so nothing needs escaping.
+-- Every value keeps the name of the place it came from, so that `larder config` can say so. Settings stay
+-- keyword and value all the way: no connection text is ever put together, so nothing needs escaping.
 
 local errors = require "larder.errors"
 local builder = require "larder.config.builder"
@@ -23,7 +24,7 @@ local config = {}
 ---@field env_file? string|true  a `.env` file; true: `./.env`
 ---@field config_file? string    a TOML file with [storage.postgres]
 ---@field pool? table            pool settings, before any other place
----@field migrations? string|table  target for migrations (a direct connection, when the other goes through a pooler)
+---@field migrations? string|table  target for migrations: a direct connection, when this one has a pooler
 
 local function memory(source)
   return { engine = "memory", settings = {}, pool = {}, sources = { engine = source } }
@@ -31,7 +32,9 @@ end
 
 -- ---- the groups of variables ----
 
-local DB = { host = "DB_HOST", port = "DB_PORT", user = "DB_USER", password = "DB_PASSWORD", dbname = "DB_NAME" }
+local DB = {
+  host = "DB_HOST", port = "DB_PORT", user = "DB_USER", password = "DB_PASSWORD", dbname = "DB_NAME",
+}
 local STORAGE = { host = "host", port = "port", dbname = "database", user = "user", password = "password",
   sslmode = "ssl_mode" }
 local PRISMA = { host = "POSTGRES_HOST", port = "POSTGRES_PORT", user = "POSTGRES_USER",
@@ -88,7 +91,9 @@ local function prisma_group(b)
   end
   local url, source = b.lookup "POSTGRES_PRISMA_URL"
   if url then
-    if not conninfo.is_uri(url) then return errors.invalid({ POSTGRES_PRISMA_URL = "is not a PostgreSQL URL" }) end
+    if not conninfo.is_uri(url) then
+      return errors.invalid({ POSTGRES_PRISMA_URL = "is not a PostgreSQL URL" })
+    end
     return b:text(url, source, true)
   end
   if not b.lookup "POSTGRES_HOST" then
@@ -110,9 +115,8 @@ local function find_group(lookup, wanted)
   if wanted == "storage" then return storage_group end
   if lookup "DATABASE_URL" then return url_group end
   if has(lookup, "DB_HOST", "DB_NAME") then return db_group end
-  if values.boolean(lookup "ENABLE_POSTGRES" or "") or has(lookup, "POSTGRES_PRISMA_URL", "POSTGRES_HOST") then
-    return prisma_group
-  end
+  local enabled = values.boolean(lookup "ENABLE_POSTGRES" or "")
+  if enabled or has(lookup, "POSTGRES_PRISMA_URL", "POSTGRES_HOST") then return prisma_group end
   if has(lookup, "PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE") then return libpq_group end
   return wanted and db_group or nil
 end
@@ -186,7 +190,8 @@ local function from_text(b, text)
 end
 
 local function from_target(b, target, file)
-  if target == nil or type(target) == "table" and next(target) == nil then return from_environment(b, file) end
+  local nothing = target == nil or type(target) == "table" and next(target) == nil
+  if nothing then return from_environment(b, file) end
   if type(target) == "string" then return from_text(b, target) end
   if type(target) == "table" then return from_table(b, target) end
   error("a target is nothing, a text or a table, not a " .. type(target), 0)
@@ -215,7 +220,7 @@ local function add_migrations(cfg, lookup, opts)
 end
 
 --- Work out what to open.
----@param target? string|table  nothing: the environment; "memory:"; a URI or key/value conninfo; a table of settings
+---@param target? string|table  nothing: the environment; "memory:"; a URI or key/value conninfo; a table
 ---@param opts? larder.ConfigOptions
 ---@return larder.Config|nil config
 ---@return larder.Error? err  `invalid`, with `fields`

@@ -33,7 +33,7 @@ function Db.new(engine, cfg, opts)
   if cfg.engine == "postgres" then engine:set_blocking(waiter == nil) end
   return setmetatable({
     _engine = engine, _config = cfg, _wait = waiter, _sets = {}, _listeners = {}, _slow = opts.slow or SLOW,
-    _deadlines = setmetatable({}, { __mode = "k" }), _timed = 0, _plain = true, _closers = {},
+    _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {},
     _password = opts.password or {},
   }, Db)
 end
@@ -68,7 +68,7 @@ end
 
 --- The family's declaration, for tools: name, schema, stores (names in declaration order).
 ---@param name string
-function Db:_family(name)
+function Db._family(_, name)
   return family.get(name)
 end
 
@@ -98,19 +98,28 @@ end
 ---@return table[]|nil applied
 ---@return larder.Error? err
 function Db:migrate(name, opts)
+  local engine, err = self:_connect_direct()
+  if not engine then return nil, err end
   return self:_blocking(function() return require("larder.migrate").up(self, name, opts) end)
 end
 
---- The engine that migrations use: their own, when a direct connection was named for them.
-function Db:_migration_engine()
+--- The engine that migrations use: one of their own, when a direct connection was named for them.
+function Db:_connect_direct()
   if not self._config.migrations then return self._engine end
   if not self._direct then
     local direct = config.migration_target(self._config)
     local engine, err = core.postgres(direct.settings, direct.pool)
-    if not engine then error(err, 0) end
+    if not engine then return nil, err end
     self._direct = engine
   end
   return self._direct
+end
+
+--- The same for tools; raises when it cannot connect.
+function Db:_migration_engine()
+  local engine, err = self:_connect_direct()
+  if not engine then error(err, 0) end
+  return engine
 end
 
 -- ---- transactions ----
@@ -140,7 +149,6 @@ function Db:_set_deadline(ctx, deadline)
   local before = self._deadlines[ctx]
   if before == deadline then return end
   self._deadlines[ctx] = deadline
-  if not before then self._timed = self._timed + 1 elseif not deadline then self._timed = self._timed - 1 end
   self:_attend()
 end
 
@@ -152,8 +160,7 @@ end
 
 --- Find out again whether calls may go straight to the engine.
 function Db:_attend()
-  local heard = self._listeners
-  self._plain = self._timed == 0 and not (heard.query or heard.slow or heard.error)
+  self._plain = next(self._deadlines) == nil and not events.watched(self)
 end
 
 --- A call that is watched or limited in time: fn(timeout) runs it.
@@ -161,7 +168,7 @@ end
 ---@param timeout? number
 ---@param fn fun(timeout: number|nil): ...
 function Db:_guarded(event, timeout, fn)
-  local ctx = self._timed > 0 and self._engine:ambient()
+  local ctx = self._engine:ambient()
   local left = ctx and self:_time_left(ctx)
   if left then
     if left <= 0 then return nil, tx.timed_out() end
@@ -186,7 +193,8 @@ function Db:_query(ctx, sql, ...)
 end
 
 --- Rows one by one through a cursor: memory stays flat. Raises what goes wrong on the way.
--- Lua 5.4 closes it when the loop is left early; on LuaJIT the collector does, so leave loops early with care.
+-- Lua 5.4 closes it when the loop is left early; on LuaJIT the collector does, so leave loops early with
+-- care.
 ---@param sql string|table  or { sql, page = rows a fetch }
 ---@param ... any
 ---@return fun(): table|nil iterator
@@ -235,10 +243,13 @@ end
 ---@return larder.Error? err
 function Db:health(timeout)
   local started, kind = core.clock(), self:kind()
-  if self._engine:closed() then return nil, errors.new { code = "closed", message = "the database is closed" } end
+  if self._engine:closed() then
+    return nil, errors.new { code = "closed", message = "the database is closed" }
+  end
   local health = { ok = true, engine = kind }
   if kind == "postgres" then
-    local rows, err = settle(self._wait, self._engine:query("select 1", { n = 0 }, { timeout = timeout or 5 }))
+    local limit = { timeout = timeout or 5 }
+    local rows, err = settle(self._wait, self._engine:query("select 1", { n = 0 }, limit))
     if not rows then return nil, err end
     local stats = self._engine:stats()
     health.server_version, health.pooler = stats.server_version, stats.pooler
@@ -249,14 +260,16 @@ function Db:health(timeout)
 end
 
 --- Counters and gauges of the engine.
----@return table<string, any>
+---@return table<string, any>|nil
+---@return larder.Error? err  `closed`
 function Db:stats()
-  local stats = self._engine:stats()
+  local stats, err = self._engine:stats()
+  if not stats then return nil, err end
   stats.listener_error = self._listener_error
   return stats
 end
 
---- Call fn(event) on "query", "slow", "error" or "transaction".
+--- Call fn(event) on "query", "slow", "error", "transaction", "connect" or "acquire".
 ---@param name string
 ---@param fn fun(event: larder.Event)
 ---@return fun() remove
@@ -265,9 +278,12 @@ function Db:on(name, fn)
 end
 
 --- The counters and gauges as Prometheus text.
----@return string
+---@return string|nil
+---@return larder.Error? err  `closed`
 function Db:metrics()
-  return metrics.text(self:kind(), self._engine:stats())
+  local stats, err = self._engine:stats()
+  if not stats then return nil, err end
+  return metrics.text(self:kind(), stats)
 end
 
 --- Microseconds by the clock that defaults and stamps are made with.

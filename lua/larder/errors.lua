@@ -5,7 +5,7 @@ local core = require "larder.core"
 ---@class larder.Error
 ---@field code string          one of `errors.codes`; stable
 ---@field message string       for people; never holds parameter values or passwords
----@field reason? string       a finer code where there is one (`unauthorized`: malformed, unknown, revoked, expired)
+---@field reason? string       a finer code where there is one (unauthorized: malformed, unknown, …)
 ---@field sqlstate? string
 ---@field constraint? string   name of the constraint that was broken
 ---@field table? string
@@ -25,8 +25,8 @@ errors.codes = {}
 
 local CODES = {
   "not_found", "invalid", "conflict", "foreign_key", "check", "not_null", "serialization", "deadlock",
-  "lock_timeout", "timeout", "canceled", "pool_timeout", "connection", "commit_unknown", "permission", "capacity",
-  "unsupported", "unauthorized", "closed", "dirty", "locked", "drift", "syntax", "internal",
+  "lock_timeout", "timeout", "canceled", "pool_timeout", "connection", "commit_unknown", "permission",
+  "capacity", "unsupported", "unauthorized", "closed", "dirty", "locked", "drift", "syntax", "internal",
 }
 for _, code in ipairs(CODES) do errors.codes[code] = code end
 setmetatable(errors.codes, {
@@ -65,17 +65,22 @@ function errors.invalid(fields, message, more)
   return nil, core.error(err)
 end
 
---- `nil, err` with code `not_found`, naming the store and by which fields it was looked for, never their values.
+--- What is said of a row that is not there: the store and by which fields it was looked for, never their values.
+---@param store string
+---@param by string[]
+---@return string
+function errors.no_row(store, by)
+  return ("%s: no row with this %s"):format(store, table.concat(by, ", "))
+end
+
+--- `nil, err` with code `not_found`.
 ---@param store string
 ---@param op string
 ---@param by string[]
 ---@return nil
 ---@return larder.Error
 function errors.not_found(store, op, by)
-  return nil, core.error {
-    code = "not_found", store = store, op = op,
-    message = ("%s: no row with this %s"):format(store, table.concat(by, ", ")),
-  }
+  return nil, core.error { code = "not_found", store = store, op = op, message = errors.no_row(store, by) }
 end
 
 return errors

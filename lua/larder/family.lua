@@ -2,6 +2,7 @@
 
 local compat = require "larder.compat"
 local core = require "larder.core"
+local errors = require "larder.errors"
 local read = require "larder.store.read"
 local support = require "larder.store.support"
 local write = require "larder.store.write"
@@ -12,7 +13,8 @@ local family = {}
 
 ---@class larder.FieldDeclaration
 ---@field name string
----@field type string      bool, int2, int4, int8, float4, float8, numeric, text, bytea, uuid, timestamptz, json, jsonb; "text[]" = array
+---@field type string      bool, int2, int4, int8, float4, float8, numeric, text, bytea, uuid, timestamptz, json,
+-- jsonb; "text[]" = array
 ---@field null? boolean    may be null (default: not)
 ---@field default? any     a value, { "now" }, { "uuid" }, { "cuid" } or { "identity" }
 ---@field enum? string[]
@@ -33,11 +35,12 @@ local family = {}
 ---@field fields larder.FieldDeclaration[]
 ---@field key table           { name = constraint, field, … }
 ---@field uniques? table[]    { name = constraint, field, …, where = { field = value } }
----@field references? table[] { name =, fields = {…}, to = store, on_delete = "restrict"|"cascade"|"set_null" }
+---@field references? table[] { name =, fields = {…}, to = store, on_delete = restrict, cascade or set_null }
 ---@field indexes? string[][]
 ---@field tenant? string
 ---@field soft_delete? string field that marks a row as deleted: reads leave it out, delete only marks
----@field soft? table         { hides = false: reads show marked rows and delete is hard; set =, unset = further changes; alive = condition }
+---@field soft? table         hides = false: reads show marked rows and delete is hard; set, unset: further
+-- changes that marking and unmarking make; alive: the condition of rows that count as there
 ---@field order? string|string[]   of list and each; the key by default
 ---@field scope? string[]     fields whose values stand before the options of list
 ---@field filters? table      option of list → field, or function(value) → condition
@@ -45,7 +48,8 @@ local family = {}
 ---@field without? string[]   generic methods that this store does not have
 
 local FAMILY_KEYS = support.names("name", "entities")
-local CORE_KEYS = support.names("name", "table", "key", "uniques", "references", "indexes", "tenant", "soft_delete")
+local CORE_KEYS = support.names("name", "table", "key", "uniques", "references", "indexes", "tenant",
+  "soft_delete")
 local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without")
 
 local declared = {} -- name → family
@@ -86,7 +90,8 @@ end
 local function made_method(entity, name, spec)
   if type(spec) == "function" then return spec end
   if type(spec) == "table" then
-    for _, field in ipairs(spec.get_by or spec.list_by or {}) do known_field(entity, field, "method " .. name) end
+    local by = spec.get_by or spec.list_by or {}
+    for _, field in ipairs(by) do known_field(entity, field, "method " .. name) end
     if spec.get_by then return read.declared.lookup(name, spec.get_by) end
     if spec.list_by then return read.declared.listing(name, spec.list_by) end
   end
@@ -136,12 +141,15 @@ local function make_entity(family_name, decl)
   for name in pairs(decl) do
     if not CORE_KEYS[name] and not OUR_KEYS[name] then fail(full, "unknown entry %s", tostring(name)) end
   end
-  if type(decl.fields) ~= "table" or type(decl.key) ~= "table" then fail(full, "fields and key are required") end
+  if type(decl.fields) ~= "table" then fail(full, "fields are required") end
+  if type(decl.key) ~= "table" then fail(full, "a key is required") end
   local entity = {
-    name = decl.name, full = full, key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {}, uniques = {},
+    name = decl.name, full = full, key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
+    uniques = {},
     order = decl.order, scope = decl.scope or {}, filters = decl.filters or {}, soft = soft_rules(decl),
   }
   entity.hides = entity.soft ~= nil and entity.soft.hides
+  entity.no_row = errors.no_row(full, entity.key)
   index_fields(entity, decl)
   for _, name in ipairs(entity.scope) do known_field(entity, name, "scope") end
   for _, unique in ipairs(decl.uniques or {}) do
@@ -220,7 +228,9 @@ end
 function family.get(name)
   local made = declared[name]
   if made then return made end
-  if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then error("a family's name must be a plain word", 3) end
+  if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then
+    error("a family's name must be a plain word", 3)
+  end
   local module = "larder.families." .. name
   if not compat.has_module(module) then
     error(("no family is called %s"):format(name), 3)

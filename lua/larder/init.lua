@@ -6,6 +6,7 @@ local Db = require "larder.db"
 local errors = require "larder.errors"
 local expr = require "larder.expr"
 local family = require "larder.family"
+local seal = require "larder.seal"
 
 ---@class larder
 local larder = {}
@@ -25,6 +26,9 @@ larder.codes = errors.codes
 
 --- Is v an error of larder?
 larder.is_error = errors.is
+
+--- Sealing of secrets that must be stored.
+larder.seal, larder.unseal = seal.seal, seal.unseal
 
 --- Mark a table as a JSON array or SQL array, so that an empty one is not taken for an object.
 ---@generic T: table
@@ -47,11 +51,11 @@ end
 ---@field wait? larder.Waiter|false  how to wait in an event loop; false: never in one
 ---@field slow? number   seconds from which a call is told to listeners of "slow" (1)
 ---@field password? { ops?: integer, mem?: integer }  cost of password hashes: passes, bytes of memory
----@field peppers? string  pepper ring of API keys; by default the variable LARDER_PEPPERS
+---@field peppers? string  pepper ring of API keys, for the process; by default the variable LARDER_PEPPERS
 
 local OPTIONS = {
-  getenv = true, env_file = true, config_file = true, pool = true, migrations = true, wait = true, slow = true,
-  password = true, peppers = true,
+  getenv = true, env_file = true, config_file = true, pool = true, migrations = true, wait = true,
+  slow = true, password = true, peppers = true,
 }
 
 local function check_options(opts)
@@ -67,7 +71,8 @@ local function set_peppers(opts)
 end
 
 --- Open a database. PostgreSQL is connected to once, so that wrong settings fail here.
----@param target? string|table  nothing: the environment, and the memory engine when nothing is set there; "memory:"; a URI or key/value conninfo; a table of settings
+---@param target? string|table  nothing: the environment, and the memory engine when nothing is set there;
+-- "memory:"; a URI or key/value conninfo; a table of settings
 ---@param opts? larder.OpenOptions
 ---@return larder.Db|nil db
 ---@return larder.Error? err

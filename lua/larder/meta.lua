@@ -51,7 +51,7 @@
 ---@field update fun(self, row: larder.auth.Tenant, opts?: { only?: table }): larder.auth.Tenant|nil, larder.Error?
 ---@field patch fun(self, id: string, changes: table): larder.auth.Tenant|nil, larder.Error?
 ---@field delete fun(self, id: string): true|nil, integer|larder.Error
----@field soft_delete fun(self, id: string): larder.auth.Tenant|nil, larder.Error?
+---@field soft_delete fun(self, id: string): true|nil, integer|larder.Error
 ---@field exists fun(self, id: string): boolean|nil, larder.Error?
 
 ---@class larder.auth.App
@@ -125,7 +125,7 @@
 ---@field update fun(self, row: larder.auth.User, opts?: { only?: table }): larder.auth.User|nil, larder.Error?
 ---@field patch fun(self, tenant_id: string, id: string, changes: table): larder.auth.User|nil, larder.Error?
 ---@field delete fun(self, tenant_id: string, id: string): true|nil, integer|larder.Error
----@field soft_delete fun(self, tenant_id: string, id: string): larder.auth.User|nil, larder.Error?
+---@field soft_delete fun(self, tenant_id: string, id: string): true|nil, integer|larder.Error
 ---@field exists fun(self, tenant_id: string, id: string): boolean|nil, larder.Error?
 ---@field set_password fun(self, tenant_id: string, id: string, password: string): true|nil, larder.Error?
 ---@field check_password fun(self, tenant_id: string, id: string, password: string): boolean|nil, larder.Error?

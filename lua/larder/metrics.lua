@@ -14,9 +14,9 @@ local POOL = {
   { "connects", "counter", "larder_pool_connects_total", "Connections opened." },
   { "connect_failures", "counter", "larder_pool_connect_failures_total", "Attempts to connect that failed." },
   { "acquires", "counter", "larder_pool_acquires_total", "Connections handed out." },
-  { "acquire_waits", "counter", "larder_pool_acquire_waits_total", "Callers that had to wait for a connection." },
+  { "acquire_waits", "counter", "larder_pool_acquire_waits_total", "Callers that had to wait." },
   { "acquire_timeouts", "counter", "larder_pool_acquire_timeouts_total", "Callers that waited in vain." },
-  { "acquire_wait_us", "counter", "larder_pool_acquire_wait_seconds_total", "Time spent waiting for connections.",
+  { "acquire_wait_us", "counter", "larder_pool_acquire_wait_seconds_total", "Time spent in waiting.",
     MICROSECONDS },
   { "queries", "counter", "larder_queries_total", "Statements run." },
   { "errors", "counter", "larder_query_errors_total", "Statements that failed." },
@@ -26,7 +26,7 @@ local POOL = {
   { "cancels", "counter", "larder_query_cancels_total", "Statements cancelled on the server." },
   { "prepares", "counter", "larder_statement_prepares_total", "Statements prepared." },
   { "evictions", "counter", "larder_statement_evictions_total", "Prepared statements dropped for others." },
-  { "retries_stale", "counter", "larder_stale_retries_total", "Statements repeated on a fresh plan or connection." },
+  { "retries_stale", "counter", "larder_stale_retries_total", "Statements repeated on a fresh plan." },
 }
 
 local DESTROYED = {
@@ -65,7 +65,8 @@ function metrics.text(kind, stats)
   if kind == "postgres" then
     head(out, "counter", "larder_pool_destroyed_total", "Connections closed, by reason.")
     for _, row in ipairs(DESTROYED) do
-      out[#out + 1] = ('larder_pool_destroyed_total{reason="%s"} %s'):format(row[2], number(stats[row[1]] or 0))
+      local value = number(stats[row[1]] or 0)
+      out[#out + 1] = ('larder_pool_destroyed_total{reason="%s"} %s'):format(row[2], value)
     end
   end
   return table.concat(out, "\n") .. "\n"

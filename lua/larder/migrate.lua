@@ -241,16 +241,14 @@ local function apply_pending(session, family, list, applied, opts)
   local citus
   for _, file in ipairs(list) do
     if not done[file.version] and not (opts.to and file.version > opts.to) then
-      local action, err = "up", nil
-      if file.only_plain then
-        if citus == nil then
-          citus, err = has_citus(session)
-          if citus == nil then return nil, err end
-        end
-        if citus and not opts.plain then action = "skip" end
+      local action = "up"
+      if file.only_plain and citus == nil then
+        local why
+        citus, why = has_citus(session)
+        if citus == nil then return nil, why end
       end
-      local ok
-      ok, err = run_file(session, family, file, action, opts)
+      if file.only_plain and citus and not opts.plain then action = "skip" end
+      local ok, err = run_file(session, family, file, action, opts)
       if not ok then return nil, err end
       result[#result + 1] = { version = file.version, name = file.name, action = action }
     end

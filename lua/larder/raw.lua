@@ -21,8 +21,9 @@ end
 local function run(db, ctx, text, params, opts)
   local target = ctx or db._engine
   if db._plain then return settle(db._wait, target:query(text, params, opts)) end
-  return db:_guarded({ op = "query", sql = text }, opts and opts.timeout, function(timeout)
-    return settle(db._wait, target:query(text, params, { timeout = timeout, columns = opts and opts.columns }))
+  opts = opts or {}
+  return db:_guarded({ op = "query", sql = text }, opts.timeout, function(timeout)
+    return settle(db._wait, target:query(text, params, { timeout = timeout, columns = opts.columns }))
   end)
 end
 

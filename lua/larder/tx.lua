@@ -32,13 +32,13 @@ local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1 -- seconds
 
 local function check_options(opts, nested)
   for name, value in pairs(opts) do
-    if not OPTIONS[name] then error(("transaction has no option %q"):format(tostring(name)), 4) end
+    if not OPTIONS[name] then error(("transaction has no option %q"):format(tostring(name)), 3) end
     if type(value) ~= OPTIONS[name] then
-      error(("transaction option %s must be a %s"):format(name, OPTIONS[name]), 4)
+      error(("transaction option %s must be a %s"):format(name, OPTIONS[name]), 3)
     end
   end
   for _, name in ipairs(nested and OUTERMOST_ONLY or {}) do
-    if opts[name] ~= nil then error("an inner transaction cannot set " .. name, 4) end
+    if opts[name] ~= nil then error("an inner transaction cannot set " .. name, 3) end
   end
 end
 
@@ -152,10 +152,12 @@ local function outermost(db, opts, fn)
     attempt = attempt + 1
     ok, result = once(db, run, fn, attempt)
   end
-  events.emit(db, "transaction", {
-    op = ok and "commit" or "rollback", attempts = attempt, duration = core.clock() - started,
-    err = not ok and result or nil,
-  })
+  if events.heard(db, "transaction") then
+    events.emit(db, "transaction", {
+      op = ok and "commit" or "rollback", attempts = attempt, duration = core.clock() - started,
+      err = not ok and result or nil,
+    })
+  end
   if not ok then return nil, result end
   return values(result)
 end

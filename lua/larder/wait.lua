@@ -44,17 +44,18 @@ local function cqueues_waiter(cqueues)
   end
 end
 
-local function running_cqueues()
+local function loaded_cqueues()
   local cqueues = package.loaded.cqueues
-  return type(cqueues) == "table" and cqueues.running and cqueues.running() and cqueues or nil
+  return type(cqueues) == "table" and cqueues.running and cqueues or nil
 end
 
---- How this process waits: what the caller says, the event loop that runs now, or nil for the engine's own poll().
+--- How this process waits: what the caller says, cqueues where the program has loaded it (its poll() works outside of a
+-- controller, too), or nil for the engine's own poll().
 ---@param choice? larder.Waiter|false  false: never an event loop
 ---@return larder.Waiter|nil
 function wait.detect(choice)
   if choice ~= nil then return choice or nil end
-  local cqueues = running_cqueues()
+  local cqueues = loaded_cqueues()
   return cqueues and cqueues_waiter(cqueues) or nil
 end
 
@@ -70,9 +71,10 @@ end
 ---@param fn fun()
 ---@return boolean started
 function wait.spawn(fn)
-  local cqueues = running_cqueues()
-  if not cqueues then return false end
-  cqueues.running():wrap(fn)
+  local cqueues = loaded_cqueues()
+  local controller = cqueues and cqueues.running()
+  if not controller then return false end
+  controller:wrap(fn)
   return true
 end
 

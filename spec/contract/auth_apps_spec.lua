@@ -15,7 +15,7 @@ for _, engine in ipairs(engines) do
 
     it("LK-A1 goes through an app's life", function()
       local made = assert(auth.apps:create(rows.app("t1", "main-app", {
-        config = { access_token_expiry = 3600000000000, token_algorithm = "HS256", features = { beta = true } },
+        config = { access_token_expiry = 3600000000000, token_algorithm = "HS256", features = { x = true } },
       })))
       assert.equal("web", made.type)
       assert.equal("active", made.status)

@@ -72,6 +72,11 @@ for _, engine in ipairs(engines) do
       assert(auth.user_apps:grant("t", "app3", "u1"))
       assert(auth.user_apps:grant("t", "app1", "u1"))
       assert.same({ "app1", "app3", "app2" }, assert(auth.user_apps:list_user_apps("t", "u1")))
+      local page, info = auth.user_apps:list_user_apps("t", "u1", { limit = 2 })
+      assert.same({ "app1", "app3" }, page)
+      page, info = auth.user_apps:list_user_apps("t", "u1", { limit = 2, after = info.next })
+      assert.same({ "app2" }, page)
+      assert.is_nil(info.next)
     end)
 
     it("refuses a grant without its user or app", function()

@@ -22,8 +22,12 @@ for _, engine in ipairs(engines) do
     teardown(engine.done)
 
     it("LK-K1 goes through keys' lives", function()
-      local live = assert(keys:create(rows.key("t", "app", "1", { scopes = { "read", "write" }, created_at = 1 })))
-      local test = assert(keys:create(rows.key("t", "app", "2", { environment = "test", prefix = "sk_test", created_at = 2 })))
+      local live = assert(keys:create(rows.key("t", "app", "1", {
+        scopes = { "read", "write" }, created_at = 1,
+      })))
+      local test = assert(keys:create(rows.key("t", "app", "2", {
+        environment = "test", prefix = "sk_test", created_at = 2,
+      })))
       assert.is_nil(live.secret_hash)
       assert.equal("live", live.environment)
       assert.same({ "read", "write" }, live.scopes)
@@ -72,7 +76,7 @@ for _, engine in ipairs(engines) do
       assert(keys:create(rows.key("t", "app", "1", { user_id = "owner" })))
       local row = assert(keys:update {
         tenant_id = "t", id = "1", app_id = "app2", key_id = "changed", prefix = "xx", user_id = "thief",
-        name = "Renamed", environment = "test", scopes = { "a" }, metadata = { n = 1 }, secret_hash = "new hash",
+        name = "Renamed", environment = "test", scopes = { "a" }, metadata = { n = 1 }, secret_hash = "new",
         expires_at = "2030-01-01T00:00:00Z", last_used = "2026-05-05T00:00:00Z", revoked = true,
         revoked_at = "2026-06-06T00:00:00Z",
       })
@@ -117,7 +121,8 @@ for _, engine in ipairs(engines) do
 
     it("LK-K7 rotates all or nothing", function()
       local old, secret = assert(keys:issue("t", "app", { name = "ci" }))
-      local broken = setmetatable({ revoke = function() return nil, "revoke is broken" end }, { __index = keys })
+      local function revoke() return nil, "revoke is broken" end
+      local broken = setmetatable({ revoke = revoke }, { __index = keys })
       local row, err = broken:rotate("t", "app", old.key_id)
       assert.is_nil(row)
       assert.equal("revoke is broken", err)
@@ -214,6 +219,48 @@ for _, engine in ipairs(engines) do
       assert.equal("2026-01-01T00:00:03.000000Z", assert(keys:get(a.id)).last_used)
       assert.equal("2026-01-01T00:00:03.000000Z", assert(keys:get(b.id)).last_used)
       assert.equal(0, keys:flush_last_used())
+    end)
+
+    it("gives keys used in one second the latest of their times, never an earlier one", function()
+      assert(keys:flush_last_used())
+      local used = {}
+      for i = 1, 3 do
+        local row, secret = assert(keys:issue("t", "app", { name = "k" .. i }))
+        used[i] = row.id
+        assert(keys:verify(secret))
+        clock.tick(0.25)
+      end
+      assert.equal(3, keys:flush_last_used())
+      for i = 1, 3 do assert.equal("2026-01-01T00:00:00.500000Z", assert(keys:get(used[i])).last_used) end
+      clock.tick(-100)
+      local row, secret = assert(keys:issue("t", "app", { name = "late", expires_at = "2030-01-01T00:00:00Z" }))
+      assert(keys:patch("t", row.id, { last_used = "2026-02-01T00:00:00Z" }))
+      assert(keys:verify(secret))
+      assert.equal(1, keys:flush_last_used())
+      assert.equal("2026-02-01T00:00:00.000000Z", assert(keys:get(row.id)).last_used)
+    end)
+
+    it("keeps what could not be written of last_used for the next time", function()
+      assert(keys:flush_last_used())
+      local row, secret = assert(keys:issue("t", "app", { name = "k" }))
+      assert(keys:verify(secret))
+      keys.run = function() return nil, "the database is down" end
+      local n, err = keys:flush_last_used()
+      keys.run = nil
+      assert.is_nil(n)
+      assert.equal("the database is down", err)
+      assert.equal(1, keys:flush_last_used())
+      assert.is_string(assert(keys:get(row.id)).last_used)
+    end)
+
+    it("verify inside a transaction that is undone does not lose the use", function()
+      assert(keys:flush_last_used())
+      local _, secret = assert(keys:issue("t", "app", { name = "k" }))
+      db:transaction(function()
+        keys:verify(secret)
+        return nil, "undone"
+      end)
+      assert.equal(1, keys:flush_last_used())
     end)
   end)
 end

@@ -32,7 +32,8 @@ for _, engine in ipairs(engines) do
       local memory = assert(larder.open "memory:")
       local from, to = memory:stores "auth", db:stores "auth"
       for _, t in ipairs { "t1", "t2" } do
-        assert(from.tenants:create(rows.tenant(t, { settings = { list = larder.array(), n = 1 }, created_at = 5 })))
+        local settings = { list = larder.array(), n = 1 }
+        assert(from.tenants:create(rows.tenant(t, { settings = settings, created_at = 5 })))
         assert(from.apps:create(rows.app(t, "app", { config = {} })))
         assert(from.branches:create(rows.branch(t, "app", "hq", { address = { city = "Jakarta" } })))
         for i = 1, 5 do assert(from.users:create(rows.user(t, "u" .. i))) end

@@ -24,7 +24,6 @@ local function pick(list) return list[random(#list)] end
 
 -- ---- values: few enough that they collide ----
 
-local NAMES = { "", "a", "b", "B", "aé", "a b", "_%", "zz", "\226\130\172", "o'x" }
 local JSON = {
   function() return { a = 1, b = larder.array {}, c = {} } end,
   function() return larder.array { 1, "two", larder.null, 2.5 } end,
@@ -48,7 +47,8 @@ end
 
 function make.people()
   return {
-    org_id = org(), id = person(), email = maybe(80, nullable("e" .. random(10))), kind = maybe(50, pick { "staff", "guest", "bot", "cat" }),
+    org_id = org(), id = person(), email = maybe(80, nullable("e" .. random(10))),
+    kind = maybe(50, pick { "staff", "guest", "bot", "cat" }),
     score = maybe(50, pick { "1.005", "-3.1", 12, 999999.99, "1e3", 0.5, "1000000" }), visits = maybe(50, random(100)),
     weight = maybe(50, pick { 0, 1.5, -2.25, 1e300 }), active = maybe(50, chance(50)),
     token = maybe(30, ("00000000-0000-4000-8000-00000000000%d"):format(random(9))), blob = maybe(30, pick { "", "\0\1", "x" }),

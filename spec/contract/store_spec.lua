@@ -96,7 +96,9 @@ for _, engine in ipairs(engines) do
     end)
 
     it("refuses limits that make no sense", function()
-      for _, opts in ipairs { { limit = -1 }, { limit = 1.5 }, { limit = "5" }, { offset = -1 }, { limit = larder.all } } do
+      for _, opts in ipairs {
+        { limit = -1 }, { limit = 1.5 }, { limit = "5" }, { offset = -1 }, { limit = larder.all },
+      } do
         local page, err = items:list("t", opts)
         assert.is_nil(page)
         assert.equal("invalid", err.code)
@@ -130,7 +132,9 @@ for _, engine in ipairs(engines) do
 
     it("filters", function()
       fill(5)
-      assert(items:create { tenant_id = "other", title = "item 001", tags = { "x", "y" }, extra = { a = { b = 1 } } })
+      assert(items:create {
+        tenant_id = "other", title = "item 001", tags = { "x", "y" }, extra = { a = { b = 1 } },
+      })
       local function found(where)
         return titles(assert(items:list("t", { where = where, order = "title" })))
       end
@@ -189,7 +193,8 @@ for _, engine in ipairs(engines) do
       local rows = assert(items:list("t", { order = "title" }))
       local missing = "00000000-0000-4000-8000-000000000000"
       local got = assert(items:get_many {
-        { "t", rows[3].id }, { "t", missing }, { "t", rows[1].id:upper() }, { "t", rows[3].id }, { "other", rows[1].id },
+        { "t", rows[3].id }, { "t", missing }, { "t", rows[1].id:upper() }, { "t", rows[3].id },
+        { "other", rows[1].id },
       })
       assert.equal(5, #got)
       assert.same(rows[3], got[1])
@@ -205,8 +210,12 @@ for _, engine in ipairs(engines) do
     -- ---- changes ----
 
     it("replaces a row: what is absent becomes its default or null", function()
-      local row = assert(items:create { tenant_id = "t", title = "Tea", price = 2, stock = 5, extra = { a = 1 } })
-      local changed = assert(items:update { tenant_id = "t", id = row.id, title = "Green tea", created_at = "2001-01-01T00:00:00Z" })
+      local row = assert(items:create {
+        tenant_id = "t", title = "Tea", price = 2, stock = 5, extra = { a = 1 },
+      })
+      local changed = assert(items:update {
+        tenant_id = "t", id = row.id, title = "Green tea", created_at = "2001-01-01T00:00:00Z",
+      })
       assert.equal("Green tea", changed.title)
       assert.is_nil(changed.price)
       assert.equal(0, changed.stock)
@@ -232,9 +241,12 @@ for _, engine in ipairs(engines) do
     end)
 
     it("patches with values and expressions", function()
-      local row = assert(items:create { tenant_id = "t", title = "Tea", stock = 5, extra = { a = 1 }, tags = { "x" } })
+      local row = assert(items:create {
+        tenant_id = "t", title = "Tea", stock = 5, extra = { a = 1 }, tags = { "x" },
+      })
       local changed = assert(items:patch("t", row.id, {
-        stock = larder.increment(3), extra = larder.merge { b = 2 }, tags = larder.append { "y" }, price = larder.coalesce "9.90",
+        stock = larder.increment(3), extra = larder.merge { b = 2 }, tags = larder.append { "y" },
+        price = larder.coalesce "9.90",
       }))
       assert.equal(8, changed.stock)
       assert.same({ a = 1, b = 2 }, changed.extra)
@@ -276,7 +288,8 @@ for _, engine in ipairs(engines) do
       }))
       assert.equal(9, again.stock)
       assert.is_nil(again.price)
-      again = assert(items:upsert({ tenant_id = "t", id = row.id, title = "Coffee", stock = 3 }, { only = { "stock" } }))
+      local coffee = { tenant_id = "t", id = row.id, title = "Coffee", stock = 3 }
+      again = assert(items:upsert(coffee, { only = { "stock" } }))
       assert.equal("Tea", again.title)
       assert.equal(3, again.stock)
       assert.equal(1, items:count {})

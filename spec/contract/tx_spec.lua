@@ -184,10 +184,11 @@ for _, engine in ipairs(engines) do
         outer = outer + 1
         local ok, err = db:transaction({ retries = 5 }, function()
           inner = inner + 1
-          return nil, outer == 1 and core.error { code = "deadlock", message = "made up", retryable = true } or nil
+          if outer == 2 then return true end
+          return nil, core.error { code = "deadlock", message = "made up", retryable = true }
         end)
         if err then return nil, err end
-        return ok == nil
+        return ok
       end))
       assert.equal(2, outer)
       assert.equal(2, inner)
@@ -231,7 +232,9 @@ for _, engine in ipairs(engines) do
 
     it("tell listeners how they ended", function()
       local seen = {}
-      local remove = db:on("transaction", function(event) seen[#seen + 1] = event.op .. " " .. event.attempts end)
+      local remove = db:on("transaction", function(event)
+        seen[#seen + 1] = event.op .. " " .. event.attempts
+      end)
       db:transaction(function() end)
       db:transaction(function() return nil, "no" end)
       remove()

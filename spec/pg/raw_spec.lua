@@ -21,11 +21,13 @@ describe("raw SQL", function()
   local function count() return assert(db:query "select count(*) as n from public.larder_raw")[1].n end
 
   it("binds parameters by the statement's own types and returns rows with their number", function()
-    local rows, affected = db:query("insert into public.larder_raw values ($1, $2, $3), ($4, $5, null) returning *",
+    local rows, affected = db:query(
+      "insert into public.larder_raw values ($1, $2, $3), ($4, $5, null) returning *",
       1, "it's; drop", { a = { 1 } }, 2, larder.null)
     assert.same({ { id = 1, name = "it's; drop", data = { a = { 1 } } }, { id = 2 } }, rows)
     assert.equal(2, affected)
-    rows, affected = db:query("update public.larder_raw set name = $1 where id = any($2)", nil, larder.array { 1, 2 })
+    rows, affected = db:query("update public.larder_raw set name = $1 where id = any($2)", nil,
+      larder.array { 1, 2 })
     assert.same({}, rows)
     assert.equal(2, affected)
   end)
@@ -155,6 +157,32 @@ describe("raw SQL", function()
     end
     assert.equal("acme", db:transaction({ tenant = "acme" }, tenant))
     assert.is_nil(tenant())
+  end)
+
+  it("tells listeners when connections are opened and handed out", function()
+    local other, seen = assert(larder.open(url)), {}
+    assert(other:query "select 1") -- the first time it is prepared, too
+    other:on("connect", function(event) seen[#seen + 1] = "connect " .. event.count end)
+    other:on("acquire", function(event) seen[#seen + 1] = "acquire " .. event.count end)
+    assert(other:query "select 1")
+    assert.same({ "acquire 1" }, seen)
+    local pid = assert(other:query "select pg_backend_pid() as pid")[1].pid
+    assert(db:query("select pg_terminate_backend($1)", pid))
+    repeat until assert(db:query("select count(*) as n from pg_stat_activity where pid = $1", pid))[1].n == 0
+    seen = {}
+    assert(other:query "select 1")
+    assert.same({ "acquire", "connect" }, { seen[2]:match "%a+", seen[1]:match "%a+" })
+    other:close()
+    assert.is_nil((other:stats()))
+    assert.is_nil((other:metrics()))
+  end)
+
+  it("says that a migration's own connection cannot be made", function()
+    local other = assert(larder.open(url, { migrations = "host=/no/such/place dbname=x" }))
+    local done, err = other:migrate "auth"
+    assert.is_nil(done)
+    assert.equal("connection", err.code)
+    other:close()
   end)
 
   it("reports health, statistics and metrics", function()

@@ -8,7 +8,7 @@ local function over(row, more)
 end
 
 function auth_rows.tenant(id, more)
-  return over({ id = id, name = "Tenant " .. id, db_dsn = "host=db dbname=" .. id, db_schema = "s_" .. id }, more)
+  return over({ id = id, name = "Tenant " .. id, db_dsn = "dbname=" .. id, db_schema = "s_" .. id }, more)
 end
 
 function auth_rows.app(tenant, id, more)
@@ -25,8 +25,8 @@ end
 
 function auth_rows.key(tenant, app, id, more)
   return over({
-    tenant_id = tenant, app_id = app, id = id, key_id = "k-" .. id, prefix = "sk_live", secret_hash = "hash of " .. id,
-    name = "Key " .. id,
+    tenant_id = tenant, app_id = app, id = id, key_id = "k-" .. id, prefix = "sk_live",
+    secret_hash = "hash of " .. id, name = "Key " .. id,
   }, more)
 end
 
@@ -40,7 +40,7 @@ end
 --- A clock that stands still until it is told to go on: clock(), clock.tick(seconds).
 function auth_rows.clock(start)
   local now = start or 1767225600000000 -- 2026-01-01T00:00:00Z
-  return setmetatable({ tick = function(seconds) now = now + seconds * 1000000 end },
+  return setmetatable({ tick = function(seconds) now = now + math.floor(seconds * 1000000) end },
     { __call = function() return now end })
 end
 

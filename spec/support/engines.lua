@@ -10,7 +10,9 @@ local larder = require "larder"
 -- roots: truncating them empties the whole family. declare: not built in. dir: where its SQL is.
 local FAMILIES = {
   auth = { roots = { "auth.tenants" } },
-  shop = { roots = { "shop.items", "shop.visits" }, declare = "spec.support.shop", dir = "spec/support/sql/shop" },
+  shop = {
+    roots = { "shop.items", "shop.visits" }, declare = "spec.support.shop", dir = "spec/support/sql/shop",
+  },
 }
 
 local declared = {}

@@ -1,4 +1,7 @@
 -- A family as a user would declare it: soft delete, a partial unique, an identity key.
+
+local larder = require "larder"
+
 return {
   name = "shop",
   entities = {
@@ -18,7 +21,7 @@ return {
         { name = "deleted_at", type = "timestamptz", null = true },
       },
       key = { name = "items_pkey", "tenant_id", "id" },
-      uniques = { { name = "items_title_key", "tenant_id", "title", where = { deleted_at = require("larder").null } } },
+      uniques = { { name = "items_title_key", "tenant_id", "title", where = { deleted_at = larder.null } } },
       indexes = { { "tenant_id", "-created_at", "id" } },
       tenant = "tenant_id",
       soft_delete = "deleted_at",
@@ -28,7 +31,7 @@ return {
       methods = {
         get_by_title = { get_by = { "tenant_id", "title" } },
         sell = function(self, tenant, id)
-          return self:patch(tenant, id, { stock = require("larder").increment(-1) })
+          return self:patch(tenant, id, { stock = larder.increment(-1) })
         end,
       },
       without = { "aggregate" },

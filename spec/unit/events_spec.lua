@@ -23,8 +23,10 @@ describe("listeners", function()
     tenants:list()
     tenants:exists "a"
     tenants:create { id = "a", name = "B", db_dsn = "secret", db_schema = "a" }
-    assert.same({ "auth.tenants:create", "auth.tenants:get", "auth.tenants:get", "auth.tenants:list", "auth.tenants:exists",
-      "auth.tenants:create" }, queries)
+    assert.same({
+      "auth.tenants:create", "auth.tenants:get", "auth.tenants:get", "auth.tenants:list", "auth.tenants:exists",
+      "auth.tenants:create",
+    }, queries)
     assert.equal(6, slow)
     assert.same({ "conflict" }, failed)
   end)
@@ -60,7 +62,8 @@ describe("metrics", function()
     local text = db:metrics()
     assert.matches("# TYPE larder_memory_rows gauge\nlarder_memory_rows 1\n", text, 1, true)
     for line in text:gmatch "[^\n]+" do
-      assert.truthy(line:find "^# %u+ larder_[%l_]+ " or line:find '^larder_[%l_]+[{%w="_}]* [%d%.e+]+$', line)
+      local comment, sample = "^# %u+ larder_[%l_]+ ", '^larder_[%l_]+[{%w="_}]* [%d%.e+]+$'
+      assert.truthy(line:find(comment) or line:find(sample), line)
     end
     db:close()
   end)
@@ -97,7 +100,8 @@ describe("waiting", function()
       }
     end
     local seen = {}
-    assert.same({ nil, "failed" }, { wait.settle(function(fd) seen[#seen + 1] = fd end, core.PENDING, task(1)) })
+    local function waiter(fd) seen[#seen + 1] = fd end
+    assert.same({ nil, "failed" }, { wait.settle(waiter, core.PENDING, task(1)) })
     assert.same({ 1, 2 }, seen)
   end)
 end)

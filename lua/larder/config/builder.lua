@@ -84,7 +84,8 @@ local LIBPQ = {
   PGAPPNAME = "application_name", PGSSLMODE = "sslmode", PGSSLCERT = "sslcert", PGSSLKEY = "sslkey",
   PGSSLROOTCERT = "sslrootcert", PGSSLCRL = "sslcrl", PGSSLCRLDIR = "sslcrldir", PGSSLSNI = "sslsni",
   PGREQUIREPEER = "requirepeer", PGSSLMINPROTOCOLVERSION = "ssl_min_protocol_version",
-  PGSSLMAXPROTOCOLVERSION = "ssl_max_protocol_version", PGGSSENCMODE = "gssencmode", PGKRBSRVNAME = "krbsrvname",
+  PGSSLMAXPROTOCOLVERSION = "ssl_max_protocol_version", PGGSSENCMODE = "gssencmode",
+  PGKRBSRVNAME = "krbsrvname",
   PGCONNECT_TIMEOUT = "connect_timeout", PGCLIENTENCODING = "client_encoding",
   PGTARGETSESSIONATTRS = "target_session_attrs", PGCHANNELBINDING = "channel_binding",
 }

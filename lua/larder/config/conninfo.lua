@@ -8,12 +8,14 @@ local conninfo = {}
 -- Parameters that are the pool's, whatever the form of the text: name → pool setting.
 local OURS = {
   pool_max_conns = "max", pool_min_conns = "min", pool_max_conn_lifetime = "lifetime",
-  pool_max_conn_idle_time = "idle_timeout", pool_acquire_timeout = "acquire_timeout", pool_queue_max = "queue_max",
+  pool_max_conn_idle_time = "idle_timeout", pool_acquire_timeout = "acquire_timeout",
+  pool_queue_max = "queue_max",
   pool_statement_cache = "statement_cache", pool_statement_timeout = "statement_timeout", pool_spin = "spin",
   pgbouncer = "pgbouncer",
 }
 
--- What Prisma adds to a URL: name → pool setting, or false where it means nothing here (tables carry their schema).
+-- What Prisma adds to a URL: name → pool setting, or false where it means nothing here (tables carry their
+-- schema).
 local PRISMAS = {
   connection_limit = "max", pool_timeout = "acquire_timeout", socket_timeout = "statement_timeout",
   statement_cache_size = "statement_cache", schema = false, sslaccept = false, sslidentity = false,
@@ -55,7 +57,8 @@ local function split_uri(text, prisma)
   return base .. "?" .. table.concat(kept, "&"), taken
 end
 
--- One value of a key/value text, from position `at`: value, position behind it. nil: libpq shall say what is wrong.
+-- One value of a key/value text, from position `at`: value, position behind it. nil: libpq shall say what is
+-- wrong.
 local function read_value(text, at)
   local quoted = text:sub(at, at) == "'"
   local out, i = {}, quoted and at + 1 or at
@@ -108,7 +111,8 @@ function conninfo.parse(text, prisma)
   for name, value in pairs(taken) do
     local setting = OURS[name]
     if setting == nil and prisma then setting = PRISMAS[name] end
-    if setting then pool[setting] = value elseif setting == nil then unknown[name] = "is not a pool setting" end
+    if setting then pool[setting] = value end
+    if setting == nil then unknown[name] = "is not a pool setting" end
   end
   if next(unknown) then return errors.invalid(unknown) end
   local settings, err = core.parse_conninfo(rest)

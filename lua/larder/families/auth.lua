@@ -1,7 +1,7 @@
 --- Family `auth`: tenants, apps, branches, users, access grants, API keys.
 --
--- delete of a tenant, app, branch, user or grant that is not there is silent; of an API key it is `not_found`.
--- Reads show rows marked as deleted unless asked with include_deleted = false.
+-- delete of a tenant, app, branch, user or grant that is not there is silent; of an API key it is
+-- `not_found`. Reads show rows marked as deleted unless asked with include_deleted = false.
 
 local core = require "larder.core"
 local app_keys = require "larder.families.auth.app_keys"
@@ -96,7 +96,9 @@ local apps = {
   },
   key = { name = "apps_pkey", "tenant_id", "id" },
   uniques = { { name = "unique_app_name_per_tenant", "tenant_id", "name" } },
-  references = { { name = "fk_apps_tenant", fields = { "tenant_id" }, to = "tenants", on_delete = "cascade" } },
+  references = {
+    { name = "fk_apps_tenant", fields = { "tenant_id" }, to = "tenants", on_delete = "cascade" },
+  },
   indexes = { { "tenant_id", "-created_at", "id" }, { "tenant_id", "type", "-created_at", "id" } },
   tenant = "tenant_id",
   order = NEWEST_FIRST,
@@ -122,7 +124,8 @@ local branch_store = {
     id "id",
     text("code", { max_len = 100 }),
     text "name",
-    one_of("type", "office", "headquarters", "regional", "store", "warehouse", "franchise", "office", "other"),
+    one_of("type", "office",
+      "headquarters", "regional", "store", "warehouse", "franchise", "office", "other"),
     one_of("status", "active", "active", "disabled"),
     json("address", {}),
     json("contact", {}),
@@ -173,7 +176,9 @@ local user_store = {
     { name = "unique_username_per_tenant", "tenant_id", "username" },
     { name = "unique_email_per_tenant", "tenant_id", "email" },
   },
-  references = { { name = "fk_users_tenant", fields = { "tenant_id" }, to = "tenants", on_delete = "cascade" } },
+  references = {
+    { name = "fk_users_tenant", fields = { "tenant_id" }, to = "tenants", on_delete = "cascade" },
+  },
   indexes = { { "tenant_id", "-created_at", "id" }, { "tenant_id", "status", "-created_at", "id" } },
   tenant = "tenant_id",
   soft_delete = "deleted_at",

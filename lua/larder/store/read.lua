@@ -15,7 +15,9 @@ local MANY_CHUNK = 1000
 
 local ONE_OPTIONS = support.names("columns", "include_deleted", "lock", "timeout")
 local FIND_OPTIONS = support.names("columns", "include_deleted", "lock", "timeout", "order")
-local LIST_OPTIONS = { "where", "order", "limit", "offset", "after", "total", "columns", "lock", "timeout", "include_deleted" }
+local LIST_OPTIONS = {
+  "where", "order", "limit", "offset", "after", "total", "columns", "lock", "timeout", "include_deleted",
+}
 local EACH_OPTIONS = { "where", "order", "limit", "after", "columns", "timeout", "include_deleted", "page" }
 local COUNT_OPTIONS = support.names("include_deleted", "timeout")
 
@@ -66,7 +68,7 @@ end
 
 --- A row from the engine, or its error; where there is none, the error names the fields of the key.
 local function found(store, row, err)
-  if row == nil and err.code == "not_found" then return support.not_found(store, "get", store._entity.key) end
+  if row == nil and err.code == "not_found" then err.message = store._entity.no_row end
   return row, err
 end
 
@@ -156,7 +158,7 @@ local function matching(entity, fixed, opts)
 end
 
 --- A page under fixed conditions; what list and every list_by_… come down to.
-function read:_page(method, fixed, opts)
+function read:_page(method, fixed, opts, order)
   local entity = self._entity
   opts = opts or {}
   support.check_options(opts, entity.list_options, 3)
@@ -169,8 +171,9 @@ function read:_page(method, fixed, opts)
   local rows = {}
   if limit > 0 then
     rows, err = run(self, method, {
-      op = "select", page = true, where = where, columns = opts.columns, order = opts.order or entity.order,
-      limit = limit, offset = opts.offset, after = opts.after, lock = opts.lock, timeout = opts.timeout,
+      op = "select", page = true, where = where, columns = opts.columns,
+      order = opts.order or order or entity.order, limit = limit, offset = opts.offset, after = opts.after,
+      lock = opts.lock, timeout = opts.timeout,
     })
     if not rows then return nil, err end
     info.next = err
@@ -182,7 +185,8 @@ function read:_page(method, fixed, opts)
   return rows, info
 end
 
---- A page of rows: `list(opts)`, or with the values of the store's scope before the options: `list(tenant, opts)`.
+--- A page of rows: `list(opts)`, or with the values of the store's scope before the options:
+-- `list(tenant, opts)`.
 ---@param ... any
 ---@return table[]|nil rows  empty when there are none
 ---@return larder.ListInfo|larder.Error info
@@ -221,7 +225,8 @@ function read:each(...)
   if not allowed then error(err, 0) end
   local next_page = pages(self, "each", {
     op = "select", page = true, where = matching(entity, fixed, opts), columns = opts.columns,
-    order = opts.order or entity.order, limit = opts.page or EACH_PAGE, after = opts.after, timeout = opts.timeout,
+    order = opts.order or entity.order, limit = opts.page or EACH_PAGE, after = opts.after,
+    timeout = opts.timeout,
   }, opts.limit)
   local rows, at = {}, 0
   return function()
@@ -262,8 +267,16 @@ function read:count(...)
   })
 end
 
---- Groups and figures: `aggs = { { "count", as = "n" }, { "sum", "tokens", as = "tokens" } }, groups = { "model" }`.
----@param opts { where?: larder.Where, aggs: table[], groups?: table[], limit?: integer, offset?: integer, timeout?: number }
+---@class larder.AggregateOptions
+---@field where? larder.Where
+---@field aggs table[]     { { "count", as = "n" }, { "sum", "tokens", as = "tokens", filter = where } }
+---@field groups? table[]  { "model", { "created_at", bucket = "hour", as = "hour" } }
+---@field limit? integer   of the groups
+---@field offset? integer
+---@field timeout? number
+
+--- Figures, by group: count, sum, avg, min, max.
+---@param opts larder.AggregateOptions
 ---@return table[]|nil rows
 ---@return larder.Error? err
 function read:aggregate(opts)

@@ -27,7 +27,8 @@ function support.run(store, method, op)
   end)
 end
 
---- One operation of the core, as docs/internal-core-module.md describes it: what the methods of a family are written with.
+--- One operation of the core, as docs/internal-core-module.md describes it: what the methods of a family are
+-- written with.
 ---@param op table
 ---@param method? string  for errors and events
 ---@return any ...
@@ -35,8 +36,8 @@ function support.operate(store, op, method)
   return support.run(store, method or op.op, op)
 end
 
---- The first n arguments as conditions on the named fields, then the argument behind them. A missing one raises: as a
--- condition that is not there it would stand for "any".
+--- The first n arguments as conditions on the named fields, then the argument behind them. A missing one
+-- raises: as a condition that is not there it would stand for "any".
 ---@param names string[]
 ---@param n integer
 ---@return table where
@@ -119,7 +120,8 @@ function support.not_found(store, method, names)
   return errors.not_found(store._entity.full, method, names)
 end
 
---- Empty texts of fields whose default stands for them are left out. Copies only when there is something to leave out.
+--- Empty texts of fields whose default stands for them are left out. Copies only when there is something to
+-- leave out.
 function support.without_blanks(entity, row)
   local copy
   for _, name in ipairs(entity.blanks) do

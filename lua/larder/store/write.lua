@@ -68,8 +68,8 @@ end
 --- Insert the row, or change the one that is in its way.
 ---@param row table
 ---@param opts? { key?: string|string[], set?: table, only?: string[], timeout?: number }
--- key: the unique (its name or fields) that decides; the key by default. set: what to change, with larder.excluded for
--- the proposed row's value; by default every given field, or those in `only`.
+-- key: the unique (its name or fields) that decides; the key by default. set: what to change, with
+-- larder.excluded for the proposed row's value; by default every given field, or those in `only`.
 ---@return table|nil row  as stored
 ---@return larder.Error? err
 function write:upsert(row, opts)
@@ -137,8 +137,8 @@ function write:_change(method, where, set, opts, by)
   local entity = self._entity
   blank_defaults(entity, set)
   local rows, err = run(self, method, {
-    op = "update", where = support.both(where, opts.where, support.alive(entity, opts)), set = set, returning = true,
-    keep_stamps = opts.keep_stamps, timeout = opts.timeout,
+    op = "update", where = support.both(where, opts.where, support.alive(entity, opts)), set = set,
+    returning = true, keep_stamps = opts.keep_stamps, timeout = opts.timeout,
   })
   if not rows then return nil, err end
   if rows[1] then return rows[1] end
@@ -167,11 +167,17 @@ local function key_of(entity, row)
   return where
 end
 
---- Replace the row with the same key: a field that is absent becomes its default or null. Key, immutable and stamp
--- fields and secrets that are not named stay. With `only`, these fields alone.
+---@class larder.UpdateOptions
+---@field only? string[]       these fields alone
+---@field where? larder.Where  change the row only while this holds, else `conflict` (optimistic locking)
+---@field keep_stamps? boolean write update stamps as given, or leave them
+---@field include_deleted? boolean
+---@field timeout? number
+
+--- Replace the row with the same key: a field that is absent becomes its default or null. Key, immutable and
+-- stamp fields stay, and so do secrets that are not named.
 ---@param row table
----@param opts? { only?: string[], where?: larder.Where, keep_stamps?: boolean, include_deleted?: boolean, timeout?: number }
--- where: change the row only while this holds, else `conflict` (optimistic locking).
+---@param opts? larder.UpdateOptions
 ---@return table|nil row  as stored
 ---@return larder.Error? err  `not_found` when there is none
 function write:update(row, opts)

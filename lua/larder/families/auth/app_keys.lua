@@ -9,12 +9,13 @@ local collector = require "larder.families.auth.last_used"
 local BY_KEY_ID = { "tenant_id", "app_id", "key_id" }
 -- With the hash, which no generic method selects.
 local COLUMNS = {
-  "tenant_id", "id", "app_id", "key_id", "prefix", "secret_hash", "key_type", "environment", "user_id", "name",
-  "scopes", "metadata", "created_at", "expires_at", "last_used", "revoked", "revoked_at",
+  "tenant_id", "id", "app_id", "key_id", "prefix", "secret_hash", "key_type", "environment", "user_id",
+  "name", "scopes", "metadata", "created_at", "expires_at", "last_used", "revoked", "revoked_at",
 }
 local ENVIRONMENTS = { live = true, test = true }
 local ISSUE_FIELDS = {
-  name = true, environment = true, scopes = true, expires_at = true, user_id = true, metadata = true, key_type = true,
+  name = true, environment = true, scopes = true, expires_at = true, user_id = true, metadata = true,
+  key_type = true,
 }
 local ID_BYTES = 16
 
@@ -39,14 +40,23 @@ end
 
 -- ---- issuing ----
 
+---@class larder.auth.NewKey
+---@field name string
+---@field environment? "live"|"test"  live by default
+---@field scopes? string[]
+---@field expires_at? string|number
+---@field user_id? string   owner; "app:" and the application by default
+---@field metadata? table
+---@field key_type? string  "secret" by default
+
 --- Make a key. The secret is returned here and never again.
 ---@param tenant_id string
 ---@param app_id string
----@param fields { name: string, environment: "live"|"test"?, scopes: string[]?, expires_at: any, user_id: string?, metadata: table?, key_type: string? }
+---@param fields larder.auth.NewKey
 ---@return table|nil row
 ---@return string|larder.Error secret
 function app_keys:issue(tenant_id, app_id, fields)
-  if type(fields) ~= "table" then error("issue needs the tenant, the application and a table of fields", 2) end
+  if type(fields) ~= "table" then error("issue needs tenant, application and a table of fields", 2) end
   local environment = fields.environment or "live"
   if not ENVIRONMENTS[environment] then return errors.invalid({ environment = "must be live or test" }) end
   local row = {}
@@ -63,7 +73,8 @@ function app_keys:issue(tenant_id, app_id, fields)
   return stored, secret
 end
 
---- A new key in place of an old one, in one transaction: same environment, scopes, owner and end; the old is revoked.
+--- A new key in place of an old one, in one transaction: same environment, scopes, owner and end; the old
+-- one is revoked.
 ---@param tenant_id string
 ---@param app_id string
 ---@param key_id string
@@ -90,15 +101,16 @@ function app_keys:_successor(old)
   for name, value in pairs(type(old.metadata) == "table" and old.metadata or {}) do metadata[name] = value end
   metadata.rotated_from, metadata.rotated_at = old.key_id, self.db:now()
   return {
-    name = old.name .. " (rotated)", environment = old.environment, scopes = old.scopes, user_id = old.user_id,
-    key_type = old.key_type, metadata = metadata,
+    name = old.name .. " (rotated)", environment = old.environment, scopes = old.scopes,
+    user_id = old.user_id, key_type = old.key_type, metadata = metadata,
     expires_at = not self:is_expired(old) and old.expires_at or nil,
   }
 end
 
 -- ---- changing ----
 
---- Replace what may change of the key with this internal id; key_id, prefix, owner, tenant and application stay.
+--- Replace what may change of the key with this internal id; key_id, prefix, owner, tenant and application
+-- stay.
 ---@param row table
 ---@param opts? table  as of the generic update
 ---@return table|nil row  as stored
@@ -159,16 +171,17 @@ end
 
 --- Whose key is this? One indexed query; a text that cannot be a key costs none.
 ---@param secret string
----@param opts? { tenant_id?: string, timeout?: number }  tenant_id: where it is known, a distributed table asks one node only
+---@param opts? { tenant_id?: string, timeout?: number }  with tenant_id a distributed table asks one node
 ---@return table|nil row
 ---@return larder.Error? err  `unauthorized` with err.reason malformed, unknown, revoked or expired
 function app_keys:verify(secret, opts)
   local key_id, environment
   if type(secret) == "string" then key_id, environment = core.apikey_parse(secret) end
   if not key_id then return refused "malformed" end
+  opts = opts or {}
   local rows, err = self:run({
-    op = "select", columns = COLUMNS, limit = 1, where = { key_id = key_id, tenant_id = opts and opts.tenant_id },
-    timeout = opts and opts.timeout,
+    op = "select", columns = COLUMNS, limit = 1, timeout = opts.timeout,
+    where = { key_id = key_id, tenant_id = opts.tenant_id },
   }, "verify")
   if not rows then return nil, err end
   local row = rows[1]

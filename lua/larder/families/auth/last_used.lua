@@ -37,8 +37,9 @@ end
 
 function LastUsed:write(seen)
   for _, group in pairs(by_second(seen)) do
+    local last_used = expr.greatest(core.time_format(group.at))
     local n, err = self.store:run({
-      op = "update", where = expr.keys(group.keys), set = { last_used = expr.greatest(core.time_format(group.at)) },
+      op = "update", where = expr.keys(group.keys), set = { last_used = last_used },
     }, "flush_last_used")
     if not n then return nil, err end
   end
@@ -70,8 +71,8 @@ function LastUsed:flush()
   return n
 end
 
---- In an event loop the write runs beside the request that made it due; in a plain script nothing else could do it.
--- Never inside a transaction: it would become part of it.
+--- In an event loop the write runs beside the request that made it due; in a plain script nothing else could
+-- do it. Never inside a transaction: it would become part of it.
 function LastUsed:flush_beside()
   if self.flushing or self.store.db:in_transaction() then return end
   self.flushing = true

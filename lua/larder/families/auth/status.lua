@@ -1,4 +1,5 @@
---- What a row's status means. Each is a method of its store that looks at a row: `auth.users:is_active(user)`.
+--- What a row's status means. Each is a method of its store that looks at a row:
+-- `auth.users:is_active(user)`.
 
 local core = require "larder.core"
 

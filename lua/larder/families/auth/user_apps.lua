@@ -21,13 +21,6 @@ function user_apps:grant(tenant_id, app_id, user_id)
   return self:upsert(row, { set = REGRANTED })
 end
 
-local function check_key(method, tenant_id, app_id, user_id)
-  if tenant_id == nil or app_id == nil or user_id == nil then
-    error(method .. " needs the tenant, the application and the user", 3)
-  end
-  return { tenant_id = tenant_id, app_id = app_id, user_id = user_id, status = "active" }
-end
-
 --- Take access away; where there is none, nothing happens.
 ---@param tenant_id string
 ---@param app_id string
@@ -35,9 +28,12 @@ end
 ---@return true|nil
 ---@return integer|larder.Error n  number of grants revoked
 function user_apps:revoke(tenant_id, app_id, user_id)
-  local where = check_key("revoke", tenant_id, app_id, user_id)
+  if tenant_id == nil or app_id == nil or user_id == nil then
+    error("revoke needs the tenant, the application and the user", 2)
+  end
   local n, err = self:run({
-    op = "update", where = where, set = { status = "revoked", revoked_at = self.db:now() },
+    op = "update", where = { tenant_id = tenant_id, app_id = app_id, user_id = user_id, status = "active" },
+    set = { status = "revoked", revoked_at = self.db:now() },
   }, "revoke")
   if not n then return nil, err end
   return true, n
@@ -50,40 +46,47 @@ end
 ---@return boolean|nil
 ---@return larder.Error? err
 function user_apps:has_access(tenant_id, app_id, user_id)
-  local where = check_key("has_access", tenant_id, app_id, user_id)
-  local rows, err = self:run({ op = "select", where = where, columns = { "user_id" }, limit = 1 }, "has_access")
-  if not rows then return nil, err end
-  return rows[1] ~= nil
+  local grant, err = self:get(tenant_id, app_id, user_id)
+  if grant then return grant.status == "active" end
+  if err.code == "not_found" then return false end
+  return nil, err
 end
 
---- One field of every active grant under a condition, latest first.
-local function collect(store, method, where, field)
+--- One field of the active grants under a condition, latest first: of all, or with options of a page.
+local function collect(store, method, where, field, opts)
+  local rows, info
   where.status = "active"
-  local rows, err = store:_all(method, where, { "-granted_at", field })
-  if not rows then return nil, err end
+  if opts then
+    rows, info = store:_page(method, where, opts, { "-granted_at", field })
+  else
+    rows, info = store:_all(method, where, { "-granted_at", field })
+  end
+  if not rows then return nil, info end
   local ids = {}
   for i, row in ipairs(rows) do ids[i] = row[field] end
-  return ids
+  return ids, info
 end
 
---- Ids of the applications that a user may use, latest grant first.
+--- Ids of the applications that a user may use, latest grant first: all, or with options a page.
 ---@param tenant_id string
 ---@param user_id string
+---@param opts? larder.ListOptions
 ---@return string[]|nil ids
----@return larder.Error? err
-function user_apps:list_user_apps(tenant_id, user_id)
+---@return larder.ListInfo|larder.Error|nil info
+function user_apps:list_user_apps(tenant_id, user_id, opts)
   if tenant_id == nil or user_id == nil then error("list_user_apps needs the tenant and the user", 2) end
-  return collect(self, "list_user_apps", { tenant_id = tenant_id, user_id = user_id }, "app_id")
+  return collect(self, "list_user_apps", { tenant_id = tenant_id, user_id = user_id }, "app_id", opts)
 end
 
---- Ids of the users who may use an application, latest grant first.
+--- Ids of the users who may use an application, latest grant first: all, or with options a page.
 ---@param tenant_id string
 ---@param app_id string
+---@param opts? larder.ListOptions
 ---@return string[]|nil ids
----@return larder.Error? err
-function user_apps:list_app_users(tenant_id, app_id)
-  if tenant_id == nil or app_id == nil then error("list_app_users needs the tenant and the application", 2) end
-  return collect(self, "list_app_users", { tenant_id = tenant_id, app_id = app_id }, "user_id")
+---@return larder.ListInfo|larder.Error|nil info
+function user_apps:list_app_users(tenant_id, app_id, opts)
+  if tenant_id == nil or app_id == nil then error("list_app_users needs tenant and application", 2) end
+  return collect(self, "list_app_users", { tenant_id = tenant_id, app_id = app_id }, "user_id", opts)
 end
 
 return user_apps

@@ -1,6 +1,7 @@
 --- What users can do beyond the generic methods: access by application, passwords.
 
 local core = require "larder.core"
+local errors = require "larder.errors"
 local expr = require "larder.expr"
 
 local users = {}
@@ -19,18 +20,24 @@ function users:list_by_app(tenant_id, app_id, opts)
   return self:_page("list_by_app", { tenant_id = tenant_id, granted }, opts)
 end
 
+local function changed(row, err)
+  if not row then return nil, err end
+  return true
+end
+
 --- Set the password. Hashing takes tens of milliseconds on purpose and blocks for that long.
 ---@param tenant_id string
 ---@param id string
 ---@param password string
----@return table|nil user
+---@return true|nil
 ---@return larder.Error? err
 function users:set_password(tenant_id, id, password)
-  if type(password) ~= "string" or password == "" then error("the password must be a text that is not empty", 2) end
+  if type(password) ~= "string" then error("the password must be a text", 2) end
+  if password == "" then return errors.invalid({ password = "must not be empty" }, nil, { store = self.name }) end
   local cost = self.db._password
   local hash, err = core.password_hash(password, cost.ops, cost.mem)
   if not hash then return nil, err end
-  return self:patch(tenant_id, id, { password_hash = hash })
+  return changed(self:patch(tenant_id, id, { password_hash = hash }))
 end
 
 --- Is this the user's password? A user without one has none that fits.
@@ -60,10 +67,10 @@ end
 --- Take the password away: none fits any more.
 ---@param tenant_id string
 ---@param id string
----@return table|nil user
+---@return true|nil
 ---@return larder.Error? err
 function users:remove_password(tenant_id, id)
-  return self:patch(tenant_id, id, { password_hash = core.null })
+  return changed(self:patch(tenant_id, id, { password_hash = core.null }))
 end
 
 return users
