@@ -180,6 +180,11 @@ fuzz: deps-test
 fuzzers: $(FUZZERS)
 	@bad=0; for f in $^; do tools/fuzz.sh "$$f" $(FUZZ_TIME) || bad=1; done; exit $$bad
 
+# The installed rock, outside the checkout.
+.PHONY: check-rock
+check-rock: deps-test
+	@tools/check_rock.sh
+
 check-layers: all
 	@tools/check_layers.sh csrc $(ARCHIVE) $(foreach l,lua5.4 luajit,$(call module_of,$l))
 

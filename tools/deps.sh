@@ -5,10 +5,10 @@
 set -eu
 
 build="gcc libc6-dev lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev libpq-dev libsodium-dev
-  lua-cjson lua-argparse"
+  lua-cjson lua-argparse lua-filesystem"
 server="postgresql-15"
 test="$build $server lua-busted lua-check lua-posix lua-cqueues lua-luv clang-format-14 clang
-  libclang-rt-14-dev valgrind procps"
+  libclang-rt-14-dev valgrind procps luarocks"
 bench="$build $server lua-sql-postgres lua-dbi-postgresql python3-psycopg2 lua-cqueues"
 
 case ${1:-build} in

@@ -53,6 +53,7 @@ part() {
 part gate "builds without a warning, gcc" all
 part gate "builds without a warning, clang" CC=clang core module
 part gate "layers and exported names" check-layers
+part gate "the installed rock runs the demo" check-rock
 part gate "luacheck" lint
 part gate "clang-format" format-check
 part core "C core under ASan and UBSan" test-c

@@ -435,21 +435,18 @@ static bool deliver_one(ldr_conn *c) {
   return true;
 }
 
-/* Reads what is there. Of an encrypted record, a part may stay in the library's hands, of which poll() knows
- * nothing: so read until a whole record must be through. */
-static bool receive(ldr_conn *c) {
-  int reads = PQsslInUse(c->pg) || PQgssEncInUse(c->pg) ? 3 : 1;
-  bool ok = true;
-  while (ok && reads--) ok = PQconsumeInput(c->pg) == 1;
-  flush(c);
-  return ok;
-}
+/* Of an encrypted record a part may stay in the library's hands, of which poll() knows nothing: so many
+ * reads, and a whole one is through. */
+static int reads_needed(const ldr_conn *c) { return PQsslInUse(c->pg) || PQgssEncInUse(c->pg) ? 3 : 1; }
 
 void ldr_conn_pump(ldr_conn *c) {
-  bool ok;
-  if (c->dead) return;
-  ok = receive(c);
-  while (!c->dead && deliver_one(c)) continue;
+  bool ok = true;
+  for (int i = c->dead ? 0 : reads_needed(c); ok && i > 0 && !c->dead; i--) {
+    ok = PQconsumeInput(c->pg) == 1;
+    flush(c);
+    while (!c->dead && deliver_one(c)) continue; /* before the next read: it may find the end of the stream */
+    if (c->head == NULL) break;
+  }
   if (!c->dead && (!ok || PQstatus(c->pg) == CONNECTION_BAD)) lose(c);
 }
 
@@ -488,8 +485,9 @@ ldr_code ldr_conn_copy_get(ldr_conn *c, const char **p, size_t *n, ldr_err *err)
   c->copied = NULL;
   if (c->dead) return copy_lost(c, err);
   got = PQgetCopyData(c->pg, &c->copied, 1);
-  if (got == 0) { /* nothing buffered: read once, and look again */
-    if (!receive(c)) return copy_lost(c, err);
+  for (int i = reads_needed(c); got == 0 && i > 0; i--) { /* nothing is buffered */
+    if (!PQconsumeInput(c->pg)) return copy_lost(c, err);
+    flush(c);
     got = PQgetCopyData(c->pg, &c->copied, 1);
   }
   if (got == 0) return LDR_PENDING;

@@ -187,7 +187,9 @@ static int engine_kind(lua_State *L) {
 }
 
 static int engine_close_method(lua_State *L) {
-  engine_close(check(L));
+  l_engine *eng = check(L);
+  if (eng->hook_state) return luaL_error(L, "an engine cannot be closed inside its own hook");
+  engine_close(eng);
   return 0;
 }
 

@@ -1,4 +1,4 @@
---- The command line tool `larder`. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 drift found.
+--- The command line tool `larder`. Exit codes: 0 done, 1 failed or wrong usage, 3 drift found.
 
 local argparse = require "argparse"
 local larder = require "larder"
@@ -7,8 +7,10 @@ local migrate = require "larder.migrate"
 
 local OK, FAILED, DRIFT = 0, 1, 3
 
+--- Says what went wrong; where in our own files it was noticed is of no use to the reader.
 local function complain(err)
-  io.stderr:write("larder: ", tostring(err), "\n")
+  local text = tostring(err):gsub("^[^:%s]+%.lua:%d+: ", "")
+  io.stderr:write("larder: ", text, "\n")
   if type(err) == "table" and err.hint then io.stderr:write("  hint: ", err.hint, "\n") end
   return FAILED
 end

@@ -170,7 +170,8 @@ local function from_table(b, target)
         b.faults[tostring(name)] = "is not a setting"
       elseif conninfo.is_ours(name) then
         local setting = conninfo.pool_setting(name)
-        if setting then b:set_pool(setting, value, "argument") else b.faults[name] = "is not a pool setting" end
+        if setting then b:set_pool(setting, value, "argument") end
+        if not setting then b.faults[name] = "is not a pool setting" end
       else
         b:set(ALIASES[name] or name, value, "argument", name)
       end

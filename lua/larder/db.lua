@@ -259,12 +259,10 @@ function Db:health(timeout)
   return health
 end
 
---- Counters and gauges of the engine.
----@return table<string, any>|nil
----@return larder.Error? err  `closed`
+--- Counters and gauges of the engine; none once it is closed.
+---@return table<string, any>
 function Db:stats()
-  local stats, err = self._engine:stats()
-  if not stats then return nil, err end
+  local stats = self._engine:stats()
   stats.listener_error = self._listener_error
   return stats
 end
@@ -278,12 +276,9 @@ function Db:on(name, fn)
 end
 
 --- The counters and gauges as Prometheus text.
----@return string|nil
----@return larder.Error? err  `closed`
+---@return string
 function Db:metrics()
-  local stats, err = self._engine:stats()
-  if not stats then return nil, err end
-  return metrics.text(self:kind(), stats)
+  return metrics.text(self:kind(), self._engine:stats())
 end
 
 --- Microseconds by the clock that defaults and stamps are made with.

@@ -11,8 +11,8 @@ local function people(n)
   for i = 1, n do
     rows[i] = {
       org_id = "o1", id = ("p%05d"):format(i), email = "e" .. i, score = i .. ".5", visits = i, weight = i / 4,
-      active = i % 2 == 0,
-      token = "00000000-0000-4000-8000-000000000001", blob = "\0" .. i, tags = { "a", larder.null }, updated_at = "2026-01-01T00:00:00.000001Z",
+      active = i % 2 == 0, token = "00000000-0000-4000-8000-000000000001", blob = "\0" .. i,
+      tags = { "a", larder.null }, updated_at = "2026-01-01T00:00:00.000001Z",
     }
   end
   return rows

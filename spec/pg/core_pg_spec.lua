@@ -6,8 +6,10 @@ local things = require "spec.support.core_things"
 local null, PENDING = core.null, core.PENDING
 local is_luajit = rawget(_G, "jit") ~= nil
 
-local function connect(pool)
-  return assert(core.postgres(assert(core.parse_conninfo(assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set"))), pool))
+local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
+
+local function connect()
+  return assert(core.postgres((assert(core.parse_conninfo(url)))))
 end
 
 --- Steps a pending call to its end, as an event loop would; core.sleep stands for the loop.
@@ -353,6 +355,30 @@ describe("larder.core on PostgreSQL", function()
     assert.is_true(commit())
   end)
 
+  it("says one condition in one way, however its table is laid out", function()
+    local names = { "owner", "title", "state", "whole", "flag", "seq" }
+    local values = { owner = "a", title = "t", state = "new", whole = 1, flag = true, seq = 1 }
+    local function laid_out(size, step)
+      local where = {}
+      for i = 1, size do where["x" .. i] = 1 end
+      for i = 0, #names - 1 do
+        local name = names[i * step % 7 % #names + 1]
+        where[name] = values[name]
+      end
+      for name, value in pairs(values) do where[name] = value end
+      for i = 1, size do where["x" .. i] = nil end
+      return where
+    end
+    local ctx = assert(engine:begin {}) -- one connection, on which each statement is prepared once
+    assert.equal(0, store:run { op = "count", where = laid_out(0, 1), tx = ctx })
+    local before = engine:stats().prepares
+    for size = 0, 40, 4 do
+      for step = 1, 5 do assert.equal(0, store:run { op = "count", where = laid_out(size, step), tx = ctx }) end
+    end
+    assert.equal(before, engine:stats().prepares)
+    assert(ctx:rollback())
+  end)
+
   it("counts what it does", function()
     local stats = engine:stats()
     assert.is_true(stats.queries > 0)
@@ -373,6 +399,10 @@ describe("larder.core on PostgreSQL", function()
     assert(sum:add(batch))
     assert(other:add(assert(there:scan()):next(10)))
     assert.same({ sum:value() }, { other:value() })
+    local again = core.checksum()
+    assert(again:add((core.batch(things.schema(), "things", { batch:row(1) }))))
+    assert.same({ sum:value() }, { again:value() })
+    assert.equal(1, there:run { op = "count", where = { grid = { { 1, null } } } })
     assert(store:run { op = "delete" })
     assert.equal(1, store:load((assert(there:scan()):next(10))))
     assert.same(there:get("a", 1), store:get("a", 1))

@@ -30,8 +30,8 @@ local SCENARIO = [[
   local core = require "larder.core"
   local things = require "spec.support.core_things"
   local engine, store, owners = things.open()
-  local row = { owner = "a", id = 1, title = "t", price = 1.5, doc = { a = { 1, { b = core.null } }, c = "\195\169" }, tags = { "x", core.null },
-    grid = { { 1 }, { 2 } }, at = 5, uid = core.uuid(), raw = "\0" }
+  local row = { owner = "a", id = 1, title = "t", price = 1.5, doc = { a = { 1, { b = core.null } }, c = "\195\169" },
+    tags = { "x", core.null }, grid = { { 1 }, { 2 } }, at = 5, uid = core.uuid(), raw = "\0" }
   store:create(row)
   store:create { owner = "a", id = 2, nonsense = 1, title = 5 }
   store:run { op = "insert", rows = { row, { owner = "b", id = 2 } }, on_conflict = "update", returning = true }
@@ -41,9 +41,11 @@ local SCENARIO = [[
   store:exists("a", 1)
   for _, page in ipairs { false, true } do
     store:run { op = "select", page = page or nil, limit = 1, order = "-title, id",
-      where = { id = { gte = 1, lt = 9 }, setmetatable({ kind = "any", { title = { like = "t%" } }, { doc = { has_key = "a" } } }, core.pred_mt) } }
+      where = { id = { gte = 1, lt = 9 },
+        setmetatable({ kind = "any", { title = { like = "t%" } }, { doc = { has_key = "a" } } }, core.pred_mt) } }
   end
-  store:run { op = "update", where = { id = 1 }, set = { doc = setmetatable({ kind = "merge", value = { z = 1 } }, core.expr_mt) }, returning = true }
+  store:run { op = "update", where = { id = 1 }, returning = true,
+    set = { doc = setmetatable({ kind = "merge", value = { z = 1 } }, core.expr_mt) } }
   store:run { op = "aggregate", aggs = { { "sum", "id", as = "s", filter = { id = 1 } } }, groups = { "owner" } }
   store:run { op = "select", where = { nonsense = 1 } }
   local ctx = engine:begin {}
@@ -86,7 +88,7 @@ describe("memory that runs out #oom", function()
     local ok, message = run(SCENARIO, 0, package.path, package.cpath)
     assert.is_true(ok, message)
     collect()
-    local before, n, failed = core.mem_live(), 0, nil
+    local before, n, failed = core.mem_live(), 0
     repeat
       n = n + 1
       ok, message, failed = run(SCENARIO, n, package.path, package.cpath)

@@ -9,8 +9,8 @@ local ffi = is_luajit and require "ffi"
 
 --- An integer beyond 2^53, from its decimal text.
 local function wide(text)
-  if not is_luajit then return math.tointeger(text) end
-  return assert(loadstring("return " .. text .. "LL"))()
+  if not is_luajit then return tonumber(text) end
+  return assert(load("return " .. text .. "LL"))()
 end
 
 local function array(t)

@@ -24,8 +24,8 @@ describe("listeners", function()
     tenants:exists "a"
     tenants:create { id = "a", name = "B", db_dsn = "secret", db_schema = "a" }
     assert.same({
-      "auth.tenants:create", "auth.tenants:get", "auth.tenants:get", "auth.tenants:list", "auth.tenants:exists",
-      "auth.tenants:create",
+      "auth.tenants:create", "auth.tenants:get", "auth.tenants:get", "auth.tenants:list",
+      "auth.tenants:exists", "auth.tenants:create",
     }, queries)
     assert.equal(6, slow)
     assert.same({ "conflict" }, failed)

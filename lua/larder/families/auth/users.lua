@@ -33,7 +33,9 @@ end
 ---@return larder.Error? err
 function users:set_password(tenant_id, id, password)
   if type(password) ~= "string" then error("the password must be a text", 2) end
-  if password == "" then return errors.invalid({ password = "must not be empty" }, nil, { store = self.name }) end
+  if password == "" then
+    return errors.invalid({ password = "must not be empty" }, nil, { store = self.name })
+  end
   local cost = self.db._password
   local hash, err = core.password_hash(password, cost.ops, cost.mem)
   if not hash then return nil, err end
