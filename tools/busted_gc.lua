@@ -1,3 +1,4 @@
--- A busted helper: the collector never rests, so that a value kept by nobody is gone at once.
+-- A busted helper: the collector never rests between two cycles, and collects everything after each test, so that a
+-- value which C still uses but nobody keeps is gone soon.
 collectgarbage("setpause", 0)
-collectgarbage("setstepmul", 1000)
+require("busted").subscribe({ "test", "end" }, function() collectgarbage() end)

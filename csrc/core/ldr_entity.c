@@ -142,11 +142,11 @@ bool ldr_entity_in_key(const ldr_entity *e, unsigned field) {
   return false;
 }
 
-ldr_type ldr_field_type(const ldr_field *f) { return f->array ? LDR_T_ARRAY : ldr_ftype_get(f->type)->type; }
+static ldr_type type_of(const ldr_field *f) { return f->array ? LDR_T_ARRAY : ldr_ftype_get(f->type)->type; }
 
 /* ---- fields ---- */
 
-static bool is(const ldr_field *f, ldr_type type) { return ldr_field_type(f) == type; }
+static bool is(const ldr_field *f, ldr_type type) { return type_of(f) == type; }
 
 static const char *default_fault(const ldr_field *f) {
   switch (f->def) {
@@ -243,6 +243,7 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   if (code == LDR_OK && f->def == LDR_DEF_VALUE) code = literal_fits(e, f, &f->def_value, "default", err);
   if (code != LDR_OK) return code;
   if (f->stamp_insert) copy.def = LDR_DEF_NOW;
+  copy.value_type = type_of(f);
   copy.name = copy_text(s, f->name);
   list = grow(s, e->fields, e->nfields, sizeof *list);
   if (copy.name == NULL || list == NULL) return ldr_fail_nomem(err);

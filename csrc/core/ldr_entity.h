@@ -35,7 +35,8 @@ typedef struct ldr_field {
   const char *const *enums;  /* allowed texts */
   unsigned nenums;
   ldr_default def;
-  ldr_value def_value; /* LDR_DEF_VALUE */
+  ldr_value def_value;  /* LDR_DEF_VALUE */
+  ldr_type value_type;  /* of its values that are not null: filled by ldr_entity_add_field */
 } ldr_field;
 
 typedef struct ldr_unique {
@@ -135,7 +136,6 @@ void ldr_schema_release(ldr_schema *s); /* NULL is fine; the last one frees */
 ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name);    /* NULL: none */
 int ldr_entity_field(const ldr_entity *e, const char *name, size_t n); /* field number, -1: none */
 bool ldr_entity_in_key(const ldr_entity *e, unsigned field);
-ldr_type ldr_field_type(const ldr_field *f);                         /* of its values that are not null */
 bool ldr_field_comparable(const ldr_field *f);                       /* json and arrays have no order */
 bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n); /* true when it has none */
 /* Letters, digits and underscores, not beginning with a digit, 1 to 63 bytes: safe as an SQL identifier. */

@@ -16,7 +16,7 @@ enum { MAX_DEPTH = 64 }; /* of predicates: whoever walks them may recurse */
 static bool has_equality(const ldr_field *f) { return f->type != LDR_F_JSON; }
 
 static bool is_number(const ldr_field *f) {
-  ldr_type t = ldr_field_type(f);
+  ldr_type t = f->value_type;
   return t == LDR_T_INT || t == LDR_T_FLOAT || t == LDR_T_NUMERIC;
 }
 
@@ -145,7 +145,7 @@ static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ld
       return ldr_field_comparable(f) ? check_value(c, f, p->values) : bad(c, "json and arrays have no order");
     case LDR_P_LIKE:
     case LDR_P_ILIKE:
-      return ldr_field_type(f) == LDR_T_TEXT ? check_text(c, f, p) : bad(c, "like is for text");
+      return f->value_type == LDR_T_TEXT ? check_text(c, f, p) : bad(c, "like is for text");
     case LDR_P_IN:
       if (f->array) return bad(c, "in is not for arrays");
       return has_equality(f) ? check_values(c, f, p->values, p->n) : bad(c, "json has no equality");
@@ -305,7 +305,7 @@ static bool agg_fits(const ldr_agg *a, const ldr_field *f) {
     case LDR_AGG_AVG: return is_number(f);
     case LDR_AGG_MIN:
     case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid and (before 18) bytea */
-      return is_number(f) || ldr_field_type(f) == LDR_T_TEXT || ldr_field_type(f) == LDR_T_TIME;
+      return is_number(f) || f->value_type == LDR_T_TEXT || f->value_type == LDR_T_TIME;
   }
   return false;
 }
@@ -335,7 +335,7 @@ static ldr_code check_aggregate(const checker *c) {
     if (g->field >= op->e->nfields || !ldr_field_comparable(&op->e->fields[g->field]))
       return bad(c, "there is no such field to group by");
     if ((unsigned)g->bucket > LDR_YEAR) return bad(c, "there is no such bucket");
-    if (g->bucket != LDR_BUCKET_NONE && ldr_field_type(&op->e->fields[g->field]) != LDR_T_TIME)
+    if (g->bucket != LDR_BUCKET_NONE && op->e->fields[g->field].value_type != LDR_T_TIME)
       return bad(c, "buckets are for timestamptz");
   }
   for (unsigned i = 0; i < op->naggs; i++) {

@@ -7,16 +7,7 @@
 #include "ldr_numeric.h"
 #include "ldr_text.h"
 
-/* data: null bitmap, one u32 a field with the offset of its end, then the fields' bytes. Offsets count from
- * the first field's byte. Nothing behind the header is aligned: it is read and written by memcpy. */
-struct ldr_row {
-  uint32_t refs, size; /* size: of the whole block */
-  char data[];
-};
-
-static size_t bitmap_size(const ldr_entity *e) { return (e->nfields + 7u) / 8; }
-static char *ends_of(const ldr_entity *e, ldr_row *r) { return r->data + bitmap_size(e); }
-static size_t head_size(const ldr_entity *e) { return bitmap_size(e) + e->nfields * sizeof(uint32_t); }
+static char *ends_of(const ldr_entity *e, ldr_row *r) { return r->data + ldr_row_bitmap(e); }
 
 /* Bytes of a value in a row. */
 static size_t packed_size(const ldr_value *v) {
@@ -43,7 +34,7 @@ static void put_value(char *p, const ldr_value *v, size_t n) {
 }
 
 static void put_values(const ldr_entity *e, const ldr_value *values, ldr_row *r) {
-  char *ends = ends_of(e, r), *bytes = r->data + head_size(e);
+  char *ends = ends_of(e, r), *bytes = r->data + ldr_row_head(e);
   uint32_t end = 0;
   for (unsigned i = 0; i < e->nfields; i++) {
     size_t n = packed_size(&values[i]);
@@ -55,10 +46,10 @@ static void put_values(const ldr_entity *e, const ldr_value *values, ldr_row *r)
 }
 
 ldr_code ldr_row_pack(const ldr_entity *e, const ldr_value *values, ldr_row **out, ldr_err *err) {
-  size_t size = sizeof(ldr_row) + head_size(e);
+  size_t size = sizeof(ldr_row) + ldr_row_head(e);
   ldr_row *r;
   for (unsigned i = 0; i < e->nfields; i++) {
-    if (values[i].type != LDR_T_NULL && values[i].type != ldr_field_type(&e->fields[i]))
+    if (values[i].type != LDR_T_NULL && values[i].type != e->fields[i].value_type)
       return ldr_fail(err, LDR_INTERNAL, "%s.%s: value of another type", e->name, e->fields[i].name);
     size += packed_size(&values[i]);
   }
@@ -70,27 +61,6 @@ ldr_code ldr_row_pack(const ldr_entity *e, const ldr_value *values, ldr_row **ou
   put_values(e, values, r);
   *out = r;
   return LDR_OK;
-}
-
-void ldr_row_get(const ldr_entity *e, const ldr_row *r, unsigned field, ldr_value *out) {
-  const char *ends = r->data + bitmap_size(e), *p;
-  uint32_t from = 0, to;
-  if ((unsigned char)r->data[field / 8] >> field % 8 & 1) {
-    *out = ldr_null();
-    return;
-  }
-  if (field) memcpy(&from, ends + (field - 1) * sizeof from, sizeof from);
-  memcpy(&to, ends + field * sizeof to, sizeof to);
-  p = r->data + head_size(e) + from;
-  out->type = ldr_field_type(&e->fields[field]);
-  out->n = 0;
-  switch (out->type) {
-    case LDR_T_BOOL: out->u.b = *p != 0; return;
-    case LDR_T_INT:
-    case LDR_T_TIME: memcpy(&out->u.i, p, sizeof out->u.i); return;
-    case LDR_T_FLOAT: memcpy(&out->u.f, p, sizeof out->u.f); return;
-    default: out->u.p = p; out->n = to - from;
-  }
 }
 
 ldr_row *ldr_row_retain(ldr_row *r) {

@@ -8,14 +8,46 @@
 #ifndef LDR_ROW_H
 #define LDR_ROW_H
 
+#include <string.h>
+
 #include "ldr_entity.h"
 
-typedef struct ldr_row ldr_row;
+/* For ldr_row.c and the getter below. Offsets count from the first field's byte. Nothing behind the header is
+ * aligned: it is read and written by memcpy. */
+typedef struct ldr_row {
+  uint32_t refs, size; /* size: of the whole block */
+  char data[];
+} ldr_row;
+
+static inline size_t ldr_row_bitmap(const ldr_entity *e) { return (e->nfields + 7u) / 8; }
+static inline size_t ldr_row_head(const ldr_entity *e) {
+  return ldr_row_bitmap(e) + e->nfields * sizeof(uint32_t);
+}
 
 /* values: one for each field of e. */
 ldr_code ldr_row_pack(const ldr_entity *e, const ldr_value *values, ldr_row **out,
                       ldr_err *err) LDR_MUSTCHECK;
-void ldr_row_get(const ldr_entity *e, const ldr_row *r, unsigned field, ldr_value *out); /* a view into r */
+/* A view into r. Here, since indexes and results do hardly anything else. */
+static inline void ldr_row_get(const ldr_entity *e, const ldr_row *r, unsigned field, ldr_value *out) {
+  const char *ends = r->data + ldr_row_bitmap(e), *p;
+  uint32_t from = 0, to;
+  if ((unsigned char)r->data[field / 8] >> field % 8 & 1) {
+    *out = (ldr_value){.type = LDR_T_NULL};
+    return;
+  }
+  if (field) memcpy(&from, ends + (field - 1) * sizeof from, sizeof from);
+  memcpy(&to, ends + field * sizeof to, sizeof to);
+  p = r->data + ldr_row_head(e) + from;
+  out->type = e->fields[field].value_type;
+  out->n = 0;
+  switch (out->type) {
+    case LDR_T_BOOL: out->u.b = *p != 0; return;
+    case LDR_T_INT:
+    case LDR_T_TIME: memcpy(&out->u.i, p, sizeof out->u.i); return;
+    case LDR_T_FLOAT: memcpy(&out->u.f, p, sizeof out->u.f); return;
+    default: out->u.p = p; out->n = to - from;
+  }
+}
 ldr_row *ldr_row_retain(ldr_row *r);
 void ldr_row_release(ldr_row *r);      /* NULL is fine */
 size_t ldr_row_size(const ldr_row *r); /* bytes of the block */

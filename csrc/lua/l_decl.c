@@ -119,8 +119,7 @@ static void read_type(const l_decl *d, const char *type, ldr_field *f) {
   l_decl_fail(d, "field %s: there is no type '%s'", f->name, type);
 }
 
-/* { "now" } … : a default that is made, and not a value. JSON and array fields know only { "identity" }-less
- * values. */
+/* { "now" } …: a default that is made, and not a value. A table in a json or array field is a value. */
 static bool read_made_default(const l_decl *d, int idx, ldr_field *f) {
   static const struct {
     const char *name;

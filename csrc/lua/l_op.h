@@ -66,8 +66,8 @@ ldr_code l_op_columns(l_opargs *a, int idx) LDR_MUSTCHECK;
 ldr_code l_op_returning(l_opargs *a) LDR_MUSTCHECK;
 /* The set table at idx → sets of the operation, checked and stamped. */
 ldr_code l_op_sets(l_opargs *a, int idx) LDR_MUSTCHECK;
-/* The same for an upsert without a set table: all fields of named[] that may change, from the proposed row.
- */
+/* The same for an upsert without a set table: the fields of named[] that may change, from the proposed
+ * row. */
 ldr_code l_op_sets_excluded(l_opargs *a, const bool *named) LDR_MUSTCHECK;
 
 /* One row table → values[] and given[] of all fields; every fault of the row is in w->err. */

@@ -1,5 +1,5 @@
-/* order: "created_at desc, id", or a list of items: "-created_at", { null = "field" }, { rank = { W1, W2 } }.
- */
+/* order: "created_at desc, id", or a list of items: "-created_at", { null = "field" } and
+ * { rank = { W1, W2 } }. */
 #include <string.h>
 
 #include "l_op.h"

@@ -8,8 +8,7 @@
 #include "ldr_apikey.h"
 #include "ldr_text.h"
 
-/* The pepper ring of this Lua state is the upvalue of the functions that use it; wiped when the state ends.
- */
+/* The pepper ring of this Lua state: upvalue of the functions that use it, wiped when the state ends. */
 static void peppers_close(void *p) { ldr_wipe(p, sizeof(ldr_peppers)); }
 static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const l_class peppers_class = {"larder.peppers", sizeof(ldr_peppers), peppers_close, no_methods};

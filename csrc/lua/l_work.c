@@ -219,8 +219,7 @@ int l_work_run(lua_State *L, l_work *w) {
   return l_work_after(L, w, e->ops->run(e, tx, w->op, &w->call, &w->result, &w->task, &w->err));
 }
 
-/* Hands the work out as a task. It is in the engine's list before Lua runs again, and anchors what it uses.
- */
+/* Hands the work out as a task: in the engine's list before Lua runs again, and anchoring what it uses. */
 static int suspend(lua_State *L, l_work *w) {
   if (w->child.link == NULL) l_child_add(w->eng, &w->child, w->ctx, drop);
   if (w->op && w->schema == NULL) w->schema = ldr_schema_retain(w->op->e->schema);

@@ -68,8 +68,8 @@ TEST(fields_are_found_by_name) {
   CHECK_INT(ldr_entity_field(c, "", 0), -1);
   CHECK(ldr_entity_in_key(c, C_ID));
   CHECK(!ldr_entity_in_key(c, C_EMAIL));
-  CHECK_INT(ldr_field_type(&c->fields[C_TAGS]), LDR_T_ARRAY);
-  CHECK_INT(ldr_field_type(&c->fields[C_BALANCE]), LDR_T_NUMERIC);
+  CHECK_INT(c->fields[C_TAGS].value_type, LDR_T_ARRAY);
+  CHECK_INT(c->fields[C_BALANCE].value_type, LDR_T_NUMERIC);
   ldr_schema_release(s);
 }
 

@@ -73,6 +73,20 @@ TEST(savepoints_undo_their_part) {
   pg_close(&f);
 }
 
+TEST(what_is_pending_goes_before_the_commit) {
+  pgfix f;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  CHECK_INT(savepoint(&f, tx), LDR_OK);
+  CHECK_INT(pg_insert(&f, tx, "i2", "one"), LDR_CONFLICT);
+  CHECK_INT(rollback_to(&f, tx), LDR_OK);
+  CHECK_INT(pg_commit(&f, tx), LDR_OK);
+  CHECK_STR(pg_text(&f, NULL, "select string_agg(id, ' ') from ldr_test.items"), "i1");
+  pg_close(&f);
+}
+
 TEST(a_failed_transaction_commits_nothing) {
   pgfix f;
   ldr_tx *tx;
@@ -283,6 +297,7 @@ void test_pgtx(void) {
   RUN(an_empty_transaction_sends_nothing);
   RUN(commit_and_rollback);
   RUN(savepoints_undo_their_part);
+  RUN(what_is_pending_goes_before_the_commit);
   RUN(a_failed_transaction_commits_nothing);
   RUN(a_statement_that_ends_the_transaction_ends_it);
   RUN(what_fails_at_commit_is_told);
