@@ -100,7 +100,8 @@ static ldr_code atomic_start(ldr_job *j, ldr_err *err) {
   code = ldr_job_prefix(j, err);
   for (size_t i = 0; i < p->n && code == LDR_OK; i++) {
     entry *x = &p->entries[i];
-    code = ldr_registry_exec(&j->slot->prepared, x->stmt, &x->args, &j->req, err);
+    code = ldr_pgrun_form(&j->req, x->stmt, err);
+    if (code == LDR_OK) code = ldr_registry_exec(&j->slot->prepared, x->stmt, &x->args, &j->req, err);
     x->main = j->req.n - 1;
   }
   if (code) return code;
@@ -167,7 +168,8 @@ typedef struct exchange { /* items 0 … done … sent … n */
 
 static ldr_code send_one(exchange *x, ldr_err *err) {
   entry *it = &x->p->entries[x->sent];
-  ldr_code code = ldr_registry_exec(&x->slot->prepared, it->stmt, &it->args, &it->req, err);
+  ldr_code code = ldr_pgrun_form(&it->req, it->stmt, err);
+  if (code == LDR_OK) code = ldr_registry_exec(&x->slot->prepared, it->stmt, &it->args, &it->req, err);
   it->main = it->req.n - 1;
   if (code == LDR_OK) code = ldr_conn_submit(x->slot->conn, &it->req, err);
   ldr_registry_sent(&x->slot->prepared);

@@ -39,12 +39,25 @@ void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char 
   if (tag_is(tag, changes)) slot->reset = true;
 }
 
+/* Results as text are read in the forms that do not depend on a server's settings. Local to the transaction, be it
+ * the implicit one of this request, so that nothing stays behind, whatever pooler is between. */
+ldr_code ldr_pgrun_form(ldr_req *r, const ldr_stmt *s, ldr_err *err) {
+  ldr_cmd *c;
+  if (!s->text_results) return LDR_OK;
+  c = ldr_req_add(r, LDR_CMD_QUERY);
+  if (c == NULL) return ldr_fail_nomem(err);
+  c->sql = "select set_config('datestyle', 'ISO', true), set_config('bytea_output', 'hex', true),"
+           " set_config('extra_float_digits', '1', true)";
+  return LDR_OK;
+}
+
 /* ---- one statement ---- */
 
 static ldr_code start(ldr_job *j, ldr_err *err) {
   ldr_code code;
   ldr_req_reset(&j->req);
   code = ldr_job_prefix(j, err);
+  if (code == LDR_OK) code = ldr_pgrun_form(&j->req, j->stmt, err);
   if (code == LDR_OK) code = ldr_registry_exec(&j->slot->prepared, j->stmt, &j->args, &j->req, err);
   if (code) return code;
   j->e->stats.queries++;

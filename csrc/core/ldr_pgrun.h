@@ -6,6 +6,8 @@
 
 ldr_code ldr_pgrun_op(ldr_engine *, ldr_tx *, const ldr_op *, const ldr_call *, ldr_result *out,
                       ldr_task **task, ldr_err *);
+/* Goes before a statement whose results travel as text. */
+ldr_code ldr_pgrun_form(ldr_req *r, const ldr_stmt *s, ldr_err *err) LDR_MUSTCHECK;
 /* What an answer brings its caller; takes over res, also on failure. */
 ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err *err) LDR_MUSTCHECK;
 /* A statement succeeded: what its tag says of the transaction and of the session's state. */
