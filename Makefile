@@ -163,7 +163,7 @@ test-lua5.4 test-luajit: test-%: build/%/larder/core.so | deps-test
 # The binding under ASan and UBSan on a collector that never rests, which is slow: fewer random operations.
 asan: deps-test
 	@$(MAKE) --no-print-directory CC=gcc SAN=address build/address/lua5.4/larder/core.so build/address/lua5.4/lua
-	LARDER_RANDOM_OPS=$${LARDER_RANDOM_OPS:-2000} tools/with_pg.sh tools/busted.sh --asan --gc lua5.4 $(BUSTED) $(SPEC)
+	LARDER_RANDOM_OPS=$${LARDER_RANDOM_OPS:-500} tools/with_pg.sh tools/busted.sh --asan --gc lua5.4 $(BUSTED) $(SPEC)
 # The specs in which the n-th allocation fails, for every n.
 test-oom:
 	@$(MAKE) --no-print-directory asan BUSTED='--tags=oom $(BUSTED)'

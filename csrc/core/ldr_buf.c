@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-bool ldr_buf_reserve(ldr_buf *b, size_t more) {
+bool ldr_buf_grow(ldr_buf *b, size_t more) {
   size_t want, cap;
   char *p;
   if (b->broken) return false;
-  if (b->cap - b->n >= more) return true;
   if (more > SIZE_MAX / 2 - b->n) goto broken;
   want = b->n + more;
   cap = b->cap ? b->cap : 64;
@@ -30,7 +29,6 @@ void ldr_buf_add(ldr_buf *b, const void *p, size_t n) {
 }
 
 void ldr_buf_str(ldr_buf *b, const char *s) { ldr_buf_add(b, s, strlen(s)); }
-void ldr_buf_chr(ldr_buf *b, char c) { ldr_buf_add(b, &c, 1); }
 
 void ldr_buf_fmt(ldr_buf *b, const char *fmt, ...) {
   va_list ap, again;

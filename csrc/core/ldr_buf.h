@@ -13,10 +13,16 @@ typedef struct ldr_buf {
   bool broken;
 } ldr_buf; /* zero-initialise */
 
-bool ldr_buf_reserve(ldr_buf *b, size_t more); /* room for `more` bytes at p + n; false when broken */
+bool ldr_buf_grow(ldr_buf *b, size_t more);
+/* Room for `more` bytes at p + n; false when broken. */
+static inline bool ldr_buf_reserve(ldr_buf *b, size_t more) {
+  return (!b->broken && b->cap - b->n >= more) || ldr_buf_grow(b, more);
+}
 void ldr_buf_add(ldr_buf *b, const void *p, size_t n);
 void ldr_buf_str(ldr_buf *b, const char *s);
-void ldr_buf_chr(ldr_buf *b, char c);
+static inline void ldr_buf_chr(ldr_buf *b, char c) {
+  if (ldr_buf_reserve(b, 1)) b->p[b->n++] = c;
+}
 void ldr_buf_fmt(ldr_buf *b, const char *fmt, ...) LDR_PRINTF(2, 3);
 void ldr_buf_be16(ldr_buf *b, uint16_t v); /* network order, as PostgreSQL's wire formats want it */
 void ldr_buf_be32(ldr_buf *b, uint32_t v);

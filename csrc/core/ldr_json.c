@@ -360,6 +360,11 @@ static void add_escape(ldr_buf *out, unsigned char c) {
   }
 }
 
+bool ldr_json_is_plain(const char *s, size_t n) {
+  uint64_t high = 0;
+  return plain_run(s, s + n, &high) == s + n && high == 0;
+}
+
 void ldr_json_add_string(ldr_buf *out, const char *s, size_t n) {
   const char *end = s + n;
   uint64_t high = 0;

@@ -139,21 +139,25 @@ bool ldr_time_parse(const char *text, size_t n, int64_t *out) {
 
 /* ---- formatting ---- */
 
-/* At least `width` digits of v >= 0; returns the end. */
-static char *put_number(char *w, int64_t v, int width) {
-  char digits[20];
-  int n = 0;
-  while (v > 0 || n < width) {
-    digits[n++] = (char)('0' + v % 10);
-    v /= 10;
-  }
-  while (n > 0) *w++ = digits[--n];
-  return w;
+/* The last two digits of v. */
+static char *put_two(char *w, unsigned v) {
+  static const char digits[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                               "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                               "8081828384858687888990919293949596979899";
+  memcpy(w, digits + 2 * (v % 100), 2);
+  return w + 2;
 }
 
-static char *put_part(char *w, char before, int64_t v, int width) {
-  *w++ = before;
-  return put_number(w, v, width);
+static char *put_part(char *w, char before, unsigned v) {
+  *w = before;
+  return put_two(w + 1, v);
+}
+
+/* Four digits, or up to six without a leading zero. */
+static char *put_year(char *w, unsigned y) {
+  if (y >= 100000) *w++ = (char)('0' + y / 100000);
+  if (y >= 10000) *w++ = (char)('0' + y / 10000 % 10);
+  return put_two(put_two(w, y / 100), y);
 }
 
 static size_t put_word(char *out, const char *word) {
@@ -163,18 +167,20 @@ static size_t put_word(char *out, const char *word) {
 }
 
 size_t ldr_time_format(int64_t us, char out[LDR_TIME_TEXT]) {
-  int64_t rest = us % DAY + (us % DAY < 0 ? DAY : 0), sec = rest / SECOND;
-  date d = date_of(floor_div(us, DAY));
+  int64_t days = floor_div(us, DAY), rest = us - days * DAY;
+  unsigned sec = (unsigned)(rest / SECOND), micros = (unsigned)(rest % SECOND);
+  date d = date_of(days);
   char *w = out;
   if (us == LDR_TIME_INF) return put_word(out, "infinity");
   if (us == LDR_TIME_NEG_INF) return put_word(out, "-infinity");
-  w = put_number(w, d.year > 0 ? d.year : 1 - d.year, 4);
-  w = put_part(w, '-', d.month, 2);
-  w = put_part(w, '-', d.day, 2);
-  w = put_part(w, 'T', sec / 3600, 2);
-  w = put_part(w, ':', sec / 60 % 60, 2);
-  w = put_part(w, ':', sec % 60, 2);
-  w = put_part(w, '.', rest % SECOND, 6);
+  w = put_year(w, (unsigned)(d.year > 0 ? d.year : 1 - d.year));
+  w = put_part(w, '-', (unsigned)d.month);
+  w = put_part(w, '-', (unsigned)d.day);
+  w = put_part(w, 'T', sec / 3600);
+  w = put_part(w, ':', sec / 60 % 60);
+  w = put_part(w, ':', sec % 60);
+  w = put_part(w, '.', micros / 10000);
+  w = put_two(put_two(w, micros / 100), micros);
   w += put_word(w, d.year > 0 ? "Z" : "Z BC");
   return (size_t)(w - out);
 }

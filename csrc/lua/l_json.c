@@ -24,6 +24,13 @@ static bool refuse(encoder *e, const char *why) {
 static bool encode_string(lua_State *L, encoder *e, int idx) {
   size_t n;
   const char *s = lua_tolstring(L, idx, &n);
+  if (ldr_json_is_plain(s, n)) {
+    if (!ldr_buf_reserve(e->out, n + 2)) return true; /* whoever asked looks at out->broken */
+    ldr_buf_chr(e->out, '"');
+    ldr_buf_add(e->out, s, n);
+    ldr_buf_chr(e->out, '"');
+    return true;
+  }
   if (memchr(s, '\0', n)) return refuse(e, "must not hold a zero byte");
   if (ldr_utf8_check(s, n) != n) return refuse(e, "must be valid UTF-8");
   ldr_json_add_string(e->out, s, n);
@@ -210,7 +217,7 @@ static bool push_object(lua_State *L, l_json_decoder *d) {
     ldr_json_event ev = LDR_JSON_OBJECT_END;
     int waiting = 0;
     while (waiting < batch && (ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
-      lua_pushlstring(L, d->r.s, d->r.n);
+      l_texts_push(L, d->texts, d->r.s, d->r.n);
       if (!push_value(L, d, ldr_json_next(&d->r))) return false;
       waiting++;
     }
@@ -233,7 +240,7 @@ static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev) {
     case LDR_JSON_FALSE: lua_pushboolean(L, 0); return true;
     case LDR_JSON_INT: l_int_push(L, d->r.i); return true;
     case LDR_JSON_FLOAT: lua_pushnumber(L, d->r.f); return true;
-    case LDR_JSON_STRING: lua_pushlstring(L, d->r.s, d->r.n); return true;
+    case LDR_JSON_STRING: l_texts_push(L, d->texts, d->r.s, d->r.n); return true;
     case LDR_JSON_ARRAY: return push_array(L, d);
     case LDR_JSON_OBJECT: return push_object(L, d);
     case LDR_JSON_ERROR:

@@ -45,7 +45,10 @@ bool l_is_null(lua_State *L, int idx) {
   return lua_type(L, idx) == LUA_TLIGHTUSERDATA && lua_touserdata(L, idx) == NULL;
 }
 
-bool l_is_empty(lua_State *L, int idx) { return lua_isnoneornil(L, idx) || l_is_null(L, idx); }
+bool l_is_empty(lua_State *L, int idx) {
+  int type = lua_type(L, idx);
+  return type <= LUA_TNIL || (type == LUA_TLIGHTUSERDATA && lua_touserdata(L, idx) == NULL);
+}
 
 bool l_has_mt(lua_State *L, int idx, l_ref mt) {
   bool same;

@@ -9,7 +9,7 @@ static l_work *check(lua_State *L) { return l_box_check(L, 1, &l_work_class); }
 
 /* The slots that l_work_take pushes, for the function that runs now. */
 static void push_slots(lua_State *L, l_work *w) {
-  luaL_checkstack(L, 12, NULL);
+  luaL_checkstack(L, L_WORK_SLOTS + LUA_MINSTACK, NULL);
   lua_settop(L, 1);
   w->self = 1;
   l_env_push(L, 1);

@@ -57,7 +57,7 @@ static l_work *spare(lua_State *L, int env) {
 l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
   l_work *w;
   int env = lua_gettop(L) + 1;
-  luaL_checkstack(L, 12, NULL);
+  luaL_checkstack(L, L_WORK_SLOTS + LUA_MINSTACK, NULL);
   if (owner)
     l_env_push(L, owner);
   else
@@ -85,6 +85,7 @@ l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
   w->nshow = UINT32_MAX;
   w->keep = -1;
   w->columns = w->preparing = false;
+  w->texts.base = w->time_slot = 0;
   w->err.code = LDR_OK;
   return w;
 }
@@ -127,7 +128,7 @@ int l_work_invalid(lua_State *L, l_work *w, const char *message) {
 
 int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what) {
   int base = lua_gettop(L) + 1;
-  luaL_checkstack(L, n + 4, NULL);
+  luaL_checkstack(L, n + LUA_MINSTACK, NULL);
   lua_settop(L, base + n - 1);
   if (lua_isnoneornil(L, idx) || idx >= base) return base;
   if (!lua_istable(L, idx)) luaL_error(L, "%s must be a table, not a %s", what, luaL_typename(L, idx));

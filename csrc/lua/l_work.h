@@ -9,6 +9,7 @@
 #define LDR_L_WORK_H
 
 #include "l_ctx.h"
+#include "l_texts.h"
 
 typedef struct l_work l_work;
 typedef int l_finish(lua_State *L, l_work *w); /* pushes the results; ends with l_work_end or l_work_fail */
@@ -45,6 +46,8 @@ struct l_work {
   int64_t time; /* formatted last, as time_text */
   size_t time_length;
   char time_text[LDR_TIME_TEXT];
+  int time_slot; /* stack index of its Lua string; 0: none. This and texts: see l_values_keep */
+  l_texts texts;
 
   /* stack slots of the running C function */
   int owner, self, env, names, tx, params, array_mt;
@@ -52,6 +55,10 @@ struct l_work {
 
 extern const l_class l_work_class; /* "larder.task" */
 void l_work_close(void *work);
+
+/* The slots that work pushes: env, self, names, tx, params and array_mt. Above these, and above options, a
+ * function finds LUA_MINSTACK free slots, as at its start; what goes deeper asks for its own. */
+enum { L_WORK_SLOTS = 6 };
 
 /* Takes work for a call on the box at `owner` (0: the module) and pushes its slots. eng NULL: no engine. */
 l_work *l_work_take(lua_State *L, int owner, l_engine *eng);
