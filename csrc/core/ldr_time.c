@@ -167,9 +167,9 @@ static size_t put_word(char *out, const char *word) {
 }
 
 size_t ldr_time_format(int64_t us, char out[LDR_TIME_TEXT]) {
-  int64_t days = floor_div(us, DAY), rest = us - days * DAY;
+  int64_t rest = us % DAY + (us % DAY < 0 ? DAY : 0);
   unsigned sec = (unsigned)(rest / SECOND), micros = (unsigned)(rest % SECOND);
-  date d = date_of(days);
+  date d = date_of(floor_div(us, DAY));
   char *w = out;
   if (us == LDR_TIME_INF) return put_word(out, "infinity");
   if (us == LDR_TIME_NEG_INF) return put_word(out, "-infinity");

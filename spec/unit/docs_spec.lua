@@ -67,6 +67,20 @@ describe("documentation", function()
     end
   end)
 
+  it("shows code in the README that runs", function()
+    local blocks = 0
+    for code in slurp("README.md"):gmatch "```lua\n(.-)```" do
+      blocks = blocks + 1
+      code = code:gsub("larder%.open%(%)", 'larder.open "memory:"') -- never what the environment of a developer names
+      local chunk = assert((loadstring or load)(code, "=README.md"))
+      if not code:find('require "larder"', 1, true) then
+        chunk = assert((loadstring or load)('local larder = require "larder"\n' .. code, "=README.md"))
+      end
+      chunk()
+    end
+    assert.equal(2, blocks)
+  end)
+
   it("names only files that exist", function()
     for _, doc in ipairs { "README.md", "docs/faults.md", "docs/architecture.md" } do
       for path in slurp(doc):gmatch "`([%w_/%.%-]+/[%w_%.%-]+%.%a+)`" do
