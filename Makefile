@@ -189,7 +189,8 @@ check-layers: all
 	@tools/check_layers.sh csrc $(ARCHIVE) $(foreach l,lua5.4 luajit,$(call module_of,$l))
 
 lint: deps-test
-	luacheck --no-color $(wildcard lua bin/larder spec examples bench tools families)
+	luacheck --no-color $(wildcard lua bin/larder spec examples bench tools)
+	@tools/check_sizes.sh $(wildcard csrc/core/*.[ch] csrc/lua/*.[ch] csrc/fuzz/*.[ch] bench/*.c tools/*.c)
 
 FORMATTED = $(wildcard csrc/*/*.[ch] bench/*.[ch] tools/*.[ch])
 format: deps-test

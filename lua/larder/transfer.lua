@@ -5,9 +5,11 @@
 
 local core = require "larder.core"
 local errors = require "larder.errors"
+local rebuild = require "larder.rebuild"
 
 local CHUNK = 5000
 local MAX_REFUSED = 10000
+local REBUILD_FROM = 10000 -- rows from which indexes are cheaper to make again than to keep
 
 -- What a target says about a row, and not about the world.
 local ROW_FAULTS = { conflict = true, foreign_key = true, check = true, not_null = true, invalid = true }
@@ -174,7 +176,7 @@ function loader:put(batch)
     self.sum:add(batch)
     return self.on_conflict ~= "update" or verify_rows(self, batch)
   end
-  if not ROW_FAULTS[err.code] then return nil, err end
+  if self.strict or not ROW_FAULTS[err.code] then return nil, err end
   local n = batch:count()
   if n == 1 then return self:refuse(batch, err) end
   local half = math.floor(n / 2)
@@ -249,38 +251,90 @@ function run:hand_back(load)
   end
 end
 
-function run:store(family, store)
-  local started = core.now()
-  local load = setmetatable({
+function run:loader(family, store)
+  return setmetatable({
     db = self.db, family = family, store = store, cstore = self.db:_cstore(family.name, store),
     on_conflict = self.opts.on_conflict or "error", max_refused = self.opts.max_refused or MAX_REFUSED,
     read = 0, written = 0, skipped = 0, refused = {}, sum = self.opts.verify and core.checksum() or nil,
   }, loader)
-  local before, err
+end
+
+function run:read_into(load, reader)
+  return load:run(reader, self.chunk, function(done, total) self:tick("load", load.family, load.store, done, total) end)
+end
+
+--- Is the target an empty table, and does it pay to make its indexes again? Only where one transaction holds everything.
+function run:may_rebuild(load, reader)
+  local opts = self.opts
+  if opts.rebuild == false or self.db:kind() == "memory" or load.on_conflict ~= "error" then return false end
+  if opts.atomic == false and not opts.dry_run then return false end
+  if not opts.rebuild and reader.total < REBUILD_FROM then return false end
+  local n = load.cstore:run { op = "count" }
+  return n == 0
+end
+
+-- What the other way of loading would not cure.
+local FATAL = { connection = true, closed = true, timeout = true, canceled = true, pool_timeout = true, capacity = true }
+
+--- Load without indexes and references. nil without an error: a row or the server is against it, and nothing happened.
+function run:load_bare(family, store, reader)
+  local load = self:loader(family, store)
+  load.strict = true
+  local ok, err = self.db:transaction(function()
+    return rebuild.around(self.db, load.cstore:describe().table, function() return self:read_into(load, reader) end)
+  end)
+  if ok then
+    load.rebuilt = true
+    return load
+  end
+  return nil, FATAL[err.code] and err or nil
+end
+
+function run:load(family, store)
+  local load = self:loader(family, store)
+  local reader, err = self.source.open(family, store)
+  if not reader then return nil, err end
+  if self:may_rebuild(load, reader) then
+    local bare
+    bare, err = self:load_bare(family, store, reader)
+    reader.close()
+    if bare or err then return bare, err end
+    reader, err = self.source.open(family, store)
+    if not reader then return nil, err end
+  end
+  local ok
+  ok, err = self:read_into(load, reader)
+  reader.close()
+  if not ok then return nil, err end
+  return load
+end
+
+function run:account(load, started)
+  local report = self.report
+  report.read, report.written, report.skipped =
+    report.read + load.read, report.written + load.written, report.skipped + load.skipped
+  report.stores[#report.stores + 1] = {
+    family = load.family.name, store = load.store, read = load.read, written = load.written, skipped = load.skipped,
+    refused = #load.refused, rebuilt = load.rebuilt, seconds = (core.now() - started) / 1e6,
+  }
+end
+
+function run:store(family, store)
+  local started = core.now()
+  local before, load, ok, err
   if self.opts.verify then
     before, err = scan_sum(self.db, family, store, self.chunk)
     if not before then return nil, err end
   end
-  local reader
-  reader, err = self.source.open(family, store)
-  if not reader then return nil, err end
-  local ok
-  ok, err = load:run(reader, self.chunk, function(done, total) self:tick("load", family, store, done, total) end)
-  reader.close()
-  if not ok then return nil, err end
+  load, err = self:load(family, store)
+  if not load then return nil, err end
   self:hand_back(load)
   if self.opts.verify then
     self:tick("verify", family, store, load.read, load.read)
     ok, err = verify_store(self, load, before)
     if not ok then return nil, err end
   end
-  local report = self.report
-  report.read, report.written, report.skipped =
-    report.read + load.read, report.written + load.written, report.skipped + load.skipped
-  report.stores[#report.stores + 1] = {
-    family = family.name, store = store, read = load.read, written = load.written, skipped = load.skipped,
-    refused = #load.refused, seconds = (core.now() - started) / 1e6,
-  }
+  self:account(load, started)
   return true
 end
 
@@ -334,9 +388,12 @@ end
 -- Ids, stamps and hashes are kept as they are. With `atomic` (the default) everything is one transaction of the target: a row that it
 -- refuses undoes all, and the error's `refused` lists every such row. With `atomic = false` each chunk is a transaction of its
 -- own, and report.refused hands the refused rows back while the others stay.
+--
+-- Many rows into an empty PostgreSQL table (and any number with `rebuild = true`): its secondary indexes and constraints are
+-- dropped and made again inside the same transaction, which locks the table meanwhile; `rebuild = false` never does.
 ---@param from larder.Db|table<string, table<string, table[]>>  a database, or { family = { store = { rows } } }
 ---@param to larder.Db
----@param opts { families: string[], on_conflict?: "error"|"skip"|"update", atomic?: boolean, verify?: boolean, dry_run?: boolean, chunk?: integer, max_refused?: integer, progress?: fun(at: { phase: string, family: string, store: string, done: integer, total: integer }) }
+---@param opts { families: string[], on_conflict?: "error"|"skip"|"update", atomic?: boolean, verify?: boolean, dry_run?: boolean, rebuild?: boolean, chunk?: integer, max_refused?: integer, progress?: fun(at: { phase: string, family: string, store: string, done: integer, total: integer }) }
 ---@return { read: integer, written: integer, skipped: integer, refused: table[], stores: table[], seconds: number, verified: boolean }|nil report
 ---@return larder.Error? err
 local function transfer(from, to, opts)

@@ -133,6 +133,31 @@ for name, open in pairs(targets) do
       assert.equal("conflict", err.code)
     end)
 
+    it("makes indexes and constraints again as they were, or loads the other way when a row is against it", function()
+      local function catalogue()
+        if to:kind() == "memory" then return {} end
+        local rows = assert(to:query [[
+          select conname as name, pg_get_constraintdef(oid) as def from pg_constraint where conrelid = 'zoo.people'::regclass
+          union all
+          select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index where indrelid = 'zoo.people'::regclass
+          order by 1, 2]])
+        return rows
+      end
+      local before = catalogue()
+      local rows = tables(50)
+      rows.zoo.people[41].email = "e7"
+      local ok, err = load(rows, { rebuild = true })
+      assert.is_nil(ok)
+      assert.same({ "p00041", "people_email_key" }, { err.refused[1].row.id, err.refused[1].err.constraint })
+      assert.same(before, catalogue())
+      local report = assert(load(tables(50), { rebuild = true, verify = true }))
+      assert.equal(52, report.written)
+      assert.equal(to:kind() == "postgres" or nil, report.stores[2].rebuilt)
+      assert.same(before, catalogue())
+      local _, conflict = stores.people:create { org_id = "o1", id = "new", email = "e1" }
+      assert.equal("people_email_key", conflict.constraint)
+    end)
+
     it("a dry run reports and writes nothing", function()
       local rows = tables(10)
       rows.zoo.people[3].email = "e1"
