@@ -1,6 +1,7 @@
 --- The memory engine against a plain-Lua store: memory.lua plain|larder SECONDS ROWS
--- prints one line "name units_per_second" a workload, and "bytes a row".
-local now = require("larder.core").now
+-- prints one line "name units_per_second" a workload, and "bytes a row". Seconds are those of the processor: nothing
+-- waits here, and what else the machine does is left out as far as it can be.
+local now = os.clock
 
 local engine, seconds, rows = arg[1], tonumber(arg[2]), tonumber(arg[3])
 local TENANTS, PAGE = 10, 1000
@@ -76,17 +77,28 @@ local function timed(name, step)
     for _ = 1, 20 do step() end
     units = units + 20
     finish = now()
-  until finish - start >= seconds * 1e6
-  print(("%s %.1f"):format(name, units / (finish - start) * 1e6))
+  until finish - start >= seconds
+  print(("%s %.1f"):format(name, units / (finish - start)))
 end
 
 local store = engine == "larder" and open_larder() or open_plain()
 for t = 0, TENANTS - 1 do store.add_tenant("tenant-" .. t) end
 
-local before, start = resident_bytes(), now()
-for n = 0, rows - 1 do store.create(user(n)) end
-local took = now() - start
-print(("create %.1f"):format(rows / took * 1e6))
+-- The rows are made beforehand, too, a batch at a time.
+local function create_all()
+  local BATCH, took = 500, 0
+  for from = 0, rows - 1, BATCH do
+    local batch = {}
+    for n = from, math.min(from + BATCH, rows) - 1 do batch[#batch + 1] = user(n) end
+    local start = now()
+    for i = 1, #batch do store.create(batch[i]) end
+    took = took + now() - start
+  end
+  return took
+end
+
+local before = resident_bytes()
+print(("create %.1f"):format(rows / create_all()))
 print(("bytes %.0f"):format((resident_bytes() - before) / rows))
 
 make_keys()

@@ -10,9 +10,9 @@
  * err->fields; LDR_OK or LDR_INVALID (LDR_CAPACITY when out of memory). */
 ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) LDR_MUSTCHECK;
 
-/* Complete a row for INSERT. row: one value a field; given[i] false = the caller did not name it (row[i] is
- * ignored). Fills defaults and stamps from `now`; leaves IDENTITY fields not given as null with given[i]
- * still false. Reports every fault of the row at once. */
+/* Complete a row for INSERT. row: one value a field, its JSON valid as ldr_value.h has it; given[i] false =
+ * the caller did not name it (row[i] is ignored). Fills defaults and stamps from `now`; leaves IDENTITY
+ * fields not given as null with given[i] still false. Reports every fault of the row at once. */
 ldr_code ldr_check_row(const ldr_entity *e, ldr_value *row, bool *given, int64_t now, ldr_arena *a,
                        ldr_err *err) LDR_MUSTCHECK;
 

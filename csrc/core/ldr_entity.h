@@ -35,8 +35,8 @@ typedef struct ldr_field {
   const char *const *enums;  /* allowed texts */
   unsigned nenums;
   ldr_default def;
-  ldr_value def_value;  /* LDR_DEF_VALUE */
-  ldr_type value_type;  /* of its values that are not null: filled by ldr_entity_add_field */
+  ldr_value def_value; /* LDR_DEF_VALUE */
+  ldr_type value_type; /* of its values that are not null: filled by ldr_entity_add_field */
 } ldr_field;
 
 typedef struct ldr_unique {

@@ -33,17 +33,28 @@ static void skip_space(ldr_json_reader *r) {
 
 /* ---- strings ---- */
 
+/* Which byte of a word of text the lowest bit belongs to, where that is known. */
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FIRST_BYTE(bits) (__builtin_ctzll(bits) / 8)
+#endif
+
 /* End of the run at p that needs no decoding: a quote, a backslash, a control character or `end`. Eight bytes
- * a step: each term sets the top bit of some byte exactly when one of the eight is the one it looks for.
- * *high collects the top bits of what was passed. */
+ * a step: each term sets the top bit of some byte exactly when one of the eight is the one it looks for, and
+ * the lowest bit that it sets is right. *high collects the top bits of what was passed. */
 static const char *plain_run(const char *p, const char *end, uint64_t *high) {
   for (; end - p >= 8; p += 8) {
-    uint64_t w, quote, backslash;
+    uint64_t w, quote, backslash, stops;
     memcpy(&w, p, 8);
     quote = w ^ ONES * '"';
     backslash = w ^ ONES * '\\';
-    if ((((w - ONES * 0x20) & ~w) | ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)) & HIGH)
-      break;
+    stops = (((w - ONES * 0x20) & ~w) | ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)) & HIGH;
+#ifdef FIRST_BYTE
+    if (stops) {
+      *high |= w & HIGH & (stops - 1);
+      return p + FIRST_BYTE(stops);
+    }
+#endif
+    if (stops) break;
     *high |= w & HIGH;
   }
   for (; p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20; p++)

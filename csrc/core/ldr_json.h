@@ -45,7 +45,7 @@ ldr_json_event ldr_json_next(
 
 /* Writing: commas and colons are the caller's, these write one token. */
 void ldr_json_add_string(ldr_buf *out, const char *s, size_t n); /* s is valid UTF-8 without zero bytes */
-bool ldr_json_is_plain(const char *s, size_t n); /* ASCII that stands in JSON as it is */
+bool ldr_json_is_plain(const char *s, size_t n);                 /* ASCII that stands in JSON as it is */
 void ldr_json_add_int(ldr_buf *out, int64_t i);
 /* Shortest text that reads back to the same double, always with a fraction or exponent so that it stays a
  * float through jsonb: 1.0, 1000000000000000.0, 1e+300. false for NaN and infinities. -0.0 is written 0.0 as

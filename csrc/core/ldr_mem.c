@@ -17,8 +17,8 @@ static int must_fail(void) {
   return 1;
 }
 
-/* A large block comes zeroed from the system; a small one is had faster without calloc, which in glibc passes by
- * the thread's own free lists. */
+/* A large block comes zeroed from the system; a small one is had faster without calloc, which in glibc passes
+ * by the thread's own free lists. */
 enum { SMALL = 1024 };
 
 static void *zeroed(size_t n) {

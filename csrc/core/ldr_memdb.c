@@ -192,6 +192,12 @@ static ldr_code load(ldr_engine *base, ldr_tx *tx, const ldr_batch *b, ldr_confl
   return code;
 }
 
+ldr_row *ldr_memdb_find(const ldr_engine *base, const ldr_entity *e, const ldr_value *key) {
+  const ldr_memtab *t = find_table((const memdb *)base, e);
+  const ldr_memver *v = t ? ldr_memtab_find(t, 0, key, NULL) : NULL;
+  return v ? v->data : NULL;
+}
+
 ldr_code ldr_memdb_get(ldr_engine *base, ldr_tx *tx, const ldr_entity *e, const ldr_value *key, ldr_row **out,
                        ldr_err *err) {
   memdb *db = (memdb *)base;

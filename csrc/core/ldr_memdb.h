@@ -17,6 +17,8 @@ typedef struct ldr_memdb_stats {
   size_t tables, rows, row_bytes, transactions;
 } ldr_memdb_stats;
 void ldr_memdb_stats_get(const ldr_engine *e, ldr_memdb_stats *out);
+/* The committed row with this key, borrowed until the next call on the engine; NULL: there is none. */
+ldr_row *ldr_memdb_find(const ldr_engine *e, const ldr_entity *ent, const ldr_value *key);
 /* The hot path without an operation: one row by key, committed or of tx. LDR_NOT_FOUND when there is none.
  * *out is retained for the caller. */
 ldr_code ldr_memdb_get(ldr_engine *e, ldr_tx *tx, const ldr_entity *ent, const ldr_value *key, ldr_row **out,

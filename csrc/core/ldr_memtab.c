@@ -138,6 +138,14 @@ static int compare_ages(const ldr_memver *a, const ldr_memver *b) {
   return age(a) < age(b) ? -1 : age(a) > age(b);
 }
 
+/* ldr_order_values, with the most common kind of key at hand. */
+static int order(const ldr_value *a, const ldr_value *b) {
+  int c;
+  if (a->type != LDR_T_TEXT || b->type != LDR_T_TEXT) return ldr_order_values(a, b);
+  c = memcmp(a->u.p, b->u.p, a->n < b->n ? a->n : b->n);
+  return c != 0 ? c : (a->n > b->n) - (a->n < b->n);
+}
+
 static int compare_bound(const void *ud, const void *probe, const void *entry) {
   const ldr_memindex *ix = ud;
   const ldr_membound *bound = probe;
@@ -146,7 +154,7 @@ static int compare_bound(const void *ud, const void *probe, const void *entry) {
     ldr_value x;
     int c;
     ldr_row_get(ix->e, v->data, ix->field[i], &x);
-    c = ldr_order_values(&bound->v[i], &x);
+    c = order(&bound->v[i], &x);
     if (c != 0) return ix->desc[i] ? -c : c;
   }
   return bound->exact ? compare_ages(bound->exact, v) : 0;

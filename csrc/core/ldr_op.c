@@ -144,8 +144,7 @@ static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ld
     case LDR_P_GE:
       return ldr_field_comparable(f) ? check_value(c, f, p->values) : bad(c, "json and arrays have no order");
     case LDR_P_LIKE:
-    case LDR_P_ILIKE:
-      return f->value_type == LDR_T_TEXT ? check_text(c, f, p) : bad(c, "like is for text");
+    case LDR_P_ILIKE: return f->value_type == LDR_T_TEXT ? check_text(c, f, p) : bad(c, "like is for text");
     case LDR_P_IN:
       if (f->array) return bad(c, "in is not for arrays");
       return has_equality(f) ? check_values(c, f, p->values, p->n) : bad(c, "json has no equality");

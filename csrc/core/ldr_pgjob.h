@@ -22,10 +22,11 @@ typedef struct ldr_pg {
   ldr_pool *pool;
   ldr_pool_config config;
   ldr_stmts stmts;
-  ldr_buf params;  /* scratch: ldr_param of the operation at hand */
-  ldr_pgtx *txs;   /* open ones */
-  ldr_job *jobs;   /* running ones */
-  ldr_job *spares; /* done ones with their buffers */
+  ldr_stmt *ask_xid; /* for a transaction's id */
+  ldr_buf params;    /* scratch: ldr_param of the operation at hand */
+  ldr_pgtx *txs;     /* open ones */
+  ldr_job *jobs;     /* running ones */
+  ldr_job *spares;   /* done ones with their buffers */
   unsigned nspares;
   ldr_pg_hook *hook;
   void *hook_ud;
@@ -44,6 +45,7 @@ struct ldr_pgtx {
   bool failed;      /* by `first`; until a rollback to a savepoint */
   const char *dead; /* why nothing may run any more; NULL: alive */
   bool wrote;       /* an operation that writes, or a statement that may */
+  uint64_t xid;     /* its id on the server; 0: not known yet */
   unsigned levels;  /* savepoints */
   unsigned sent;    /* … of which the server knows these */
   ldr_buf pending;  /* statements that travel with the next one, each with its zero byte */
@@ -96,6 +98,7 @@ struct ldr_job {
   ldr_stmt *stmt;
   ldr_args args;
   unsigned prefix; /* commands of the request before the statement's own */
+  unsigned main;   /* the command that is the statement itself */
   bool wants_rows;
 };
 

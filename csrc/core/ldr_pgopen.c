@@ -30,6 +30,7 @@ static void pg_close(ldr_engine *engine) {
   ldr_job_free_spares(e);
   ldr_pool_free(e->pool);
   ldr_conninfo_free(e->info);
+  ldr_stmt_release(e->ask_xid);
   ldr_stmts_done(&e->stmts);
   ldr_buf_free(&e->params);
   ldr_free(e);
@@ -82,6 +83,8 @@ static ldr_code prove(ldr_pg *e, ldr_err *err) {
   return code ? code : ldr_job_run(j, NULL, NULL, err);
 }
 
+static const char ask_xid[] = "select pg_current_xact_id_if_assigned()";
+
 ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, const ldr_pool_config *config,
                      ldr_engine **out, ldr_err *err) {
   ldr_pg *e = ldr_alloc(sizeof *e);
@@ -92,6 +95,7 @@ ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, con
   code = ldr_conninfo_new(keywords, values, &e->info, err);
   if (code == LDR_OK) code = ldr_pool_new(e->info, config, &e->pool, err);
   if (code == LDR_OK && !ldr_stmts_init(&e->stmts)) code = ldr_fail_nomem(err);
+  if (code == LDR_OK) code = ldr_stmts_text(&e->stmts, ask_xid, sizeof ask_xid - 1, &e->ask_xid, err);
   if (code == LDR_OK && config->pgbouncer == 1) e->pool->unnamed = true;
   if (code == LDR_OK) code = prove(e, err);
   if (code) {

@@ -39,16 +39,40 @@ void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char 
   if (tag_is(tag, changes)) slot->reset = true;
 }
 
-/* Results as text are read in the forms that do not depend on a server's settings. Local to the transaction, be it
- * the implicit one of this request, so that nothing stays behind, whatever pooler is between. */
+/* Results as text are read in the forms that do not depend on a server's settings. Local to the transaction,
+ * be it the implicit one of this request, so that nothing stays behind, whatever pooler is between. */
 ldr_code ldr_pgrun_form(ldr_req *r, const ldr_stmt *s, ldr_err *err) {
   ldr_cmd *c;
   if (!s->text_results) return LDR_OK;
   c = ldr_req_add(r, LDR_CMD_QUERY);
   if (c == NULL) return ldr_fail_nomem(err);
-  c->sql = "select set_config('datestyle', 'ISO', true), set_config('bytea_output', 'hex', true),"
-           " set_config('extra_float_digits', '1', true)";
+  c->sql =
+      "select set_config('datestyle', 'ISO', true), set_config('bytea_output', 'hex', true),"
+      " set_config('extra_float_digits', '1', true)";
   return LDR_OK;
+}
+
+/* ---- the transaction's id ---- */
+
+ldr_code ldr_pgrun_ask_xid(ldr_job *j, ldr_err *err) {
+  return ldr_registry_exec(&j->slot->prepared, j->e->ask_xid, NULL, &j->req, err);
+}
+
+bool ldr_pgrun_read_xid(const ldr_pgres *res, uint64_t *xid) {
+  const char *p;
+  size_t n;
+  if (res == NULL || ldr_pgres_rows(res) != 1) return false;
+  p = ldr_pgres_cell(res, 0, 0, &n);
+  if (p && n != 8) return false;
+  *xid = p ? ldr_be64(p) : 0;
+  return true;
+}
+
+/* COMMIT needs the id, should its answer get lost. Behind the first operation that writes the question costs
+ * no wait of its own. */
+static bool should_ask_xid(const ldr_job *j) {
+  const ldr_pgtx *tx = j->tx;
+  return tx && !tx->session && tx->xid == 0 && j->stmt->e && !j->stmt->reads;
 }
 
 /* ---- one statement ---- */
@@ -59,6 +83,8 @@ static ldr_code start(ldr_job *j, ldr_err *err) {
   code = ldr_job_prefix(j, err);
   if (code == LDR_OK) code = ldr_pgrun_form(&j->req, j->stmt, err);
   if (code == LDR_OK) code = ldr_registry_exec(&j->slot->prepared, j->stmt, &j->args, &j->req, err);
+  j->main = j->req.n - 1;
+  if (code == LDR_OK && should_ask_xid(j)) code = ldr_pgrun_ask_xid(j, err);
   if (code) return code;
   j->e->stats.queries++;
   return ldr_job_submit(j, err);
@@ -83,7 +109,8 @@ static ldr_code answered(ldr_job *j, ldr_err *err) {
     if (may_heal(j)) return heal(j, start, err);
     return ldr_job_error(j, err);
   }
-  res = ldr_req_take(&j->req, j->req.n - 1);
+  if (j->main < j->req.n - 1) (void)ldr_pgrun_read_xid(j->req.cmd[j->req.n - 1].res, &j->tx->xid);
+  res = ldr_req_take(&j->req, j->main);
   if (res) ldr_pgrun_note(j->tx, j->slot, j->stmt, ldr_pgres_tag(res));
   return ldr_pgrun_result(j->stmt, res, &j->task.result, err);
 }

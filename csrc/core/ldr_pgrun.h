@@ -13,5 +13,9 @@ ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err 
 /* A statement succeeded: what its tag says of the transaction and of the session's state. */
 void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag);
 ldr_pgtx *ldr_pgtx_of(ldr_tx *tx);
+/* One more command, which asks for the id of the job's transaction. */
+ldr_code ldr_pgrun_ask_xid(ldr_job *j, ldr_err *err) LDR_MUSTCHECK;
+/* Its answer: 0 as long as the transaction has changed nothing. false: there is none. */
+bool ldr_pgrun_read_xid(const ldr_pgres *res, uint64_t *xid);
 
 #endif

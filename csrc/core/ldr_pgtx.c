@@ -1,5 +1,6 @@
 #include "ldr_pgtx.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -148,7 +149,8 @@ typedef struct end_job {
   ldr_err first;
   ldr_buf pending; /* commit: statements that go before it, a rollback to a savepoint above all */
   unsigned npending;
-  bool wrote; /* commit: ask for the transaction's id */
+  bool wrote;     /* commit: the transaction's id matters */
+  unsigned asked; /* the command that asks for it; UINT_MAX: none, it is known or does not matter */
   bool has_xid;
   uint64_t xid;        /* 0: the transaction changed nothing */
   ldr_conn *fresh;     /* asks for the fate of a transaction whose COMMIT was not answered */
@@ -212,21 +214,29 @@ static bool add_pending(ldr_job *j, const end_job *x) {
   return true;
 }
 
-/* The id of the transaction is asked for just before COMMIT, and the server told to answer that first: so it
- * is known here by the time the outcome may get lost. */
+/* The id of the transaction must be known here by the time the outcome may get lost. Unless it is, it is
+ * asked for just before COMMIT, and the server told to answer that first. */
+static ldr_code add_question(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  ldr_code code;
+  x->asked = UINT_MAX;
+  if (!x->wrote || x->has_xid) return LDR_OK;
+  code = ldr_pgrun_ask_xid(j, err);
+  if (code) return code;
+  x->asked = j->req.n - 1;
+  j->req.cmd[x->asked].flush = true;
+  return LDR_OK;
+}
+
 static ldr_code submit_commit(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
   ldr_code code;
-  ldr_cmd *c;
   call_hook(j, "before_commit");
   if (!ldr_conn_check(j->conn)) return surely_undone(err);
   ldr_req_reset(&j->req);
   if (!add_pending(j, x)) return ldr_fail_nomem(err);
-  if (x->wrote) {
-    c = ldr_job_query(j, "select pg_current_xact_id_if_assigned()");
-    if (c == NULL) return ldr_fail_nomem(err);
-    c->flush = true;
-  }
+  code = add_question(j, err);
+  if (code) return code;
   if (ldr_job_query(j, "commit") == NULL) return ldr_fail_nomem(err);
   code = ldr_job_submit(j, err);
   if (code == LDR_PENDING) call_hook(j, "after_commit_sent");
@@ -322,17 +332,6 @@ static ldr_code resolve(ldr_job *j, ldr_err *err) {
 
 /* ---- the answer to the end ---- */
 
-static void read_xid(end_job *x) {
-  const ldr_pgres *res = x->wrote ? x->base.req.cmd[x->npending].res : NULL;
-  const char *p;
-  size_t n;
-  if (res == NULL || ldr_pgres_rows(res) != 1) return;
-  p = ldr_pgres_cell(res, 0, 0, &n);
-  if (p && n != 8) return;
-  x->has_xid = true;
-  x->xid = p ? ldr_be64(p) : 0;
-}
-
 static ldr_code committed(ldr_job *j, ldr_err *err) {
   const ldr_pgres *res = j->req.cmd[j->req.n - 1].res;
   if (res && strcmp(ldr_pgres_tag(res), "COMMIT") == 0) {
@@ -345,7 +344,7 @@ static ldr_code committed(ldr_job *j, ldr_err *err) {
 
 static ldr_code commit_answered(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
-  read_xid(x);
+  if (x->asked < j->req.n) x->has_xid = ldr_pgrun_read_xid(j->req.cmd[x->asked].res, &x->xid);
   if (!ldr_job_failed(j)) return committed(j, err);
   /* the server refused, or ended the session, before it came to COMMIT */
   if (j->req.error && *ldr_req_sqlstate(&j->req) && j->req.failed < j->req.n - 1) {
@@ -388,6 +387,8 @@ static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **
   x->commit = commit;
   x->failed = tx->failed;
   x->wrote = tx->wrote;
+  x->xid = tx->xid;
+  x->has_xid = tx->xid != 0;
   if (tx->failed) x->first = tx->first;
   x->pending = tx->pending;
   x->npending = tx->npending;

@@ -217,7 +217,7 @@ static bool push_object(lua_State *L, l_json_decoder *d) {
     ldr_json_event ev = LDR_JSON_OBJECT_END;
     int waiting = 0;
     while (waiting < batch && (ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
-      l_texts_push(L, d->texts, d->r.s, d->r.n);
+      lua_pushlstring(L, d->r.s, d->r.n);
       if (!push_value(L, d, ldr_json_next(&d->r))) return false;
       waiting++;
     }
@@ -240,7 +240,7 @@ static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev) {
     case LDR_JSON_FALSE: lua_pushboolean(L, 0); return true;
     case LDR_JSON_INT: l_int_push(L, d->r.i); return true;
     case LDR_JSON_FLOAT: lua_pushnumber(L, d->r.f); return true;
-    case LDR_JSON_STRING: l_texts_push(L, d->texts, d->r.s, d->r.n); return true;
+    case LDR_JSON_STRING: lua_pushlstring(L, d->r.s, d->r.n); return true;
     case LDR_JSON_ARRAY: return push_array(L, d);
     case LDR_JSON_OBJECT: return push_object(L, d);
     case LDR_JSON_ERROR:

@@ -4,7 +4,7 @@
 #ifndef LDR_L_JSON_H
 #define LDR_L_JSON_H
 
-#include "l_texts.h"
+#include "compat.h"
 #include "ldr_json.h"
 
 /* Appends the value at idx. NULL when done, else why it is no JSON ("must not hold NaN or an infinity"). Out
@@ -17,7 +17,6 @@ long l_sequence(lua_State *L, int idx);
 typedef struct l_json_decoder {
   ldr_json_reader r;
   ldr_buf *scratch; /* borrowed; must lie in a box, since decoding may raise */
-  l_texts *texts;   /* borrowed */
   int array_mt;     /* absolute stack index of array_mt */
 } l_json_decoder;
 

@@ -42,8 +42,6 @@ static bool push_row(lua_State *L, l_work *w, size_t i, int names, unsigned n) {
   return true;
 }
 
-enum { KEEP_FROM = 4 }; /* rows from which keeping values for the next one pays */
-
 bool l_rows_push(lua_State *L, l_work *w) {
   size_t n = w->result.rows ? w->result.rows->nrows : 0;
   unsigned ncols;
@@ -53,12 +51,10 @@ bool l_rows_push(lua_State *L, l_work *w) {
   if (n == 0) return true;
   ncols = shown(w);
   names = push_names(L, w, ncols);
-  if (n >= KEEP_FROM) l_values_keep(L, w);
   for (size_t i = 0; i < n; i++) {
     if (!push_row(L, w, i, names, ncols)) return false;
     lua_rawseti(L, names - 1, (int)i + 1);
   }
-  l_values_drop(w);
   lua_settop(L, names - 1);
   return true;
 }

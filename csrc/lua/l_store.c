@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "l_bulk.h"
+#include "l_direct.h"
 #include "l_error.h"
 #include "l_op.h"
 #include "l_rows.h"
@@ -203,9 +204,16 @@ static int store_describe(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"get", store_get},   {"exists", store_exists}, {"create", store_create},
-    {"run", store_run},   {"load", l_bulk_load},    {"scan", l_bulk_scan},
-    {"name", store_name}, {"fields", store_fields}, {"describe", store_describe},
+    {"get", store_get},
+    {"exists", store_exists},
+    {"create", store_create},
+    {"run", store_run},
+    {"load", l_bulk_load},
+    {"scan", l_bulk_scan},
+    {"name", store_name},
+    {"fields", store_fields},
+    {"describe", store_describe},
+    {"direct", l_direct},
     {NULL, NULL},
 };
 

@@ -205,24 +205,9 @@ static void push_time(lua_State *L, l_work *w, int64_t us) {
   if (w->time_length == 0 || w->time != us) {
     w->time = us;
     w->time_length = ldr_time_format(us, w->time_text);
-  } else if (w->time_slot) {
-    lua_pushvalue(L, w->time_slot);
-    return;
   }
   lua_pushlstring(L, w->time_text, w->time_length);
-  if (w->time_slot == 0) return;
-  lua_pushvalue(L, -1);
-  lua_replace(L, w->time_slot);
 }
-
-void l_values_keep(lua_State *L, l_work *w) {
-  l_texts_open(L, &w->texts);
-  lua_pushnil(L);
-  w->time_slot = lua_gettop(L);
-  w->time_length = 0;
-}
-
-void l_values_drop(l_work *w) { w->texts.base = w->time_slot = 0; }
 
 static void push_uuid(lua_State *L, const char *id) {
   char text[37];
@@ -234,7 +219,6 @@ static bool push_json(lua_State *L, l_work *w, const ldr_value *v) {
   l_json_decoder d;
   d.array_mt = l_array_mark(L, w);
   d.scratch = &w->buf;
-  d.texts = &w->texts;
   ldr_buf_reset(&w->buf);
   return l_json_decode(L, &d, v->u.p, v->n);
 }
@@ -247,7 +231,7 @@ bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
     case LDR_T_FLOAT: lua_pushnumber(L, v->u.f); return true;
     case LDR_T_NUMERIC:
     case LDR_T_TEXT:
-    case LDR_T_BYTES: l_texts_push(L, &w->texts, v->u.p, v->n); return true;
+    case LDR_T_BYTES: lua_pushlstring(L, v->u.p, v->n); return true;
     case LDR_T_UUID: push_uuid(L, v->u.p); return true;
     case LDR_T_TIME: push_time(L, w, v->u.i); return true;
     case LDR_T_JSON: return push_json(L, w, v);

@@ -21,10 +21,6 @@ bool l_time_get(lua_State *L, int idx, int64_t *us);
 /* Pushes one value; NULL becomes nil. false (nothing pushed): the engine gave bytes that are no such
  * value. */
 bool l_value_push(lua_State *L, l_work *w, const ldr_value *v);
-/* Between these two, texts and times that come again are taken from slots that the first one pushes. It pays
- * for a list; the second one leaves the slots to its caller to pop. */
-void l_values_keep(lua_State *L, l_work *w);
-void l_values_drop(l_work *w);
 /* The stack index of array_mt, fetched once a call. */
 int l_array_mark(lua_State *L, l_work *w);
 

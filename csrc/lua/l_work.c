@@ -85,7 +85,6 @@ l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
   w->nshow = UINT32_MAX;
   w->keep = -1;
   w->columns = w->preparing = false;
-  w->texts.base = w->time_slot = 0;
   w->err.code = LDR_OK;
   return w;
 }
@@ -118,11 +117,6 @@ int l_work_end(lua_State *L, l_work *w, int nresults) {
 }
 
 int l_work_fail(lua_State *L, l_work *w) { return l_work_end(L, w, l_fail(L, &w->err, w->store, w->name)); }
-
-int l_work_invalid(lua_State *L, l_work *w, const char *message) {
-  ldr_fail(&w->err, LDR_INVALID, "%s", message);
-  return l_work_fail(L, w);
-}
 
 /* ---- options ---- */
 

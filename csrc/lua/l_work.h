@@ -9,7 +9,6 @@
 #define LDR_L_WORK_H
 
 #include "l_ctx.h"
-#include "l_texts.h"
 
 typedef struct l_work l_work;
 typedef int l_finish(lua_State *L, l_work *w); /* pushes the results; ends with l_work_end or l_work_fail */
@@ -46,8 +45,6 @@ struct l_work {
   int64_t time; /* formatted last, as time_text */
   size_t time_length;
   char time_text[LDR_TIME_TEXT];
-  int time_slot; /* stack index of its Lua string; 0: none. This and texts: see l_values_keep */
-  l_texts texts;
 
   /* stack slots of the running C function */
   int owner, self, env, names, tx, params, array_mt;
@@ -67,7 +64,6 @@ void l_work_free_task(l_work *w);
 
 int l_work_end(lua_State *L, l_work *w, int nresults); /* gives the work back; returns nresults */
 int l_work_fail(lua_State *L, l_work *w);              /* nil, w->err; gives it back */
-int l_work_invalid(lua_State *L, l_work *w, const char *message);
 
 /* Options that every call takes: tx (context, nil: the coroutine's own, false: none), timeout and name. tx,
  * timeout and name are stack indexes of their values. Raises on misuse. */

@@ -207,8 +207,8 @@ TEST(a_commit_on_a_dead_connection_is_surely_undone) {
   pg_close(&f);
 }
 
-/* Commits one row over a line that fails as `mode` says. */
-static ldr_code lossy_commit(pgproxy_mode mode, long long *count, ldr_err *err) {
+/* Commits one row, inserted by `sql` or (NULL) an operation, over a line that fails as `mode` says. */
+static ldr_code lossy_commit(const char *sql, pgproxy_mode mode, long long *count, ldr_err *err) {
   pgfix f, direct;
   pgproxy *proxy = pgproxy_start(pg_url());
   ldr_code code = LDR_INTERNAL;
@@ -218,7 +218,7 @@ static ldr_code lossy_commit(pgproxy_mode mode, long long *count, ldr_err *err) 
   if (!pg_open(&direct, NULL)) return code;
   if (proxy && pg_open_with(&f, NULL, pgproxy_settings(proxy))) {
     tx = pg_begin(&f);
-    CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+    CHECK_INT(sql ? pg_do(&f, tx, sql) : pg_insert(&f, tx, "i1", "one"), LDR_OK);
     pgproxy_set(proxy, mode, 0);
     code = pg_commit(&f, tx);
     *err = f.err;
@@ -233,17 +233,21 @@ static ldr_code lossy_commit(pgproxy_mode mode, long long *count, ldr_err *err) 
   return code;
 }
 
+/* The id of its transaction is asked for with the commit. */
+static const char raw_insert[] =
+    "insert into ldr_test.items (tenant, id, name, n, at) values ('acme', 'i1', 'one', 1, now())";
+
 TEST(a_commit_without_answer_that_took_place) {
   ldr_err err;
   long long count;
-  CHECK_INT(lossy_commit(PGPROXY_CUT_COMMIT_REPLY, &count, &err), LDR_OK);
+  CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_COMMIT_REPLY, &count, &err), LDR_OK);
   CHECK_INT(count, 1);
 }
 
 TEST(a_commit_without_answer_that_did_not) {
   ldr_err err;
   long long count;
-  CHECK_INT(lossy_commit(PGPROXY_CUT_COMMIT, &count, &err), LDR_CONNECTION);
+  CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_COMMIT, &count, &err), LDR_CONNECTION);
   CHECK(err.retryable);
   CHECK_INT(count, 0);
 }
@@ -251,9 +255,19 @@ TEST(a_commit_without_answer_that_did_not) {
 TEST(a_commit_of_which_nothing_is_known) {
   ldr_err err;
   long long count;
-  CHECK_INT(lossy_commit(PGPROXY_CUT_ALL_REPLY, &count, &err), LDR_COMMIT_UNKNOWN);
+  CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_ALL_REPLY, &count, &err), LDR_COMMIT_UNKNOWN);
   CHECK(!err.retryable);
   CHECK_INT(count, 1);
+}
+
+TEST(a_commit_of_an_operation_whose_id_is_known) {
+  ldr_err err;
+  long long count;
+  CHECK_INT(lossy_commit(NULL, PGPROXY_CUT_ALL_REPLY, &count, &err), LDR_OK);
+  CHECK_INT(count, 1);
+  CHECK_INT(lossy_commit(NULL, PGPROXY_CUT_COMMIT, &count, &err), LDR_CONNECTION);
+  CHECK(err.retryable);
+  CHECK_INT(count, 0);
 }
 
 typedef struct killer {
@@ -308,5 +322,6 @@ void test_pgtx(void) {
   RUN(a_commit_without_answer_that_took_place);
   RUN(a_commit_without_answer_that_did_not);
   RUN(a_commit_of_which_nothing_is_known);
+  RUN(a_commit_of_an_operation_whose_id_is_known);
   RUN(a_backend_killed_around_commit);
 }

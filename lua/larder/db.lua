@@ -7,6 +7,7 @@ local events = require "larder.events"
 local family = require "larder.family"
 local metrics = require "larder.metrics"
 local raw = require "larder.raw"
+local read = require "larder.store.read"
 local tx = require "larder.tx"
 local wait = require "larder.wait"
 
@@ -160,7 +161,12 @@ end
 
 --- Find out again whether calls may go straight to the engine.
 function Db:_attend()
-  self._plain = next(self._deadlines) == nil and not events.watched(self)
+  local plain = next(self._deadlines) == nil and not events.watched(self)
+  if plain == self._plain then return end
+  self._plain = plain
+  for _, set in pairs(self._sets) do
+    for _, store in pairs(set) do read.declared.direct(store, plain) end
+  end
 end
 
 --- A call that is watched or limited in time: fn(timeout) runs it.

@@ -186,10 +186,12 @@ end
 function Family:open(db)
   local set = setmetatable({}, { __index = unknown_store, family = self.name })
   for _, entity in ipairs(self.entities) do
-    rawset(set, entity.name, setmetatable({
+    local store = setmetatable({
       db = db, stores = set, name = entity.full, _entity = entity, _wait = db._wait,
       _core = db._engine:store(self.schema, entity.name),
-    }, entity.class))
+    }, entity.class)
+    rawset(set, entity.name, store)
+    read.declared.direct(store, db._plain)
   end
   return set
 end

@@ -107,6 +107,22 @@ function read:exists(...)
   return nil, err
 end
 
+local DIRECT = { "get", "exists" }
+
+--- In a memory database that nobody listens to, get and exists of a store are functions of the core. They hand back
+-- what needs the methods here: options, transactions, keys that do not fit.
+---@param store larder.Store
+---@param on boolean
+function declared.direct(store, on)
+  if store.db:kind() ~= "memory" or store._entity.hides then return end
+  local methods = getmetatable(store).__index
+  for _, name in ipairs(DIRECT) do
+    if methods[name] == read[name] then -- else the declaration has a method of its own, or none
+      store[name] = on and store._core:direct(store, name, read[name]) or nil
+    end
+  end
+end
+
 --- The first row that matches.
 ---@param where larder.Where
 ---@param opts? larder.ReadOptions|{ order?: string }
@@ -297,15 +313,34 @@ local SPELLING = {
   end,
 }
 
-local function key_text(entity, key)
-  local parts = {}
-  for i, name in ipairs(entity.key) do
-    local value = key[i]
-    local spell = SPELLING[entity.fields[name].type]
-    local text = tostring(spell and spell(value) or value)
-    parts[i] = #text .. ":" .. text
+-- The value of a key's field as rows are found by it.
+local function spelled(entity, i, value)
+  local spell = SPELLING[entity.fields[entity.key[i]].type]
+  if spell then return spell(value) end
+  return type(value) == "string" and value or tostring(value)
+end
+
+-- Rows by key: a table of tables, one level a field of the key.
+local function remember(entity, level, row)
+  local n = entity.nkey
+  for i = 1, n - 1 do
+    local value = spelled(entity, i, row[entity.key[i]])
+    local inner = level[value]
+    if not inner then
+      inner = {}
+      level[value] = inner
+    end
+    level = inner
   end
-  return table.concat(parts)
+  level[spelled(entity, n, row[entity.key[n]])] = row
+end
+
+local function recall(entity, level, key)
+  for i = 1, entity.nkey do
+    level = level[spelled(entity, i, key[i])]
+    if not level then return false end
+  end
+  return level
 end
 
 local function normal_keys(entity, keys)
@@ -320,12 +355,6 @@ local function normal_keys(entity, keys)
   return list
 end
 
-local function row_key(entity, row)
-  local key = {}
-  for i, name in ipairs(entity.key) do key[i] = row[name] end
-  return key
-end
-
 --- Rows in the order of their keys, `false` where there is none; one statement for each 1,000.
 ---@param keys any[]  each a value, or a list of values where the key has several fields
 ---@param opts? { include_deleted?: boolean, timeout?: number }
@@ -334,7 +363,7 @@ end
 function read:get_many(keys, opts)
   if type(keys) ~= "table" then error("get_many needs a list of keys", 2) end
   local entity = self._entity
-  local list, found = normal_keys(entity, keys), {}
+  local list, by_key = normal_keys(entity, keys), {}
   for from = 1, #list, MANY_CHUNK do
     local chunk = {}
     for i = from, math.min(from + MANY_CHUNK - 1, #list) do chunk[#chunk + 1] = list[i] end
@@ -343,10 +372,10 @@ function read:get_many(keys, opts)
       timeout = opts and opts.timeout,
     })
     if not rows then return nil, err end
-    for _, row in ipairs(rows) do found[key_text(entity, row_key(entity, row))] = row end
+    for i = 1, #rows do remember(entity, by_key, rows[i]) end
   end
   local result = {}
-  for i, key in ipairs(list) do result[i] = found[key_text(entity, key)] or false end
+  for i = 1, #list do result[i] = recall(entity, by_key, list[i]) end
   return result
 end
 
