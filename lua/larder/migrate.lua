@@ -236,22 +236,33 @@ end
 
 -- ---- what users call ----
 
-local function apply_pending(session, family, list, applied, opts)
-  local done, result = by_version(applied), {}
-  local citus
+--- What `up` does now, file by file; a dry run shows the same list.
+---@return { file: table, action: "up"|"skip" }[]|nil steps
+local function plan_up(session, list, applied, opts)
+  local done, steps, citus = by_version(applied), {}, nil
   for _, file in ipairs(list) do
     if not done[file.version] and not (opts.to and file.version > opts.to) then
-      local action = "up"
       if file.only_plain and citus == nil then
-        local why
-        citus, why = has_citus(session)
-        if citus == nil then return nil, why end
+        local err
+        citus, err = has_citus(session)
+        if citus == nil then return nil, err end
       end
-      if file.only_plain and citus and not opts.plain then action = "skip" end
-      local ok, err = run_file(session, family, file, action, opts)
-      if not ok then return nil, err end
-      result[#result + 1] = { version = file.version, name = file.name, action = action }
+      local skip = file.only_plain and citus and not opts.plain
+      steps[#steps + 1] = { file = file, action = skip and "skip" or "up" }
     end
+  end
+  return steps
+end
+
+local function run_up(session, family, list, applied, opts)
+  local steps, err = plan_up(session, list, applied, opts)
+  if not steps then return nil, err end
+  local result = {}
+  for i, step in ipairs(steps) do
+    local ok = true
+    if not opts.dry_run then ok, err = run_file(session, family, step.file, step.action, opts) end
+    if not ok then return nil, err end
+    result[i] = { version = step.file.version, name = step.file.name, action = step.action }
   end
   return result
 end
@@ -277,20 +288,8 @@ function migrate.up(db, family, opts)
     if not applied then return nil, err end
     ok, err = check(family, list, applied)
     if not ok then return nil, err end
-    if opts.dry_run then return migrate.pending(list, applied, opts) end
-    return apply_pending(session, family, list, applied, opts)
+    return run_up(session, family, list, applied, opts)
   end)
-end
-
---- The files that `up` would apply now.
-function migrate.pending(list, applied, opts)
-  local done, result = by_version(applied), {}
-  for _, file in ipairs(list) do
-    if not done[file.version] and not (opts.to and file.version > opts.to) then
-      result[#result + 1] = { version = file.version, name = file.name, action = "up" }
-    end
-  end
-  return result
 end
 
 --- Undo the last opts.steps files (1 by default), or everything above opts.to. No-op on memory.
