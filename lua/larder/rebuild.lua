@@ -32,15 +32,6 @@ select off, back
 from parts
 order by phase, made]]
 
---- What would be taken off a table and put back.
----@param db larder.Db
----@param name string  "schema.table"
----@return { off: string, back: string }[]|nil steps  in the order of making
----@return larder.Error? err
-function rebuild.plan(db, name)
-  return db:query(PLAN, name)
-end
-
 local function run(db, list, field, from, to, step)
   for i = from, to, step do
     local ok, err = db:query(list[i][field])
@@ -64,7 +55,7 @@ end
 ---@return any result  of fn
 ---@return larder.Error? err
 function rebuild.around(db, name, fn)
-  local steps, err = rebuild.plan(db, name)
+  local steps, err = db:query(PLAN, name) -- each { off =, back = }, in the order of making
   if not steps then return nil, err end
   local before, ok, result
   before, err = lock_timeout(db, "1s")

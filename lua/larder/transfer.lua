@@ -39,6 +39,16 @@ local function table_source(tables)
   return source
 end
 
+local function scan_reader(cstore, total)
+  local scan, err = cstore:scan()
+  if not scan then return nil, err end
+  return {
+    total = total,
+    next = function(max) return scan:next(max) end,
+    close = function() scan:close() end,
+  }
+end
+
 local function db_source(db)
   local source = {}
 
@@ -46,14 +56,7 @@ local function db_source(db)
     local cstore = db:_cstore(family.name, store)
     local total, err = cstore:run { op = "count" }
     if not total then return nil, err end
-    local scan
-    scan, err = cstore:scan()
-    if not scan then return nil, err end
-    return {
-      total = total,
-      next = function(max) return scan:next(max) end,
-      close = function() scan:close() end,
-    }
+    return scan_reader(cstore, total)
   end
 
   -- One snapshot for all stores, so that no reference points at a row that was not there yet.
@@ -81,7 +84,7 @@ local function sum_of(reader, chunk)
 end
 
 local function scan_sum(db, family, store, chunk)
-  local reader, err = db_source(db).open(family, store)
+  local reader, err = scan_reader(db:_cstore(family.name, store))
   if not reader then return nil, err end
   return sum_of(reader, chunk)
 end
@@ -269,8 +272,8 @@ function run:may_rebuild(load, reader)
   if opts.rebuild == false or self.db:kind() == "memory" or load.on_conflict ~= "error" then return false end
   if opts.atomic == false and not opts.dry_run then return false end
   if not opts.rebuild and reader.total < REBUILD_FROM then return false end
-  local n = load.cstore:run { op = "count" }
-  return n == 0
+  local rows = load.cstore:run { op = "select", limit = 1, plain = true }
+  return rows ~= nil and #rows == 0
 end
 
 -- What the other way of loading would not cure.
