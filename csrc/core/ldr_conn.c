@@ -6,14 +6,15 @@
 #include <fcntl.h>
 #include <libpq-fe.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "ldr_resolve.h"
+#include "ldr_thread.h"
 
 /* A cancel on its way: libpq 15 delivers it over a connection of its own and waits, so a thread does that. */
 typedef struct canceller {
@@ -24,7 +25,9 @@ typedef struct canceller {
 } canceller;
 
 struct ldr_conn {
-  PGconn *pg;
+  PGconn *pg; /* NULL while names are looked up */
+  const ldr_conninfo *info;
+  ldr_resolve *resolve; /* the look-up under way */
   ldr_req *head, *tail; /* in flight, oldest first */
   char *copied;         /* the last message of copy_get, libpq's */
   canceller *cancel;    /* the last one; NULL: none */
@@ -72,32 +75,16 @@ static void *deliver_cancel(void *ud) {
   return NULL;
 }
 
-/* The thread takes no signal that is meant for the program. */
-static bool start_thread(canceller *x) {
-  pthread_attr_t detached;
-  pthread_t thread;
-  sigset_t all, before;
-  int failed;
-  if (pthread_attr_init(&detached) != 0) return false;
-  pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  failed = pthread_create(&thread, &detached, deliver_cancel, x);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&detached);
-  return !failed;
-}
-
 static void cancel(ldr_conn *c, bool insist) {
   canceller *x;
-  if (c->dead || (!insist && ldr_conn_cancelling(c))) return;
+  if (c->dead || !c->connected || (!insist && ldr_conn_cancelling(c))) return;
   release_canceller(c->cancel);
   c->cancel = x = ldr_alloc(sizeof *x);
   if (x == NULL) return;
   atomic_init(&x->refs, 2);
   x->insist = insist;
   x->cancel = PQgetCancel(c->pg);
-  if (x->cancel && start_thread(x)) return;
+  if (x->cancel && ldr_thread_detach(deliver_cancel, x)) return;
   atomic_store(&x->returned, true);
   release_canceller(x); /* the thread's count */
 }
@@ -121,27 +108,88 @@ static void on_notice(void *ud, const PGresult *res) {
   if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)) c->fatal = true;
 }
 
-ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) {
-  ldr_conn *c = ldr_alloc(sizeof *c);
-  if (c == NULL) return ldr_fail_nomem(err);
-  c->pg = PQconnectStartParams((const char *const *)i->keywords, (const char *const *)i->values, 0);
-  if (c->pg == NULL) {
-    ldr_free(c);
-    return ldr_fail_nomem(err);
+enum { OVERRIDES = 3 };
+
+/* Begins an attempt with the settings and, in their place, those of `more`. */
+static PGconn *attempt(const ldr_conninfo *i, const char *const more[OVERRIDES][2]) {
+  const char **lists = ldr_alloc_array(2 * (i->n + OVERRIDES + 1), sizeof *lists);
+  const char **keywords = lists, **values = lists ? lists + i->n + OVERRIDES + 1 : NULL;
+  PGconn *pg;
+  if (lists == NULL) return NULL;
+  for (size_t k = 0; k < i->n + OVERRIDES; k++) {
+    keywords[k] = k < i->n ? i->keywords[k] : more[k - i->n][0];
+    values[k] = k < i->n ? i->values[k] : more[k - i->n][1];
   }
+  pg = PQconnectStartParams(keywords, values, 0);
+  ldr_free(lists);
+  return pg;
+}
+
+static const char *option(const PQconninfoOption *o, const char *keyword) {
+  for (; o && o->keyword; o++)
+    if (strcmp(o->keyword, keyword) == 0) return o->val ? o->val : "";
+  return "";
+}
+
+/* Starts to look up the hosts' names, if there are any. Settings, environment and service files are for libpq
+ * to merge: it has done so when it refuses the attempt for its sslmode, before it looks anything up. (With a
+ * password it reads no file for one.) */
+static ldr_code look_up(ldr_conn *c, ldr_err *err) {
+  static const char *const impossible[OVERRIDES][2] = {{"password", "-"}, {"sslmode", "-"}};
+  PGconn *pg = attempt(c->info, impossible);
+  PQconninfoOption *merged = pg ? PQconninfo(pg) : NULL;
+  ldr_code code = LDR_OK;
+  if (merged == NULL)
+    code = ldr_fail_nomem(err);
+  else if (*option(merged, "hostaddr") == '\0')
+    code = ldr_resolve_start(option(merged, "host"), option(merged, "port"), &c->resolve, err);
+  PQconninfoFree(merged);
+  PQfinish(pg);
+  return code;
+}
+
+static ldr_code begin(ldr_conn *c, const ldr_hosts *found, ldr_err *err) {
+  const char *const hosts[OVERRIDES][2] = {
+      {"host", found->host}, {"hostaddr", found->hostaddr}, {"port", found->port}};
+  c->pg = attempt(c->info, hosts);
+  if (c->pg == NULL) return ldr_fail_nomem(err);
   PQsetNoticeReceiver(c->pg, on_notice, c);
   PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE); /* the only way to the SQLSTATE of a failed connection */
-  if (PQstatus(c->pg) == CONNECTION_BAD) {
-    ldr_pgerr_connect(PQerrorMessage(c->pg), err);
-    ldr_conn_close(c);
-    return err->code;
-  }
+  if (PQstatus(c->pg) == CONNECTION_BAD) return ldr_pgerr_connect(PQerrorMessage(c->pg), err);
   c->events = LDR_WRITE;
+  return LDR_OK;
+}
+
+ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) {
+  static const ldr_hosts as_given;
+  ldr_conn *c = ldr_alloc(sizeof *c);
+  ldr_code code;
+  if (c == NULL) return ldr_fail_nomem(err);
+  c->info = i;
+  c->events = LDR_READ;
+  code = look_up(c, err);
+  if (code == LDR_OK && c->resolve == NULL) code = begin(c, &as_given, err);
+  if (code) {
+    ldr_conn_close(c);
+    return code;
+  }
   *out = c;
   return LDR_OK;
 }
 
+static ldr_code looked_up(ldr_conn *c, ldr_err *err) {
+  ldr_hosts found;
+  ldr_code code = ldr_resolve_answer(c->resolve, &found, err);
+  if (code == LDR_PENDING) return code;
+  if (code == LDR_OK) code = begin(c, &found, err);
+  ldr_resolve_free(c->resolve);
+  c->resolve = NULL;
+  c->dead = code != LDR_OK;
+  return code ? code : LDR_PENDING;
+}
+
 ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
+  if (c->resolve) return looked_up(c, err);
   switch (PQconnectPoll(c->pg)) {
     case PGRES_POLLING_READING: c->events = LDR_READ; return LDR_PENDING;
     case PGRES_POLLING_WRITING: c->events = LDR_WRITE; return LDR_PENDING;
@@ -168,10 +216,11 @@ static void lose(ldr_conn *c) {
   while (c->head) {
     ldr_req *r = c->head;
     c->head = r->next;
+    if (c->head == NULL) c->tail = NULL;
     r->next = NULL;
     r->done = r->lost = true;
+    if (r->on_done) r->on_done(r);
   }
-  c->tail = NULL;
 }
 
 void ldr_conn_cut(ldr_conn *c) {
@@ -186,6 +235,7 @@ void ldr_conn_close(ldr_conn *c) {
   if (!c->dead && !ldr_conn_clean(c)) shut(c);
   PQfreemem(c->copied);
   release_canceller(c->cancel);
+  ldr_resolve_free(c->resolve);
   PQfinish(c->pg);
   ldr_free(c);
 }
@@ -193,6 +243,8 @@ void ldr_conn_close(ldr_conn *c) {
 void ldr_conn_abandon(ldr_conn *c) {
   int fd = PQsocket(c->pg), null;
   lose(c);
+  ldr_resolve_abandon(c->resolve);
+  c->resolve = NULL;
   if (fd < 0) return;
   null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0) { /* without it, libpq would write to the parent's session when it is closed: rather leak */
@@ -203,13 +255,16 @@ void ldr_conn_abandon(ldr_conn *c) {
   close(null);
 }
 
-int ldr_conn_fd(const ldr_conn *c) { return c->dead ? -1 : PQsocket(c->pg); }
+int ldr_conn_fd(const ldr_conn *c) {
+  if (c->dead) return -1;
+  return c->resolve ? ldr_resolve_fd(c->resolve) : PQsocket(c->pg);
+}
 unsigned ldr_conn_events(const ldr_conn *c) { return c->events; }
 bool ldr_conn_dead(const ldr_conn *c) { return c->dead; }
 int ldr_conn_pid(const ldr_conn *c) { return c->dead ? 0 : PQbackendPID(c->pg); }
 int ldr_conn_version(const ldr_conn *c) { return PQserverVersion(c->pg); }
-const char *ldr_conn_host(const ldr_conn *c) { return PQhost(c->pg); }
-const char *ldr_conn_port(const ldr_conn *c) { return PQport(c->pg); }
+const char *ldr_conn_host(const ldr_conn *c) { return c->pg ? PQhost(c->pg) : ""; }
+const char *ldr_conn_port(const ldr_conn *c) { return c->pg ? PQport(c->pg) : ""; }
 
 bool ldr_conn_clean(const ldr_conn *c) {
   return !c->dead && c->connected && c->head == NULL && !ldr_conn_cancelling(c) &&
@@ -225,7 +280,7 @@ bool ldr_conn_in_tx(const ldr_conn *c) {
  * end of the stream may come one after the other. */
 bool ldr_conn_check(ldr_conn *c) {
   struct pollfd p = {.fd = ldr_conn_fd(c), .events = POLLIN};
-  for (int i = 0; i < 4 && !c->dead; i++) {
+  for (int i = 0; i < 4 && c->connected && !c->dead; i++) {
     int n = poll(&p, 1, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
@@ -254,7 +309,7 @@ ldr_cmd *ldr_req_add(ldr_req *r, ldr_cmd_kind kind) {
 }
 
 void ldr_req_reset(ldr_req *r) {
-  ldr_req kept = {.cmd = r->cmd, .cap = r->cap};
+  ldr_req kept = {.cmd = r->cmd, .cap = r->cap, .on_done = r->on_done, .job = r->job};
   for (unsigned i = 0; i < r->n; i++) PQclear(r->cmd[i].res);
   PQclear(r->error);
   *r = kept;
@@ -309,6 +364,8 @@ bool ldr_req_stale(const ldr_req *r) {
   return ldr_pgerr_stale(&f);
 }
 
+ldr_req *ldr_conn_head(const ldr_conn *c) { return c->head; }
+
 static int send_cmd(PGconn *pg, const ldr_cmd *c) {
   static const ldr_args none;
   const ldr_args *a = c->args ? c->args : &none;
@@ -356,6 +413,7 @@ ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) {
   else
     c->head = r;
   c->tail = r;
+  c->head->began = true;
   flush(c);
   return LDR_OK;
 }
@@ -366,8 +424,10 @@ static void finish(ldr_conn *c) {
   ldr_req *r = c->head;
   c->head = r->next;
   if (c->head == NULL) c->tail = NULL;
+  if (c->head) c->head->began = true;
   r->next = NULL;
   r->done = true;
+  if (r->on_done) r->on_done(r);
   if (c->head == NULL || !c->head->unsent) return;
   if (send_simple(c, c->head))
     flush(c);

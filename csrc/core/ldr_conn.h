@@ -1,7 +1,7 @@
 /* One connection to PostgreSQL as a state machine that never blocks: the only module that sees libpq.
  *
- *   connect ──► requests in flight, in pipeline mode ──► closed
- *                 head → req → req → tail      each request = its commands, then one Sync
+ *   names looked up ──► connect ──► requests in flight, in pipeline mode ──► closed
+ *                                     head → req → req → tail      each request = its commands, then one Sync
  *
  * A request ends at its Sync, so that an implicit commit (and what it may fail with) belongs to it. Scripts
  * of the simple protocol and COPY leave pipeline mode for a request of their own. A connection and its
@@ -23,6 +23,8 @@ ldr_code ldr_conninfo_parse(const char *s, void (*each)(void *ud, const char *ke
                             void *ud, ldr_err *err) LDR_MUSTCHECK;
 
 /* ---- a connection ---- */
+/* i stays the caller's and must live until the connection is made. A host's name is looked up beside the
+ * caller (ldr_resolve.h); what the settings leave to Kerberos or LDAP is not. */
 ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_conn_connect(ldr_conn *c,
                           ldr_err *err) LDR_MUSTCHECK; /* LDR_PENDING until connected or failed */
@@ -39,7 +41,7 @@ bool ldr_conn_in_tx(const ldr_conn *c); /* a transaction block is open, failed o
 bool ldr_conn_check(ldr_conn *c);       /* an idle connection: is it still alive? No round trip */
 int ldr_conn_pid(const ldr_conn *c);
 int ldr_conn_version(const ldr_conn *c);
-const char *ldr_conn_host(const ldr_conn *c);
+const char *ldr_conn_host(const ldr_conn *c); /* "" before there is one */
 const char *ldr_conn_port(const ldr_conn *c);
 /* Asks the server to cancel what runs now, without waiting. While it is on its way it could hit a later
  * statement, so the connection is not clean before it has arrived. */
@@ -77,11 +79,16 @@ typedef struct ldr_req { /* zero-initialise */
   bool done;        /* answered, or lost */
   bool lost;        /* the connection ended before the whole answer came */
   ldr_pgres *error; /* the first error */
+  bool began;       /* it was the oldest in flight, so the server may have begun it */
+  /* the owner's: */
+  void (*on_done)(
+      struct ldr_req *r); /* called when it is done, inside of pump, cut, submit …; NULL: not called */
+  void *job, *home;
 } ldr_req;
 
 ldr_cmd *ldr_req_add(ldr_req *r,
                      ldr_cmd_kind kind); /* zeroed; valid until the next add; NULL: out of memory */
-void ldr_req_reset(ldr_req *r);          /* frees the answers, keeps the memory; not in flight */
+void ldr_req_reset(ldr_req *r);          /* frees the answers, keeps the memory and on_done; not in flight */
 void ldr_req_free(ldr_req *r);
 ldr_pgres *ldr_req_take(ldr_req *r, unsigned i); /* the answer of command i becomes the caller's */
 /* The error of a request that is done and failed, also of a lost one. */
@@ -92,7 +99,8 @@ bool ldr_req_stale(const ldr_req *r); /* failed by a prepared statement that sho
 /* Sends r behind the requests in flight; r stays the caller's and must live until done, and so must the text
  * of a simple one. On failure r will not be answered; the connection is dead. */
 ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
-void ldr_conn_pump(ldr_conn *c); /* reads and writes what is possible now, hands out answers */
+void ldr_conn_pump(ldr_conn *c);           /* reads and writes what is possible now, hands out answers */
+ldr_req *ldr_conn_head(const ldr_conn *c); /* the oldest request in flight; NULL: none */
 void ldr_conn_drop(
     ldr_conn *c); /* the owner leaves its requests in flight: cancels them, cuts the connection */
 

@@ -6,6 +6,7 @@
 #ifndef LDR_ENGINE_H
 #define LDR_ENGINE_H
 
+#include "ldr_loop.h" /* LDR_READ, LDR_WRITE */
 #include "ldr_rows.h"
 
 typedef struct ldr_engine ldr_engine;
@@ -94,6 +95,4 @@ struct ldr_task { /* engines embed it first */
   int64_t deadline;  /* step again at the latest then */
   ldr_result result; /* after LDR_OK; the taker sets rows to NULL */
 };
-enum { LDR_READ = 1, LDR_WRITE = 2 };
-
 #endif

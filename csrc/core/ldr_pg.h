@@ -24,6 +24,9 @@ void ldr_pool_config_default(ldr_pool_config *c);
  * version. */
 ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, const ldr_pool_config *,
                      ldr_engine **out, ldr_err *) LDR_MUSTCHECK;
+/* What an engine was opened with, borrowed from it: for another one to the same server. */
+void ldr_pg_settings(const ldr_engine *, const char *const **keywords, const char *const **values,
+                     ldr_pool_config *config);
 /* Parse a URI or key/value conninfo exactly as libpq does: calls each(ud, keyword, value) for every setting
  * given. The error never quotes the text. */
 ldr_code ldr_pg_parse_conninfo(const char *s, void (*each)(void *ud, const char *keyword, const char *value),
@@ -43,15 +46,17 @@ ldr_code ldr_pg_execute(ldr_engine *, ldr_tx *, ldr_stmt *, const ldr_value *val
 
 /* Several statements or operations in one round trip. Each item is an operation, or a statement with its
  * values. atomic: one implicit transaction, the first failure stops the rest (they get LDR_CANCELED); else
- * each stands alone. results[i] and errs[i] (NULL = fine, else allocated, ldr_free it) for each item. Fails
- * as a whole only when nothing was sent. In tx: always atomic. Blocking only. */
+ * each stands alone. results[i] and errs[i] (NULL = fine, else allocated, ldr_free it) for each item; both
+ * are filled while a task runs, and belong to the caller however it ends. Fails as a whole only when nothing
+ * was sent. In tx: always atomic. */
 typedef struct ldr_item {
   const ldr_op *op;
   ldr_stmt *stmt;
   const ldr_value *values;
 } ldr_item;
 ldr_code ldr_pg_pipeline(ldr_engine *, ldr_tx *, const ldr_item *items, size_t n, bool atomic,
-                         const ldr_call *, ldr_result *results, ldr_err **errs, ldr_err *) LDR_MUSTCHECK;
+                         const ldr_call *, ldr_result *results, ldr_err **errs, ldr_task **task,
+                         ldr_err *) LDR_MUSTCHECK;
 
 /* ---- a session: one connection of its own without a transaction, as an ldr_tx whose rollback gives it back
  * ---- */
@@ -69,6 +74,27 @@ ldr_code ldr_pg_copy_in_end(ldr_tx *, const char *why, const ldr_call *, int64_t
 ldr_code ldr_pg_copy_out_begin(ldr_tx *, const char *sql, const ldr_call *, ldr_err *) LDR_MUSTCHECK;
 /* *p = NULL at the end. The bytes are valid until the next call. */
 ldr_code ldr_pg_copy_out_data(ldr_tx *, const ldr_call *, const char **p, size_t *n, ldr_err *) LDR_MUSTCHECK;
+
+/* ---- the reactor: a thread that drives the engine's connections ----
+ *
+ * For programs with an event loop. From ldr_pg_use_reactor on, a call that does not block returns LDR_PENDING
+ * with a task that waits to be submitted. The thread then does all the work; single statements of many
+ * callers share few connections (ldr_lane.h). A finished task is known by its ticket; ops->step then brings
+ * its result, before that it answers LDR_PENDING. A task that is freed early is cancelled. Deadlines are
+ * watched by the thread: the task finishes at the latest two seconds after its own. Calls that block still
+ * do, on a connection that the thread lends them. The thread starts with the first use, in a forked child
+ * anew. */
+void ldr_pg_use_reactor(ldr_engine *);
+/* ticket: reported once by ldr_pg_done; 0: not reported. */
+ldr_code ldr_task_submit(ldr_task *, uint64_t ticket, ldr_err *) LDR_MUSTCHECK;
+bool ldr_task_wait(ldr_task *, int64_t deadline); /* submits when needed, blocks; false: not finished yet */
+int ldr_task_fd(
+    ldr_task *); /* submits when needed; readable once it is finished, the task's own; -1: failed */
+int ldr_pg_wake_fd(ldr_engine *, ldr_err *); /* readable while tickets wait; -1: failed */
+/* For an event loop that can wait for sockets only: the path of a unix socket. A byte arrives when tickets
+ * begin to wait, and one twice a second. It takes one connection of this process; ask again for another. */
+ldr_code ldr_pg_wake_path(ldr_engine *, const char **path, ldr_err *) LDR_MUSTCHECK;
+size_t ldr_pg_done(ldr_engine *, uint64_t *tickets, size_t max); /* takes tickets, oldest first */
 
 /* ---- observation ---- */
 typedef struct ldr_pg_stats {

@@ -164,7 +164,7 @@ static bool add_numbering(load_job *x) {
 static ldr_code submit_merge(ldr_job *j, ldr_err *err) {
   load_job *x = load_of(j);
   x->merging = true;
-  ldr_req_reset(&j->req);
+  ldr_req_reset(j->req);
   ldr_buf_reset(&x->chunk);
   merge_sql(x, &x->chunk);
   if (ldr_buf_cstr(&x->chunk) == NULL || !ldr_job_query(j, x->chunk.p) || !add_numbering(x) ||
@@ -176,9 +176,9 @@ static ldr_code submit_merge(ldr_job *j, ldr_err *err) {
 static ldr_code submit_numbering(ldr_job *j, ldr_err *err) {
   load_job *x = load_of(j);
   x->numbering = true;
-  ldr_req_reset(&j->req);
+  ldr_req_reset(j->req);
   if (!add_numbering(x)) return ldr_fail_nomem(err);
-  return j->req.n ? ldr_job_submit(j, err) : LDR_OK;
+  return j->req->n ? ldr_job_submit(j, err) : LDR_OK;
 }
 
 /* The load failed: a transaction of its own is rolled back, so that the connection can be used again. */
@@ -188,14 +188,14 @@ static ldr_code undo(ldr_job *j, ldr_err *err) {
   if (j->tx || ldr_conn_dead(j->conn) || !ldr_conn_in_tx(j->conn)) return err->code;
   x->first = *err;
   x->undoing = true;
-  ldr_req_reset(&j->req);
+  ldr_req_reset(j->req);
   if (!ldr_job_query(j, "rollback")) return ldr_fail_nomem(err);
   return ldr_job_submit(j, err);
 }
 
 static ldr_code load_answered(ldr_job *j, ldr_err *err) {
   load_job *x = load_of(j);
-  const ldr_pgres *res = j->req.cmd[0].res;
+  const ldr_pgres *res = j->req->cmd[0].res;
   ldr_code code = LDR_OK;
   if (x->undoing) {
     *err = x->first;

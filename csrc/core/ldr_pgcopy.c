@@ -15,7 +15,7 @@ static ldr_code start(ldr_job *j, ldr_err *err) { return ldr_pgsess_simple(j, ((
 
 static ldr_code copying(ldr_job *j, ldr_err *err) {
   const copy_job *x = (copy_job *)j;
-  if (ldr_pgres_copies_in(j->req.cmd[0].res) != x->in) {
+  if (ldr_pgres_copies_in(j->req->cmd[0].res) != x->in) {
     ldr_conn_cut(j->conn);
     return ldr_fail(err, LDR_INVALID, "the statement copies in the other direction");
   }
@@ -24,7 +24,7 @@ static ldr_code copying(ldr_job *j, ldr_err *err) {
 }
 
 static ldr_code answered(ldr_job *j, ldr_err *err) {
-  const ldr_pgres *res = j->req.cmd[0].res;
+  const ldr_pgres *res = j->req->cmd[0].res;
   j->tx->wrote = true;
   if (ldr_job_failed(j)) return ldr_job_error(j, err);
   if (res == NULL || strncmp(ldr_pgres_tag(res), "COPY ", 5) != 0)
@@ -54,7 +54,7 @@ static ldr_code begin(ldr_tx *t, const char *sql, bool in, const ldr_call *call,
 static ldr_code under_way(ldr_tx *t, bool in, ldr_job **out, ldr_err *err) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_job *j = tx->job;
-  ldr_pool_check_fork(tx->e->pool);
+  ldr_pg_check_fork(tx->e);
   if (j == NULL || j->kind != &kind || j->stage != LDR_JOB_COPY || ((copy_job *)j)->in != in)
     return ldr_fail(err, LDR_INVALID, "no COPY of this kind is under way");
   *out = j;

@@ -1,5 +1,6 @@
 #include "ldr_clock.h"
 #include "ldr_pgbulk.h"
+#include "ldr_pgreact.h"
 #include "ldr_pgtx.h"
 
 void ldr_pool_config_default(ldr_pool_config *c) {
@@ -27,6 +28,7 @@ static void pg_close(ldr_engine *engine) {
   if (e == NULL) return;
   while (e->txs) ldr_pgtx_abandon((ldr_tx *)(void *)e->txs);
   while (e->jobs) ldr_job_detach(e->jobs);
+  ldr_pgreact_stop(e);
   ldr_job_free_spares(e);
   ldr_pool_free(e->pool);
   ldr_conninfo_free(e->info);
@@ -62,11 +64,11 @@ static ldr_code hello_answered(ldr_job *j, ldr_err *err) {
   const char *pid;
   size_t n = 0;
   if (ldr_job_failed(j)) return ldr_job_error(j, err);
-  res = j->req.cmd[0].res;
+  res = j->req->cmd[0].res;
   pid = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
-  j->e->stats.server_version = ldr_conn_version(j->conn);
-  j->e->stats.pooler = pid && n == 4 && (int)ldr_be32(pid) != ldr_conn_pid(j->conn);
-  if (j->e->stats.pooler && j->e->config.pgbouncer != 0) {
+  j->e->server_version = ldr_conn_version(j->conn);
+  j->e->pooler = pid && n == 4 && (int)ldr_be32(pid) != ldr_conn_pid(j->conn);
+  if (j->e->pooler && j->e->config.pgbouncer != 0) {
     j->e->pool->unnamed = true;
     j->slot->prepared.cap = 0;
   }
@@ -106,26 +108,39 @@ ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, con
   return LDR_OK;
 }
 
+void ldr_pg_settings(const ldr_engine *engine, const char *const **keywords, const char *const **values,
+                     ldr_pool_config *config) {
+  const ldr_pg *e = ldr_pg_of(engine);
+  *keywords = (const char *const *)e->info->keywords;
+  *values = (const char *const *)e->info->values;
+  *config = e->config;
+}
+
 /* ---- observation ---- */
 
 void ldr_pg_stats_get(const ldr_engine *engine, ldr_pg_stats *out) {
   const ldr_pg *e = ldr_pg_of(engine);
   const ldr_pool *p = e->pool;
-  *out = e->stats;
+  const ldr_pg_counts *c = &e->counts;
+  ldr_loop_enter(e->loop);
+  *out = p->stats;
+  out->server_version = e->server_version;
+  out->pooler = e->pooler;
+  out->queries = c->queries;
+  out->errors = c->errors;
+  out->transactions = c->transactions;
+  out->commits = c->commits;
+  out->rollbacks = c->rollbacks;
+  out->retries_stale = c->retries_stale;
+  out->cancels = c->cancels;
+  out->prepares = c->prepares;
+  out->evictions = c->evictions;
   out->max = p->config.max;
-  out->total = ldr_pool_total(p);
-  out->idle = p->by_state[LDR_SLOT_IDLE].n;
-  out->busy = p->by_state[LDR_SLOT_BUSY].n;
-  out->waiting = p->nwaiting;
-  out->connects = p->stats.connects;
-  out->connect_failures = p->stats.connect_failures;
-  out->destroyed_idle = p->stats.destroyed_idle;
-  out->destroyed_lifetime = p->stats.destroyed_lifetime;
-  out->destroyed_broken = p->stats.destroyed_broken;
-  out->acquires = p->stats.acquires;
-  out->acquire_waits = p->stats.acquire_waits;
-  out->acquire_timeouts = p->stats.acquire_timeouts;
-  out->acquire_wait_us = p->stats.acquire_wait_us;
+  out->total = ldr_slots_total(&p->slots);
+  out->idle = p->slots.by_state[LDR_SLOT_IDLE].n;
+  out->busy = p->slots.by_state[LDR_SLOT_BUSY].n + p->slots.by_state[LDR_SLOT_SHARED].n;
+  out->waiting = p->queue.n;
+  ldr_loop_leave(e->loop);
 }
 
 void ldr_pg_set_hook(ldr_engine *engine, ldr_pg_hook *hook, void *ud) {

@@ -55,7 +55,7 @@ ldr_code ldr_pgrun_form(ldr_req *r, const ldr_stmt *s, ldr_err *err) {
 /* ---- the transaction's id ---- */
 
 ldr_code ldr_pgrun_ask_xid(ldr_job *j, ldr_err *err) {
-  return ldr_registry_exec(&j->slot->prepared, j->e->ask_xid, NULL, &j->req, err);
+  return ldr_registry_exec(&j->slot->prepared, j->e->ask_xid, NULL, j->req, err);
 }
 
 bool ldr_pgrun_read_xid(const ldr_pgres *res, uint64_t *xid) {
@@ -79,27 +79,28 @@ static bool should_ask_xid(const ldr_job *j) {
 
 static ldr_code start(ldr_job *j, ldr_err *err) {
   ldr_code code;
-  ldr_req_reset(&j->req);
+  ldr_req_reset(j->req);
   code = ldr_job_prefix(j, err);
-  if (code == LDR_OK) code = ldr_pgrun_form(&j->req, j->stmt, err);
-  if (code == LDR_OK) code = ldr_registry_exec(&j->slot->prepared, j->stmt, &j->args, &j->req, err);
-  j->main = j->req.n - 1;
+  if (code == LDR_OK) code = ldr_pgrun_form(j->req, j->stmt, err);
+  if (code == LDR_OK) code = ldr_registry_exec(&j->slot->prepared, j->stmt, &j->args, j->req, err);
+  j->main = j->req->n - 1;
   if (code == LDR_OK && should_ask_xid(j)) code = ldr_pgrun_ask_xid(j, err);
   if (code) return code;
-  j->e->stats.queries++;
+  ldr_count(&j->e->counts.queries, 1);
   return ldr_job_submit(j, err);
 }
 
 /* A prepared statement that went stale (a table changed, a session forgot it) is prepared again and run once
  * more, without a word: it failed before it did anything. Not in a transaction, which has failed by it. */
 static bool may_heal(const ldr_job *j) {
-  return !j->retried && !j->cancelled && ldr_req_stale(&j->req) && ldr_conn_clean(j->conn);
+  bool in_tx = j->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(j->conn);
+  return !j->retried && !j->cancelled && ldr_req_stale(j->req) && !in_tx && !ldr_conn_dead(j->conn);
 }
 
 static ldr_code heal(ldr_job *j, ldr_job_fn *again, ldr_err *err) {
   j->retried = true;
-  j->e->stats.retries_stale++;
-  if (j->stmt->e == NULL) ldr_stmts_forget(&j->e->stmts, j->stmt); /* its description may be old, too */
+  ldr_count(&j->e->counts.retries_stale, 1);
+  j->forget = j->stmt->e == NULL; /* its description may be old, too */
   return again(j, err);
 }
 
@@ -107,15 +108,23 @@ static ldr_code answered(ldr_job *j, ldr_err *err) {
   ldr_pgres *res;
   if (ldr_job_failed(j)) {
     if (may_heal(j)) return heal(j, start, err);
+    if (ldr_job_innocent(j)) return ldr_job_move_on(j, err);
     return ldr_job_error(j, err);
   }
-  if (j->main < j->req.n - 1) (void)ldr_pgrun_read_xid(j->req.cmd[j->req.n - 1].res, &j->tx->xid);
-  res = ldr_req_take(&j->req, j->main);
+  if (j->main < j->req->n - 1) (void)ldr_pgrun_read_xid(j->req->cmd[j->req->n - 1].res, &j->tx->xid);
+  j->answer = res = ldr_req_take(j->req, j->main);
   if (res) ldr_pgrun_note(j->tx, j->slot, j->stmt, ldr_pgres_tag(res));
+  return LDR_OK;
+}
+
+static ldr_code collect(ldr_job *j, ldr_err *err) {
+  ldr_pgres *res = j->answer;
+  j->answer = NULL;
   return ldr_pgrun_result(j->stmt, res, &j->task.result, err);
 }
 
-static const ldr_job_kind statement = {.start = start, .answered = answered, .timed = true};
+static const ldr_job_kind statement = {
+    .start = start, .answered = answered, .collect = collect, .timed = true, .shares = true};
 
 ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
                       ldr_task **task, ldr_err *err) {
@@ -153,25 +162,29 @@ ldr_code ldr_pg_execute(ldr_engine *engine, ldr_tx *tx, ldr_stmt *s, const ldr_v
 
 static ldr_code describe_start(ldr_job *j, ldr_err *err) {
   ldr_code code;
-  ldr_req_reset(&j->req);
+  ldr_req_reset(j->req);
   code = ldr_job_prefix(j, err);
-  if (code == LDR_OK) code = ldr_registry_describe(&j->slot->prepared, j->stmt, &j->req, err);
+  if (code == LDR_OK) code = ldr_registry_describe(&j->slot->prepared, j->stmt, j->req, err);
   return code ? code : ldr_job_submit(j, err);
 }
 
 static ldr_code describe_answered(ldr_job *j, ldr_err *err) {
-  const ldr_pgres *res;
   if (ldr_job_failed(j)) {
     if (may_heal(j)) return heal(j, describe_start, err);
-    ldr_stmts_forget(&j->e->stmts, j->stmt);
+    j->forget = true;
     return ldr_job_error(j, err);
   }
-  res = j->req.cmd[j->req.n - 1].res;
-  if (res == NULL) return ldr_fail(err, LDR_INTERNAL, "the statement's description did not come");
-  return j->stmt->described ? LDR_OK : ldr_stmt_describe(j->stmt, res, err);
+  j->answer = ldr_req_take(j->req, j->req->n - 1);
+  return LDR_OK;
 }
 
-static const ldr_job_kind describe = {.start = describe_start, .answered = describe_answered, .timed = true};
+static ldr_code describe_collect(ldr_job *j, ldr_err *err) {
+  if (j->answer == NULL) return ldr_fail(err, LDR_INTERNAL, "the statement's description did not come");
+  return j->stmt->described ? LDR_OK : ldr_stmt_describe(j->stmt, j->answer, err);
+}
+
+static const ldr_job_kind describe = {
+    .start = describe_start, .answered = describe_answered, .collect = describe_collect, .timed = true};
 
 ldr_code ldr_pg_prepare(ldr_engine *engine, ldr_tx *tx, const char *sql, size_t n, const ldr_call *call,
                         ldr_stmt **out, ldr_task **task, ldr_err *err) {

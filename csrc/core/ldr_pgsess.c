@@ -32,7 +32,11 @@ ldr_code ldr_pg_session(ldr_engine *engine, const ldr_call *call, ldr_tx **out, 
 
 int ldr_pg_backend_pid(const ldr_tx *t) {
   const ldr_pgtx *tx = (const ldr_pgtx *)(const void *)t;
-  return tx->slot ? ldr_conn_pid(tx->slot->conn) : 0;
+  int pid;
+  ldr_loop_enter(tx->e->loop);
+  pid = tx->slot ? ldr_conn_pid(tx->slot->conn) : 0;
+  ldr_loop_leave(tx->e->loop);
+  return pid;
 }
 
 /* ---- the simple protocol ---- */
@@ -45,10 +49,10 @@ ldr_code ldr_pgsess_simple(ldr_job *j, const char *sql, ldr_err *err) {
     ldr_buf_fmt(&j->args.data, "%s;", pending);
   j->prefix = (unsigned)j->args.data.n;
   ldr_buf_str(&j->args.data, sql);
-  ldr_req_reset(&j->req);
-  c = ldr_req_add(&j->req, LDR_CMD_QUERY);
+  ldr_req_reset(j->req);
+  c = ldr_req_add(j->req, LDR_CMD_QUERY);
   if (c == NULL || (c->sql = ldr_buf_cstr(&j->args.data)) == NULL) return ldr_fail_nomem(err);
-  j->req.simple = true;
+  j->req->simple = true;
   return ldr_job_submit(j, err);
 }
 
@@ -79,7 +83,7 @@ static ldr_code script_answered(ldr_job *j, ldr_err *err) {
   ldr_registry_forget_all(&j->slot->prepared);
   j->tx->wrote = true;
   if (!ldr_job_failed(j)) return LDR_OK;
-  at = j->req.error ? ldr_pgres_error_position(j->req.error) : 0;
+  at = j->req->error ? ldr_pgres_error_position(j->req->error) : 0;
   if (at > j->prefix) *x->line = line_of(x->sql, at - j->prefix - 1);
   return ldr_job_error(j, err);
 }

@@ -84,7 +84,7 @@ ldr_code ldr_pgtx_begin(ldr_engine *engine, const ldr_txopts *o, ldr_tx **out, l
     ldr_pgtx_free(tx);
     return ldr_fail_nomem(err);
   }
-  e->stats.transactions++;
+  ldr_count(&e->counts.transactions, 1);
   *out = (ldr_tx *)(void *)tx;
   return LDR_OK;
 }
@@ -165,6 +165,7 @@ static end_job *end_of(ldr_job *j) { return (end_job *)j; }
 static void drop_fresh(ldr_job *j) {
   end_job *x = end_of(j);
   if (x->fresh == NULL) return;
+  ldr_job_unwatch(j);
   if (x->generation != j->e->pool->generation) ldr_conn_abandon(x->fresh); /* it is the parent's */
   ldr_conn_drop(x->fresh);
   ldr_conn_close(x->fresh);
@@ -178,14 +179,14 @@ static void dispose(ldr_job *j) {
 }
 
 static ldr_code submit_one(ldr_job *j, const char *sql, ldr_err *err) {
-  ldr_req_reset(&j->req);
+  ldr_req_reset(j->req);
   if (ldr_job_query(j, sql) == NULL) return ldr_fail_nomem(err);
   return ldr_job_submit(j, err);
 }
 
 static ldr_code rolled_back(ldr_job *j, ldr_err *err) {
   const end_job *x = end_of(j);
-  j->e->stats.rollbacks++;
+  ldr_count(&j->e->counts.rollbacks, 1);
   if (!x->commit) return LDR_OK;
   *err = x->first;
   return err->code;
@@ -204,7 +205,7 @@ static ldr_code surely_undone(ldr_err *err) {
 }
 
 static void call_hook(const ldr_job *j, const char *point) {
-  if (j->e->hook) j->e->hook(j->e->hook_ud, point, ldr_conn_pid(j->conn));
+  if (j->e->hook && !j->driven) j->e->hook(j->e->hook_ud, point, ldr_conn_pid(j->conn));
 }
 
 static bool add_pending(ldr_job *j, const end_job *x) {
@@ -223,8 +224,8 @@ static ldr_code add_question(ldr_job *j, ldr_err *err) {
   if (!x->wrote || x->has_xid) return LDR_OK;
   code = ldr_pgrun_ask_xid(j, err);
   if (code) return code;
-  x->asked = j->req.n - 1;
-  j->req.cmd[x->asked].flush = true;
+  x->asked = j->req->n - 1;
+  j->req->cmd[x->asked].flush = true;
   return LDR_OK;
 }
 
@@ -233,7 +234,7 @@ static ldr_code submit_commit(ldr_job *j, ldr_err *err) {
   ldr_code code;
   call_hook(j, "before_commit");
   if (!ldr_conn_check(j->conn)) return surely_undone(err);
-  ldr_req_reset(&j->req);
+  ldr_req_reset(j->req);
   if (!add_pending(j, x)) return ldr_fail_nomem(err);
   code = add_question(j, err);
   if (code) return code;
@@ -301,10 +302,10 @@ static ldr_code resume(ldr_job *j, ldr_err *err) {
 }
 
 static ldr_code told(ldr_job *j, ldr_err *err) {
-  const ldr_pgres *res = j->req.cmd[0].res;
+  const ldr_pgres *res = j->req->cmd[0].res;
   size_t n = 0;
   const char *status = res && ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
-  if (j->req.lost) {
+  if (j->req->lost) {
     ldr_job_sleep(j, ASK_AGAIN_US);
     return LDR_PENDING;
   }
@@ -333,9 +334,9 @@ static ldr_code resolve(ldr_job *j, ldr_err *err) {
 /* ---- the answer to the end ---- */
 
 static ldr_code committed(ldr_job *j, ldr_err *err) {
-  const ldr_pgres *res = j->req.cmd[j->req.n - 1].res;
+  const ldr_pgres *res = j->req->cmd[j->req->n - 1].res;
   if (res && strcmp(ldr_pgres_tag(res), "COMMIT") == 0) {
-    j->e->stats.commits++;
+    ldr_count(&j->e->counts.commits, 1);
     return LDR_OK;
   }
   return ldr_fail_state(err, LDR_CLOSED, "25P02",
@@ -344,18 +345,18 @@ static ldr_code committed(ldr_job *j, ldr_err *err) {
 
 static ldr_code commit_answered(ldr_job *j, ldr_err *err) {
   end_job *x = end_of(j);
-  if (x->asked < j->req.n) x->has_xid = ldr_pgrun_read_xid(j->req.cmd[x->asked].res, &x->xid);
+  if (x->asked < j->req->n) x->has_xid = ldr_pgrun_read_xid(j->req->cmd[x->asked].res, &x->xid);
   if (!ldr_job_failed(j)) return committed(j, err);
   /* the server refused, or ended the session, before it came to COMMIT */
-  if (j->req.error && *ldr_req_sqlstate(&j->req) && j->req.failed < j->req.n - 1) {
+  if (j->req->error && *ldr_req_sqlstate(j->req) && j->req->failed < j->req->n - 1) {
     ldr_job_error(j, err);
-    err->retryable = err->retryable || j->req.lost;
+    err->retryable = err->retryable || j->req->lost;
     if (!ldr_conn_in_tx(j->conn)) return err->code;
     x->failed = true;
     x->first = *err;
     return roll_back(j, err);
   }
-  if (j->req.lost) return resolve(j, err);
+  if (j->req->lost) return resolve(j, err);
   return ldr_job_error(j, err); /* the commit itself failed: a deferred constraint, a serialization failure */
 }
 
@@ -408,12 +409,19 @@ static void give_back(ldr_pgtx *tx) {
 /* Nothing to say to the server: nothing was sent, the connection is gone, or it is a session. */
 static bool silent(const ldr_pgtx *tx) { return !tx->begun || tx->dead || tx->session; }
 
+/* By the loop, which all of tx belongs to then. */
+static bool is_driven(const ldr_pgtx *tx) { return tx->job && tx->job->driven; }
+
 ldr_code ldr_pgtx_commit(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr_err *err) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_code code;
-  ldr_pool_check_fork(tx->e->pool);
+  ldr_pg_check_fork(tx->e);
   code = ldr_pgtx_usable(tx, err);
   if (code == LDR_OK && !silent(tx)) return end(tx, true, call, task, err);
+  if (is_driven(tx)) {
+    ldr_pgtx_abandon(t);
+    return code;
+  }
   if (tx->failed && !silent(tx)) return end(tx, true, call, task, err);
   if (tx->failed && !tx->dead) {
     *err = tx->first;
@@ -426,17 +434,21 @@ ldr_code ldr_pgtx_commit(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr_e
 ldr_code ldr_pgtx_rollback(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr_err *err) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_err ignored;
-  ldr_pool_check_fork(tx->e->pool);
-  if (ldr_pgtx_usable(tx, &ignored) != LDR_INVALID && !silent(tx)) return end(tx, false, call, task, err);
+  ldr_pg_check_fork(tx->e);
+  if (!is_driven(tx) && ldr_pgtx_usable(tx, &ignored) != LDR_INVALID && !silent(tx))
+    return end(tx, false, call, task, err);
   ldr_pgtx_abandon(t);
   return LDR_OK;
 }
 
 void ldr_pgtx_abandon(ldr_tx *t) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
+  ldr_loop *loop;
   ldr_job *j;
   if (tx == NULL) return;
-  ldr_pool_check_fork(tx->e->pool);
+  ldr_pg_check_fork(tx->e);
+  loop = tx->job || tx->slot ? tx->e->loop : NULL;
+  ldr_loop_enter(loop);
   j = tx->job;
   if (j) {
     bool copies = j->stage == LDR_JOB_COPY; /* then it has no owner but tx */
@@ -444,5 +456,6 @@ void ldr_pgtx_abandon(ldr_tx *t) {
     if (copies) ldr_job_free(j);
   }
   give_back(tx);
+  ldr_loop_leave(loop);
   ldr_pgtx_free(tx);
 }

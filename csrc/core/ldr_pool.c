@@ -4,81 +4,28 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "ldr_clock.h"
+#include "ldr_fork.h"
 
 enum {
   CONNECTING_MAX = 2, /* at once: a burst is over before many connections are open */
   LOOK_AGAIN_US = 250000,
   TEND_US = 100000,
+  IDLE_LOOK_US = 1000000,
   BACKOFF_US = 50000,
   BACKOFF_STEPS = 5,
   HOLDERS_NAMED = 5
 };
 
-/* ---- forks ---- */
-
-static atomic_uint forks; /* of this process' ancestors; the only state outside a pool */
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-static void count_fork(void) { atomic_fetch_add(&forks, 1); }
-static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
-
-/* ---- states ---- */
-
-static const bool may_move[LDR_SLOT_NSTATES][LDR_SLOT_NSTATES] = {
-    [LDR_SLOT_CONNECTING] = {[LDR_SLOT_IDLE] = true},
-    [LDR_SLOT_IDLE] = {[LDR_SLOT_BUSY] = true},
-    [LDR_SLOT_BUSY] = {[LDR_SLOT_IDLE] = true},
-};
-
-static void list_add(ldr_pool *p, ldr_slot *s, ldr_slot_state state) {
-  s->state = state;
-  s->since = ldr_now_mono();
-  s->prev = NULL;
-  s->next = p->by_state[state].first;
-  if (s->next)
-    s->next->prev = s;
-  else
-    p->by_state[state].last = s;
-  p->by_state[state].first = s;
-  p->by_state[state].n++;
-}
-
-static void list_remove(ldr_pool *p, ldr_slot *s) {
-  if (s->prev)
-    s->prev->next = s->next;
-  else
-    p->by_state[s->state].first = s->next;
-  if (s->next)
-    s->next->prev = s->prev;
-  else
-    p->by_state[s->state].last = s->prev;
-  p->by_state[s->state].n--;
-}
-
-/* The only place that changes a slot's state. */
-static void move(ldr_pool *p, ldr_slot *s, ldr_slot_state to) {
-  assert(may_move[s->state][to]);
-  list_remove(p, s);
-  list_add(p, s, to);
-}
-
-static unsigned count(const ldr_pool *p, ldr_slot_state state) { return p->by_state[state].n; }
-
-unsigned ldr_pool_total(const ldr_pool *p) {
-  return count(p, LDR_SLOT_CONNECTING) + count(p, LDR_SLOT_IDLE) + count(p, LDR_SLOT_BUSY);
-}
+/* ---- slots ---- */
 
 static void destroy(ldr_pool *p, ldr_slot *s) {
-  list_remove(p, s);
+  ldr_slots_remove(&p->slots, s);
+  if (p->loop) ldr_loop_unwatch(p->loop, &s->watch);
   ldr_conn_close(s->conn);
   ldr_registry_done(&s->prepared);
   ldr_req_free(&s->undo);
@@ -87,62 +34,11 @@ static void destroy(ldr_pool *p, ldr_slot *s) {
 
 /* ---- the queue ---- */
 
-static void enqueue(ldr_pool *p, ldr_waiter *w, bool in_front) {
-  ldr_waiter *before = in_front ? NULL : p->last, *after = in_front ? p->first : NULL;
-  w->prev = before;
-  w->next = after;
-  *(before ? &before->next : &p->first) = w;
-  *(after ? &after->prev : &p->last) = w;
-  w->queued = true;
-  p->nwaiting++;
-}
-
-static void dequeue(ldr_pool *p, ldr_waiter *w) {
-  *(w->prev ? &w->prev->next : &p->first) = w->next;
-  *(w->next ? &w->next->prev : &p->last) = w->prev;
-  w->queued = false;
-  p->nwaiting--;
-}
-
-static void wake(const ldr_waiter *w) {
-  if (w->has_fds) eventfd_write(w->wake, 1);
-}
-
-static void drain(const ldr_waiter *w) {
-  eventfd_t ignored;
-  if (w->has_fds) eventfd_read(w->wake, &ignored);
-}
-
-static bool make_fds(ldr_waiter *w) {
-  struct epoll_event e = {.events = EPOLLIN};
-  if (w->has_fds) return true;
-  w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  w->set = epoll_create1(EPOLL_CLOEXEC);
-  w->has_fds = true;
-  if (w->wake >= 0 && w->set >= 0 && epoll_ctl(w->set, EPOLL_CTL_ADD, w->wake, &e) == 0) return true;
-  ldr_waiter_done(w);
-  return false;
-}
-
-void ldr_waiter_done(ldr_waiter *w) {
-  if (!w->has_fds) return;
-  if (w->wake >= 0) close(w->wake);
-  if (w->set >= 0) close(w->set);
-  w->has_fds = false;
-}
-
-/* The socket changes while libpq goes from host to host; a closed one has left the set by itself. */
-static void watch(const ldr_waiter *w, int fd, unsigned events) {
-  struct epoll_event e = {.events =
-                              (events & LDR_READ ? EPOLLIN : 0u) | (events & LDR_WRITE ? EPOLLOUT : 0u)};
-  if (epoll_ctl(w->set, EPOLL_CTL_MOD, fd, &e) != 0) epoll_ctl(w->set, EPOLL_CTL_ADD, fd, &e);
-}
-
 /* A connection may be opened, or one that is being opened has lost its driver: the oldest who could do it. */
 static void poke(ldr_pool *p) {
-  for (ldr_waiter *w = p->first; w; w = w->next)
+  for (ldr_waiter *w = p->queue.first; w; w = w->next)
     if (w->driving == NULL) {
-      wake(w);
+      ldr_waiter_wake(w);
       return;
     }
 }
@@ -165,7 +61,7 @@ static void destroy_idle(ldr_pool *p, ldr_slot *s, uint64_t *counter) {
 static ldr_slot *take_idle(ldr_pool *p) {
   int64_t now = ldr_now_mono();
   ldr_slot *s;
-  while ((s = p->by_state[LDR_SLOT_IDLE].first) != NULL) {
+  while ((s = p->slots.by_state[LDR_SLOT_IDLE].first) != NULL) {
     if (now >= s->expires)
       destroy_idle(p, s, &p->stats.destroyed_lifetime);
     else if (!ldr_conn_check(s->conn))
@@ -173,23 +69,63 @@ static ldr_slot *take_idle(ldr_pool *p) {
     else
       break;
   }
-  if (s) move(p, s, LDR_SLOT_BUSY);
   return s;
 }
 
-/* Idle connections go to the oldest callers. */
+static ldr_slot *take_own(ldr_pool *p) {
+  ldr_slot *s = take_idle(p);
+  if (s) ldr_slots_move(&p->slots, s, LDR_SLOT_BUSY);
+  return s;
+}
+
+static ldr_slot *take_shared(ldr_pool *p, bool solo) {
+  ldr_slot *s = take_idle(p);
+  if (s == NULL) return NULL;
+  ldr_slots_move(&p->slots, s, LDR_SLOT_SHARED);
+  s->users = 1;
+  s->solo = solo;
+  s->draining = false;
+  return s;
+}
+
+/* A place for w that can be had now. */
+static ldr_slot *place(ldr_pool *p, const ldr_waiter *w) {
+  ldr_slot *s = NULL;
+  if (p->loop == NULL || w->lane == LDR_LANE_OWN) return take_own(p);
+  switch (ldr_lane_place(&p->slots, p->config.max, w->lane, ldr_now_mono(), &s)) {
+    case LDR_PLACE_NONE: return NULL;
+    case LDR_PLACE_SOLO: return take_shared(p, true);
+    case LDR_PLACE_SHARE: return take_shared(p, false);
+    case LDR_PLACE_JOIN: s->users++; break;
+  }
+  return s;
+}
+
+static void hand_over(ldr_pool *p, ldr_waiter *w, ldr_slot *s) {
+  ldr_queue_remove(&p->queue, w);
+  w->slot = s;
+  w->served = true;
+  if (w->driving) {
+    stop_driving(w);
+    poke(p);
+  }
+  ldr_waiter_wake(w);
+}
+
+/* Connections go to the oldest callers; who waits for something else is passed over. */
 static void serve(ldr_pool *p) {
-  ldr_slot *s;
-  while (p->first && (s = take_idle(p)) != NULL) {
-    ldr_waiter *w = p->first;
-    dequeue(p, w);
-    w->slot = s;
-    w->served = true;
-    if (w->driving) {
-      stop_driving(w);
-      poke(p);
-    }
-    wake(w);
+  bool full = false; /* lanes take no more */
+  for (ldr_waiter *w = p->queue.first, *next; w; w = next) {
+    bool idle = ldr_slots_count(&p->slots, LDR_SLOT_IDLE) > 0;
+    ldr_slot *s;
+    next = w->next;
+    if (!idle && (full || p->loop == NULL)) return;
+    if (!idle && w->lane == LDR_LANE_OWN) continue;
+    s = place(p, w);
+    if (s)
+      hand_over(p, w, s);
+    else if (w->lane == LDR_LANE_READ || w->lane == LDR_LANE_NEW)
+      full = true;
   }
 }
 
@@ -207,8 +143,8 @@ static int64_t after(double seconds) { return seconds > 0 ? ldr_deadline(seconds
 static bool down(const ldr_pool *p) { return p->failures > 0; }
 
 static bool may_connect(const ldr_pool *p) {
-  return ldr_pool_total(p) < p->config.max &&
-         count(p, LDR_SLOT_CONNECTING) < (down(p) ? 1 : CONNECTING_MAX) &&
+  return ldr_slots_total(&p->slots) < p->config.max &&
+         ldr_slots_count(&p->slots, LDR_SLOT_CONNECTING) < (down(p) ? 1 : CONNECTING_MAX) &&
          (!down(p) || ldr_now_mono() >= p->retry_at);
 }
 
@@ -218,6 +154,14 @@ static void note_failure(ldr_pool *p, const ldr_err *err) {
   p->stats.connect_failures++;
   p->retry_at = ldr_now_mono() + (int64_t)((BACKOFF_US << step) * (0.75 + chance(p) / 2));
   p->why = *err;
+}
+
+void ldr_pool_watch(ldr_pool *p, ldr_slot *s) {
+  /* while it goes from host to host, a new socket may have the number of the one before */
+  if (s->state == LDR_SLOT_CONNECTING) ldr_loop_unwatch(p->loop, &s->watch);
+  s->watch.ready = p->ready;
+  s->owner = p->owner;
+  ldr_loop_watch(p->loop, &s->watch, ldr_conn_fd(s->conn), ldr_conn_events(s->conn));
 }
 
 static ldr_code start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
@@ -236,13 +180,14 @@ static ldr_code start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
     return code;
   }
   s->connect_by = after(p->config.connect_timeout);
-  list_add(p, s, LDR_SLOT_CONNECTING);
+  ldr_slots_add(&p->slots, s, LDR_SLOT_CONNECTING);
+  if (p->loop) ldr_pool_watch(p, s);
   *out = s;
   return LDR_OK;
 }
 
 /* libpq may only be asked to go on when the socket is ready. */
-static bool ready(const ldr_conn *c, int milliseconds) {
+static bool socket_ready(const ldr_conn *c, int milliseconds) {
   unsigned e = ldr_conn_events(c);
   short events = (short)((e & LDR_READ ? POLLIN : 0) | (e & LDR_WRITE ? POLLOUT : 0));
   struct pollfd f = {.fd = ldr_conn_fd(c), .events = events};
@@ -252,19 +197,24 @@ static bool ready(const ldr_conn *c, int milliseconds) {
 /* One step of opening s. LDR_OK: it is idle now, or somebody's; on failure it is gone. */
 static ldr_code step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
   ldr_code code = LDR_PENDING;
-  if (ready(s->conn, 0)) code = ldr_conn_connect(s->conn, err);
+  if (socket_ready(s->conn, 0)) code = ldr_conn_connect(s->conn, err);
   if (code == LDR_PENDING && ldr_now_mono() >= s->connect_by)
     code = ldr_fail(err, LDR_CONNECTION, "the server did not answer within the connect timeout");
-  if (code == LDR_PENDING) return code;
+  if (code == LDR_PENDING) {
+    if (p->loop) ldr_pool_watch(p, s);
+    return code;
+  }
   if (s->driver) stop_driving(s->driver);
   if (code) {
     destroy(p, s);
     note_failure(p, err);
+    if (p->loop && ldr_pgerr_permanent(err)) ldr_queue_wake_all(&p->queue); /* it concerns everybody */
   } else {
+    if (p->loop) ldr_pool_watch(p, s);
     p->failures = 0;
     p->stats.connects++;
     s->expires = p->config.lifetime > 0 ? after(p->config.lifetime * (1 - chance(p) / 10)) : LDR_NEVER;
-    move(p, s, LDR_SLOT_IDLE);
+    ldr_slots_move(&p->slots, s, LDR_SLOT_IDLE);
     serve(p);
   }
   poke(p);
@@ -275,13 +225,14 @@ ldr_code ldr_pool_connect(ldr_pool *p, ldr_err *err) {
   ldr_slot *s;
   ldr_code code = start_connect(p, &s, err);
   if (code) return code;
-  while ((code = step_connect(p, s, err)) == LDR_PENDING) ready(s->conn, ldr_millis_left(s->connect_by));
+  while ((code = step_connect(p, s, err)) == LDR_PENDING)
+    socket_ready(s->conn, ldr_millis_left(s->connect_by));
   return code;
 }
 
 /* Connections in the making that lost their driver go on whenever the pool is used. */
 static void step_orphans(ldr_pool *p) {
-  ldr_slot *s = p->by_state[LDR_SLOT_CONNECTING].first, *next;
+  ldr_slot *s = p->slots.by_state[LDR_SLOT_CONNECTING].first, *next;
   for (; s; s = next) {
     ldr_err ignored;
     next = s->next;
@@ -291,14 +242,14 @@ static void step_orphans(ldr_pool *p) {
 
 static void tend(ldr_pool *p) {
   int64_t now = ldr_now_mono(), idle_us = (int64_t)(p->config.idle_timeout * 1e6);
-  ldr_slot *s = p->by_state[LDR_SLOT_IDLE].last;
-  if (count(p, LDR_SLOT_CONNECTING)) step_orphans(p);
+  ldr_slot *s = p->slots.by_state[LDR_SLOT_IDLE].last;
+  if (p->loop == NULL && ldr_slots_count(&p->slots, LDR_SLOT_CONNECTING)) step_orphans(p);
   if (now - p->tended < TEND_US) return;
   p->tended = now;
-  while ((s = p->by_state[LDR_SLOT_IDLE].last) != NULL) { /* last: idle for the longest time */
+  while ((s = p->slots.by_state[LDR_SLOT_IDLE].last) != NULL) { /* last: idle for the longest time */
     if (now >= s->expires)
       destroy_idle(p, s, &p->stats.destroyed_lifetime);
-    else if (idle_us > 0 && now - s->since > idle_us && ldr_pool_total(p) > p->config.min)
+    else if (idle_us > 0 && now - s->since > idle_us && ldr_slots_total(&p->slots) > p->config.min)
       destroy_idle(p, s, &p->stats.destroyed_idle);
     else
       break;
@@ -308,7 +259,8 @@ static void tend(ldr_pool *p) {
 static void refill(ldr_pool *p) {
   ldr_slot *s;
   ldr_err ignored;
-  if (ldr_pool_total(p) < p->config.min && may_connect(p) && start_connect(p, &s, &ignored) == LDR_OK)
+  if (ldr_slots_total(&p->slots) < p->config.min && may_connect(p) &&
+      start_connect(p, &s, &ignored) == LDR_OK)
     poke(p);
 }
 
@@ -320,7 +272,7 @@ static double seconds_since(int64_t t) { return (double)(ldr_now_mono() - t) / 1
 static void name_holders(const ldr_pool *p, char *out, size_t size) {
   size_t n = 0;
   unsigned named = 0;
-  for (const ldr_slot *s = p->by_state[LDR_SLOT_BUSY].last; s && named < HOLDERS_NAMED;
+  for (const ldr_slot *s = p->slots.by_state[LDR_SLOT_BUSY].last; s && named < HOLDERS_NAMED;
        s = s->prev, named++) {
     int w = snprintf(out + n, size - n, "%s%s %.1f s", named ? ", " : "", s->holder, seconds_since(s->since));
     if (w < 0 || (size_t)w >= size - n) return;
@@ -333,7 +285,7 @@ static ldr_code fail_exhausted(ldr_pool *p, const char *why, ldr_err *err) {
   name_holders(p, holders, sizeof holders);
   p->stats.acquire_timeouts++;
   return ldr_fail(err, LDR_POOL_TIMEOUT, "%s; %u of %u connections are in use: %s", why,
-                  count(p, LDR_SLOT_BUSY), p->config.max, *holders ? holders : "none");
+                  ldr_slots_count(&p->slots, LDR_SLOT_BUSY), p->config.max, *holders ? holders : "none");
 }
 
 static ldr_code fail_waited(ldr_pool *p, const ldr_waiter *w, ldr_err *err) {
@@ -342,7 +294,7 @@ static ldr_code fail_waited(ldr_pool *p, const ldr_waiter *w, ldr_err *err) {
     *err = p->why;
     return err->code;
   }
-  if (w->hard && count(p, LDR_SLOT_BUSY) < p->config.max)
+  if (w->hard && ldr_slots_count(&p->slots, LDR_SLOT_BUSY) < p->config.max)
     return ldr_fail(err, LDR_TIMEOUT, "the deadline passed while connecting");
   snprintf(why, sizeof why, "no connection became free within %.1f s", seconds_since(w->since));
   return fail_exhausted(p, why, err);
@@ -354,19 +306,41 @@ static bool hopeless(const ldr_pool *p, const ldr_waiter *w) {
 
 static ldr_code join_queue(ldr_pool *p, ldr_waiter *w, bool block, int64_t deadline, ldr_err *err) {
   int64_t own = after(p->config.acquire_timeout);
-  if (!block && p->nwaiting >= p->config.queue_max)
+  if (!block && p->queue.n >= p->config.queue_max)
     return fail_exhausted(p, "too many callers wait for a connection", err);
   w->since = ldr_now_mono();
   w->hard = deadline <= own;
   w->deadline = w->hard ? deadline : own;
-  enqueue(p, w, block);
+  ldr_queue_add(&p->queue, w, block && p->loop == NULL);
   return LDR_OK;
+}
+
+static unsigned not_reading(const ldr_pool *p) {
+  unsigned n = 0;
+  for (const ldr_waiter *w = p->queue.first; w; w = w->next) n += w->lane != LDR_LANE_READ;
+  return n;
+}
+
+/* Under a loop nobody drives but that. A lane may have to be emptied for w when no connection can be added.
+ */
+static ldr_code grow(ldr_pool *p, const ldr_waiter *w, ldr_err *err) {
+  ldr_slot *s;
+  ldr_code code;
+  if (ldr_slots_total(&p->slots) >= p->config.max && w->lane != LDR_LANE_READ) {
+    s = ldr_lane_drain(&p->slots, not_reading(p));
+    if (s) s->draining = true;
+  }
+  if (!may_connect(p) || !ldr_lane_grows(&p->slots, p->config.max, w->lane, ldr_now_mono())) return LDR_OK;
+  code = start_connect(p, &s, err);
+  return code == LDR_CAPACITY || (code && ldr_pgerr_permanent(err)) ? code : LDR_OK;
 }
 
 /* Gives w a connect to drive: one that nobody drives, or a new one. A caller that blocks takes any: nobody
  * else runs meanwhile. */
 static ldr_code find_work(ldr_pool *p, ldr_waiter *w, bool block, ldr_err *err) {
-  ldr_slot *s = p->by_state[LDR_SLOT_CONNECTING].last;
+  ldr_slot *s;
+  if (p->loop) return grow(p, w, err);
+  s = p->slots.by_state[LDR_SLOT_CONNECTING].last;
   while (s && s->driver && !block) s = s->prev;
   if (s == NULL && may_connect(p)) {
     ldr_code code = start_connect(p, &s, err);
@@ -384,8 +358,9 @@ static void set_wait(const ldr_pool *p, ldr_waiter *w, bool block) {
   int64_t now = ldr_now_mono(), again = now + LOOK_AGAIN_US;
   int fd = w->driving ? ldr_conn_fd(w->driving->conn) : -1;
   unsigned events = w->driving ? ldr_conn_events(w->driving->conn) : 0;
-  if (!block && make_fds(w)) {
-    if (fd >= 0) watch(w, fd, events);
+  if (w->woken) again = LDR_NEVER; /* ldr_pool_turn looks after it */
+  if ((!block || p->loop) && w->woken == NULL && ldr_waiter_make_fds(w)) {
+    if (fd >= 0) ldr_waiter_watch(w, fd, events);
     fd = w->set;
     events = LDR_READ;
   }
@@ -406,7 +381,8 @@ static ldr_code work(ldr_pool *p, ldr_waiter *w, bool block, ldr_err *err) {
     return err->code;
   }
   if (w->driving == NULL && (code = find_work(p, w, block, err)) != LDR_OK) return code;
-  if (block && w->driving == NULL && count(p, LDR_SLOT_BUSY) >= p->config.max)
+  if (block && p->loop == NULL && w->driving == NULL &&
+      ldr_slots_count(&p->slots, LDR_SLOT_BUSY) >= p->config.max)
     return fail_exhausted(p, "every connection is held by this thread, so waiting cannot help", err);
   if (ldr_now_mono() >= w->deadline) return fail_waited(p, w, err);
   return LDR_PENDING;
@@ -424,6 +400,13 @@ static ldr_code got(ldr_pool *p, ldr_waiter *w, ldr_slot *s, const char *holder)
   return LDR_OK;
 }
 
+/* The lane that w joined was in use already: more lanes, until there are enough. */
+static void widen(ldr_pool *p, const ldr_waiter *w) {
+  ldr_err ignored;
+  ldr_code code = ldr_slots_total(&p->slots) < LDR_LANES ? grow(p, w, &ignored) : LDR_OK;
+  (void)code; /* w has its place */
+}
+
 ldr_code ldr_pool_acquire(ldr_pool *p, ldr_waiter *w, const char *holder, bool block, int64_t deadline,
                           ldr_err *err) {
   ldr_code code;
@@ -431,12 +414,16 @@ ldr_code ldr_pool_acquire(ldr_pool *p, ldr_waiter *w, const char *holder, bool b
   if (!w->queued && !w->served) {
     ldr_slot *s = NULL;
     tend(p);
-    if (block || p->first == NULL) s = take_idle(p);
-    if (s) return got(p, w, s, holder);
+    if (block || p->loop || p->queue.first == NULL)
+      s = place(p, w); /* lanes: who waits, waits for something else */
+    if (s) {
+      if (s->users > 1) widen(p, w);
+      return got(p, w, s, holder);
+    }
     code = join_queue(p, w, block, deadline, err);
     if (code) return code;
   }
-  drain(w);
+  ldr_waiter_drain(w);
   code = w->served ? LDR_OK : work(p, w, block, err);
   if (w->served) return got(p, w, w->slot, holder);
   if (code == LDR_PENDING) {
@@ -448,7 +435,7 @@ ldr_code ldr_pool_acquire(ldr_pool *p, ldr_waiter *w, const char *holder, bool b
 }
 
 void ldr_pool_leave(ldr_pool *p, ldr_waiter *w) {
-  if (w->queued) dequeue(p, w);
+  if (w->queued) ldr_queue_remove(&p->queue, w);
   if (w->driving) {
     stop_driving(w);
     poke(p);
@@ -460,8 +447,9 @@ void ldr_pool_leave(ldr_pool *p, ldr_waiter *w) {
   }
 }
 
-void ldr_pool_release(ldr_pool *p, ldr_slot *s, bool block) {
-  ldr_pool_check_fork(p);
+/* Nobody uses s any more. */
+static void retire(ldr_pool *p, ldr_slot *s) {
+  s->draining = s->solo = false;
   if (!ldr_conn_clean(s->conn) || s->discard) {
     p->stats.destroyed_broken++;
     destroy(p, s);
@@ -469,13 +457,75 @@ void ldr_pool_release(ldr_pool *p, ldr_slot *s, bool block) {
     p->stats.destroyed_lifetime++;
     destroy(p, s);
   } else {
-    move(p, s, LDR_SLOT_IDLE);
+    ldr_slots_move(&p->slots, s, LDR_SLOT_IDLE);
+    if (p->loop) ldr_pool_watch(p, s);
   }
-  if (p->first) {
+}
+
+void ldr_pool_release(ldr_pool *p, ldr_slot *s, bool block) {
+  ldr_pool_check_fork(p);
+  if (s->state == LDR_SLOT_SHARED && s->users > 0) s->users--;
+  if (s->users == 0) retire(p, s);
+  if (p->queue.first) {
     serve(p);
-    if (p->first) poke(p);
+    if (p->queue.first) poke(p);
   }
   if (!block) refill(p);
+}
+
+/* ---- under a loop ---- */
+
+void ldr_pool_attach(ldr_pool *p, ldr_loop *l, void (*ready)(ldr_watch *w), void *owner) {
+  p->loop = l;
+  p->ready = ready;
+  p->owner = owner;
+  for (ldr_slot *s = p->slots.by_state[LDR_SLOT_IDLE].first; s; s = s->next) ldr_pool_watch(p, s);
+}
+
+void ldr_pool_detach(ldr_pool *p) {
+  p->loop = NULL;
+  for (int state = 0; state < LDR_SLOT_NSTATES; state++)
+    for (ldr_slot *s = p->slots.by_state[state].first; s; s = s->next) s->watch.on = false;
+}
+
+void ldr_pool_ready(ldr_pool *p, ldr_slot *s) {
+  ldr_err ignored;
+  if (s->state == LDR_SLOT_CONNECTING) {
+    ldr_code code = step_connect(p, s, &ignored);
+    (void)code; /* whoever waits is told by ldr_pool_acquire */
+  } else if (s->state == LDR_SLOT_IDLE && !ldr_conn_check(s->conn)) {
+    destroy_idle(p, s, &p->stats.destroyed_broken);
+  }
+}
+
+static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Who still waits, perhaps behind a lane that has stalled since. */
+static int64_t turn_queue(ldr_pool *p, int64_t now) {
+  ldr_err ignored;
+  ldr_code code;
+  if (p->queue.first == NULL) return LDR_NEVER;
+  serve(p);
+  if (p->queue.first == NULL) return LDR_NEVER;
+  code = grow(p, p->queue.first, &ignored);
+  (void)code; /* ldr_pool_acquire tells it */
+  return down(p) ? sooner(now + LOOK_AGAIN_US, p->retry_at > now ? p->retry_at : now + BACKOFF_US)
+                 : now + LDR_STALL_US;
+}
+
+int64_t ldr_pool_turn(ldr_pool *p) {
+  int64_t now = ldr_now_mono(), due = LDR_NEVER;
+  ldr_err ignored;
+  for (ldr_slot *s = p->slots.by_state[LDR_SLOT_CONNECTING].first, *next; s; s = next) {
+    next = s->next;
+    if (now >= s->connect_by && step_connect(p, s, &ignored) != LDR_PENDING)
+      return now; /* lists have changed */
+    due = sooner(due, s->connect_by);
+  }
+  tend(p);
+  refill(p);
+  if (ldr_slots_count(&p->slots, LDR_SLOT_IDLE)) due = sooner(due, now + IDLE_LOOK_US);
+  return sooner(due, turn_queue(p, now));
 }
 
 /* ---- the pool ---- */
@@ -483,14 +533,13 @@ void ldr_pool_release(ldr_pool *p, ldr_slot *s, bool block) {
 ldr_code ldr_pool_new(const ldr_conninfo *info, const ldr_pool_config *c, ldr_pool **out, ldr_err *err) {
   ldr_pool *p = ldr_alloc(sizeof *p);
   if (p == NULL) return ldr_fail_nomem(err);
-  pthread_once(&fork_once, watch_forks);
   p->config = *c;
   if (p->config.max == 0) p->config.max = 1;
   p->info = info;
   p->unnamed = c->statement_cache == 0;
   p->random = (uint64_t)ldr_now_wall() ^ (uint64_t)(uintptr_t)p;
   if (p->random == 0) p->random = 1;
-  p->generation = atomic_load(&forks);
+  p->generation = ldr_forks();
   *out = p;
   return LDR_OK;
 }
@@ -498,26 +547,30 @@ ldr_code ldr_pool_new(const ldr_conninfo *info, const ldr_pool_config *c, ldr_po
 void ldr_pool_free(ldr_pool *p) {
   if (p == NULL) return;
   ldr_pool_check_fork(p);
-  assert(p->by_state[LDR_SLOT_BUSY].first == NULL && p->first == NULL);
-  while (p->by_state[LDR_SLOT_CONNECTING].first) destroy(p, p->by_state[LDR_SLOT_CONNECTING].first);
-  while (p->by_state[LDR_SLOT_IDLE].first) destroy(p, p->by_state[LDR_SLOT_IDLE].first);
+  assert(p->slots.by_state[LDR_SLOT_BUSY].first == NULL && p->queue.first == NULL);
+  assert(p->slots.by_state[LDR_SLOT_SHARED].first == NULL);
+  while (p->slots.by_state[LDR_SLOT_CONNECTING].first)
+    destroy(p, p->slots.by_state[LDR_SLOT_CONNECTING].first);
+  while (p->slots.by_state[LDR_SLOT_IDLE].first) destroy(p, p->slots.by_state[LDR_SLOT_IDLE].first);
   ldr_free(p);
 }
 
 static void give_up_parent(ldr_pool *p) {
+  ldr_pool_detach(p); /* a loop's thread is the parent's, too */
   for (int state = 0; state < LDR_SLOT_NSTATES; state++)
-    for (ldr_slot *s = p->by_state[state].first; s; s = s->next) ldr_conn_abandon(s->conn);
-  for (ldr_waiter *w = p->first; w; w = w->next) {
+    for (ldr_slot *s = p->slots.by_state[state].first; s; s = s->next) ldr_conn_abandon(s->conn);
+  for (ldr_waiter *w = p->queue.first; w; w = w->next) {
     ldr_waiter_done(w); /* its descriptors are the parent's, too */
     w->driving = NULL;
   }
-  while (p->by_state[LDR_SLOT_CONNECTING].first) destroy(p, p->by_state[LDR_SLOT_CONNECTING].first);
-  while (p->by_state[LDR_SLOT_IDLE].first) destroy(p, p->by_state[LDR_SLOT_IDLE].first);
+  while (p->slots.by_state[LDR_SLOT_CONNECTING].first)
+    destroy(p, p->slots.by_state[LDR_SLOT_CONNECTING].first);
+  while (p->slots.by_state[LDR_SLOT_IDLE].first) destroy(p, p->slots.by_state[LDR_SLOT_IDLE].first);
   p->failures = 0;
 }
 
 void ldr_pool_check_fork(ldr_pool *p) {
-  unsigned now = atomic_load_explicit(&forks, memory_order_relaxed);
+  unsigned now = ldr_forks();
   if (p->generation == now) return;
   p->generation = now;
   give_up_parent(p);

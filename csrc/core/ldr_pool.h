@@ -1,65 +1,26 @@
-/* The pool: connections in one list a state, callers who wait in one queue.
+/* The pool: connections in one list a state (ldr_slot.h), callers who wait in one queue.
  *
- *   (new) ──► CONNECTING ──► IDLE ◄──► BUSY ──► destroyed
+ * Without a loop, whoever waits for a connection drives the one that is being opened, at most two at a time,
+ * and one only while the server is down. What else needs doing (unused connections that grew old, the
+ * minimum) is done when a connection is taken or given back; the minimum is refilled only for callers that do
+ * not block, since a blocking one never needs a second connection. A pool belongs to one thread.
  *
- * There is no thread behind it. Whoever waits for a connection drives the one that is being opened, at most
- * two at a time, and one only while the server is down. What else needs doing (unused connections that grew
- * old, the minimum) is done when a connection is taken or given back; the minimum is refilled only for
- * callers that do not block, since a blocking one never needs a second connection. A pool belongs to one
- * thread. */
+ * With a loop the pool belongs to that: it drives the connects, and ldr_pool_turn does the rest in its time.
+ */
 #ifndef LDR_POOL_H
 #define LDR_POOL_H
 
-#include "ldr_stmt.h"
-
-typedef enum ldr_slot_state {
-  LDR_SLOT_CONNECTING,
-  LDR_SLOT_IDLE,
-  LDR_SLOT_BUSY,
-  LDR_SLOT_NSTATES
-} ldr_slot_state;
-
-typedef struct ldr_waiter ldr_waiter;
-
-typedef struct ldr_slot { /* one connection and what the pool knows of it */
-  struct ldr_slot *prev, *next;
-  ldr_slot_state state;
-  ldr_conn *conn;
-  ldr_registry prepared;
-  ldr_waiter *driver; /* CONNECTING: who waits for its socket; NULL: nobody */
-  int64_t since;      /* entered the state */
-  int64_t connect_by, expires;
-  bool discard;    /* never recycle: the server refused writes, or session state cannot be undone */
-  bool reset;      /* session state was changed: undo it before the next use … */
-  ldr_req undo;    /* … by this */
-  char holder[64]; /* BUSY: the operation that has it */
-} ldr_slot;
-
-struct ldr_waiter { /* a caller that wants a connection; zero-initialise */
-  struct ldr_waiter *prev, *next;
-  bool queued, served; /* served: slot was handed over while it waited */
-  ldr_slot *slot;      /* its connection */
-  ldr_slot *driving;   /* the one it opens meanwhile */
-  int64_t since, deadline;
-  bool hard; /* the deadline is the call's, not the pool's */
-  int wake;  /* an eventfd: its turn has come, or there is a connect to drive */
-  int set;   /* an epoll set of it and the socket of the connect; both are made when first needed */
-  bool has_fds;
-  int fd; /* with LDR_PENDING: wait for this (-1: for time only) … */
-  unsigned events;
-  int64_t again; /* … at most until then */
-};
+#include "ldr_queue.h"
 
 typedef struct ldr_pool {
   ldr_pool_config config;
   const ldr_conninfo *info;
   bool unnamed; /* no named statements: behind a pooler, or by configuration */
-  struct {
-    ldr_slot *first, *last; /* first: entered the state last */
-    unsigned n;
-  } by_state[LDR_SLOT_NSTATES];
-  ldr_waiter *first, *last; /* the queue, oldest first */
-  unsigned nwaiting;
+  ldr_slots slots;
+  ldr_loop *loop; /* NULL: none */
+  void (*ready)(ldr_watch *w);
+  void *owner;
+  ldr_queue queue;
   int64_t retry_at; /* server down: no attempt before */
   unsigned failures;
   ldr_err why; /* of the last failure */
@@ -86,9 +47,15 @@ ldr_code ldr_pool_connect(ldr_pool *p, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_pool_acquire(ldr_pool *p, ldr_waiter *w, const char *holder, bool block, int64_t deadline,
                           ldr_err *err) LDR_MUSTCHECK;
 void ldr_pool_leave(ldr_pool *p, ldr_waiter *w); /* gives up waiting; a connection handed over goes on */
-void ldr_waiter_done(ldr_waiter *w);             /* closes its descriptors */
 /* Gives a connection back. One that is dead, busy, in a transaction, expired or marked is destroyed. */
 void ldr_pool_release(ldr_pool *p, ldr_slot *s, bool block);
-unsigned ldr_pool_total(const ldr_pool *p);
+
+/* ---- under a loop; in its thread or in a visit ---- */
+/* From now on connections are watched, and `ready` is called for a slot's watch; slot->owner is `owner`. */
+void ldr_pool_attach(ldr_pool *p, ldr_loop *l, void (*ready)(ldr_watch *w), void *owner);
+void ldr_pool_detach(ldr_pool *p);             /* the loop has ended */
+void ldr_pool_ready(ldr_pool *p, ldr_slot *s); /* a connection that is being opened, or idle, can go on */
+void ldr_pool_watch(ldr_pool *p, ldr_slot *s); /* for what its connection waits */
+int64_t ldr_pool_turn(ldr_pool *p);            /* what is due; returns when the next is */
 
 #endif

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ldr_text.h"
 
@@ -195,6 +196,21 @@ static bool same_text(const ldr_lru_node *node, const void *key) {
   return s->sql_n == k->n && memcmp(s->sql, k->p, k->n) == 0;
 }
 
+/* Does the text begin like a statement that neither begins nor ends a transaction, nor changes the session?
+ * One that begins with a comment or parenthesis may be anything. */
+static bool is_plain(const char *sql, size_t n) {
+  static const char *const words[] = {"select", "insert", "update", "delete", "with", "values", "merge"};
+  while (n && strchr(" \t\r\n", *sql)) {
+    sql++;
+    n--;
+  }
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    size_t length = strlen(words[i]);
+    if (n > length && strncasecmp(sql, words[i], length) == 0 && strchr(" \t\r\n", sql[length])) return true;
+  }
+  return false;
+}
+
 ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out, ldr_err *err) {
   text_key key = {sql, n};
   uint64_t hash = ldr_hash64(sql, n, 0);
@@ -209,6 +225,7 @@ ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out,
   s = new_stmt(sql, n);
   if (s == NULL) return ldr_fail_nomem(err);
   name_it(s);
+  s->alone = !is_plain(sql, n);
   cache(&c->texts, s, hash);
   *out = s;
   return LDR_OK;
@@ -335,7 +352,7 @@ static ldr_cmd *add_cmd(ldr_req *r, ldr_cmd_kind kind, const ldr_stmt *s, const 
   c->name = p || kind == LDR_CMD_QUERY ? s->name : "";
   c->sql = s->sql;
   c->args = args;
-  c->text = s->text_results;
+  c->text = (kind == LDR_CMD_EXEC || kind == LDR_CMD_QUERY) && s->text_results;
   c->mark = p;
   return c;
 }

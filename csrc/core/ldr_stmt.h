@@ -17,6 +17,8 @@ struct ldr_stmt {
   bool reads;        /* an operation that cannot write */
   bool deletes;      /* an operation that deletes */
   bool counts;       /* an operation whose one number is the answer */
+  bool alone;        /* raw: it may change the session or the transaction, so it never shares a connection */
+  int64_t expected;  /* microseconds on the server, learned (ldr_lane.h); 0: never timed */
   unsigned refs;
   uint64_t id[2]; /* the hash behind the name */
   char name[40];

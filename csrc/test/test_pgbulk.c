@@ -274,7 +274,7 @@ static void free_pipe(pipe_set *p, int n) {
 }
 
 static ldr_code run_pipe(pgfix *f, pipe_set *p, size_t n, bool atomic, ldr_tx *tx) {
-  return ldr_pg_pipeline(f->db, tx, p->items, n, atomic, &pg_block, p->results, p->errs, &f->err);
+  return ldr_pg_pipeline(f->db, tx, p->items, n, atomic, &pg_block, p->results, p->errs, NULL, &f->err);
 }
 
 static long long int_of(const pipe_set *p, int i) {
@@ -416,7 +416,7 @@ TEST(a_pipeline_stops_at_its_deadline) {
   add_sql(&f, &p, 2, "select 2");
   call.deadline = ldr_deadline(0.1);
   start = ldr_now_mono();
-  CHECK_INT(ldr_pg_pipeline(f.db, NULL, p.items, 3, false, &call, p.results, p.errs, &f.err), LDR_OK);
+  CHECK_INT(ldr_pg_pipeline(f.db, NULL, p.items, 3, false, &call, p.results, p.errs, NULL, &f.err), LDR_OK);
   CHECK(ldr_now_mono() - start < 2500000);
   CHECK(p.errs[0] == NULL);
   CHECK_INT(p.errs[1] ? p.errs[1]->code : LDR_OK, LDR_TIMEOUT);

@@ -1,0 +1,52 @@
+/* An event loop on a thread of its own: descriptors, posted work, and the time of what is due next. It knows
+ * nothing of what it serves.
+ *
+ *   wait ──► turn: descriptors that are ready, then posts, then ops->turn ──► wait
+ *
+ * What the loop serves belongs to its thread. Another thread hands work over with ldr_loop_post, which never
+ * waits, or visits: between two turns, with the loop held still, it may touch everything. A visit waits for
+ * one turn at most, so it is for what is rare.
+ *
+ * The thread takes no signals. It does not exist in a forked child; the loop knows and answers
+ * ldr_loop_forked, and all that may be done with it there is ldr_loop_free. A fork waits for the turn to end,
+ * so that a child finds everything whole. */
+#ifndef LDR_LOOP_H
+#define LDR_LOOP_H
+
+#include "ldr_err.h"
+
+typedef struct ldr_loop ldr_loop;
+
+typedef struct ldr_post { /* embedded in what is posted */
+  struct ldr_post *next;
+} ldr_post;
+
+typedef struct ldr_watch { /* embedded in what has a descriptor; zero-initialise */
+  void (*ready)(struct ldr_watch *w);
+  int fd;
+  unsigned events; /* LDR_READ | LDR_WRITE */
+  bool on;
+} ldr_watch;
+enum { LDR_READ = 1, LDR_WRITE = 2 };
+
+typedef struct ldr_loop_ops {             /* called on the loop's thread, or by a visitor */
+  void (*arrived)(void *ud, ldr_post *p); /* posts of one thread arrive in their order */
+  int64_t (*turn)(
+      void *ud); /* ends a turn; returns when the next is due, LDR_NEVER: when something happens */
+} ldr_loop_ops;
+
+ldr_code ldr_loop_new(const ldr_loop_ops *ops, void *ud, ldr_loop **out, ldr_err *err) LDR_MUSTCHECK;
+void ldr_loop_free(
+    ldr_loop *l); /* ends the thread and waits for its end; what is posted must be gone. NULL is fine */
+bool ldr_loop_forked(const ldr_loop *l);
+
+void ldr_loop_post(ldr_loop *l, ldr_post *p); /* any thread */
+void ldr_loop_enter(ldr_loop *l); /* a visit begins; everything posted before has arrived. NULL is fine */
+void ldr_loop_leave(ldr_loop *l); /* NULL is fine */
+
+/* On the loop's thread or in a visit. A descriptor that was closed must be unwatched before its number is
+ * used again, or be watched under its new owner only. */
+void ldr_loop_watch(ldr_loop *l, ldr_watch *w, int fd, unsigned events);
+void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w);
+
+#endif

@@ -1,0 +1,267 @@
+#define _GNU_SOURCE
+#include "ldr_loop.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ldr_chan.h"
+#include "ldr_clock.h"
+#include "test.h"
+
+void test_loop(void);
+
+enum { POSTERS = 4, POSTS = 5000 };
+
+typedef struct item {
+  ldr_post post; /* first */
+  int poster, number;
+} item;
+
+typedef struct served { /* the loop's */
+  int next[POSTERS];
+  int arrived, out_of_order, turns, bytes;
+  int64_t due;
+  ldr_watch watch; /* of a socket, whose bytes are counted */
+} served;
+
+static void arrived(void *ud, ldr_post *p) {
+  served *s = ud;
+  const item *x = (const item *)(const void *)p;
+  s->out_of_order += x->number != s->next[x->poster];
+  s->next[x->poster] = x->number + 1;
+  s->arrived++;
+}
+
+static int64_t turn(void *ud) {
+  served *s = ud;
+  s->turns++;
+  return s->due;
+}
+
+static const ldr_loop_ops ops = {arrived, turn};
+
+static void readable(ldr_watch *w) {
+  served *s = (served *)(void *)((char *)w - offsetof(served, watch));
+  char buffer[16];
+  ssize_t n = read(w->fd, buffer, sizeof buffer);
+  if (n > 0) s->bytes += (int)n;
+}
+
+static ldr_loop *start(served *s) {
+  ldr_loop *l = NULL;
+  ldr_err err;
+  s->due = LDR_NEVER;
+  CHECK_INT(ldr_loop_new(&ops, s, &l, &err), LDR_OK);
+  return l;
+}
+
+/* Waits until what(s) holds; asks in visits. */
+static bool await(ldr_loop *l, served *s, bool (*what)(const served *s)) {
+  int64_t end = ldr_deadline(20);
+  for (;;) {
+    bool yes;
+    ldr_loop_enter(l);
+    yes = what(s);
+    ldr_loop_leave(l);
+    if (yes || ldr_now_mono() > end) return yes;
+    usleep(200);
+  }
+}
+
+static bool all_here(const served *s) { return s->arrived == POSTERS * POSTS; }
+static bool three_bytes(const served *s) { return s->bytes == 3; }
+static bool ten_turns(const served *s) { return s->turns >= 10; }
+
+typedef struct poster {
+  ldr_loop *loop;
+  item *items;
+} poster;
+
+static void *post_all(void *ud) {
+  poster *p = ud;
+  for (int i = 0; i < POSTS; i++) ldr_loop_post(p->loop, &p->items[i].post);
+  return NULL;
+}
+
+TEST(posts_arrive_once_and_in_order) {
+  static item items[POSTERS][POSTS];
+  pthread_t threads[POSTERS];
+  poster posters[POSTERS];
+  served s = {0};
+  ldr_loop *l = start(&s);
+  if (l == NULL) return;
+  for (int t = 0; t < POSTERS; t++) {
+    for (int i = 0; i < POSTS; i++) items[t][i] = (item){.poster = t, .number = i};
+    posters[t] = (poster){l, items[t]};
+    CHECK_INT(pthread_create(&threads[t], NULL, post_all, &posters[t]), 0);
+  }
+  for (int t = 0; t < POSTERS; t++) pthread_join(threads[t], NULL);
+  ldr_loop_enter(l); /* everything posted before has arrived */
+  CHECK_INT(s.arrived, POSTERS * POSTS);
+  CHECK_INT(s.out_of_order, 0);
+  ldr_loop_leave(l);
+  CHECK(await(l, &s, all_here));
+  ldr_loop_free(l);
+}
+
+TEST(descriptors_and_time_wake_the_loop) {
+  int pair[2];
+  served s = {0};
+  ldr_loop *l = start(&s);
+  if (l == NULL) return;
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  ldr_loop_enter(l);
+  s.watch.ready = readable;
+  ldr_loop_watch(l, &s.watch, pair[0], LDR_READ);
+  ldr_loop_leave(l);
+  CHECK_INT(write(pair[1], "abc", 3), 3);
+  CHECK(await(l, &s, three_bytes));
+  ldr_loop_enter(l);
+  ldr_loop_unwatch(l, &s.watch);
+  s.turns = 0;
+  s.due = 0; /* over: a turn follows the other */
+  ldr_loop_leave(l);
+  CHECK(await(l, &s, ten_turns));
+  ldr_loop_enter(l);
+  s.due = LDR_NEVER;
+  ldr_loop_leave(l);
+  CHECK_INT(write(pair[1], "d", 1), 1);
+  usleep(20000);
+  ldr_loop_enter(l);
+  CHECK_INT(s.bytes, 3); /* nobody watches */
+  ldr_loop_leave(l);
+  ldr_loop_free(l);
+  close(pair[0]);
+  close(pair[1]);
+}
+
+TEST(a_forked_child_finds_the_loop_gone) {
+  served s = {0};
+  ldr_loop *l = start(&s);
+  int status = 0;
+  pid_t pid;
+  if (l == NULL) return;
+  CHECK(!ldr_loop_forked(l));
+  pid = fork();
+  if (pid == 0) {
+    bool right = ldr_loop_forked(l);
+    ldr_loop_free(l); /* waits for no thread */
+    _exit(right ? 0 : 1);
+  }
+  CHECK_INT(waitpid(pid, &status, 0), pid);
+  CHECK_INT(status, 0);
+  CHECK(!ldr_loop_forked(l));
+  ldr_loop_free(l);
+}
+
+/* ---- channels ---- */
+
+static bool readable_now(int fd) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  return poll(&p, 1, 0) == 1;
+}
+
+TEST(tickets_come_in_order_and_are_signalled_once) {
+  uint64_t got[300];
+  ldr_chan *c = NULL;
+  ldr_err err;
+  CHECK_INT(ldr_chan_new(&c, &err), LDR_OK);
+  for (uint64_t round = 0; round < 3; round++) {
+    for (int i = 0; i < 300; i++) CHECK_INT(ldr_chan_expect(c, &err), LDR_OK);
+    for (int i = 0; i < 40; i++) ldr_chan_forget(c);
+    CHECK(!readable_now(ldr_chan_fd(c)));
+    for (uint64_t i = 0; i < 260; i++) ldr_chan_put(c, round * 1000 + i);
+    CHECK(readable_now(ldr_chan_fd(c)));
+    CHECK_INT(ldr_chan_take(c, got, 100), 100);
+    CHECK(readable_now(ldr_chan_fd(c))); /* there are more */
+    CHECK_INT(ldr_chan_take(c, got + 100, 200), 160);
+    CHECK(!readable_now(ldr_chan_fd(c)));
+    CHECK_INT(ldr_chan_take(c, got, 0), 0);
+    for (uint64_t i = 0; i < 260; i++) CHECK_INT(got[i], round * 1000 + i);
+  }
+  ldr_chan_free(c);
+}
+
+static int dial(const char *path) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+  if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+static bool byte_within(int fd, int milliseconds) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  char byte;
+  return poll(&p, 1, milliseconds) == 1 && read(fd, &byte, 1) == 1;
+}
+
+static bool gone_within(const char *path, int seconds) {
+  for (int64_t end = ldr_deadline(seconds); ldr_now_mono() < end; usleep(500))
+    if (access(path, F_OK) != 0) return true;
+  return false;
+}
+
+TEST(a_socket_stands_in_for_the_descriptor) {
+  served s = {0};
+  ldr_loop *l = start(&s);
+  ldr_chan *c = NULL;
+  const char *path = NULL;
+  char kept[108];
+  uint64_t got[4];
+  ldr_err err;
+  int fd, other, status = 0;
+  pid_t pid;
+  CHECK_INT(ldr_chan_new(&c, &err), LDR_OK);
+  if (l == NULL || c == NULL) return;
+  for (int i = 0; i < 3; i++) CHECK_INT(ldr_chan_expect(c, &err), LDR_OK);
+  ldr_chan_put(c, 7); /* before anybody listens */
+  ldr_loop_enter(l);
+  CHECK_INT(ldr_chan_listen(c, l, &path, &err), LDR_OK);
+  snprintf(kept, sizeof kept, "%s", path);
+  ldr_loop_leave(l);
+  pid = fork(); /* another process is turned away */
+  if (pid == 0) {
+    char byte;
+    fd = dial(kept);
+    _exit(fd >= 0 && read(fd, &byte, 1) == 0 ? 0 : 1);
+  }
+  CHECK_INT(waitpid(pid, &status, 0), pid);
+  CHECK_INT(status, 0);
+  fd = dial(kept);
+  CHECK(fd >= 0);
+  CHECK(byte_within(fd, 5000));
+  CHECK(gone_within(kept, 5));
+  CHECK_INT(ldr_chan_take(c, got, 4), 1);
+  CHECK_INT(got[0], 7);
+  ldr_chan_put(c, 8);
+  CHECK(byte_within(fd, 5000));
+  ldr_loop_enter(l); /* a second one takes the place of the first */
+  CHECK_INT(ldr_chan_listen(c, l, &path, &err), LDR_OK);
+  snprintf(kept, sizeof kept, "%s", path);
+  ldr_loop_leave(l);
+  other = dial(kept);
+  CHECK(byte_within(other, 5000)); /* 8 still waits */
+  CHECK(!byte_within(fd, 5000));   /* closed */
+  CHECK_INT(ldr_chan_take(c, got, 4), 1);
+  close(fd);
+  close(other);
+  ldr_loop_free(l);
+  ldr_chan_free(c);
+}
+
+void test_loop(void) {
+  RUN(posts_arrive_once_and_in_order);
+  RUN(descriptors_and_time_wake_the_loop);
+  RUN(a_forked_child_finds_the_loop_gone);
+  RUN(tickets_come_in_order_and_are_signalled_once);
+  RUN(a_socket_stands_in_for_the_descriptor);
+}
