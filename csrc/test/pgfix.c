@@ -45,7 +45,7 @@ static const ldr_field line_fields[L_COUNT] = {
     [L_ITEM] = {.name = "item", .type = LDR_F_TEXT},
 };
 
-static ldr_code declare(pgfix *f) {
+ldr_code pg_declare(pgfix *f) {
   static const char *const key[] = {"tenant", "id"}, *const name[] = {"tenant", "name"},
                            *const item[] = {"tenant", "item"};
   ldr_entity *items = NULL, *lines = NULL;
@@ -125,7 +125,7 @@ static ldr_code open_at(pgfix *f, const ldr_pool_config *config, const char *con
   for (; changes && *changes; changes += 2) replace(&s, changes[0], changes[1]);
   if (code == LDR_OK) code = ldr_pg_open(s.keyword, s.value, config ? config : &small, &f->db, &f->err);
   for (size_t i = 0; i < s.ncopies; i++) free(s.copy[i]);
-  return code ? code : declare(f);
+  return code ? code : pg_declare(f);
 }
 
 bool pg_open_with(pgfix *f, const ldr_pool_config *config, const char *const *changes) {

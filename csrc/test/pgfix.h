@@ -28,6 +28,7 @@ bool pg_open(pgfix *f, const ldr_pool_config *config);
  * failure is not a fault of the test. */
 bool pg_open_with(pgfix *f, const ldr_pool_config *config, const char *const *settings);
 void pg_close(pgfix *f);
+ldr_code pg_declare(pgfix *f); /* the tables alone, for another engine */
 ldr_pool_config pg_config(unsigned max);
 
 /* Raw statements without parameters. The text lives until the next call; "" for null or no row, "!code" for a

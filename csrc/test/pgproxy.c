@@ -67,7 +67,8 @@ static int dial_tcp(const pgproxy *p) {
 
 static void admit(pgproxy *p) {
   int client = accept(p->listener, NULL, NULL);
-  for (int i = 0; i < LINES && client >= 0; i++) {
+  bool down = atomic_load(&p->mode) == PGPROXY_DOWN;
+  for (int i = 0; i < LINES && client >= 0 && !down; i++) {
     line *l = &p->lines[i];
     if (l->client >= 0) continue;
     l->client = client;
@@ -147,6 +148,7 @@ static void *serve(void *ud) {
       f[1 + 2 * i] = (struct pollfd){.fd = p->lines[i].client, .events = POLLIN};
       f[2 + 2 * i] = (struct pollfd){.fd = p->lines[i].server, .events = POLLIN};
     }
+    for (int i = 0; i < LINES && atomic_load(&p->mode) == PGPROXY_DOWN; i++) cut(&p->lines[i]);
     if (poll(f, 1 + 2 * LINES, 20) <= 0) continue;
     for (int i = 0; i < LINES; i++) {
       line *l = &p->lines[i];

@@ -3,6 +3,7 @@
 local compat = require "larder.compat"
 local core = require "larder.core"
 local errors = require "larder.errors"
+local async = require "larder.store.async"
 local read = require "larder.store.read"
 local support = require "larder.store.support"
 local write = require "larder.store.write"
@@ -106,6 +107,7 @@ local function class_of(entity, decl)
   local methods = { run = support.operate }
   merge(methods, read.methods)
   merge(methods, write.methods)
+  merge(methods, async.methods)
   if entity.soft then merge(methods, write.soft) end
   for name, spec in pairs(decl.methods or {}) do methods[name] = made_method(entity, name, spec) end
   for _, name in ipairs(decl.without or {}) do methods[name] = nil end
@@ -193,6 +195,7 @@ function Family:open(db)
     rawset(set, entity.name, store)
     read.declared.direct(store, db._plain)
   end
+  async.know(db, self.schema)
   return set
 end
 

@@ -40,6 +40,23 @@ local MEMORY = {
   { "transactions", "gauge", "larder_memory_transactions", "Open transactions." },
 }
 
+-- Of rows that nobody waits for; they exist on both engines.
+local WRITER = {
+  { "queued", "counter", "larder_writer_queued_total", "Rows accepted to be written later." },
+  { "written", "counter", "larder_writer_written_total", "Rows written." },
+  { "duplicates", "counter", "larder_writer_duplicates_total", "Rows whose key was there already." },
+  { "rejected", "counter", "larder_writer_rejected_total", "Rows that the database refused." },
+  { "spilled", "counter", "larder_writer_spilled_total", "Rows put into the spill file." },
+  { "replayed", "counter", "larder_writer_replayed_total", "Rows read from the spill file." },
+  { "dropped", "counter", "larder_writer_dropped_total", "Rows lost for want of room or of a server." },
+  { "batches", "counter", "larder_writer_batches_total", "Statements that wrote rows." },
+  { "retries", "counter", "larder_writer_retries_total", "Statements that failed and were tried again." },
+  { "damaged", "counter", "larder_writer_damaged_total", "Places of the spill file that could not be read." },
+  { "depth", "gauge", "larder_writer_depth", "Rows that wait in memory." },
+  { "in_file", "gauge", "larder_writer_in_file", "Rows that wait in the spill file." },
+  { "oldest_age", "gauge", "larder_writer_oldest_age_seconds", "How long the oldest row in memory has waited." },
+}
+
 local function head(out, kind, name, help)
   out[#out + 1] = ("# HELP %s %s"):format(name, help)
   out[#out + 1] = ("# TYPE %s %s"):format(name, kind)
@@ -49,19 +66,25 @@ local function number(v)
   return ("%.17g"):format(tonumber(v))
 end
 
---- Metrics text of one engine.
----@param kind "memory"|"postgres"
----@param stats table<string, any>
----@return string
-function metrics.text(kind, stats)
-  local out = {}
-  for _, row in ipairs(kind == "memory" and MEMORY or POOL) do
+local function add(out, rows, stats)
+  for _, row in ipairs(rows) do
     local value = stats[row[1]]
     if value ~= nil then
       head(out, row[2], row[3], row[4])
       out[#out + 1] = row[3] .. " " .. number(row[5] and tonumber(value) * row[5] or value)
     end
   end
+end
+
+--- Metrics text of one database.
+---@param kind "memory"|"postgres"
+---@param stats table<string, any>  of the engine
+---@param writer larder.WriterStats
+---@return string
+function metrics.text(kind, stats, writer)
+  local out = {}
+  add(out, kind == "memory" and MEMORY or POOL, stats)
+  add(out, WRITER, writer)
   if kind == "postgres" then
     head(out, "counter", "larder_pool_destroyed_total", "Connections closed, by reason.")
     for _, row in ipairs(DESTROYED) do

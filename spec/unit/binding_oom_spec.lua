@@ -57,6 +57,14 @@ local SCENARIO = [[
   ctx:commit()
   local lost = engine:begin {}
   store:run { op = "delete", tx = lost }
+  local writer = engine:writer { queue = 2, policy = "block" }
+  writer:push(store, { owner = "b", id = 4, seq = 4 })
+  writer:push(store, { owner = "nobody", id = 1 })
+  writer:push(store, { owner = "b", nonsense = 1 })
+  writer:rejects()
+  writer:stats()
+  writer:flush()
+  writer:close(0)
   local batch = core.batch(things.schema(), "things", { row, { owner = 5 }, { owner = "b", id = 7, seq = 99 } })
   batch:slice(1, 1):row(1)
   store:load(batch, { on_conflict = "skip" })

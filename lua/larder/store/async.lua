@@ -1,0 +1,279 @@
+--- Rows that nobody waits for: `store:insert_async(row)`. One writer a database, made when the first row comes; the guarantees
+-- are in docs/async-writes.md.
+
+local core = require "larder.core"
+local errors = require "larder.errors"
+local events = require "larder.events"
+local support = require "larder.store.support"
+local wait = require "larder.wait"
+
+local async = {}
+
+local REJECTED = 16 -- rows in the list of refused ones
+
+---@class larder.WriterOptions
+---@field queue? integer  rows that may wait in memory (10,000)
+---@field policy? "error"|"block"|"drop"|"spill"  when there is no room: refuse the row ("error", the default), wait for room,
+-- forget the row and count it, or write it to the spill file
+---@field batch? integer  rows a statement at most (500)
+---@field interval? number  seconds that a row waits for company (0.2)
+---@field timeout? number  seconds that a statement may take, and a caller may wait for room (5)
+---@field spill? string  file for rows that find no room ("spill") or no server before the end (every policy)
+---@field close_timeout? number  seconds that closing may take to write what waits (5)
+
+---@class larder.WriterStats
+---@field queued integer      rows accepted
+---@field written integer
+---@field duplicates integer  their key was there already
+---@field rejected integer    refused by the database
+---@field spilled integer     written to the spill file
+---@field replayed integer    read from it
+---@field dropped integer     lost: no room with the policy "drop", or no server and no file at the end
+---@field batches integer     statements
+---@field retries integer     statements that failed and were tried again
+---@field damaged integer     places of the spill file that could not be read
+---@field depth integer       rows that wait in memory
+---@field in_file integer     rows that wait in the file
+---@field oldest_age number   seconds that the oldest row in memory has waited
+---@field last_error? larder.Error
+---@field rejected_rows { store: string, key: table?, err: larder.Error }[]  the last 16, the newest last
+
+-- ---- options ----
+
+local POLICIES = support.names("error", "block", "drop", "spill")
+local DEFAULTS = { queue = 10000, policy = "error", batch = 500, interval = 0.2, timeout = 5, close_timeout = 5 }
+local MAX_ROWS = 10000000
+
+local function is_count(v)
+  return type(v) == "number" and v >= 1 and v <= MAX_ROWS and v == math.floor(v)
+end
+
+local function is_seconds(v)
+  return type(v) == "number" and v >= 0 and v <= 1e6
+end
+
+local function is_limit(v)
+  return is_seconds(v) and v > 0
+end
+
+local function is_policy(v)
+  return POLICIES[v] == true
+end
+
+local function is_path(v)
+  return type(v) == "string" and v ~= "" and not v:find "%z"
+end
+
+local CHECKS = {
+  queue = { is_count, "a number of rows" }, batch = { is_count, "a number of rows" },
+  interval = { is_seconds, "seconds" }, timeout = { is_limit, "seconds, more than 0" }, close_timeout = { is_seconds, "seconds" },
+  policy = { is_policy, "error, block, drop or spill" }, spill = { is_path, "a path" },
+}
+
+--- The settings of a writer. Raises on what is no setting.
+---@param opts? larder.WriterOptions
+---@param level integer
+---@return larder.WriterOptions
+function async.options(opts, level)
+  local settings = {}
+  for name, value in pairs(DEFAULTS) do settings[name] = value end
+  if opts ~= nil and type(opts) ~= "table" then error("writer must be a table", level + 1) end
+  for name, value in pairs(opts or {}) do
+    local check = CHECKS[name]
+    if not check then error(("writer has no option %q"):format(tostring(name)), level + 1) end
+    if not check[1](value) then error(("writer.%s must be %s"):format(name, check[2]), level + 1) end
+    settings[name] = value
+  end
+  if settings.policy == "spill" and not settings.spill then
+    error("the writer's policy spill needs a file: writer.spill", level + 1)
+  end
+  return settings
+end
+
+-- ---- the writer ----
+
+--- Families whose rows lie in the spill file: the writer must know them to write them.
+local function introduce(writer)
+  local family = require "larder.family"
+  for _, name in ipairs(writer:unknown()) do
+    local found, made = pcall(family.get, name) -- one that is not declared (yet) stays in the file
+    if found then writer:know(made.schema) end
+  end
+end
+
+local function writer_of(db)
+  if db._writer then return db._writer end
+  local writer, err = db._engine:writer(db._writer_options)
+  if not writer then return nil, err end
+  db._writer = writer
+  db:_before_close(function() async.close(db) end)
+  introduce(writer)
+  return writer
+end
+
+local function begin(db)
+  local writer, err = writer_of(db)
+  if not writer then return nil, err end
+  if writer:stats().in_file == 0 then return true end
+  return writer:flush()
+end
+
+--- A database that was just opened begins with what an earlier process left in its spill file.
+---@param db larder.Db
+---@return larder.Db|nil
+---@return larder.Error? err  the file cannot be used
+function async.resume(db)
+  if not db._writer_options.spill or db:kind() == "memory" then return db end
+  local ok, err = begin(db)
+  if ok then return db end
+  db:close()
+  return nil, err
+end
+
+--- A family was opened on db: its rows may lie in the file.
+function async.know(db, schema)
+  if db._writer then db._writer:know(schema) end
+end
+
+-- Refused rows are told from the thread of Lua alone: when the next row comes, and when somebody asks.
+local function report(db)
+  local list = db._rejected
+  for _, row in ipairs(db._writer:rejects()) do
+    list[#list + 1] = row
+    if #list > REJECTED then table.remove(list, 1) end
+    events.emit(db, "error", { store = row.store, op = "insert_async", duration = 0, err = row.err })
+  end
+end
+
+--- Ask until the answer is not false; false when the seconds have passed.
+local function poll(db, seconds, ask)
+  local deadline, pause = seconds and core.clock() + seconds, 0.001
+  while true do
+    local answer, err = ask()
+    if answer ~= false then return answer, err end
+    local left = deadline and deadline - core.clock() or pause
+    if left <= 0 then return false end
+    wait.sleep(db._wait, math.min(pause, left))
+    pause = math.min(pause * 2, 0.02)
+  end
+end
+
+-- ---- insert ----
+
+local function full(store)
+  return nil, errors.new {
+    code = "capacity", store = store._entity.full, op = "insert_async", message = "the writer's queue is still full",
+  }
+end
+
+--- Policy "block": wait for room, then try again.
+local function push(store, writer, row)
+  local db = store.db
+  local deadline
+  while true do
+    local ok, extra = writer:push(store._core, row)
+    if ok ~= "full" then return ok, extra end
+    deadline = deadline or core.clock() + db._writer_options.timeout
+    local left = deadline - core.clock()
+    if left <= 0 or not poll(db, left, function() return writer:room() end) then return full(store) end
+  end
+end
+
+local function insert(store, row)
+  local db = store.db
+  local writer, err = writer_of(db)
+  if not writer then return nil, err end
+  if store._entity.blanks then row = support.without_blanks(store._entity, row) end
+  local ok, extra = push(store, writer, row)
+  if not ok then return nil, extra end
+  if extra > 0 then report(db) end
+  return true
+end
+
+---@class larder.Store
+local methods = {}
+
+--- Have a row inserted later, outside of any transaction. Defaults and stamps are made and the row is checked now. A row whose key
+-- exists by then is left as it is.
+---@param row table  the key must be given or have a default that larder makes
+---@return true|nil accepted
+---@return larder.Error? err  `invalid`, `capacity` (no room), `unsupported` (a key that the server numbers)
+function methods:insert_async(row)
+  if type(row) ~= "table" then error("insert_async needs a row", 2) end
+  if self.db._plain then return insert(self, row) end
+  return events.timed(self.db, { store = self._entity.full, op = "insert_async" }, insert, self, row)
+end
+
+--- Wait until every row accepted so far is written or refused; the same for all stores of a database.
+---@param timeout? number  seconds; none: as long as it takes
+---@return true|nil
+---@return larder.Error? err  `timeout`
+function methods:flush(timeout)
+  return async.flush(self.db, timeout)
+end
+
+--- Counters of the database's writer.
+---@return larder.WriterStats
+function methods:writer_stats()
+  return async.stats(self.db)
+end
+
+async.methods = methods
+
+-- ---- flush, observation, the end ----
+
+---@param db larder.Db
+---@param timeout? number
+---@return true|nil
+---@return larder.Error? err
+function async.flush(db, timeout)
+  if timeout ~= nil and not is_seconds(timeout) then error("flush takes a number of seconds", 3) end
+  local writer = db._writer
+  if not writer then return true end
+  introduce(writer)
+  local ticket, err = writer:flush()
+  if not ticket then return nil, err end
+  local done
+  done, err = poll(db, timeout, function() return writer:flushed(ticket) end)
+  report(db)
+  if done ~= false then return done, err end
+  return nil, errors.new { code = "timeout", op = "flush", message = "rows still wait to be written" }
+end
+
+local NONE = {
+  "queued", "written", "duplicates", "rejected", "spilled", "replayed", "dropped", "batches", "retries", "damaged", "depth",
+  "in_file", "oldest_age",
+}
+
+---@param db larder.Db
+---@return larder.WriterStats
+function async.stats(db)
+  local stats = {}
+  if db._writer then
+    report(db)
+    stats = db._writer:stats()
+  else
+    for _, name in ipairs(NONE) do stats[name] = 0 end
+  end
+  stats.rejected_rows = {}
+  for i, row in ipairs(db._rejected) do stats.rejected_rows[i] = row end
+  return stats
+end
+
+--- Write what waits, then end. In an event loop the waiting is the loop's; what is left after it goes to the spill file.
+---@param db larder.Db
+function async.close(db)
+  local writer = db._writer
+  local before = writer:stats()
+  if before.depth + before.in_file > 0 then async.flush(db, db._writer_options.close_timeout) end
+  report(db)
+  writer:close(0)
+  local lost = writer:stats().dropped - before.dropped
+  if lost == 0 then return end
+  events.emit(db, "error", { op = "insert_async", duration = 0, err = errors.new {
+    code = "closed", op = "insert_async",
+    message = ("%d rows were not written before the database was closed"):format(lost),
+  } })
+end
+
+return async
