@@ -138,7 +138,7 @@ deps-%: ; $(if $(filter no,$(DEPS)),@:,@tools/deps.sh $*)
 
 # ---- proof --------------------------------------------------------------------------------------------
 
-.PHONY: test test-c test-lua test-lua5.4 test-luajit test-oom asan tsan valgrind fuzz
+.PHONY: test test-c test-lua test-lua5.4 test-luajit test-nginx test-oom asan tsan valgrind fuzz
 .PHONY: check-layers lint format format-check
 
 SPEC      ?= spec
@@ -159,6 +159,10 @@ test-lua: test-lua5.4
 	@$(MAKE) --no-print-directory test-luajit
 test-lua5.4 test-luajit: test-%: build/%/larder/core.so | deps-test
 	tools/with_pg.sh tools/busted.sh $* $(BUSTED) $(SPEC)
+
+# nginx on LuaJIT, driven by specs on Lua 5.4.
+test-nginx: $(call module_of,lua5.4) $(call module_of,luajit) | deps-test
+	LARDER_TEST_NGINX=yes tools/with_pg.sh tools/busted.sh lua5.4 $(BUSTED) spec/nginx
 
 # The binding under ASan and UBSan on a collector that never rests, which is slow: fewer random operations.
 asan: deps-test
@@ -200,12 +204,14 @@ format-check: deps-test
 
 # ---- use ----------------------------------------------------------------------------------------------
 
-.PHONY: demo bench install env clean help
+.PHONY: demo bench bench-nginx install env clean help
 demo: module deps-demo
 	@tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
 bench: all deps-bench
 	@bench/run.sh
+bench-nginx: all deps-bench
+	@bench/nginx/run.sh
 
 # Where luarocks wants things, or below DESTDIR/PREFIX.
 LUA_API = $(if $(filter luajit,$(LUA)),5.1,$(LUA))
@@ -229,6 +235,6 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'use:    all (default) core module demo bench install env clean deps'
-	@echo 'prove:  test test-c test-lua test-oom asan tsan valgrind fuzz check-layers lint format-check format'
+	@echo 'use:    all (default) core module demo bench bench-nginx install env clean deps'
+	@echo 'prove:  test test-c test-lua test-nginx test-oom asan tsan valgrind fuzz check-layers lint format-check format'
 	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'

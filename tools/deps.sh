@@ -7,9 +7,10 @@ set -eu
 build="gcc libc6-dev lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev libpq-dev libsodium-dev
   lua-cjson lua-argparse lua-filesystem"
 server="postgresql-15"
-test="$build $server lua-busted lua-check lua-posix lua-cqueues lua-luv clang-format-14 clang
+web="nginx libnginx-mod-http-lua wrk lua-socket"
+test="$build $server $web lua-busted lua-check lua-posix lua-cqueues lua-luv lua-copas clang-format-14 clang
   libclang-rt-14-dev valgrind procps luarocks"
-bench="$build $server lua-sql-postgres lua-dbi-postgresql python3-psycopg2 lua-cqueues"
+bench="$build $server $web lua-sql-postgres lua-dbi-postgresql python3-psycopg2 lua-cqueues"
 
 case ${1:-build} in
   build) want=$build ;;
@@ -37,6 +38,15 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt_get() { apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
 get() { apt_get install -y --no-install-recommends $missing; }
+
+# Only the programs are wanted: no service of theirs (nginx on port 80, a database cluster) is started here.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 1' INT TERM HUP
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
 
 echo "installing$missing"
 apt-cache show $missing >/dev/null 2>&1 || apt_get update

@@ -36,4 +36,30 @@ function peer.bulk(db, users)
   assert(larder.transfer({ bench = { bulk = users } }, db.handle, { families = { "bench" } }))
 end
 
+--- One database for all: its reactor shares the connections.
+function peer.concurrent(target, workers, connections, draw, seconds)
+  local cqueues = require "cqueues"
+  local loop, units, over = cqueues.new(), 0, false
+  local db = assert(larder.open(target.url, { pool = { max = connections, min = 1 } }))
+  local users = db:stores("bench").users
+  for _ = 1, workers do
+    loop:wrap(function()
+      repeat
+        assert(users:get(draw()))
+        units = units + 1
+      until over
+    end)
+  end
+  local started = cqueues.monotime()
+  local finish
+  loop:wrap(function()
+    cqueues.sleep(seconds)
+    over = true
+    finish = cqueues.monotime()
+  end)
+  assert(loop:loop())
+  db:close()
+  return units, finish - started
+end
+
 return peer

@@ -6,31 +6,23 @@
 #include <fcntl.h>
 #include <libpq-fe.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ldr_cancel.h"
 #include "ldr_resolve.h"
-#include "ldr_thread.h"
-
-/* A cancel on its way: libpq 15 delivers it over a connection of its own and waits, so a thread does that. */
-typedef struct canceller {
-  PGcancel *cancel;
-  bool insist; /* the connection is given up: no later statement can be hit */
-  atomic_bool returned;
-  atomic_int refs; /* the connection and the thread */
-} canceller;
 
 struct ldr_conn {
   PGconn *pg; /* NULL while names are looked up */
   const ldr_conninfo *info;
   ldr_resolve *resolve; /* the look-up under way */
   ldr_req *head, *tail; /* in flight, oldest first */
+  ldr_req *due;         /* whose answers come next; NULL: none is known to come */
+  unsigned gathers;     /* the last requests, which have no Sync yet */
   char *copied;         /* the last message of copy_get, libpq's */
-  canceller *cancel;    /* the last one; NULL: none */
+  ldr_cancel *cancel;   /* the last one; NULL: none */
   unsigned events;
   bool connected;
   bool dead;
@@ -53,40 +45,19 @@ ldr_code ldr_conninfo_parse(const char *s, void (*each)(void *ud, const char *ke
 
 /* ---- cancelling ---- */
 
-static void release_canceller(canceller *x) {
-  if (x == NULL || atomic_fetch_sub(&x->refs, 1) > 1) return;
-  PQfreeCancel(x->cancel);
-  ldr_free(x);
+/* Undelivered, nobody waits longer than it must: the statement's owner has its own deadline. */
+static void deliver_cancel(void *handle) {
+  char why[256];
+  (void)PQcancel(handle, why, sizeof why);
 }
 
-/* A cancel that arrives before its statement has begun is lost on the server. */
-static void *deliver_cancel(void *ud) {
-  static const struct timespec pauses[] = {{0, 50000000}, {0, 500000000}};
-  canceller *x = ud;
-  char why[256];
-  (void)PQcancel(x->cancel, why,
-                 sizeof why); /* undelivered: the statement's owner waits no longer than it must */
-  for (size_t i = 0; x->insist && i < sizeof pauses / sizeof *pauses; i++) {
-    nanosleep(&pauses[i], NULL);
-    (void)PQcancel(x->cancel, why, sizeof why);
-  }
-  atomic_store(&x->returned, true);
-  release_canceller(x);
-  return NULL;
-}
+static void free_cancel(void *handle) { PQfreeCancel(handle); }
 
 static void cancel(ldr_conn *c, bool insist) {
-  canceller *x;
+  static const ldr_cancel_ops by_libpq = {deliver_cancel, free_cancel};
   if (c->dead || !c->connected || (!insist && ldr_conn_cancelling(c))) return;
-  release_canceller(c->cancel);
-  c->cancel = x = ldr_alloc(sizeof *x);
-  if (x == NULL) return;
-  atomic_init(&x->refs, 2);
-  x->insist = insist;
-  x->cancel = PQgetCancel(c->pg);
-  if (x->cancel && ldr_thread_detach(deliver_cancel, x)) return;
-  atomic_store(&x->returned, true);
-  release_canceller(x); /* the thread's count */
+  ldr_cancel_release(c->cancel);
+  c->cancel = ldr_cancel_start(&by_libpq, PQgetCancel(c->pg), insist);
 }
 
 void ldr_conn_cancel(ldr_conn *c) { cancel(c, false); }
@@ -97,7 +68,7 @@ void ldr_conn_drop(ldr_conn *c) {
   ldr_conn_cut(c);
 }
 
-bool ldr_conn_cancelling(const ldr_conn *c) { return c->cancel && !atomic_load(&c->cancel->returned); }
+bool ldr_conn_cancelling(const ldr_conn *c) { return ldr_cancel_under_way(c->cancel); }
 
 /* ---- connecting and closing ---- */
 
@@ -108,19 +79,10 @@ static void on_notice(void *ud, const PGresult *res) {
   if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)) c->fatal = true;
 }
 
-enum { OVERRIDES = 3 };
-
 /* Begins an attempt with the settings and, in their place, those of `more`. */
-static PGconn *attempt(const ldr_conninfo *i, const char *const more[OVERRIDES][2]) {
-  const char **lists = ldr_alloc_array(2 * (i->n + OVERRIDES + 1), sizeof *lists);
-  const char **keywords = lists, **values = lists ? lists + i->n + OVERRIDES + 1 : NULL;
-  PGconn *pg;
-  if (lists == NULL) return NULL;
-  for (size_t k = 0; k < i->n + OVERRIDES; k++) {
-    keywords[k] = k < i->n ? i->keywords[k] : more[k - i->n][0];
-    values[k] = k < i->n ? i->values[k] : more[k - i->n][1];
-  }
-  pg = PQconnectStartParams(keywords, values, 0);
+static PGconn *attempt(const ldr_conninfo *i, const char *const more[][2]) {
+  const char **lists = ldr_conninfo_merge(i, more);
+  PGconn *pg = lists ? PQconnectStartParams(lists, lists + i->n + LDR_CONNINFO_MORE + 1, 0) : NULL;
   ldr_free(lists);
   return pg;
 }
@@ -135,7 +97,7 @@ static const char *option(const PQconninfoOption *o, const char *keyword) {
  * to merge: it has done so when it refuses the attempt for its sslmode, before it looks anything up. (With a
  * password it reads no file for one.) */
 static ldr_code look_up(ldr_conn *c, ldr_err *err) {
-  static const char *const impossible[OVERRIDES][2] = {{"password", "-"}, {"sslmode", "-"}};
+  static const char *const impossible[LDR_CONNINFO_MORE][2] = {{"password", "-"}, {"sslmode", "-"}};
   PGconn *pg = attempt(c->info, impossible);
   PQconninfoOption *merged = pg ? PQconninfo(pg) : NULL;
   ldr_code code = LDR_OK;
@@ -149,7 +111,7 @@ static ldr_code look_up(ldr_conn *c, ldr_err *err) {
 }
 
 static ldr_code begin(ldr_conn *c, const ldr_hosts *found, ldr_err *err) {
-  const char *const hosts[OVERRIDES][2] = {
+  const char *const hosts[LDR_CONNINFO_MORE][2] = {
       {"host", found->host}, {"hostaddr", found->hostaddr}, {"port", found->port}};
   c->pg = attempt(c->info, hosts);
   if (c->pg == NULL) return ldr_fail_nomem(err);
@@ -213,6 +175,8 @@ static void shut(const ldr_conn *c) {
 
 static void lose(ldr_conn *c) {
   c->dead = true;
+  c->due = NULL;
+  c->gathers = 0;
   while (c->head) {
     ldr_req *r = c->head;
     c->head = r->next;
@@ -234,7 +198,7 @@ void ldr_conn_close(ldr_conn *c) {
   assert(c->head == NULL);
   if (!c->dead && !ldr_conn_clean(c)) shut(c);
   PQfreemem(c->copied);
-  release_canceller(c->cancel);
+  ldr_cancel_release(c->cancel);
   ldr_resolve_free(c->resolve);
   PQfinish(c->pg);
   ldr_free(c);
@@ -386,7 +350,7 @@ static bool send_piped(ldr_conn *c, const ldr_req *r) {
     if (!send_cmd(c->pg, &r->cmd[i])) return false;
     if (r->cmd[i].flush && !PQsendFlushRequest(c->pg)) return false;
   }
-  return PQpipelineSync(c->pg) == 1; /* also writes what fits */
+  return r->grouped || PQpipelineSync(c->pg) == 1; /* which also writes what fits */
 }
 
 /* Outside of pipeline mode nothing else may be in flight: then it is sent when its turn comes. */
@@ -399,8 +363,43 @@ static bool send_simple(ldr_conn *c, ldr_req *r) {
 
 static void flush(ldr_conn *c) { c->events = PQflush(c->pg) == 1 ? LDR_READ | LDR_WRITE : LDR_READ; }
 
+/* Everything up to the next Sync may run at once. */
+static void mark_begun(const ldr_conn *c) {
+  for (ldr_req *r = c->head; r; r = r->next) {
+    r->began = true;
+    if (r->sealed) return;
+  }
+}
+
+static void append(ldr_conn *c, ldr_req *r) {
+  if (c->tail)
+    c->tail->next = r;
+  else
+    c->head = r;
+  c->tail = r;
+  if (c->due == NULL) c->due = r;
+  r->sealed = !r->grouped;
+  c->gathers = r->grouped ? c->gathers + 1 : 0;
+  mark_begun(c);
+}
+
+void ldr_conn_seal(ldr_conn *c) {
+  if (c->gathers == 0) return;
+  if (PQpipelineSync(c->pg) != 1) {
+    ldr_conn_cut(c);
+    return;
+  }
+  c->tail->sealed = true;
+  if (c->due == NULL) c->due = c->tail; /* all are answered but for the Sync */
+  c->gathers = 0;
+  flush(c);
+}
+
+unsigned ldr_conn_gathers(const ldr_conn *c) { return c->gathers; }
+
 ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) {
   assert(!r->done && r->n > 0);
+  if (!r->grouped) ldr_conn_seal(c);
   if (c->dead) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
   if (!(r->simple ? send_simple(c, r) : send_piped(c, r))) {
     bool lost = PQstatus(c->pg) == CONNECTION_BAD;
@@ -408,26 +407,28 @@ ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) {
     if (lost) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
     return ldr_fail(err, LDR_CAPACITY, "the statement could not be sent: too large, or out of memory");
   }
-  if (c->tail)
-    c->tail->next = r;
-  else
-    c->head = r;
-  c->tail = r;
-  c->head->began = true;
-  flush(c);
+  append(c, r);
+  if (!r->grouped) flush(c);
   return LDR_OK;
 }
 
 /* ---- answers arrive ---- */
 
+/* The Sync of `due` was answered, and with it all in front of it. */
 static void finish(ldr_conn *c) {
-  ldr_req *r = c->head;
-  c->head = r->next;
-  if (c->head == NULL) c->tail = NULL;
-  if (c->head) c->head->began = true;
-  r->next = NULL;
-  r->done = true;
-  if (r->on_done) r->on_done(r);
+  ldr_req *first = c->head, *end = c->due->next, *next;
+  unsigned n = 0;
+  for (const ldr_req *r = first; r != end; r = r->next) n++;
+  c->head = c->due = end;
+  if (end == NULL) c->tail = NULL;
+  mark_begun(c);
+  for (ldr_req *r = first; r != end; r = next) {
+    next = r->next;
+    r->next = NULL;
+    r->done = true;
+    r->peers = n;
+    if (r->on_done) r->on_done(r);
+  }
   if (c->head == NULL || !c->head->unsent) return;
   if (send_simple(c, c->head))
     flush(c);
@@ -467,7 +468,7 @@ static void begin_copy(ldr_conn *c, ldr_req *r, PGresult *res) {
 
 /* One step through what the server answered; false: nothing more to hand out now. */
 static bool deliver_one(ldr_conn *c) {
-  ldr_req *r = c->head;
+  ldr_req *r = c->due;
   PGresult *res;
   if (r == NULL || r->copying || PQisBusy(c->pg)) return false;
   res = PQgetResult(c->pg);
@@ -477,6 +478,7 @@ static bool deliver_one(ldr_conn *c) {
       finish(c);
     else if (r->at < r->n)
       r->at++;
+    if (c->due == r && !r->sealed && r->at == r->n) c->due = r->next;
     return true;
   }
   switch (PQresultStatus(res)) {
@@ -486,7 +488,10 @@ static bool deliver_one(ldr_conn *c) {
       break;
     case PGRES_BAD_RESPONSE:
     case PGRES_FATAL_ERROR: keep_error(r, res); break;
-    case PGRES_PIPELINE_ABORTED: PQclear(res); break;
+    case PGRES_PIPELINE_ABORTED:
+      if (r->error == NULL) r->skipped = true;
+      PQclear(res);
+      break;
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH: begin_copy(c, r, res); break;

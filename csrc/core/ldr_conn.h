@@ -3,7 +3,9 @@
  *   names looked up ──► connect ──► requests in flight, in pipeline mode ──► closed
  *                                     head → req → req → tail      each request = its commands, then one Sync
  *
- * A request ends at its Sync, so that an implicit commit (and what it may fail with) belongs to it. Scripts
+ * A request ends at its Sync, so that an implicit commit (and what it may fail with) belongs to it. Reads may
+ * be grouped: they share the Sync of the last of them, and when one fails, the server skips those behind it,
+ * which then have done nothing. Scripts
  * of the simple protocol and COPY leave pipeline mode for a request of their own. A connection and its
  * requests belong to one owner at a time. */
 #ifndef LDR_CONN_H
@@ -73,13 +75,17 @@ typedef struct ldr_req { /* zero-initialise */
   unsigned n, cap;
   unsigned at;      /* the command whose answer is due; n: the Sync */
   unsigned failed;  /* when error is set: whose it is; n: the Sync's, that is the commit's */
+  bool grouped;     /* the next one may share its Sync: ldr_conn_seal ends the group */
+  bool sealed;      /* its Sync was sent */
+  bool skipped;     /* behind another's failure in its group: it did nothing */
   bool simple;      /* one command by the simple protocol: any number of statements, or COPY */
   bool unsent;      /* simple: waits for those in front of it */
   bool copying;     /* simple: waits for copy data from or to the owner */
   bool done;        /* answered, or lost */
   bool lost;        /* the connection ended before the whole answer came */
   ldr_pgres *error; /* the first error */
-  bool began;       /* it was the oldest in flight, so the server may have begun it */
+  bool began;       /* nothing under another Sync was in front of it, so the server may have begun it */
+  unsigned peers;   /* done: requests under the same Sync */
   /* the owner's: */
   void (*on_done)(
       struct ldr_req *r); /* called when it is done, inside of pump, cut, submit …; NULL: not called */
@@ -99,8 +105,11 @@ bool ldr_req_stale(const ldr_req *r); /* failed by a prepared statement that sho
 /* Sends r behind the requests in flight; r stays the caller's and must live until done, and so must the text
  * of a simple one. On failure r will not be answered; the connection is dead. */
 ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
-void ldr_conn_pump(ldr_conn *c);           /* reads and writes what is possible now, hands out answers */
-ldr_req *ldr_conn_head(const ldr_conn *c); /* the oldest request in flight; NULL: none */
+void ldr_conn_pump(ldr_conn *c); /* reads and writes what is possible now, hands out answers */
+/* Ends a group, whose requests are only now sent for sure. Nothing to do without one. */
+void ldr_conn_seal(ldr_conn *c);
+unsigned ldr_conn_gathers(const ldr_conn *c); /* requests in the group that is not sealed */
+ldr_req *ldr_conn_head(const ldr_conn *c);    /* the oldest request in flight; NULL: none */
 void ldr_conn_drop(
     ldr_conn *c); /* the owner leaves its requests in flight: cancels them, cuts the connection */
 

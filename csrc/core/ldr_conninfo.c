@@ -74,3 +74,14 @@ void ldr_conninfo_free(ldr_conninfo *i) {
   ldr_free(i->values);
   ldr_free(i);
 }
+
+const char **ldr_conninfo_merge(const ldr_conninfo *i, const char *const more[][2]) {
+  const size_t n = i->n + LDR_CONNINFO_MORE;
+  const char **keywords = ldr_alloc_array(2 * (n + 1), sizeof *keywords);
+  const char **values = keywords ? keywords + n + 1 : NULL;
+  for (size_t k = 0; keywords && k < n; k++) {
+    keywords[k] = k < i->n ? i->keywords[k] : more[k - i->n][0];
+    values[k] = k < i->n ? i->values[k] : more[k - i->n][1];
+  }
+  return keywords;
+}

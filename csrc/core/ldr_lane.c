@@ -1,9 +1,11 @@
 #include "ldr_lane.h"
 
 typedef struct survey {
-  unsigned lanes;  /* that make progress */
-  unsigned solo;   /* connections with one statement that nobody may wait behind */
-  ldr_slot *least; /* the lane to join: of those with room the one with the fewest statements */
+  unsigned lanes, quick; /* that make progress */
+  unsigned solo;         /* connections with one statement that nobody may wait behind */
+  ldr_slot *least;       /* the lane to join: of those with room the one with the fewest statements */
+  ldr_slot *group;       /* the quick lane where a group gathers */
+  ldr_slot *any;         /* a lane of whatever kind, with room */
 } survey;
 
 static bool stalled(const ldr_slot *s, int64_t now) {
@@ -20,8 +22,12 @@ static survey look(const ldr_slots *l, int64_t now) {
   for (ldr_slot *s = l->by_state[LDR_SLOT_SHARED].first; s; s = s->next) {
     if (s->solo) v.solo++;
     if (s->solo || s->draining || stalled(s, now)) continue;
-    v.lanes++;
-    if (has_room(s, now) && (v.least == NULL || s->users < v.least->users)) v.least = s;
+    v.lanes += !s->quick;
+    v.quick += s->quick;
+    if (!has_room(s, now)) continue;
+    if (v.any == NULL || s->users < v.any->users) v.any = s;
+    if (!s->quick && (v.least == NULL || s->users < v.least->users)) v.least = s;
+    if (s->quick && s->in_flight == ldr_conn_gathers(s->conn)) v.group = s;
   }
   return v;
 }
@@ -31,26 +37,30 @@ static unsigned solo_max(unsigned max) {
   return max > 1 ? max - kept : 1;
 }
 
-static ldr_place place_read(const survey *v, bool idle) {
-  if (idle && v->lanes < LDR_LANES) return LDR_PLACE_SHARE;
-  return v->least ? LDR_PLACE_JOIN : LDR_PLACE_NONE;
+static ldr_place join(ldr_slot *s, ldr_slot **out) {
+  *out = s;
+  return s ? LDR_PLACE_JOIN : LDR_PLACE_NONE;
 }
 
-ldr_place ldr_lane_place(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t now, ldr_slot **join) {
+ldr_place ldr_lane_place(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t now, ldr_slot **out) {
   survey v = look(l, now);
   bool idle = ldr_slots_count(l, LDR_SLOT_IDLE) > 0;
   bool full = ldr_slots_total(l) >= max;
   bool solo = idle && v.solo < solo_max(max);
-  *join = v.least;
   switch (lane) {
-    case LDR_LANE_OWN: break;
+    case LDR_LANE_OWN: return LDR_PLACE_NONE;
     case LDR_LANE_SLOW: return solo ? LDR_PLACE_SOLO : LDR_PLACE_NONE;
     case LDR_LANE_WRITE:
-      if (solo) return LDR_PLACE_SOLO;
-      if (idle) return LDR_PLACE_SHARE;
-      return full && v.least ? LDR_PLACE_JOIN : LDR_PLACE_NONE;
-    case LDR_LANE_NEW: return solo ? LDR_PLACE_SOLO : place_read(&v, idle);
-    case LDR_LANE_READ: return place_read(&v, idle);
+      if (idle) return solo ? LDR_PLACE_SOLO : LDR_PLACE_SHARE;
+      return join(full ? v.any : NULL, out);
+    case LDR_LANE_QUICK:
+      if (v.group == NULL && idle && v.quick < LDR_QUICK_LANES) return LDR_PLACE_SHARE;
+      return join(v.group == NULL && v.quick == 0 && full ? v.any : v.group, out);
+    case LDR_LANE_NEW:
+    case LDR_LANE_READ:
+      if (solo && lane == LDR_LANE_NEW) return LDR_PLACE_SOLO;
+      if (idle && v.lanes < LDR_LANES) return LDR_PLACE_SHARE;
+      return join(v.least == NULL && full ? v.any : v.least, out);
   }
   return LDR_PLACE_NONE;
 }
@@ -58,7 +68,8 @@ ldr_place ldr_lane_place(const ldr_slots *l, unsigned max, ldr_lane lane, int64_
 bool ldr_lane_grows(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t now) {
   unsigned coming = ldr_slots_count(l, LDR_SLOT_CONNECTING) + ldr_slots_count(l, LDR_SLOT_IDLE);
   survey v = look(l, now);
-  if (lane == LDR_LANE_READ || lane == LDR_LANE_NEW) return v.lanes + coming < LDR_LANES;
+  if (lane == LDR_LANE_QUICK || lane == LDR_LANE_READ || lane == LDR_LANE_NEW)
+    return v.lanes + coming < LDR_LANES;
   return lane != LDR_LANE_SLOW || v.solo + coming < solo_max(max);
 }
 

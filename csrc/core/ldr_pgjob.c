@@ -221,7 +221,7 @@ ldr_code ldr_job_new(ldr_pg *e, ldr_pgtx *tx, const ldr_job_kind *kind, const ch
   j->driven = e->reactor && !call->block;
   atomic_store_explicit(&j->phase, LDR_JOB_FRESH, memory_order_relaxed);
   j->cancelled = j->retried = j->late = j->forget = j->rings = j->deletes = false;
-  j->prefix = 0;
+  j->prefix = j->moves = 0;
   j->ticket = 0;
   j->outcome = LDR_OK;
   j->task.fd = -1;
@@ -256,7 +256,9 @@ ldr_code ldr_job_prefix(ldr_job *j, ldr_err *err) {
 }
 
 ldr_code ldr_job_submit(ldr_job *j, ldr_err *err) {
-  ldr_code code = ldr_conn_submit(j->conn, j->req, err);
+  ldr_code code;
+  j->req->grouped = j->driven && j->waiter.lane == LDR_LANE_QUICK && ldr_job_shared(j) && !j->retried;
+  code = ldr_conn_submit(j->conn, j->req, err);
   if (code) return code;
   j->stage = LDR_JOB_REQUEST;
   if (j->slot && j->conn == j->slot->conn) ldr_registry_sent(&j->slot->prepared);
@@ -271,14 +273,14 @@ ldr_code ldr_job_submit(ldr_job *j, ldr_err *err) {
   return LDR_PENDING;
 }
 
-bool ldr_job_failed(const ldr_job *j) { return j->req->error || j->req->lost; }
+bool ldr_job_failed(const ldr_job *j) { return j->req->error || j->req->lost || j->req->skipped; }
 
 static bool read_only(const ldr_job *j) { return j->tx && j->tx->opts.read_only; }
 
 ldr_code ldr_job_error(ldr_job *j, ldr_err *err) {
   bool stale = ldr_req_stale(j->req);
   ldr_req_error(j->req, j->deletes || (j->stmt && j->stmt->deletes), err);
-  if (j->cancelled && (j->req->lost || strcmp(err->sqlstate, "57014") == 0)) {
+  if (j->cancelled && (j->req->lost || j->req->skipped || strcmp(err->sqlstate, "57014") == 0)) {
     ldr_fail_state(err, LDR_TIMEOUT, "57014", "the deadline passed and the statement was cancelled");
     return err->code;
   }
@@ -336,7 +338,8 @@ static ldr_code acquire(ldr_job *j, ldr_err *err) {
   j->conn = j->slot->conn;
   if ((code = undo_session(j, err)) != LDR_OK) return code;
   j->stage = LDR_JOB_DONE; /* until something is submitted */
-  return j->kind->start(j, err);
+  code = j->kind->start(j, err);
+  return code == LDR_CONNECTION && ldr_job_try_elsewhere(j) ? LDR_PENDING : code;
 }
 
 /* The deadline passed while the server works: first ask it to stop, then stop listening to it. */
@@ -446,18 +449,11 @@ static void judge_tx(ldr_job *j, ldr_code code, const ldr_err *err) {
   if (!tx->session && tx->begun && !tx->dead && !ldr_conn_in_tx(tx->slot->conn)) tx->dead = ended;
 }
 
-/* A request that was made but not sent: what it would have deallocated is still there. */
-static void unsend(ldr_job *j) {
-  if (j->slot == NULL || j->conn != j->slot->conn) return;
-  ldr_registry_sent(&j->slot->prepared);
-  settle(j);
-}
-
 static ldr_code finish(ldr_job *j, ldr_code code, const ldr_err *err) {
   j->stage = LDR_JOB_DONE;
   if (code != LDR_OK) {
     ldr_count(&j->e->counts.errors, 1);
-    unsend(j);
+    ldr_job_unsend(j);
   }
   judge_tx(j, code, err);
   if (j->driven) ldr_job_unwatch(j);

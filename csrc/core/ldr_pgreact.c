@@ -33,9 +33,9 @@ static void request_done(ldr_req *r) {
   ldr_job *j = r->job;
   if (s) {
     int64_t now = ldr_now_mono();
-    if (j) learn(j, r, now - s->head_since);
+    if (j) learn(j, r, (now - s->head_since) / (r->peers ? r->peers : 1));
     s->in_flight--;
-    s->head_since = now;
+    if (r->sealed) s->head_since = now; /* the last of its group */
   }
   if (j) {
     ldr_job_ready(j);
@@ -82,11 +82,21 @@ static void step(ldr_job *j) {
   if (code != LDR_PENDING) ldr_job_finished(j, code, &err);
 }
 
+/* No request waits for its Sync when the loop does. */
+static void seal_groups(ldr_pg *e) {
+  for (ldr_slot *s = e->pool->slots.by_state[LDR_SLOT_SHARED].first; s; s = s->next) {
+    if (ldr_conn_gathers(s->conn) == 0) continue;
+    ldr_conn_seal(s->conn);
+    ldr_pool_watch(e->pool, s);
+  }
+}
+
 static void run_ready(ldr_pg *e) {
   ldr_job *j;
   do {
     while ((j = ldr_jobs_take(&e->ready)) != NULL) step(j);
     ldr_job_left(e); /* may give a place to somebody */
+    seal_groups(e);
   } while (e->ready.first);
 }
 
@@ -105,7 +115,6 @@ static void run_due(ldr_pg *e, int64_t now) {
 /* Reads move on to another connection; nobody waits for what stays behind, so it need not run long. */
 static void relieve(ldr_slot *s, int64_t now) {
   ldr_req *head = ldr_conn_head(s->conn), *next;
-  ldr_err ignored;
   if (head == NULL || ldr_conn_dead(s->conn)) return;
   if (head->job == NULL && now - s->head_since > LDR_GRACE_US) {
     ldr_conn_drop(s->conn);
@@ -115,10 +124,10 @@ static void relieve(ldr_slot *s, int64_t now) {
     ldr_conn_cancel(s->conn);
     s->cancelled = now;
   }
-  for (ldr_req *r = head->next; r; r = next) {
+  for (ldr_req *r = head->sealed ? head->next : head; r; r = next) { /* of a group, any may be the slow one */
     ldr_job *j = r->job;
     next = r->next;
-    if (j && !j->retried && ldr_job_reads(j) && ldr_job_move_on(j, &ignored) != LDR_PENDING) return;
+    if (j && ldr_job_reads(j) && ldr_job_may_move(j) && !ldr_job_move_on(j)) return;
   }
 }
 

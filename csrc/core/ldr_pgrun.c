@@ -108,7 +108,7 @@ static ldr_code answered(ldr_job *j, ldr_err *err) {
   ldr_pgres *res;
   if (ldr_job_failed(j)) {
     if (may_heal(j)) return heal(j, start, err);
-    if (ldr_job_innocent(j)) return ldr_job_move_on(j, err);
+    if (ldr_job_innocent(j) && ldr_job_move_on(j)) return LDR_PENDING;
     return ldr_job_error(j, err);
   }
   if (j->main < j->req->n - 1) (void)ldr_pgrun_read_xid(j->req->cmd[j->req->n - 1].res, &j->tx->xid);

@@ -5,8 +5,9 @@
 #include "ldr_clock.h"
 
 enum {
-  CANCEL_LOOK_US = 1000,   /* while a cancel is on its way */
-  CANCEL_HITS_US = 5000000 /* so long after a cancel it may have hit a neighbour */
+  CANCEL_LOOK_US = 1000,    /* while a cancel is on its way */
+  CANCEL_HITS_US = 5000000, /* so long after a cancel it may have hit a neighbour */
+  MOVES_MAX = 5             /* nobody is that unlucky */
 };
 
 /* Under a loop, for whoever is not on its thread. Nothing to do there: a visit inside of a visit would wait
@@ -30,12 +31,20 @@ bool ldr_job_reads(const ldr_job *j) { return j->tx == NULL && j->stmt && j->stm
 
 bool ldr_job_shared(const ldr_job *j) { return j->slot && j->slot->state == LDR_SLOT_SHARED; }
 
+/* A group is one transaction: settings of one, and locks, would reach the others. What was skipped once goes
+ * alone. */
+static bool groups(const ldr_job *j) {
+  return ldr_job_reads(j) && !j->stmt->locks && !j->stmt->text_results && j->moves == 0;
+}
+
 ldr_lane ldr_job_lane(const ldr_job *j) {
   const ldr_stmt *s = j->stmt;
   if (j->tx || !j->kind->shares || s->alone) return LDR_LANE_OWN;
   if (s->expected > LDR_SLOW_US) return LDR_LANE_SLOW;
+  if (j->moves && s->reads) return LDR_LANE_NEW; /* it may be the one that others waited behind */
   if (!s->reads) return LDR_LANE_WRITE;
-  return s->expected ? LDR_LANE_READ : LDR_LANE_NEW;
+  if (s->expected == 0) return LDR_LANE_NEW;
+  return s->expected < LDR_QUICK_US && groups(j) ? LDR_LANE_QUICK : LDR_LANE_READ;
 }
 
 /* The request goes on without the job, which gets another. */
@@ -71,20 +80,45 @@ void ldr_job_left(ldr_pg *e) {
   if (later && e->due > ldr_now_mono() + CANCEL_LOOK_US) e->due = ldr_now_mono() + CANCEL_LOOK_US;
 }
 
-ldr_code ldr_job_move_on(ldr_job *j, ldr_err *err) {
+bool ldr_job_may_move(const ldr_job *j) { return j->moves < MOVES_MAX && ldr_job_shared(j); }
+
+static void look_elsewhere(ldr_job *j) {
+  j->moves++;
+  j->stage = LDR_JOB_ACQUIRE;
+  ldr_job_ready(j);
+}
+
+bool ldr_job_move_on(ldr_job *j) {
   if (j->req->done)
     ldr_job_release(j);
   else if (!ldr_job_leave_behind(j))
-    return ldr_fail_nomem(err);
-  j->retried = true;
-  j->stage = LDR_JOB_ACQUIRE;
-  ldr_job_ready(j);
-  return LDR_PENDING;
+    return false;
+  look_elsewhere(j);
+  return true;
+}
+
+void ldr_job_unsend(ldr_job *j) {
+  if (j->slot == NULL || j->conn != j->slot->conn) return;
+  ldr_registry_sent(&j->slot->prepared);
+  ldr_pg_settle(j->e, j->slot, j->req);
+}
+
+/* Whatever it is, nothing of it was sent: its connection was lost a moment before. */
+bool ldr_job_try_elsewhere(ldr_job *j) {
+  if (!ldr_job_may_move(j) || !ldr_conn_dead(j->conn)) return false;
+  ldr_job_unsend(j);
+  ldr_job_release(j);
+  look_elsewhere(j);
+  return true;
 }
 
 bool ldr_job_innocent(const ldr_job *j) {
-  if (!ldr_job_shared(j) || j->retried || j->cancelled) return false;
-  if (j->req->lost) return !j->req->began && ldr_job_reads(j);
+  if (j->cancelled || !ldr_job_may_move(j)) return false;
+  if (j->req->skipped && !j->req->lost) return true;
+  if (j->req->lost) { /* the server tells the one that ran, if it tells anybody */
+    bool behind = !j->req->began || (j->req->grouped && *ldr_req_sqlstate(j->req) == '\0');
+    return behind && ldr_job_reads(j);
+  }
   return strcmp(ldr_req_sqlstate(j->req), "57014") == 0 &&
          ldr_now_mono() - j->slot->cancelled < CANCEL_HITS_US;
 }

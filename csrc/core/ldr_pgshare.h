@@ -16,8 +16,13 @@ bool ldr_job_reads(const ldr_job *j); /* an operation that cannot write */
 /* The request goes on without the job, which gets another. false: out of memory. */
 bool ldr_job_leave_behind(ldr_job *j);
 void ldr_job_left(ldr_pg *e); /* settles the answers that nobody waits for */
-/* Gives the job a place elsewhere; its request stays behind, in flight or lost. LDR_PENDING when done. */
-ldr_code ldr_job_move_on(ldr_job *j, ldr_err *err) LDR_MUSTCHECK;
+/* Gives the job a place elsewhere; its request stays behind, in flight or lost. false: out of memory. */
+bool ldr_job_move_on(ldr_job *j);
+bool ldr_job_may_move(const ldr_job *j); /* it shares, and has not moved too often */
+/* The same for one whose request could not be sent. */
+bool ldr_job_try_elsewhere(ldr_job *j);
+void ldr_job_unsend(
+    ldr_job *j); /* a request was made but not sent: what it would have deallocated is still there */
 /* It failed by what was meant for, or done by, another statement on its connection: it did nothing, and may
  * run again. */
 bool ldr_job_innocent(const ldr_job *j);

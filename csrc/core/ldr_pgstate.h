@@ -119,7 +119,8 @@ struct ldr_job {
   int64_t deadline, wake_at, spin_until;
   bool block;
   bool cancelled; /* the deadline passed and the server was told */
-  bool retried;
+  bool retried;   /* run again on the same connection */
+  unsigned moves; /* times it was run again on another */
   bool deletes; /* the statement that failed was a DELETE */
   char name[64]; /* of the operation */
   /* one statement */

@@ -72,18 +72,23 @@ static ldr_slot *take_idle(ldr_pool *p) {
   return s;
 }
 
+static bool reads(const ldr_waiter *w) {
+  return w->lane == LDR_LANE_QUICK || w->lane == LDR_LANE_READ || w->lane == LDR_LANE_NEW;
+}
+
 static ldr_slot *take_own(ldr_pool *p) {
   ldr_slot *s = take_idle(p);
   if (s) ldr_slots_move(&p->slots, s, LDR_SLOT_BUSY);
   return s;
 }
 
-static ldr_slot *take_shared(ldr_pool *p, bool solo) {
+static ldr_slot *take_shared(ldr_pool *p, bool solo, bool quick) {
   ldr_slot *s = take_idle(p);
   if (s == NULL) return NULL;
   ldr_slots_move(&p->slots, s, LDR_SLOT_SHARED);
   s->users = 1;
   s->solo = solo;
+  s->quick = quick;
   s->draining = false;
   return s;
 }
@@ -94,8 +99,8 @@ static ldr_slot *place(ldr_pool *p, const ldr_waiter *w) {
   if (p->loop == NULL || w->lane == LDR_LANE_OWN) return take_own(p);
   switch (ldr_lane_place(&p->slots, p->config.max, w->lane, ldr_now_mono(), &s)) {
     case LDR_PLACE_NONE: return NULL;
-    case LDR_PLACE_SOLO: return take_shared(p, true);
-    case LDR_PLACE_SHARE: return take_shared(p, false);
+    case LDR_PLACE_SOLO: return take_shared(p, true, false);
+    case LDR_PLACE_SHARE: return take_shared(p, false, w->lane == LDR_LANE_QUICK);
     case LDR_PLACE_JOIN: s->users++; break;
   }
   return s;
@@ -124,7 +129,7 @@ static void serve(ldr_pool *p) {
     s = place(p, w);
     if (s)
       hand_over(p, w, s);
-    else if (w->lane == LDR_LANE_READ || w->lane == LDR_LANE_NEW)
+    else if (reads(w))
       full = true;
   }
 }
@@ -317,7 +322,7 @@ static ldr_code join_queue(ldr_pool *p, ldr_waiter *w, bool block, int64_t deadl
 
 static unsigned not_reading(const ldr_pool *p) {
   unsigned n = 0;
-  for (const ldr_waiter *w = p->queue.first; w; w = w->next) n += w->lane != LDR_LANE_READ;
+  for (const ldr_waiter *w = p->queue.first; w; w = w->next) n += !reads(w);
   return n;
 }
 
@@ -326,7 +331,7 @@ static unsigned not_reading(const ldr_pool *p) {
 static ldr_code grow(ldr_pool *p, const ldr_waiter *w, ldr_err *err) {
   ldr_slot *s;
   ldr_code code;
-  if (ldr_slots_total(&p->slots) >= p->config.max && w->lane != LDR_LANE_READ) {
+  if (ldr_slots_total(&p->slots) >= p->config.max && !reads(w)) {
     s = ldr_lane_drain(&p->slots, not_reading(p));
     if (s) s->draining = true;
   }

@@ -36,6 +36,7 @@ typedef struct ldr_slot {
   ldr_watch watch;
   void *owner;        /* of the watch: whose slot it is */
   unsigned users;     /* SHARED: statements on it */
+  bool quick;         /* SHARED: by quick reads, in groups */
   bool solo;          /* SHARED: by one that nobody shall wait behind */
   bool draining;      /* SHARED: takes no more, so that somebody gets it for himself */
   unsigned in_flight; /* requests that the loop waits for */

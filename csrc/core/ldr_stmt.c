@@ -119,6 +119,7 @@ static bool fill_op(ldr_stmts *c, ldr_stmt *s, const ldr_op *op, const ldr_param
   s->e = op->e;
   ldr_schema_retain(op->e->schema);
   s->reads = op_reads(op);
+  s->locks = op->lock != LDR_LOCK_NONE;
   s->deletes = op->kind == LDR_OP_DELETE;
   s->counts = op->kind == LDR_OP_COUNT;
   s->described = true;

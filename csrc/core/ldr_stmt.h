@@ -16,6 +16,7 @@ struct ldr_stmt {
   bool text_results; /* a result column has a type without a decoder: all travel as text */
   bool reads;        /* an operation that cannot write */
   bool deletes;      /* an operation that deletes */
+  bool locks;        /* an operation that locks rows */
   bool counts;       /* an operation whose one number is the answer */
   bool alone;        /* raw: it may change the session or the transaction, so it never shares a connection */
   int64_t expected;  /* microseconds on the server, learned (ldr_lane.h); 0: never timed */

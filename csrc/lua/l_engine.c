@@ -7,9 +7,11 @@
 #include "l_hook.h"
 #include "l_int.h"
 #include "l_query.h"
+#include "l_reactor.h"
 #include "l_stats.h"
 #include "l_store.h"
 #include "l_work.h"
+#include "l_writer.h"
 #include "ldr_memdb.h"
 
 /* ---- children ---- */
@@ -225,6 +227,10 @@ static const luaL_Reg methods[] = {
     {"closed", engine_closed},
     {"set_clock", engine_set_clock},
     {"set_blocking", engine_set_blocking},
+    {"use_reactor", l_engine_use_reactor},
+    {"done", l_engine_done},
+    {"wake_fd", l_engine_wake_fd},
+    {"wake_path", l_engine_wake_path},
     {"set_hook", l_hook_set},
     {"stats", l_engine_stats},
     {"store", l_store_new},
@@ -233,7 +239,9 @@ static const luaL_Reg methods[] = {
     {"ambient", l_ctx_ambient},
     {"bind", l_ctx_bind},
     {"query", l_engine_query},
+    {"prepare", l_engine_prepare},
     {"pipeline", l_engine_pipeline},
+    {"writer", l_writer_new},
     {NULL, NULL},
 };
 

@@ -18,7 +18,7 @@ typedef struct l_engine {
   l_child *children;
   double timeout;  /* seconds, default of a call; < 0: none */
   unsigned nbound; /* upper bound of the coroutines with a transaction of their own; 0: no need to look */
-  bool postgres, block, has_clock, hooked;
+  bool postgres, block, reactor, has_clock, hooked;
   lua_State *hook_state; /* while a core call may call the test hook, else NULL */
   int hook;              /* stack index, see l_hook.c */
 } l_engine;

@@ -63,7 +63,8 @@ static ldr_code send(l_work *w, pipeline *x, bool atomic) {
   ldr_tx *tx = NULL;
   ldr_code code = l_work_tx(w, &tx);
   if (code != LDR_OK) return code;
-  return ldr_pg_pipeline(w->eng->e, tx, x->items, x->n, atomic, &w->call, x->results, x->errs, &w->err);
+  return ldr_pg_pipeline(w->eng->e, tx, x->items, x->n, atomic, &w->call, x->results, x->errs, &w->task,
+                         &w->err);
 }
 
 /* { rows =, affected = } or { err = } */
@@ -88,6 +89,16 @@ static bool push_result(lua_State *L, l_work *w, pipeline *x, size_t i) {
   return ok;
 }
 
+static int finish(lua_State *L, l_work *w) {
+  pipeline *x = w->extra;
+  lua_createtable(L, (int)x->n, 0);
+  for (size_t i = 0; i < x->n; i++) {
+    if (!push_result(L, w, x, i)) return l_work_fail(L, w);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return l_work_end(L, w, 1);
+}
+
 /* engine:pipeline(items, atomic, opts) → results | nil, err */
 int l_engine_pipeline(lua_State *L) {
   static const char *const options[] = {"tx", "timeout", "name"};
@@ -96,12 +107,14 @@ int l_engine_pipeline(lua_State *L) {
   l_work *w;
   ldr_tx *tx;
   ldr_code code;
+  bool block;
   int base;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 4);
   w = l_work_take(L, 1, eng);
   w->name = "pipeline";
-  w->call.block = true;
+  block = w->call.block;
+  w->call.block = true; /* statements that nobody prepared before */
   base = l_options(L, 4, options, 3, "options");
   l_work_options(L, w, base, base + 1, base + 2);
   code = l_work_tx(w, &tx);
@@ -115,12 +128,8 @@ int l_engine_pipeline(lua_State *L) {
     code = prepare_item(L, w, lua_gettop(L), &x->items[i]);
     lua_pop(L, 1);
   }
+  w->call.block = block;
+  w->finish = finish;
   if (code == LDR_OK && x->n) code = send(w, x, lua_toboolean(L, 3));
-  if (code != LDR_OK) return l_work_fail(L, w);
-  lua_createtable(L, (int)x->n, 0);
-  for (size_t i = 0; i < x->n; i++) {
-    if (!push_result(L, w, x, i)) return l_work_fail(L, w);
-    lua_rawseti(L, -2, (int)i + 1);
-  }
-  return l_work_end(L, w, 1);
+  return l_work_after(L, w, code);
 }

@@ -99,6 +99,36 @@ static int query(lua_State *L, l_engine *eng, l_ctx *ctx) {
   return l_work_after(L, w, code);
 }
 
+static int prepared(lua_State *L, l_work *w) {
+  lua_pushboolean(L, true);
+  return l_work_end(L, w, 1);
+}
+
+/* engine:prepare(sql, opts): the server is asked about the statement, unless it was before */
+int l_engine_prepare(lua_State *L) {
+  l_engine *eng = l_box_check(L, 1, &l_engine_class);
+  size_t n;
+  const char *sql = luaL_checklstring(L, 2, &n);
+  ldr_tx *tx = NULL;
+  ldr_code code;
+  l_work *w;
+  int base;
+  lua_settop(L, 3);
+  w = l_work_take(L, 1, eng);
+  w->name = "prepare";
+  base = l_options(L, 3, options, 3, "options");
+  l_work_options(L, w, base, base + 1, base + 2);
+  code = l_work_tx(w, &tx);
+  if (code == LDR_OK && !eng->postgres)
+    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
+  if (code != LDR_OK) return l_work_fail(L, w);
+  w->finish = prepared;
+  w->preparing = true;
+  code = ldr_pg_prepare(eng->e, tx, sql, n, &w->call, &w->stmt, &w->task, &w->err);
+  if (code == LDR_OK) w->preparing = false;
+  return l_work_after(L, w, code);
+}
+
 int l_engine_query(lua_State *L) { return query(L, l_box_check(L, 1, &l_engine_class), NULL); }
 
 int l_ctx_query(lua_State *L) {

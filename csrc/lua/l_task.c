@@ -24,6 +24,12 @@ static void push_slots(lua_State *L, l_work *w) {
   w->array_mt = 6;
 }
 
+/* Nothing is left to wait for; nil, err */
+static int closed(lua_State *L, l_work *w) {
+  ldr_fail(&w->err, LDR_CLOSED, "the database was closed");
+  return l_work_fail(L, w);
+}
+
 /* The task is over: what it made moves to the work. */
 static void take_result(l_work *w) {
   if (w->preparing) {
@@ -41,10 +47,7 @@ static int task_step(lua_State *L) {
   ldr_code code;
   if (w->finish == NULL) return luaL_error(L, "the task is finished");
   push_slots(L, w);
-  if (w->task == NULL) {
-    ldr_fail(&w->err, LDR_CLOSED, "the database was closed");
-    return l_work_fail(L, w);
-  }
+  if (w->task == NULL) return closed(L, w);
   l_hook_arm(L, w->eng, w->env);
   code = w->task->ops->step(w->task, &w->err);
   l_hook_disarm(L, w->eng);
@@ -55,23 +58,48 @@ static int task_step(lua_State *L) {
   return l_work_after(L, w, code);
 }
 
+/* task:submit(ticket) → true | nil, err: to the engine's thread, which reports the ticket by engine:done() */
+static int task_submit(lua_State *L) {
+  l_work *w = check(L);
+  lua_Number ticket = luaL_checknumber(L, 2);
+  luaL_argcheck(L, ticket >= 1 && ticket <= 9007199254740992.0, 2, "must be a positive integer");
+  if (w->finish == NULL) return luaL_error(L, "the task is finished");
+  if (w->task == NULL) return closed(L, w);
+  if (ldr_task_submit(w->task, (uint64_t)ticket, &w->err) != LDR_OK) return l_work_fail(L, w);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* task:wait(seconds | nil) → is it finished? Submits when nobody did, and blocks. */
+static int task_wait(lua_State *L) {
+  l_work *w = check(L);
+  double seconds = luaL_optnumber(L, 2, -1);
+  lua_pushboolean(L, w->task == NULL || ldr_task_wait(w->task, ldr_deadline(seconds < 1e9 ? seconds : -1)));
+  return 1;
+}
+
+/* The task's own descriptor; with a reactor that submits it when nobody did. -1: there is none */
 static int task_fd(lua_State *L) {
   l_work *w = check(L);
-  lua_pushinteger(L, w->task && w->task->fd >= 0 ? w->task->fd : -1);
+  int fd = -1;
+  if (w->task) fd = w->eng->reactor ? ldr_task_fd(w->task) : w->task->fd;
+  lua_pushinteger(L, fd >= 0 ? fd : -1);
   return 1;
 }
 
 static int task_events(lua_State *L) {
   static const char *const names[] = {"", "r", "w", "rw"};
   l_work *w = check(L);
-  lua_pushstring(L, names[w->task ? w->task->events & (LDR_READ | LDR_WRITE) : 0]);
+  unsigned events = w->task ? w->task->events & (LDR_READ | LDR_WRITE) : 0;
+  lua_pushstring(L, names[w->task && w->eng->reactor ? LDR_READ : events]);
   return 1;
 }
 
+/* Seconds after which it must be stepped; nil: never, or a reactor watches its deadline. */
 static int task_timeout(lua_State *L) {
   l_work *w = check(L);
   int64_t left;
-  if (w->task == NULL || w->task->deadline == LDR_NEVER) return 0;
+  if (w->task == NULL || w->eng->reactor || w->task->deadline == LDR_NEVER) return 0;
   left = w->task->deadline - ldr_now_mono();
   lua_pushnumber(L, left > 0 ? (lua_Number)left / 1e6 : 0);
   return 1;
@@ -84,9 +112,19 @@ static int task_close(lua_State *L) {
   return 0;
 }
 
+/* The same with the transaction that it runs in: whoever ran that is gone. */
+static int task_abandon(lua_State *L) {
+  l_work *w = check(L);
+  l_ctx *ctx = w->ctx; /* anchored by the task */
+  task_close(L);
+  if (ctx) l_ctx_class.close(ctx);
+  return 0;
+}
+
 static const luaL_Reg methods[] = {
-    {"step", task_step},       {"fd", task_fd},       {"events", task_events},
-    {"timeout", task_timeout}, {"close", task_close}, {NULL, NULL},
+    {"submit", task_submit}, {"wait", task_wait},       {"step", task_step},
+    {"fd", task_fd},         {"events", task_events},   {"timeout", task_timeout},
+    {"close", task_close},   {"abandon", task_abandon}, {NULL, NULL},
 };
 
 const l_class l_work_class = {"larder.task", sizeof(l_work), l_work_close, methods};

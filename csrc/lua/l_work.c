@@ -7,7 +7,10 @@
 #include "l_state.h"
 #include "ldr_clock.h"
 
-enum { KEEP_BUFFER = 64 * 1024 }; /* a larger buffer is given back after the call */
+enum {
+  KEEP_BUFFER = 64 * 1024, /* a larger buffer is given back after the call */
+  KEEP_WORK = 256          /* boxes that an owner keeps for calls that wait at once */
+};
 
 /* ---- the box ---- */
 
@@ -40,8 +43,11 @@ void l_work_close(void *p) {
   ldr_buf_free(&w->array);
 }
 
-static void drop(l_child *c) { l_work_free_task((l_work *)(void *)c); }
+/* The engine or the transaction ends, and the task's work with it. The task stays: somebody may wait for its
+ * descriptor. */
+static void drop(l_child *c) { l_child_remove(c); }
 
+/* Boxes to reuse are a chain, which begins in the owner's environment and goes on in their own. */
 static l_work *spare(lua_State *L, int env) {
   l_work *w;
   lua_rawgeti(L, env, L_ENV_WORK);
@@ -101,7 +107,7 @@ void l_work_done(l_work *w) {
   free_results(w);
   empty(&w->buf, w->shared);
   empty(&w->array, w->shared);
-  if (w->shared) { /* Lua code still has it as a task: never reused */
+  if (w->shared) { /* given up, and Lua code still has it as a task: never reused */
     ldr_arena_free(&w->arena);
     w->finish = NULL;
     return;
@@ -110,8 +116,34 @@ void l_work_done(l_work *w) {
   w->busy = false;
 }
 
+/* A task that came to its end is forgotten by those who waited: its owner may use it again. */
+static void keep(lua_State *L, l_work *w) {
+  const l_work *next;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  l_env_push(L, w->self);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, L_ENV_TX);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, L_ENV_PARAMS);
+  lua_rawgeti(L, -1, L_ENV_OWNER);
+  l_env_push(L, -1);
+  lua_rawgeti(L, -1, L_ENV_WORK); /* own environment, owner, its environment, next */
+  next = lua_touserdata(L, -1);
+  w->kept = next ? next->kept + 1 : 1;
+  if (w->kept <= KEEP_WORK) {
+    lua_rawseti(L, -4, L_ENV_WORK);
+    lua_pushvalue(L, w->self);
+    lua_rawseti(L, -2, L_ENV_WORK);
+    w->shared = false;
+    w->finish = NULL;
+  } else {
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 3);
+}
+
 int l_work_end(lua_State *L, l_work *w, int nresults) {
-  (void)L;
+  if (w->shared) keep(L, w);
   l_work_done(w);
   return nresults;
 }
@@ -214,25 +246,44 @@ int l_work_run(lua_State *L, l_work *w) {
   return l_work_after(L, w, e->ops->run(e, tx, w->op, &w->call, &w->result, &w->task, &w->err));
 }
 
-/* Hands the work out as a task: in the engine's list before Lua runs again, and anchoring what it uses. */
+/* Pushes the environment of work that was never a task. */
+static void make_env(lua_State *L, l_work *w) {
+  lua_createtable(L, 5, 1);
+  lua_pushvalue(L, w->names);
+  lua_rawseti(L, -2, L_ENV_NAMES);
+  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  lua_rawseti(L, -2, L_ENV_ENGINE);
+  lua_pushvalue(L, w->owner);
+  lua_rawseti(L, -2, L_ENV_OWNER);
+  lua_pushvalue(L, -1);
+  l_env_set(L, w->self);
+  w->anchors = true;
+}
+
+/* The owner lets go of the box, so that a task whose coroutine is gone is collected, and so cancelled; the
+ * box anchors what it uses. */
+static void hand_out(lua_State *L, l_work *w) {
+  if (w->anchors)
+    l_env_push(L, w->self);
+  else
+    make_env(L, w);
+  w->shared = true;
+  lua_rawgeti(L, -1, L_ENV_WORK);
+  lua_rawseti(L, w->env, L_ENV_WORK);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, L_ENV_WORK);
+  lua_pushvalue(L, w->tx);
+  lua_rawseti(L, -2, L_ENV_TX);
+  lua_pushvalue(L, w->params);
+  lua_rawseti(L, -2, L_ENV_PARAMS);
+  lua_pop(L, 1);
+}
+
+/* Hands the work out as a task: in the engine's list before Lua runs again. */
 static int suspend(lua_State *L, l_work *w) {
   if (w->child.link == NULL) l_child_add(w->eng, &w->child, w->ctx, drop);
   if (w->op && w->schema == NULL) w->schema = ldr_schema_retain(w->op->e->schema);
-  if (!w->shared) {
-    w->shared = true;
-    lua_createtable(L, 5, 1);
-    lua_pushvalue(L, w->names);
-    lua_rawseti(L, -2, L_ENV_NAMES);
-    lua_rawgeti(L, w->env, L_ENV_ENGINE);
-    lua_rawseti(L, -2, L_ENV_ENGINE);
-    lua_pushvalue(L, w->owner);
-    lua_rawseti(L, -2, L_ENV_OWNER);
-    lua_pushvalue(L, w->tx);
-    lua_rawseti(L, -2, L_ENV_TX);
-    lua_pushvalue(L, w->params);
-    lua_rawseti(L, -2, L_ENV_PARAMS);
-    l_env_set(L, w->self);
-  }
+  if (!w->shared) hand_out(L, w);
   l_pending_push(L);
   lua_pushvalue(L, w->self);
   return 2;

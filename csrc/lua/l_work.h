@@ -2,9 +2,10 @@
  * result until it is in Lua tables, and the task while it waits. So a Lua error at any point leaves nothing
  * behind but a box for the collector, and no function has to clean up after one.
  *
- * Each engine, store and context keeps one work box to reuse. A call takes it and gives it back at its end;
+ * Each engine, store and context keeps work boxes to reuse. A call takes one and gives it back at its end;
  * one that a Lua error interrupted stays marked as busy, is replaced by the next call and collected. Work
- * that has to wait is handed to Lua as the task object and is not reused. */
+ * that has to wait is handed to Lua as the task object; it is reused once a step has brought its results, so
+ * whoever stepped it must forget it then. One that is given up is not. */
 #ifndef LDR_L_WORK_H
 #define LDR_L_WORK_H
 
@@ -14,9 +15,11 @@ typedef struct l_work l_work;
 typedef int l_finish(lua_State *L, l_work *w); /* pushes the results; ends with l_work_end or l_work_fail */
 
 struct l_work {
-  l_child child; /* in the engine's list while a task runs */
-  bool busy, shared;
-  bool copy; /* texts must not be borrowed from Lua strings */
+  l_child child;     /* in the engine's list while a task runs */
+  bool busy, shared; /* shared: Lua has it as a task */
+  bool anchors;      /* has an environment of its own, with what it uses */
+  unsigned kept;     /* boxes in the chain from here on */
+  bool copy;         /* texts must not be borrowed from Lua strings */
   l_engine *eng;
   l_ctx *ctx; /* runs in this transaction; NULL: alone */
   ldr_call call;

@@ -11,6 +11,7 @@
 #include "l_secret.h"
 #include "l_state.h"
 #include "l_store.h"
+#include "l_writer.h"
 #include "ldr_clock.h"
 #include "ldr_text.h"
 #include "ldr_time.h"
@@ -157,8 +158,9 @@ static void pin(void) {
 }
 
 static void register_classes(lua_State *L) {
-  static const l_class *const classes[] = {&l_work_class, &l_schema_class, &l_engine_class,   &l_store_class,
-                                           &l_ctx_class,  &l_batch_class,  &l_checksum_class, &l_scan_class};
+  static const l_class *const classes[] = {&l_work_class,     &l_schema_class, &l_engine_class,
+                                           &l_store_class,    &l_ctx_class,    &l_batch_class,
+                                           &l_checksum_class, &l_scan_class,   &l_writer_class};
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) l_class_register(L, classes[i]);
 }
 

@@ -9,6 +9,14 @@ function compat.pack(...)
   return { n = select("#", ...), ... }
 end
 
+--- The running coroutine; nil in the main one.
+---@return thread|nil
+function compat.coroutine()
+  local co, main = coroutine.running()
+  if main then return nil end
+  return co
+end
+
 --- Could `require` find this module?
 ---@param name string
 ---@return boolean

@@ -5,8 +5,10 @@ local config = require "larder.config"
 local errors = require "larder.errors"
 local events = require "larder.events"
 local family = require "larder.family"
+local loop = require "larder.loop"
 local metrics = require "larder.metrics"
 local raw = require "larder.raw"
+local async = require "larder.store.async"
 local read = require "larder.store.read"
 local tx = require "larder.tx"
 local wait = require "larder.wait"
@@ -16,7 +18,8 @@ local settle = wait.settle
 ---@class larder.Db
 ---@field _engine userdata
 ---@field _config larder.Config
----@field _wait larder.Waiter|nil
+---@field _wait larder.Loop|nil  nil: calls wait inside of the engine
+---@field _desk larder.Desk|nil  of those who wait in the loop
 ---@field _plain boolean  nobody listens and no transaction has a deadline: calls go straight to the engine
 local Db = {}
 Db.__index = Db
@@ -24,18 +27,26 @@ Db.__name = "larder.db"
 
 local SLOW = 1 -- seconds
 
+-- Memory never waits; a loop that the program drives by itself has its runtime all the same.
+local function choose_loop(engine, cfg, opts)
+  if cfg.engine == "memory" then return opts.loop == "manual" and loop.idle() or nil end
+  local chosen, desk = loop.choose(engine, opts)
+  engine:set_blocking(chosen == nil)
+  if chosen then engine:use_reactor() end
+  return chosen, desk
+end
+
 --- A database on an engine.
 ---@param engine userdata
 ---@param cfg larder.Config
 ---@param opts larder.OpenOptions
 ---@return larder.Db
 function Db.new(engine, cfg, opts)
-  local waiter = cfg.engine == "postgres" and wait.detect(opts.wait) or nil
-  if cfg.engine == "postgres" then engine:set_blocking(waiter == nil) end
+  local chosen, desk = choose_loop(engine, cfg, opts)
   return setmetatable({
-    _engine = engine, _config = cfg, _wait = waiter, _sets = {}, _listeners = {}, _slow = opts.slow or SLOW,
+    _engine = engine, _config = cfg, _wait = chosen, _desk = desk, _sets = {}, _listeners = {}, _slow = opts.slow or SLOW,
     _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {},
-    _password = opts.password or {},
+    _password = opts.password or {}, _writer_options = async.options(opts.writer, 2), _rejected = {},
   }, Db)
 end
 
@@ -183,6 +194,16 @@ function Db:_guarded(event, timeout, fn)
   return events.timed(self, event, fn, timeout)
 end
 
+-- ---- rows that nobody waits for ----
+
+--- Wait until every row that insert_async has accepted is written or refused.
+---@param timeout? number  seconds; none: as long as it takes
+---@return true|nil
+---@return larder.Error? err  `timeout`
+function Db:flush(timeout)
+  return async.flush(self, timeout)
+end
+
 -- ---- raw SQL (PostgreSQL only) ----
 
 --- Run one statement with `$1 …` parameters, typed by the statement's own description.
@@ -241,6 +262,16 @@ function Db:copy_out(sql, sink, opts)
   return raw.copy_out(self, sql, sink, opts)
 end
 
+-- ---- event loops ----
+
+--- What a program's own loop needs of a database that was opened with `loop = "manual"`: descriptor, events, timeout and step().
+---@return larder.Runtime
+function Db:runtime()
+  local runtime = self._wait
+  if not runtime or runtime.name ~= "manual" then error('runtime() needs a database opened with loop = "manual"', 2) end
+  return runtime --[[@as larder.Runtime]]
+end
+
 -- ---- observation ----
 
 --- Does the database answer?
@@ -284,7 +315,7 @@ end
 --- The counters and gauges as Prometheus text.
 ---@return string
 function Db:metrics()
-  return metrics.text(self:kind(), self._engine:stats())
+  return metrics.text(self:kind(), self._engine:stats(), async.stats(self))
 end
 
 --- Microseconds by the clock that defaults and stamps are made with.
@@ -313,7 +344,7 @@ function Db:_before_close(fn)
   self._closers[#self._closers + 1] = fn
 end
 
---- Close. Open transactions are rolled back; a second call does nothing.
+--- Close. Open transactions are rolled back, calls that wait fail with `closed`; a second call does nothing.
 ---@return true
 function Db:close()
   if self._engine:closed() then return true end
@@ -321,7 +352,9 @@ function Db:close()
   self._closers = {}
   for _, fn in ipairs(closers) do pcall(fn) end
   if self._direct then self._direct:close() end
+  if self._wait then self._wait:release() end
   self._engine:close()
+  if self._desk then self._desk:dismiss() end
   return true
 end
 
@@ -330,6 +363,7 @@ Db.__close = Db.close
 --- Collected without close(): what needs the server is not done any more.
 function Db:__gc()
   if self._direct then self._direct:close() end
+  if self._wait then self._wait:release() end
   self._engine:close()
 end
 

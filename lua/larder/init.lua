@@ -6,7 +6,9 @@ local Db = require "larder.db"
 local errors = require "larder.errors"
 local expr = require "larder.expr"
 local family = require "larder.family"
+local loop = require "larder.loop"
 local seal = require "larder.seal"
+local async = require "larder.store.async"
 
 ---@class larder
 local larder = {}
@@ -48,20 +50,28 @@ function larder.now()
 end
 
 ---@class larder.OpenOptions: larder.ConfigOptions
----@field wait? larder.Waiter|false  how to wait in an event loop; false: never in one
+---@field loop? larder.LoopName  the event loop to wait in; by default the one that the program runs in (docs/event-loops.md)
+---@field wait? larder.Waiter|false  a function that waits for a descriptor in any other loop; false: never in one
+---@field init_timeout? number  seconds that a call may take in phases of nginx that it holds up: init, init_worker (5)
 ---@field slow? number   seconds from which a call is told to listeners of "slow" (1)
 ---@field password? { ops?: integer, mem?: integer }  cost of password hashes: passes, bytes of memory
+---@field writer? larder.WriterOptions  of insert_async
 ---@field peppers? string  pepper ring of API keys, for the process; by default the variable LARDER_PEPPERS
 
 local OPTIONS = {
   getenv = true, env_file = true, config_file = true, pool = true, migrations = true, wait = true,
-  slow = true, password = true, peppers = true,
+  slow = true, password = true, peppers = true, writer = true, loop = true, init_timeout = true,
 }
 
 local function check_options(opts)
   for name in pairs(opts) do
     if not OPTIONS[name] then error(("open has no option %q"):format(tostring(name)), 3) end
   end
+  if opts.loop ~= nil and not loop.known(opts.loop) then
+    error(("no event loop is called %q"):format(tostring(opts.loop)), 3)
+  end
+  if opts.loop and opts.wait ~= nil then error("open takes loop or wait, not both", 3) end
+  async.options(opts.writer, 3)
 end
 
 local function set_peppers(opts)
@@ -91,7 +101,7 @@ function larder.open(target, opts)
     engine, err = core.postgres(cfg.settings, cfg.pool)
   end
   if not engine then return nil, err end
-  return Db.new(engine, cfg, opts)
+  return async.resume(Db.new(engine, cfg, opts))
 end
 
 --- Every effective setting of open(target, opts) and where it came from; secrets hidden.

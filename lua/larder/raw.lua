@@ -134,13 +134,26 @@ local function first_failure(results)
   end
 end
 
+-- In an event loop the core must know the statements before, or it would wait inside to ask the server about them.
+local function run_pipeline(db, items, atomic, timeout)
+  local opts, engine, known = { timeout = timeout }, db._engine, {}
+  for _, item in ipairs(db._wait and items or {}) do
+    if not known[item.sql] then
+      known[item.sql] = true
+      local ok, err = settle(db._wait, engine:prepare(item.sql, opts))
+      if not ok and err.code == "closed" then return nil, err end -- else the pipeline tells
+    end
+  end
+  return settle(db._wait, engine:pipeline(setmetatable(items, nil), atomic, opts))
+end
+
 function raw.pipeline(db, opts, fn)
   local items = setmetatable({}, Pipeline)
   fn(items)
   if #items == 0 then return {} end
   local atomic = opts.atomic == true or db:in_transaction()
   local results, err = db:_guarded({ op = "pipeline" }, opts.timeout, function(timeout)
-    return settle(db._wait, db._engine:pipeline(setmetatable(items, nil), atomic, { timeout = timeout }))
+    return run_pipeline(db, items, atomic, timeout)
   end)
   if not results then return nil, err end
   local failed = atomic and first_failure(results)

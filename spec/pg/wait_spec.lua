@@ -77,7 +77,7 @@ describe("waiting in cqueues", function()
 
   it("works outside of a controller, too", function()
     local db = assert(larder.open(url))
-    assert.is_function(db._wait)
+    assert.is_true(db._wait.name == "cqueues" or db._wait.name == "any") -- with other loop libraries loaded
     assert.equal(1, assert(db:query "select 1::int8 as v")[1].v)
     local rows, err = db:query { "select pg_sleep(5)", timeout = 0.1 }
     assert.is_nil(rows)

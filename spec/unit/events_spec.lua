@@ -70,6 +70,8 @@ describe("metrics", function()
 end)
 
 describe("waiting", function()
+  local by_function = require("larder.loop.fd").new
+
   it("hands results through when nothing is pending", function()
     assert.same({ 1, nil, 3 }, { wait.settle(nil, 1, nil, 3) })
   end)
@@ -84,8 +86,8 @@ describe("waiting", function()
         return "row", "second"
       end,
     }
-    local waiter = function(fd, events, seconds) waits[#waits + 1] = fd .. events .. seconds end
-    assert.same({ "row", "second" }, { wait.settle(waiter, core.PENDING, task) })
+    local one = by_function(function(fd, events, seconds) waits[#waits + 1] = fd .. events .. seconds end)
+    assert.same({ "row", "second" }, { wait.settle(one, core.PENDING, task) })
     assert.same({ "7r2", "7r2", "7r2" }, waits)
   end)
 
@@ -100,8 +102,8 @@ describe("waiting", function()
       }
     end
     local seen = {}
-    local function waiter(fd) seen[#seen + 1] = fd end
-    assert.same({ nil, "failed" }, { wait.settle(waiter, core.PENDING, task(1)) })
+    local one = by_function(function(fd) seen[#seen + 1] = fd end)
+    assert.same({ nil, "failed" }, { wait.settle(one, core.PENDING, task(1)) })
     assert.same({ 1, 2 }, seen)
   end)
 end)

@@ -80,7 +80,7 @@ function LastUsed:flush_beside()
     self:flush()
     self.flushing = false
   end
-  if not wait.spawn(work) then work() end
+  if not wait.spawn(self.store.db._wait, work) then work() end
 end
 
 --- Note a use.

@@ -1,0 +1,97 @@
+--- Event loops: which one a database waits in.
+
+local Desk = require "larder.loop.desk"
+
+local loop = {}
+
+---@class larder.Loop
+---@field name string
+---@field here fun(): boolean  does it run the caller?
+---@field await fun(self: larder.Loop, task: userdata): ...   waits until the task is finished; the results of task:step()
+---@field sleep fun(self: larder.Loop, seconds: number)
+---@field spawn fun(self: larder.Loop, fn: fun()): boolean     runs fn beside the caller, if it can
+---@field release fun(self: larder.Loop)  the engine is about to close
+
+---@alias larder.LoopName "nginx"|"cqueues"|"luv"|"copas"|"manual"
+
+local NAMES = { nginx = true, cqueues = true, luv = true, copas = true, manual = true }
+local LIBRARIES = { "cqueues", "luv", "copas" } -- the order in which they are asked whether they run the caller
+
+local function in_nginx()
+  local ngx = rawget(_G, "ngx")
+  return type(ngx) == "table" and ngx.config ~= nil and ngx.get_phase ~= nil
+end
+
+local function make(name, desk, opts)
+  return require("larder.loop." .. name).new(desk, opts)
+end
+
+-- ---- several loop libraries in one program ----
+
+local Any = { name = "any" }
+Any.__index = Any
+
+local function present(self)
+  for _, one in ipairs(self) do
+    if one.here() then return one end
+  end
+end
+
+function Any:await(task)
+  local one = present(self)
+  if one then return one:await(task) end
+  return Desk.block(task)
+end
+
+function Any:sleep(seconds)
+  return (present(self) or self[1]):sleep(seconds)
+end
+
+function Any:spawn(fn)
+  local one = present(self)
+  return one ~= nil and one:spawn(fn)
+end
+
+function Any:release()
+  for _, one in ipairs(self) do one:release() end
+end
+
+--- The loop of nginx, or of the libraries that the program has loaded.
+local function detect(desk, opts)
+  if in_nginx() then return make("nginx", desk, opts) end
+  local found = setmetatable({}, Any)
+  for _, name in ipairs(LIBRARIES) do
+    if package.loaded[name] then found[#found + 1] = make(name, desk, opts) end
+  end
+  if #found > 1 then return found end
+  return found[1]
+end
+
+--- Is this the name of a loop?
+---@param name any
+---@return boolean
+function loop.known(name)
+  return NAMES[name] == true
+end
+
+--- The loop that calls on an engine wait in.
+---@param engine userdata
+---@param opts larder.OpenOptions
+---@return larder.Loop|nil loop  nil: none, the engine waits by itself
+---@return larder.Desk|nil desk
+function loop.choose(engine, opts)
+  if opts.wait == false then return nil end
+  if opts.wait then return require("larder.loop.fd").new(opts.wait) end
+  local desk = Desk.new(engine)
+  local chosen
+  if opts.loop then chosen = make(opts.loop, desk, opts) else chosen = detect(desk, opts) end
+  return chosen, chosen and desk
+end
+
+--- The runtime of an engine that never waits.
+---@return larder.Runtime
+function loop.idle()
+  return require("larder.loop.manual").new()
+end
+
+return loop

@@ -1,0 +1,93 @@
+--- Waiting in a loop that larder does not know: the program watches the runtime's descriptor and calls step(). A call inside a
+-- coroutine parks it by coroutine.yield(runtime), and only step() may resume it; outside of one it blocks.
+
+local compat = require "larder.compat"
+local core = require "larder.core"
+local Desk = require "larder.loop.desk"
+local Parked = require "larder.loop.parked"
+
+local current, yield = compat.coroutine, coroutine.yield
+
+---@class larder.Runtime: larder.Loop
+local Runtime = { name = "manual" }
+Runtime.__index = Runtime
+Runtime.__name = "larder.runtime"
+
+---@param desk? larder.Desk  nil: an engine that never waits
+---@return larder.Runtime
+function Runtime.new(desk)
+  return setmetatable({ desk = desk, free = {} }, Runtime)
+end
+
+--- The descriptor to watch; -1: there is nothing to wait for. Ask each time: a forked process has another one.
+---@return integer
+function Runtime:pollfd()
+  local engine = self.desk and self.desk.engine
+  return engine and not engine:closed() and engine:wake_fd() or -1
+end
+
+Runtime.getfd = Runtime.pollfd
+
+--- What to watch it for, in the words of cqueues.
+---@return string
+function Runtime.events()
+  return "r"
+end
+
+--- Seconds after which step() must be called in any case: none, the engine watches its deadlines itself.
+---@return nil
+function Runtime.timeout()
+  return nil
+end
+
+--- Is there something to do before the descriptor says so?
+---@return boolean
+function Runtime.dirty()
+  return false
+end
+
+--- Resume the coroutines whose calls are finished. Raises what they raise, after all have run.
+---@return integer n  how many calls were finished
+function Runtime:step()
+  if self:pollfd() < 0 then return 0 end
+  return self.desk:serve()
+end
+
+--- Calls that wait.
+---@return integer
+function Runtime:waiting()
+  return self.desk and self.desk.waiting or 0
+end
+
+function Runtime.here()
+  return current() ~= nil
+end
+
+--- Wait until the task is finished.
+---@param task userdata
+---@return any ...  of task:step()
+function Runtime:await(task)
+  local co = current()
+  if not co then return Desk.block(task) end
+  local seat = Parked.take(self.free, co)
+  local ok, err = self.desk:enter(task, seat)
+  if not ok then return nil, err end
+  repeat yield(self) until seat.done
+  Parked.give(self.free, seat)
+  return task:step()
+end
+
+--- There is no timer to wait for: these pauses are short.
+---@param seconds number
+function Runtime.sleep(_, seconds)
+  core.sleep(seconds)
+end
+
+---@return boolean started
+function Runtime.spawn()
+  return false
+end
+
+function Runtime.release() end
+
+return Runtime

@@ -1,0 +1,205 @@
+--- Waiting in nginx. A call waits on a semaphore; one light thread a worker and database, the dispatcher, reads from a socket on
+-- which the engine says that tasks are finished, and posts their semaphores.
+--
+-- The dispatcher runs in a timer, ends when nothing was to be done for a while (so that it holds up neither the worker's exit nor
+-- a Lua state without code cache), and is started again by the next call.
+
+local core = require "larder.core"
+local errors = require "larder.errors"
+local semaphore = require "ngx.semaphore"
+
+local ngx = ngx
+local exiting, get_phase, now, timer_at = ngx.worker.exiting, ngx.get_phase, ngx.now, ngx.timer.at
+
+-- Seconds of one wait on a semaphore (the engine watches the deadlines), by what the dispatcher does.
+local PATIENCE = { running = 10, called = 1 }
+local SHORT = 0.01     -- without a dispatcher
+local TICK = 0.5       -- seconds between two looks for killed light threads; the engine writes that often
+local LINGER = 1       -- seconds that a dispatcher without work stays
+local SILENCE = 10000  -- milliseconds without a tick: the connection is of no use
+local TURNS = 10000    -- reads of one timer: what nginx gives a timer it takes back at the timer's end only
+local IN_INIT = 5      -- seconds that a call may block where nothing can wait
+
+-- What a call does in a phase: wait on a semaphore, block for a short while, or (not listed) refuse.
+local WAIT, BLOCK = 1, 2
+local PHASES = {
+  rewrite = WAIT, server_rewrite = WAIT, access = WAIT, content = WAIT, timer = WAIT,
+  ssl_cert = WAIT, ssl_client_hello = WAIT, ssl_session_fetch = WAIT,
+  init = BLOCK, init_worker = BLOCK, exit_worker = BLOCK,
+}
+
+local Seat = {}
+Seat.__index = Seat
+
+function Seat:ring()
+  self.semaphore:post(1)
+end
+
+local function new_seat()
+  return setmetatable({ semaphore = assert(semaphore.new(0)) }, Seat)
+end
+
+---@class larder.loop.Nginx: larder.Loop
+local Nginx = { name = "nginx" }
+Nginx.__index = Nginx
+
+---@param desk larder.Desk
+---@param opts? larder.OpenOptions
+---@return larder.loop.Nginx
+function Nginx.new(desk, opts)
+  return setmetatable({
+    desk = desk, free = {}, swept = 0, limit = opts and opts.init_timeout or IN_INIT,
+  }, Nginx)
+end
+
+---@return boolean
+function Nginx.here()
+  return PHASES[get_phase()] == WAIT
+end
+
+-- ---- the dispatcher ----
+
+--- A light thread that was killed (the client went away, ngx.exit, ngx.thread.kill) left its semaphore: nobody waits on it, though
+-- its task is not finished. The statement is cancelled, its transaction given up.
+local function sweep(self)
+  local desk = self.desk
+  for ticket, seat in pairs(desk.seats) do
+    if seat.semaphore:count() >= 0 then
+      desk:leave(ticket)
+      seat.task:abandon()
+    end
+  end
+end
+
+local function idle(self)
+  if self.desk.waiting > 0 then
+    self.idle_since = nil
+    return false
+  end
+  self.idle_since = self.idle_since or now()
+  return exiting() or now() - self.idle_since >= LINGER
+end
+
+local function turn(self)
+  self.desk:serve()
+  if now() - self.swept < TICK then return end
+  self.swept = now()
+  sweep(self)
+end
+
+--- Serve on one connection until there is nothing to do, or no use in it.
+---@return boolean over
+local function serve(self)
+  local path = self.desk.engine:wake_path()
+  local socket = ngx.socket.tcp()
+  socket:settimeout(SILENCE)
+  if not path or not socket:connect("unix:" .. path) then
+    turn(self)
+    ngx.sleep(SHORT)
+    return idle(self)
+  end
+  turn(self) -- what was finished before it could be told
+  for _ = 1, TURNS do
+    if not socket:receiveany(1024) then break end
+    turn(self)
+    if idle(self) then
+      socket:close()
+      return true
+    end
+  end
+  socket:close() -- harmless when it was lost
+  return false
+end
+
+local dispatch
+
+-- It may never come: nginx runs a limited number of timers at once.
+local function start(self)
+  self.dispatcher = timer_at(0, dispatch, self) and "called" or nil
+end
+
+function dispatch(_, self)
+  if self.dispatcher == "running" then return end
+  self.dispatcher = "running"
+  local ok, over = pcall(serve, self)
+  self.dispatcher = nil
+  if not ok then ngx.log(ngx.ERR, "larder: ", over) end
+  if over == true or self.desk.engine:closed() then return end
+  start(self)
+end
+
+-- ---- the loop ----
+
+local function refused(phase)
+  return errors.new {
+    code = "unsupported", message = ("a database call cannot wait in %s_by_lua*"):format(phase),
+    hint = "ngx.timer.at(0, …) runs it a moment later",
+  }
+end
+
+local function block(self, task, phase)
+  if task:wait(self.limit) then return task:step() end
+  task:close()
+  return nil, errors.new {
+    code = "timeout", message = ("took more than %g s in %s_by_lua*, which is held up by it"):format(self.limit, phase),
+  }
+end
+
+--- Waits on the seat; what is wrong with the wait, if anything.
+local function sit(self, seat)
+  repeat
+    if not self.dispatcher then start(self) end
+    local ok, why = seat.semaphore:wait(PATIENCE[self.dispatcher] or SHORT)
+    if not ok then
+      if why ~= "timeout" then return why end
+      self.desk:serve()
+      if self.dispatcher == "called" then self.dispatcher = nil end
+    end
+  until seat.done
+end
+
+--- Wait until the task is finished.
+---@param task userdata
+---@return any ...  of task:step()
+function Nginx:await(task)
+  local phase = get_phase()
+  local how = PHASES[phase]
+  if how == BLOCK then return block(self, task, phase) end
+  if not how then
+    task:close() -- it was not sent yet
+    return nil, refused(phase)
+  end
+  local free = self.free
+  local n = #free
+  local seat = free[n] or new_seat()
+  free[n] = nil
+  local ticket, err = self.desk:enter(task, seat)
+  if not ticket then return nil, err end
+  seat.task, self.idle_since = task, nil
+  local why = sit(self, seat)
+  seat.task = nil
+  if why then
+    self.desk:leave(ticket)
+    task:close()
+    return nil, errors.new { code = "unsupported", message = "cannot wait: " .. why }
+  end
+  free[#free + 1] = seat
+  return task:step()
+end
+
+---@param seconds number
+function Nginx:sleep(seconds)
+  if self.here() then return ngx.sleep(seconds) end
+  core.sleep(seconds)
+end
+
+---@param fn fun()
+---@return boolean started
+function Nginx.spawn(_, fn)
+  local ok, started = pcall(timer_at, 0, function() fn() end)
+  return ok and started ~= nil and started ~= false
+end
+
+function Nginx.release() end
+
+return Nginx

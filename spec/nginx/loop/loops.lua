@@ -1,0 +1,86 @@
+-- What the requests of loop_spec.lua do: /name runs tasks.name and answers what it returns.
+
+local larder = require "larder"
+
+local loops, tasks = {}, {}
+local db
+
+--- In init_by_lua: each worker goes on with connections of its own.
+function loops.open()
+  db = assert(larder.open(os.getenv "DATABASE_URL"))
+end
+
+--- Closing works where nothing can wait.
+function loops.close()
+  db:close()
+end
+
+function loops.run(name)
+  return tasks[name]()
+end
+
+local function number(n)
+  local rows, err = db:query("select $1::int8 as n", n)
+  return rows and rows[1].n or tostring(err)
+end
+
+function tasks.number()
+  return number(tonumber(ngx.var.arg_n))
+end
+
+--- A light thread is killed while it waits.
+function tasks.kill()
+  local thread = ngx.thread.spawn(function() return db:query "select pg_sleep(60) /* killed */" end)
+  ngx.sleep(0.2)
+  local ok, err = ngx.thread.kill(thread)
+  return ok and "killed" or err
+end
+
+--- The request ends while one of its light threads waits inside a transaction.
+function tasks.exit()
+  ngx.thread.spawn(function()
+    return db:transaction(function()
+      assert(db:query "insert into public.looped_exit values (1)")
+      return db:query "select pg_sleep(60) /* left */"
+    end)
+  end)
+  ngx.sleep(0.3)
+  ngx.say "left"
+  return ngx.exit(200)
+end
+
+--- Coroutines of the program's own, inside a request's.
+function tasks.generate()
+  local sum = 0
+  for n in coroutine.wrap(function()
+    for i = 1, 10 do coroutine.yield(number(i)) end
+  end) do sum = sum + n end
+  return sum
+end
+
+--- Take the dispatcher's connection away from it.
+function tasks.cut()
+  local path = db._engine:wake_path()
+  local socket = ngx.socket.tcp()
+  local ok, err = socket:connect("unix:" .. path)
+  socket:close()
+  return ok and "cut" or err
+end
+
+function tasks.dispatcher()
+  return tostring(db._wait.dispatcher)
+end
+
+--- Hold a timer, so that no other one runs where one at a time may.
+function tasks.occupy()
+  assert(ngx.timer.at(0, function() ngx.sleep(8) end))
+  return "occupied"
+end
+
+function tasks.memory()
+  collectgarbage()
+  collectgarbage()
+  return db._desk.waiting .. " waiting, " .. #db._wait.free .. " seats"
+end
+
+return loops

@@ -1,0 +1,108 @@
+-- How calls wait in nginx: light threads that are killed, a dispatcher that is cut off or never comes.
+
+if not os.getenv "LARDER_TEST_NGINX" then return end
+
+local larder = require "larder"
+local nginx = require "spec.support.nginx"
+local socket = require "socket"
+
+local URL = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
+local mark = (URL:find("?", 1, true) and "&" or "?") .. "application_name=looped"
+
+describe("waiting in nginx", function()
+  local server, db
+
+  local function start(conns, replace)
+    server = nginx.start {
+      dir = "spec/nginx/loop", replace = replace,
+      env = { DATABASE_URL = URL .. mark .. "&pool_max_conns=" .. (conns or 4) },
+    }
+  end
+
+  local function get(path) return (server:request(path).text:gsub("%s+$", "")) end
+
+  local function running(text)
+    return assert(db:query([[select count(*)::int8 as n from pg_stat_activity
+      where application_name = 'looped' and state = 'active' and strpos(query, $1) > 0]], text))[1].n
+  end
+
+  local function numbers(n)
+    local list = {}
+    for i = 1, n do list[i] = assert(server:send("/number?n=" .. i)) end
+    for i = 1, n do assert.equal(i .. "\n", assert(list[i]:answer()).text) end
+  end
+
+  setup(function()
+    db = assert(larder.open(URL, { wait = false }))
+    assert(db:query "drop table if exists public.looped_exit")
+    assert(db:query "create table public.looped_exit (n int8)")
+  end)
+  teardown(function()
+    assert(db:query "drop table public.looped_exit")
+    db:close()
+  end)
+  after_each(function() server:stop() end)
+
+  it("FT-l13 cancels the statement of a light thread that is killed", function()
+    start()
+    for _ = 1, 5 do assert.equal("killed", get "/kill") end
+    assert.is_truthy(nginx.eventually(function() return running "killed" == 0 end, 5))
+    numbers(50)
+    assert.matches("^0 waiting", get "/memory")
+    assert.equal("", server:alarms())
+  end)
+
+  it("FT-l14 undoes the transaction of a request that ended, and its connection is free again", function()
+    start(1)
+    assert.equal("left", get "/exit")
+    assert.is_truthy(nginx.eventually(function() return running "left" == 0 end, 5))
+    assert.equal("7", get "/number?n=7")
+    assert.equal(0, #assert(db:query "select from public.looped_exit"))
+    assert.equal("", server:alarms())
+  end)
+
+  it("FT-l15 waits in coroutines of the program's own", function()
+    start()
+    assert.equal("55", get "/generate")
+    assert.equal("", server:alarms())
+  end)
+
+  it("FT-l16 goes on when the dispatcher is cut off", function()
+    start()
+    for _ = 1, 20 do
+      local cut = assert(server:send "/cut")
+      numbers(20)
+      assert.equal("cut\n", assert(cut:answer()).text)
+    end
+    assert.equal("", server:alarms())
+  end)
+
+  it("lets the dispatcher go when nothing is to be done, and calls it again", function()
+    start()
+    assert.equal("1", get "/number?n=1")
+    assert.equal("running", get "/dispatcher")
+    assert.is_truthy(nginx.eventually(function() return get "/dispatcher" == "nil" end, 5))
+    assert.equal("2", get "/number?n=2")
+    assert.equal("running", get "/dispatcher")
+    assert.equal("", server:alarms())
+  end)
+
+  it("FT-l17 is slower, but works, when nginx runs no more timers", function()
+    start(4, { ["lua_max_running_timers 64"] = "lua_max_running_timers 1" })
+    assert.equal("occupied", get "/occupy")
+    local started = socket.gettime()
+    assert.equal("3", get "/number?n=3")
+    assert.is_true(socket.gettime() - started < 6)
+    assert.equal("", server:alarms "lua_max_running_timers are not enough")
+  end)
+
+  it("leaves at once when it has nothing to do", function()
+    start()
+    assert.equal("1", get "/number?n=1")
+    local started = socket.gettime()
+    server:signal "QUIT"
+    assert.is_truthy(server:ended())
+    assert.is_true(socket.gettime() - started < 2)
+    assert.equal("", server:alarms())
+  end)
+end)
