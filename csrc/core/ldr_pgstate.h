@@ -121,8 +121,8 @@ struct ldr_job {
   bool cancelled; /* the deadline passed and the server was told */
   bool retried;   /* run again on the same connection */
   unsigned moves; /* times it was run again on another */
-  bool deletes; /* the statement that failed was a DELETE */
-  char name[64]; /* of the operation */
+  bool deletes;   /* the statement that failed was a DELETE */
+  char name[64];  /* of the operation */
   /* one statement */
   ldr_stmt *stmt;
   ldr_args args;
