@@ -97,7 +97,7 @@ $(FUZZERS): $(OUT)/%: $(OUT)/fuzz/%.o $(OUT)/fuzz/support.o $(ARCHIVE)
 	$(call say,LD)
 	$(Q)$(CC) $(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
-# The binding, once for each Lua.
+# The binding, once for each Lua. It is never unloaded: a cancel on its way may outlive the Lua state.
 define module_rules
 $(OUT)/$1/%.o: csrc/lua/%.c $(OUT)/flags | deps
 	@mkdir -p $$(@D)
@@ -107,7 +107,7 @@ $(OUT)/$1/%.o: csrc/lua/%.c $(OUT)/flags | deps
 $(call module_of,$1): $(LUA_SRC:csrc/lua/%.c=$(OUT)/$1/%.o) $(ARCHIVE) $(call module_of,$1).from
 	@mkdir -p $$(@D)
 	$$(call say,LD)
-	$$(Q)$$(CC) $$(LINK) -shared $$(filter %.o %.a,$$^) $$(LIBS) -o $$@
+	$$(Q)$$(CC) $$(LINK) -shared -Wl,-z,nodelete $$(filter %.o %.a,$$^) $$(LIBS) -o $$@
 
 build/$(SAN)/$1/lua: tools/lua_host.c $(OUT)/flags | deps
 	@mkdir -p $$(@D)

@@ -49,6 +49,7 @@ nm -u "$archive" 2>/dev/null | awk '$1 == "U" && $2 ~ /^lua/ { print $2 }' | sor
 for module; do
   shown=$(nm -D --defined-only "$module" | awk '$3 !~ /^luaopen_/ { print $3 }' | tr '\n' ' ')
   [ -z "$shown" ] || fault "$module exports $shown"
+  readelf -d "$module" | grep -q NODELETE || fault "$module could be unloaded while a thread runs in it"
   nm -D --defined-only "$module" | grep -q ' luaopen_' || fault "$module exports no luaopen_"
 done
 

@@ -117,6 +117,45 @@ TEST(reads_behind_a_stalled_one_go_elsewhere) {
   pg_settle(live);
 }
 
+/* FT-r16: reads that travel in groups, under one Sync. */
+TEST(a_failure_in_a_group_touches_no_neighbour) {
+  enum { N = 700, BAD = 13 };
+  static const char view[] =
+      "alter table ldr_test.items rename to rows;"
+      "create view ldr_test.items as select * from ldr_test.rows";
+  static const char wrong[] =
+      "create or replace view ldr_test.items as select tenant, id, name,"
+      " case id when 'i13' then n / (n - n) else n end as n, doc, price, at from ldr_test.rows";
+  size_t live = ldr_mem_live();
+  pgfix f, other;
+  ldr_pool_config c = pg_config(3);
+  unsigned line;
+  ldr_tx *session = NULL;
+  if (!ask_open(&f, &other, &c, NULL)) return;
+  CHECK_INT(ldr_pg_session(other.db, &pg_block, &session, &other.err), LDR_OK);
+  CHECK_INT(ldr_pg_script(session, view, &pg_block, &line, &other.err), LDR_OK);
+  ask_warm(&f);
+  CHECK_INT(ldr_pg_script(session, wrong, &pg_block, &line, &other.err), LDR_OK);
+  for (int round = 0; round < 3; round++) {
+    for (size_t i = 0; i < N; i++) ask_row(&f, &asks[i], i % 7 == 3 ? BAD : ask_pick(BAD), PATIENCE);
+    ask_collect(&f, 0, N);
+    for (size_t i = 0; i < N; i++) {
+      if (i % 7 == 3)
+        CHECK_STR(asks[i].sqlstate, "22012");
+      else
+        ask_check(&asks[i]);
+    }
+    ask_forget(N);
+  }
+  CHECK(pg_stats(&f).total <= 3);
+  CHECK_INT(ldr_pg_script(session, "drop view ldr_test.items; alter table ldr_test.rows rename to items",
+                          &pg_block, &line, &other.err),
+            LDR_OK);
+  other.db->ops->abandon(session);
+  ask_close(&f, &other);
+  pg_settle(live);
+}
+
 /* FT-r5 */
 TEST(an_error_touches_no_neighbour) {
   enum { N = 600 };
@@ -492,6 +531,7 @@ void test_reactor(void) {
   RUN(a_full_queue_refuses_and_serves_the_rest);
   RUN(fast_statements_finish_while_slow_ones_sleep);
   RUN(reads_behind_a_stalled_one_go_elsewhere);
+  RUN(a_failure_in_a_group_touches_no_neighbour);
   RUN(an_error_touches_no_neighbour);
   RUN(a_deferred_constraint_fails_its_own_caller);
   RUN(changed_tables_heal_for_every_caller);

@@ -141,7 +141,8 @@ local function run_pipeline(db, items, atomic, timeout)
     if not known[item.sql] then
       known[item.sql] = true
       local ok, err = settle(db._wait, engine:prepare(item.sql, opts))
-      if not ok and err.code == "closed" then return nil, err end -- else the pipeline tells
+      -- what is wrong with the statement, the pipeline tells
+      if not ok and (err.code == "closed" or err.code == "unsupported") then return nil, err end
     end
   end
   return settle(db._wait, engine:pipeline(setmetatable(items, nil), atomic, opts))
