@@ -30,4 +30,29 @@ function peer.batch(db, keys)
   end))
 end
 
+--- In luv.
+function peer.concurrent(target, workers, connections, draw, seconds)
+  local uv = require "luv"
+  local units, over, finish = 0, false, nil
+  local db = assert(larder.open(target.url, { pool = { max = connections, min = 1 } }))
+  local users = db:stores("bench").users
+  local started = uv.hrtime()
+  for _ = 1, workers do
+    coroutine.wrap(function()
+      repeat
+        assert(users:get(draw()))
+        units = units + 1
+      until over
+    end)()
+  end
+  local timer = uv.new_timer()
+  timer:start(math.floor(seconds * 1000), 0, function()
+    over, finish = true, uv.hrtime()
+    timer:close()
+  end)
+  uv.run()
+  db:close()
+  return units, (finish - started) / 1e9
+end
+
 return peer

@@ -2,6 +2,7 @@
 #include "ldr_chan.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct ldr_chan {
   uint64_t *ring;
   size_t cap, first, n, expected; /* n numbers are here, `expected` more will come */
   bool rung;                      /* the receiver was told and has not looked yet */
-  int peer;                       /* who is told by a byte; -1: nobody, so the eventfd is used */
+  atomic_int peer;                /* who is told by a byte; -1: nobody, so the eventfd is used */
   /* the loop's: */
   int wake, listener;
   ldr_loop *loop;
@@ -103,7 +104,8 @@ void ldr_chan_put(ldr_chan *c, uint64_t ticket) {
 size_t ldr_chan_take(ldr_chan *c, uint64_t *tickets, size_t max) {
   eventfd_t ignored;
   size_t n = 0;
-  eventfd_read(c->wake, &ignored); /* before `rung` is taken back, so that no signal is lost */
+  if (c->peer < 0)
+    eventfd_read(c->wake, &ignored); /* before `rung` is taken back, so that no signal is lost */
   pthread_mutex_lock(&c->lock);
   for (; n < max && c->n; n++, c->n--) {
     tickets[n] = c->ring[c->first];

@@ -25,6 +25,7 @@ struct ldr_loop {
   pthread_mutex_t gate, turn; /* whoever wants `turn` waits for it at the gate, so nobody starves */
   struct epoll_event events[EVENTS];
   int nevents; /* still to be handled in this turn */
+  bool ready;  /* there are some */
   int64_t due;
   bool forked;
 };
@@ -133,7 +134,7 @@ static void take_posts(ldr_loop *l) {
 /* ---- turns ---- */
 
 static void handle_events(ldr_loop *l) {
-  int n = epoll_wait(l->set, l->events, EVENTS, 0);
+  int n = l->ready ? epoll_wait(l->set, l->events, EVENTS, 0) : 0;
   l->nevents = n > 0 ? n : 0;
   for (int i = 0; i < l->nevents; i++) {
     ldr_watch *w = l->events[i].data.ptr;
@@ -146,9 +147,12 @@ static void handle_events(ldr_loop *l) {
 static void wait(ldr_loop *l) {
   struct pollfd p[] = {{.fd = l->set, .events = POLLIN}, {.fd = l->bell, .events = POLLIN}};
   eventfd_t ignored;
+  bool idle;
   atomic_store(&l->asleep, true);
-  if (atomic_load(&l->inbox) == NULL && !atomic_load(&l->stop)) poll(p, 2, ldr_millis_left(l->due));
+  idle = atomic_load(&l->inbox) == NULL && !atomic_load(&l->stop);
+  if (idle) poll(p, 2, ldr_millis_left(l->due));
   atomic_store(&l->asleep, false);
+  l->ready = !idle || p[0].revents; /* posts without end must not starve the descriptors */
   if (p[1].revents) eventfd_read(l->bell, &ignored);
 }
 

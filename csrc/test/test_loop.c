@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,6 +143,52 @@ TEST(descriptors_and_time_wake_the_loop) {
   close(pair[1]);
 }
 
+/* Each post is answered by the next one, so that there always is one. */
+typedef struct chain {
+  served s; /* first */
+  item items[2];
+  ldr_loop *loop;
+  ldr_watch watch;
+  atomic_bool over;
+  atomic_int bytes;
+} chain;
+
+static void read_on(ldr_watch *w) {
+  chain *c = (chain *)(void *)((char *)w - offsetof(chain, watch));
+  char byte;
+  if (read(w->fd, &byte, 1) == 1) atomic_fetch_add(&c->bytes, 1);
+}
+
+static void post_again(void *ud, ldr_post *p) {
+  chain *c = ud;
+  c->s.arrived++;
+  if (!atomic_load(&c->over)) ldr_loop_post(c->loop, p);
+}
+
+TEST(posts_without_end_starve_no_descriptor) {
+  static const ldr_loop_ops endless = {post_again, turn};
+  chain c = {0};
+  ldr_err err;
+  int pair[2];
+  c.s.due = LDR_NEVER;
+  CHECK_INT(ldr_loop_new(&endless, &c, &c.loop, &err), LDR_OK);
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  if (c.loop == NULL) return;
+  ldr_loop_enter(c.loop);
+  c.watch.ready = read_on;
+  ldr_loop_watch(c.loop, &c.watch, pair[0], LDR_READ);
+  ldr_loop_leave(c.loop);
+  ldr_loop_post(c.loop, &c.items[0].post);
+  usleep(10000);
+  CHECK_INT(write(pair[1], "abc", 3), 3);
+  for (int64_t end = ldr_deadline(5); atomic_load(&c.bytes) < 3 && ldr_now_mono() < end;) usleep(500);
+  CHECK_INT(atomic_load(&c.bytes), 3);
+  atomic_store(&c.over, true);
+  ldr_loop_free(c.loop);
+  close(pair[0]);
+  close(pair[1]);
+}
+
 TEST(a_forked_child_finds_the_loop_gone) {
   served s = {0};
   ldr_loop *l = start(&s);
@@ -261,6 +308,7 @@ TEST(a_socket_stands_in_for_the_descriptor) {
 void test_loop(void) {
   RUN(posts_arrive_once_and_in_order);
   RUN(descriptors_and_time_wake_the_loop);
+  RUN(posts_without_end_starve_no_descriptor);
   RUN(a_forked_child_finds_the_loop_gone);
   RUN(tickets_come_in_order_and_are_signalled_once);
   RUN(a_socket_stands_in_for_the_descriptor);
