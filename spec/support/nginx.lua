@@ -165,14 +165,14 @@ function Nginx:log()
   return slurp(self.prefix .. "/run/error.log") or self.last_log or ""
 end
 
---- Lines of the log since the last look that nobody expected: whatever is an error or worse.
+--- Lines of the log since the last look that nobody expected: warnings and whatever is worse.
 ---@param ... string  patterns of lines that are expected
 function Nginx:alarms(...)
   local found, log = {}, self:log()
   local fresh = log:sub(self.looked + 1)
   self.looked = #log
   for line in fresh:gmatch "[^\n]+" do
-    local serious = line:find "%[alert%]" or line:find "%[crit%]" or line:find "%[emerg%]" or line:find "%[error%]"
+    local serious = line:find "%[alert%]" or line:find "%[crit%]" or line:find "%[emerg%]" or line:find "%[error%]" or line:find "%[warn%]"
     for i = 1, select("#", ...) do
       if serious and line:find((select(i, ...))) then serious = nil end
     end

@@ -54,10 +54,9 @@ local function joined(failures)
 end
 
 -- What one of them raises must not keep the others waiting.
-local function call(self, tickets, n, some, pause)
+local function call(self, tickets, n)
   local failures
   for i = 1, n do
-    if pause and i % some == 0 then pause() end
     local seat = self:leave(tickets[i])
     if seat then
       seat.done = true
@@ -72,14 +71,12 @@ local function call(self, tickets, n, some, pause)
 end
 
 --- Let those go on whose tasks are finished. Raises what they raise where going on means to run them.
----@param some? integer   after so many …
----@param pause? fun()    … this is called, so that what they do does not hold up everything else
 ---@return integer n
-function Desk:serve(some, pause)
+function Desk:serve()
   local tickets = self.finished or {}
   self.finished = nil -- whoever goes on may come here again
   local n = self.engine:done(tickets)
-  if n > 0 then call(self, tickets, n, some, pause) end
+  if n > 0 then call(self, tickets, n) end
   self.finished = tickets
   return n
 end

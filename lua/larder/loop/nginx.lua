@@ -17,7 +17,6 @@ local SHORT = 0.01     -- without a dispatcher
 local TICK = 0.5       -- seconds between two looks for killed light threads; the engine writes that often
 local LINGER = 1       -- seconds that a dispatcher without work stays
 local SILENCE = 10000  -- milliseconds without a tick: the connection is of no use
-local SOME = 8         -- calls that go on between two looks at everything else
 local TURNS = 10000    -- reads of one timer: what nginx gives a timer it takes back at the timer's end only
 local IN_INIT = 5      -- seconds that a call may block where nothing can wait
 
@@ -81,13 +80,8 @@ local function idle(self)
   return exiting() or now() - self.idle_since >= LINGER
 end
 
--- nginx runs all who were posted before it looks at its timers and sockets again: not too many at once.
-local function breathe()
-  ngx.sleep(0)
-end
-
 local function turn(self)
-  self.desk:serve(SOME, breathe)
+  self.desk:serve()
   if now() - self.swept < TICK then return end
   self.swept = now()
   sweep(self)
