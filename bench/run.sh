@@ -2,31 +2,6 @@
 # run.sh: larder beside its peers and the C limit, on a server of its own. See bench/README.md for the variables.
 set -eu
 cd "$(dirname "$0")/.."
-
-awake=()
-stop() { [ ${#awake[@]} -eq 0 ] || kill "${awake[@]}" 2>/dev/null || true; }
-trap stop EXIT
-
-# A halted core of a virtual machine wakes slowly, and whether it was halted depends on everything else. One loop a
-# core, which runs only when nobody else wants it, keeps the clock fair.
-if [ "${BENCH_AWAKE:-1}" != 0 ]; then
-  for _ in $(seq "$(nproc)"); do
-    chrt --idle 0 sh -c 'while :; do :; done' &
-    awake+=($!)
-  done
-fi
-
-mkdir -p build/bench
-"${CC:-gcc}" -std=c11 -O2 -isystem "$(pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)" \
-  bench/limit.c -o build/bench/limit -lpq -pthread
-
-# Bytes as collation, and memory enough that no workload waits for a disk.
-export LARDER_PG_INITDB=--locale=C.UTF-8
-export LARDER_PG_CONF="shared_buffers = '1GB'
-max_wal_size = '8GB'
-checkpoint_timeout = '1h'
-autovacuum = off
-timezone = 'UTC'
-datestyle = 'iso, mdy'"
-unset LARDER_TEST_URL
+. bench/setup.sh "max_wal_size = '8GB'
+checkpoint_timeout = '1h'"
 tools/with_pg.sh tools/lua.sh lua5.4 bench/run.lua

@@ -103,7 +103,7 @@ void ldr_job_unsend(ldr_job *j) {
   ldr_pg_settle(j->e, j->slot, j->req);
 }
 
-/* Whatever it is, nothing of it was sent: its connection was lost a moment before. */
+/* Whatever it is, it did nothing: the connection was lost before its Sync, which comes last, had left. */
 bool ldr_job_try_elsewhere(ldr_job *j) {
   if (!ldr_job_may_move(j) || !ldr_conn_dead(j->conn)) return false;
   ldr_job_unsend(j);
