@@ -177,8 +177,10 @@ local function beside(server, path, connections, fn)
   return result
 end
 
-local STATES = { "64 sleep", "64 get" }
-local PATHS = { ["64 sleep"] = "/sleep?s=" .. SLEEP, ["64 get"] = "/one" }
+-- The first one waits and has hardly anything else to do; in the second 64 requests end and begin together ten times a
+-- second; the third is as busy as it can be.
+local STATES = { "64 sleep 1.5 s", "64 sleep 0.1 s", "64 get" }
+local PATHS = { [STATES[1]] = "/sleep?s=1.5", [STATES[2]] = "/sleep?s=" .. SLEEP, [STATES[3]] = "/one" }
 local PROBES = {
   ping = function(server) return checked(server, load(server, "/ping", 1):result()) end,
   late = stalls,
@@ -212,7 +214,7 @@ local function print_loops()
   heading("The event loop: /ping on one connection, and how late it wakes who sleeps 1 ms", { "", "state", "/ping p50 ms",
     "/ping p99 ms", "÷ idle", "late p50 ms", "late p99 ms", "÷ idle" })
   for _, variant in ipairs { "larder", "pgmoon", "none" } do
-    for _, state in ipairs { "idle", STATES[1], STATES[2] } do
+    for _, state in ipairs { "idle", STATES[1], STATES[2], STATES[3] } do
       local function m(field) return cell("%.2f", median_of("loop", variant, state, field)) end
       line { variant, state, m "pingp50", m "pingp99", m "pingratio", m "latep50", m "latep99", m "lateratio" }
     end
