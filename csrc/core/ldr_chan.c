@@ -75,12 +75,6 @@ ldr_code ldr_chan_expect(ldr_chan *c, ldr_err *err) {
   return ok ? LDR_OK : ldr_fail_nomem(err);
 }
 
-void ldr_chan_forget(ldr_chan *c) {
-  pthread_mutex_lock(&c->lock);
-  c->expected--;
-  pthread_mutex_unlock(&c->lock);
-}
-
 static void ring_bell(const ldr_chan *c, int peer) {
   if (peer >= 0)
     (void)!send(peer, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -7,8 +7,9 @@
 
 #define LDR_NEVER INT64_MAX
 
-int64_t ldr_now_mono(void);            /* microseconds, monotonic */
-int64_t ldr_now_wall(void);            /* microseconds since 1970-01-01T00:00:00Z */
+int64_t ldr_now_mono(void); /* microseconds, monotonic */
+int64_t ldr_now_wall(void); /* microseconds since 1970-01-01T00:00:00Z */
+static inline int64_t ldr_sooner(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t ldr_deadline(double seconds);  /* from now; LDR_NEVER when seconds < 0 */
 int ldr_millis_left(int64_t deadline); /* for poll(): 0 when passed, -1 when never, rounded up */
 

@@ -26,7 +26,7 @@ static void unlink_job(ldr_job *j) {
   if (j->next) j->next->prev = j->prev;
 }
 
-/* The owner's side of release_slot. */
+/* The owner's side of ldr_job_release. */
 static void leave_tx(ldr_job *j) {
   if (j->tx && j->tx->job == j) j->tx->job = NULL;
 }

@@ -147,8 +147,6 @@ static int64_t look_at_stalls(ldr_pg *e, int64_t now) {
   return due;
 }
 
-static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static int64_t turn(void *ud) {
   ldr_pg *e = ud;
   int64_t now, due;
@@ -158,10 +156,10 @@ static int64_t turn(void *ud) {
   run_due(e, now);
   due = look_at_stalls(e, now);
   run_ready(e);
-  due = sooner(due, ldr_pool_turn(e->pool));
+  due = ldr_sooner(due, ldr_pool_turn(e->pool));
   run_ready(e);
-  due = sooner(due, ldr_chan_tick(e->chan, now));
-  return sooner(due, e->due);
+  due = ldr_sooner(due, ldr_chan_tick(e->chan, now));
+  return ldr_sooner(due, e->due);
 }
 
 static const ldr_loop_ops ops = {arrived, turn};

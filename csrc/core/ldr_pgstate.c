@@ -65,17 +65,12 @@ ldr_job *ldr_jobs_take(ldr_jobs *l) {
 }
 
 void ldr_job_not_ready(ldr_job *j) {
-  ldr_jobs *l = &j->e->ready, kept = {0};
+  ldr_jobs all = j->e->ready;
   ldr_job *other;
   if (!j->is_ready) return;
-  while ((other = ldr_jobs_take(l)) != NULL) {
-    if (other == j) continue;
-    other->is_ready = true;
-    other->next_ready = NULL;
-    *(kept.last ? &kept.last->next_ready : &kept.first) = other;
-    kept.last = other;
-  }
-  *l = kept;
+  j->e->ready = (ldr_jobs){0};
+  while ((other = ldr_jobs_take(&all)) != NULL)
+    if (other != j) ldr_job_ready(other);
 }
 
 void ldr_job_running(ldr_job *j) {

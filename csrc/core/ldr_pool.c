@@ -503,8 +503,6 @@ void ldr_pool_ready(ldr_pool *p, ldr_slot *s) {
   }
 }
 
-static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* Who still waits, perhaps behind a lane that has stalled since. */
 static int64_t turn_queue(ldr_pool *p, int64_t now) {
   ldr_err ignored;
@@ -514,7 +512,7 @@ static int64_t turn_queue(ldr_pool *p, int64_t now) {
   if (p->queue.first == NULL) return LDR_NEVER;
   code = grow(p, p->queue.first, &ignored);
   (void)code; /* ldr_pool_acquire tells it */
-  return down(p) ? sooner(now + LOOK_AGAIN_US, p->retry_at > now ? p->retry_at : now + BACKOFF_US)
+  return down(p) ? ldr_sooner(now + LOOK_AGAIN_US, p->retry_at > now ? p->retry_at : now + BACKOFF_US)
                  : now + LDR_STALL_US;
 }
 
@@ -525,12 +523,12 @@ int64_t ldr_pool_turn(ldr_pool *p) {
     next = s->next;
     if (now >= s->connect_by && step_connect(p, s, &ignored) != LDR_PENDING)
       return now; /* lists have changed */
-    due = sooner(due, s->connect_by);
+    due = ldr_sooner(due, s->connect_by);
   }
   tend(p);
   refill(p);
-  if (ldr_slots_count(&p->slots, LDR_SLOT_IDLE)) due = sooner(due, now + IDLE_LOOK_US);
-  return sooner(due, turn_queue(p, now));
+  if (ldr_slots_count(&p->slots, LDR_SLOT_IDLE)) due = ldr_sooner(due, now + IDLE_LOOK_US);
+  return ldr_sooner(due, turn_queue(p, now));
 }
 
 /* ---- the pool ---- */

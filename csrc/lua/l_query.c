@@ -67,14 +67,27 @@ static int execute(lua_State *L, l_work *w) {
   return l_work_after(L, w, code);
 }
 
+/* Asks the server about the statement at 2, unless it was asked before; then goes on with `next`. */
+static int prepare(lua_State *L, l_work *w, l_finish *next) {
+  size_t n;
+  const char *sql = lua_tolstring(L, 2, &n);
+  ldr_tx *tx = NULL;
+  ldr_code code = l_work_tx(w, &tx);
+  if (code == LDR_OK && !w->eng->postgres)
+    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
+  if (code != LDR_OK) return l_work_fail(L, w);
+  w->finish = next;
+  w->preparing = true;
+  code = ldr_pg_prepare(w->eng->e, tx, sql, n, &w->call, &w->stmt, &w->task, &w->err);
+  if (code == LDR_OK) w->preparing = false;
+  return l_work_after(L, w, code);
+}
+
 /* Arguments: box, sql, params, opts. ctx NULL: that of the options, or the coroutine's. */
 static int query(lua_State *L, l_engine *eng, l_ctx *ctx) {
-  size_t n;
-  const char *sql = luaL_checklstring(L, 2, &n);
-  ldr_tx *tx = NULL;
-  ldr_code code;
   l_work *w;
   int base;
+  luaL_checkstring(L, 2);
   lua_settop(L, 4);
   if (!lua_isnil(L, 3)) luaL_checktype(L, 3, LUA_TTABLE);
   w = l_work_take(L, 1, eng);
@@ -88,15 +101,7 @@ static int query(lua_State *L, l_engine *eng, l_ctx *ctx) {
     lua_replace(L, base);
   }
   l_work_options(L, w, base, base + 1, base + 2);
-  code = l_work_tx(w, &tx);
-  if (code == LDR_OK && !eng->postgres)
-    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
-  if (code != LDR_OK) return l_work_fail(L, w);
-  w->finish = execute;
-  w->preparing = true;
-  code = ldr_pg_prepare(eng->e, tx, sql, n, &w->call, &w->stmt, &w->task, &w->err);
-  if (code == LDR_OK) w->preparing = false;
-  return l_work_after(L, w, code);
+  return prepare(L, w, execute);
 }
 
 static int prepared(lua_State *L, l_work *w) {
@@ -104,29 +109,17 @@ static int prepared(lua_State *L, l_work *w) {
   return l_work_end(L, w, 1);
 }
 
-/* engine:prepare(sql, opts): the server is asked about the statement, unless it was before */
 int l_engine_prepare(lua_State *L) {
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
-  size_t n;
-  const char *sql = luaL_checklstring(L, 2, &n);
-  ldr_tx *tx = NULL;
-  ldr_code code;
   l_work *w;
   int base;
+  luaL_checkstring(L, 2);
   lua_settop(L, 3);
   w = l_work_take(L, 1, eng);
   w->name = "prepare";
   base = l_options(L, 3, options, 3, "options");
   l_work_options(L, w, base, base + 1, base + 2);
-  code = l_work_tx(w, &tx);
-  if (code == LDR_OK && !eng->postgres)
-    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
-  if (code != LDR_OK) return l_work_fail(L, w);
-  w->finish = prepared;
-  w->preparing = true;
-  code = ldr_pg_prepare(eng->e, tx, sql, n, &w->call, &w->stmt, &w->task, &w->err);
-  if (code == LDR_OK) w->preparing = false;
-  return l_work_after(L, w, code);
+  return prepare(L, w, prepared);
 }
 
 int l_engine_query(lua_State *L) { return query(L, l_box_check(L, 1, &l_engine_class), NULL); }

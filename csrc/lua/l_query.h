@@ -6,7 +6,7 @@
 #include "l_work.h"
 
 int l_engine_query(lua_State *L);    /* engine:query */
-int l_engine_prepare(lua_State *L);  /* engine:prepare */
+int l_engine_prepare(lua_State *L);  /* engine:prepare(sql, opts) → true | nil, err */
 int l_ctx_query(lua_State *L);       /* ctx:query */
 int l_engine_pipeline(lua_State *L); /* engine:pipeline */
 

@@ -221,8 +221,7 @@ TEST(tickets_come_in_order_and_are_signalled_once) {
   ldr_err err;
   CHECK_INT(ldr_chan_new(&c, &err), LDR_OK);
   for (uint64_t round = 0; round < 3; round++) {
-    for (int i = 0; i < 300; i++) CHECK_INT(ldr_chan_expect(c, &err), LDR_OK);
-    for (int i = 0; i < 40; i++) ldr_chan_forget(c);
+    for (int i = 0; i < 260; i++) CHECK_INT(ldr_chan_expect(c, &err), LDR_OK);
     CHECK(!readable_now(ldr_chan_fd(c)));
     for (uint64_t i = 0; i < 260; i++) ldr_chan_put(c, round * 1000 + i);
     CHECK(readable_now(ldr_chan_fd(c)));

@@ -191,12 +191,8 @@ describe("the OpenResty example", function()
     server = start()
   end)
 
-  local control = os.getenv "LARDER_TEST_PGCTL"
-  if not control or control == "" then return end
-
-  local function postgres(command)
-    assert(os.execute(control .. " " .. command .. " >/dev/null 2>&1"))
-  end
+  local postgres = require("spec.support.pgctl").run
+  if not postgres then return end
 
   it("FT-o8 starts without a database, says so, and recovers by itself", function()
     server:stop()

@@ -235,12 +235,8 @@ describe("an nginx worker", function()
     end)
   end)
 
-  local control = os.getenv "LARDER_TEST_PGCTL"
-  if not control or control == "" then return end
-
-  local function postgres(command)
-    assert(os.execute(control .. " " .. command .. " >/dev/null 2>&1"))
-  end
+  local postgres = require("spec.support.pgctl").run
+  if not postgres then return end
 
   it("FT-o21 replays an audit queue that was full when nginx quit without a database", function()
     with_events(function(spill)

@@ -3,14 +3,10 @@
 local larder = require "larder"
 local core = require "larder.core"
 
-local control = os.getenv "LARDER_TEST_PGCTL"
-if not control or control == "" then return end
+local server = require("spec.support.pgctl").run
+if not server then return end
 
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
-
-local function server(command)
-  assert(os.execute(control .. " " .. command .. " >/dev/null 2>&1"))
-end
 
 describe("a server restart", function()
   it("FT-7 is an error while the server is down, and nothing but a wait once it is back", function()
