@@ -283,7 +283,7 @@ TEST(large_parameters_and_results_do_not_deadlock) {
 
 static unsigned operations(void) {
   const char *s = getenv("LARDER_REACTOR_OPS");
-  return s && atoi(s) > 0 ? (unsigned)atoi(s) : 20000;
+  return s && atoi(s) > 0 ? (unsigned)atoi(s) : 100000;
 }
 
 /* A table that takes its time, so that cancels find something to cancel; but not so long that nobody may wait
