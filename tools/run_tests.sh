@@ -7,7 +7,7 @@ PART_TIMEOUT=${PART_TIMEOUT:-900} # seconds
 logs=build/test-logs
 mkdir -p "$logs"
 make=("${MAKE:-make}" --no-print-directory)
-passed=0 failed=0 skipped=0 table=
+passed=0 failed=0 skipped=0 table= broken=
 
 # What a log says about its run, as "passed failed skipped"; nothing when it does not end as its runner ends:
 # the C tests with their sum, busted (TAP) with a plan of as many tests as were told.
@@ -20,6 +20,17 @@ tally() {
     runner == "busted" && /^1\.\.[0-9]+$/ && substr($0, 4) == passed + failed + skipped {
       print passed + 0, failed + 0, skipped + 0
     }' "$2" | tail -n 1
+}
+
+# The lines of a failed part's log that tell why; the end of the log is all that is seen of many a run.
+broken_in() {
+  echo "==== $2"
+  case $1 in
+    core) grep -B 5 '^not ok ' "$3" | grep -v '^ok ' ;;
+    busted) grep -A 8 '^not ok ' "$3" | grep -v '^ok ' ;;
+    *) tail -n 15 "$3" ;;
+  esac | head -n 60
+  grep -A 12 -E 'WARNING: ThreadSanitizer|ERROR: .*Sanitizer|runtime error' "$3" | head -n 40
 }
 
 # part kind title target…: kind is `gate` (one pass or one failure) or the runner that counts.
@@ -46,6 +57,7 @@ part() {
       echo "==== $title: ran no test"
     fi
   fi
+  [ "$f" -eq 0 ] || broken+=$(broken_in "$kind" "$title" "$log")$'\n'
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   table+=$(printf '%7d %7d %8d %6ds  %s' "$p" "$f" "$s" $((SECONDS - start)) "$title")$'\n'
 }
@@ -65,6 +77,7 @@ part busted "nginx with lua-nginx-module" test-nginx BUSTED=--output=TAP
 part busted "binding under ASan, restless collector, Lua 5.4" asan BUSTED=--output=TAP
 
 printf '\n passed  failed  skipped   time\n%s\n' "$table"
+[ -z "$broken" ] || printf '%s\n' "$broken"
 closing="$passed passed, $failed failed"
 [ "$skipped" -eq 0 ] || closing+=", $skipped skipped"
 echo "$closing"

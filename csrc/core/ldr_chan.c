@@ -117,7 +117,7 @@ int ldr_chan_fd(const ldr_chan *c) { return c->wake; }
 
 static void remove_path(ldr_chan *c) {
   if (c->listener < 0) return;
-  if (c->loop) ldr_loop_unwatch(c->loop, &c->listening);
+  if (c->loop) ldr_loop_unwatch(c->loop, &c->listening, c->listener);
   close(c->listener);
   c->listener = -1;
   unlink(c->path);
@@ -127,7 +127,7 @@ static void remove_path(ldr_chan *c) {
 static void set_peer(ldr_chan *c, int peer) {
   pthread_mutex_lock(&c->lock);
   if (c->peer >= 0) {
-    ldr_loop_unwatch(c->loop, &c->peering);
+    ldr_loop_unwatch(c->loop, &c->peering, c->peer);
     close(c->peer);
   }
   c->peer = peer;

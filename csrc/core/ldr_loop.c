@@ -12,7 +12,7 @@
 #include "ldr_clock.h"
 #include "ldr_thread.h"
 
-enum { EVENTS = 64 };
+enum { EVENTS = 64, BUCKETS = 64 };
 
 struct ldr_loop {
   const ldr_loop_ops *ops;
@@ -22,7 +22,9 @@ struct ldr_loop {
   int set, bell;             /* epoll; an eventfd that ends a wait */
   _Atomic(ldr_post *) inbox; /* newest first */
   atomic_bool asleep, stop;
-  pthread_mutex_t gate, turn; /* whoever wants `turn` waits for it at the gate, so nobody starves */
+  pthread_mutex_t gate, turn;  /* whoever wants `turn` waits for it at the gate, so nobody starves */
+  ldr_watch *watches[BUCKETS]; /* by id */
+  uint64_t last_id;
   struct epoll_event events[EVENTS];
   int nevents; /* still to be handled in this turn */
   bool ready;  /* there are some */
@@ -84,24 +86,49 @@ static uint32_t epoll_events(unsigned events) {
   return (events & LDR_READ ? EPOLLIN : 0u) | (events & LDR_WRITE ? EPOLLOUT : 0u);
 }
 
-/* A closed descriptor has left the set by itself. In a child the set is the parent's, too: hands off. */
+static ldr_watch **place(ldr_loop *l, uint64_t id) {
+  ldr_watch **at = &l->watches[id % BUCKETS];
+  while (*at && (*at)->id != id) at = &(*at)->next;
+  return at;
+}
+
+/* In a child the set is the parent's, too: hands off. */
+static void tell_kernel(ldr_loop *l, const ldr_watch *w) {
+  struct epoll_event e = {.events = epoll_events(w->events), .data.u64 = w->id};
+  if (l->forked || w->fd < 0) return;
+  if (epoll_ctl(l->set, EPOLL_CTL_MOD, w->fd, &e) != 0) epoll_ctl(l->set, EPOLL_CTL_ADD, w->fd, &e);
+}
+
 void ldr_loop_watch(ldr_loop *l, ldr_watch *w, int fd, unsigned events) {
-  struct epoll_event e = {.events = epoll_events(events), .data.ptr = w};
   if (w->on && w->fd == fd && w->events == events) return;
-  if (w->on && w->fd != fd) ldr_loop_unwatch(l, w);
+  ldr_loop_unwatch(l, w, -1);
   w->on = true;
   w->fd = fd;
   w->events = events;
-  if (l->forked || fd < 0) return;
-  if (epoll_ctl(l->set, EPOLL_CTL_MOD, fd, &e) != 0) epoll_ctl(l->set, EPOLL_CTL_ADD, fd, &e);
+  w->id = ++l->last_id;
+  *place(l, w->id) = w;
+  w->next = NULL;
+  tell_kernel(l, w);
 }
 
-void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w) {
+void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w, int fd) {
+  ldr_watch **at = place(l, w->id);
   if (!w->on) return;
   w->on = false;
-  if (!l->forked && w->fd >= 0) epoll_ctl(l->set, EPOLL_CTL_DEL, w->fd, NULL);
+  if (*at) *at = w->next;
+  if (!l->forked && fd >= 0 && fd == w->fd) epoll_ctl(l->set, EPOLL_CTL_DEL, fd, NULL);
   for (int i = 0; i < l->nevents; i++)
-    if (l->events[i].data.ptr == w) l->events[i].data.ptr = NULL;
+    if (l->events[i].data.u64 == w->id) l->events[i].data.u64 = 0;
+}
+
+/* Something closed is still reported, because somebody else has it open. Only a new set forgets it. */
+static void renew_set(ldr_loop *l) {
+  int old = l->set, set = epoll_create1(EPOLL_CLOEXEC);
+  if (set < 0) return; /* again when it is reported again */
+  l->set = set;
+  for (int i = 0; i < BUCKETS; i++)
+    for (const ldr_watch *w = l->watches[i]; w; w = w->next) tell_kernel(l, w);
+  close(old);
 }
 
 /* ---- posts ---- */
@@ -135,12 +162,16 @@ static void take_posts(ldr_loop *l) {
 
 static void handle_events(ldr_loop *l) {
   int n = l->ready ? epoll_wait(l->set, l->events, EVENTS, 0) : 0;
+  bool stale = false;
   l->nevents = n > 0 ? n : 0;
   for (int i = 0; i < l->nevents; i++) {
-    ldr_watch *w = l->events[i].data.ptr;
+    uint64_t id = l->events[i].data.u64;
+    ldr_watch *w = id ? *place(l, id) : NULL;
     if (w) w->ready(w);
+    if (id && w == NULL) stale = true;
   }
   l->nevents = 0;
+  if (stale) renew_set(l);
 }
 
 /* Waits without touching what a visitor may touch: the events are fetched in the turn. */

@@ -26,6 +26,8 @@ typedef struct ldr_watch { /* embedded in what has a descriptor; zero-initialise
   int fd;
   unsigned events; /* LDR_READ | LDR_WRITE */
   bool on;
+  uint64_t id; /* of this registration: what the kernel tells may be about an older one */
+  struct ldr_watch *next;
 } ldr_watch;
 enum { LDR_READ = 1, LDR_WRITE = 2 };
 
@@ -44,9 +46,12 @@ void ldr_loop_post(ldr_loop *l, ldr_post *p); /* any thread */
 void ldr_loop_enter(ldr_loop *l); /* a visit begins; everything posted before has arrived. NULL is fine */
 void ldr_loop_leave(ldr_loop *l); /* NULL is fine */
 
-/* On the loop's thread or in a visit. A descriptor that was closed must be unwatched before its number is
- * used again, or be watched under its new owner only. */
+/* On the loop's thread or in a visit. libpq closes sockets by itself, and their numbers are used again, so a
+ * watch ends with the number that the descriptor has now: with another one, or -1, nothing is said to the
+ * kernel, to which the old number may already be somebody else's. What a forked child or a dup(2) keeps open
+ * goes on to be reported after it was closed here (epoll(7), "Will closing a file descriptor…"); such events
+ * reach nobody, and the loop gets rid of them. */
 void ldr_loop_watch(ldr_loop *l, ldr_watch *w, int fd, unsigned events);
-void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w);
+void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w, int fd);
 
 #endif

@@ -163,6 +163,10 @@ static ldr_code collect(ldr_job *j, ldr_code code, ldr_err *err) {
 static ldr_code collect_driven(ldr_job *j, ldr_err *err) {
   ldr_code code;
   if (j->e == NULL) return ldr_fail(err, LDR_CLOSED, "the database was closed");
+  if (atomic_load(&j->phase) == LDR_JOB_RINGING) { /* who hears the bell finds it finished */
+    ldr_loop_enter(j->e->loop);
+    ldr_loop_leave(j->e->loop);
+  }
   if (atomic_load(&j->phase) != LDR_JOB_FINISHED) return LDR_PENDING;
   code = j->outcome;
   if (code && j->why)
@@ -328,7 +332,7 @@ static ldr_code acquire(ldr_job *j, ldr_err *err) {
     ldr_loop_enter(ldr_job_foreign_loop(j));
     code = ldr_pool_acquire(j->e->pool, &j->waiter, holder, j->block, j->deadline, err);
     if (code == LDR_OK && ldr_job_foreign_loop(j))
-      ldr_loop_unwatch(ldr_job_foreign_loop(j), &j->waiter.slot->watch); /* borrowed */
+      ldr_pool_unwatch(j->e->pool, j->waiter.slot); /* borrowed */
     ldr_loop_leave(ldr_job_foreign_loop(j));
     if (code) return code;
     j->slot = j->waiter.slot;
@@ -404,7 +408,8 @@ static ldr_code sleep_on(ldr_job *j, ldr_err *err) {
 }
 
 static void watch_own(ldr_job *j) {
-  if (j->stage == LDR_JOB_CONNECT) ldr_job_unwatch(j); /* a new socket may have the old one's number */
+  if (j->stage == LDR_JOB_CONNECT)
+    ldr_loop_unwatch(j->e->loop, &j->watch, -1); /* a new socket may have the old one's number */
   if (pumps(j) && !j->req->done && (j->stage == LDR_JOB_REQUEST || j->stage == LDR_JOB_CONNECT))
     ldr_loop_watch(j->e->loop, &j->watch, ldr_conn_fd(j->conn), ldr_conn_events(j->conn));
   else

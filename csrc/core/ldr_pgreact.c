@@ -57,14 +57,14 @@ static void slot_ready(ldr_watch *w) {
     return;
   }
   if (s->in_flight == 0) {
-    ldr_loop_unwatch(e->loop, w);
+    ldr_pool_unwatch(e->pool, s);
     return;
   }
   ldr_conn_pump(s->conn);
   head = ldr_conn_head(s->conn);
   if (head && head->copying && head->job) ldr_job_ready(head->job);
   if (ldr_conn_dead(s->conn))
-    ldr_loop_unwatch(e->loop, w);
+    ldr_pool_unwatch(e->pool, s);
   else
     ldr_pool_watch(e->pool, s);
 }

@@ -90,7 +90,7 @@ void ldr_job_not_running(ldr_job *j) {
 }
 
 void ldr_job_unwatch(ldr_job *j) {
-  if (j->e->loop) ldr_loop_unwatch(j->e->loop, &j->watch);
+  if (j->e->loop) ldr_loop_unwatch(j->e->loop, &j->watch, j->conn ? ldr_conn_fd(j->conn) : -1);
 }
 
 void ldr_job_finished(ldr_job *j, ldr_code code, const ldr_err *err) {
@@ -102,7 +102,10 @@ void ldr_job_finished(ldr_job *j, ldr_code code, const ldr_err *err) {
     j->why = ldr_alloc(sizeof *j->why);
     if (j->why) *j->why = *err;
   }
-  if (j->rings) eventfd_write(j->bell, 1);
+  if (j->rings) {
+    atomic_store(&j->phase, LDR_JOB_RINGING);
+    eventfd_write(j->bell, 1);
+  }
   atomic_store(&j->phase, LDR_JOB_FINISHED); /* from here on it may be gone */
   if (ticket) ldr_chan_put(chan, ticket);
 }

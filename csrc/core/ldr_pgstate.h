@@ -86,6 +86,7 @@ typedef enum ldr_job_stage {
 typedef enum ldr_job_phase {                    /* of a driven job: whose it is */
                              LDR_JOB_FRESH,     /* the owner's: not submitted */
                              LDR_JOB_SUBMITTED, /* the loop's */
+                             LDR_JOB_RINGING,   /* the loop's for a moment: its bell must outlive the ring */
                              LDR_JOB_FINISHED   /* the owner's again */
 } ldr_job_phase;
 typedef ldr_code ldr_job_fn(ldr_job *j, ldr_err *err);

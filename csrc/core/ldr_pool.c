@@ -25,7 +25,7 @@ enum {
 
 static void destroy(ldr_pool *p, ldr_slot *s) {
   ldr_slots_remove(&p->slots, s);
-  if (p->loop) ldr_loop_unwatch(p->loop, &s->watch);
+  ldr_pool_unwatch(p, s);
   ldr_conn_close(s->conn);
   ldr_registry_done(&s->prepared);
   ldr_req_free(&s->undo);
@@ -163,10 +163,14 @@ static void note_failure(ldr_pool *p, const ldr_err *err) {
 
 void ldr_pool_watch(ldr_pool *p, ldr_slot *s) {
   /* while it goes from host to host, a new socket may have the number of the one before */
-  if (s->state == LDR_SLOT_CONNECTING) ldr_loop_unwatch(p->loop, &s->watch);
+  if (s->state == LDR_SLOT_CONNECTING) ldr_loop_unwatch(p->loop, &s->watch, -1);
   s->watch.ready = p->ready;
   s->owner = p->owner;
   ldr_loop_watch(p->loop, &s->watch, ldr_conn_fd(s->conn), ldr_conn_events(s->conn));
+}
+
+void ldr_pool_unwatch(ldr_pool *p, ldr_slot *s) {
+  if (p->loop) ldr_loop_unwatch(p->loop, &s->watch, ldr_conn_fd(s->conn));
 }
 
 static ldr_code start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {

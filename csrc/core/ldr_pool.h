@@ -56,6 +56,7 @@ void ldr_pool_attach(ldr_pool *p, ldr_loop *l, void (*ready)(ldr_watch *w), void
 void ldr_pool_detach(ldr_pool *p);             /* the loop has ended */
 void ldr_pool_ready(ldr_pool *p, ldr_slot *s); /* a connection that is being opened, or idle, can go on */
 void ldr_pool_watch(ldr_pool *p, ldr_slot *s); /* for what its connection waits */
-int64_t ldr_pool_turn(ldr_pool *p);            /* what is due; returns when the next is */
+void ldr_pool_unwatch(ldr_pool *p, ldr_slot *s);
+int64_t ldr_pool_turn(ldr_pool *p); /* what is due; returns when the next is */
 
 #endif

@@ -125,7 +125,7 @@ TEST(descriptors_and_time_wake_the_loop) {
   CHECK_INT(write(pair[1], "abc", 3), 3);
   CHECK(await(l, &s, three_bytes));
   ldr_loop_enter(l);
-  ldr_loop_unwatch(l, &s.watch);
+  ldr_loop_unwatch(l, &s.watch, pair[0]);
   s.turns = 0;
   s.due = 0; /* over: a turn follows the other */
   ldr_loop_leave(l);
@@ -141,6 +141,63 @@ TEST(descriptors_and_time_wake_the_loop) {
   ldr_loop_free(l);
   close(pair[0]);
   close(pair[1]);
+}
+
+/* libpq closes a socket by itself; the next one gets its number. */
+TEST(a_closed_descriptor_takes_nothing_from_the_next) {
+  int old[2], new[2];
+  served s = {0};
+  ldr_watch gone = {.ready = readable};
+  ldr_loop *l = start(&s);
+  if (l == NULL) return;
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, old), 0);
+  ldr_loop_enter(l);
+  ldr_loop_watch(l, &gone, old[0], LDR_READ);
+  CHECK_INT(close(old[0]), 0);
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, new), 0);
+  CHECK_INT(new[0], old[0]);
+  s.watch.ready = readable;
+  ldr_loop_watch(l, &s.watch, new[0], LDR_READ);
+  ldr_loop_unwatch(l, &gone, -1);
+  ldr_loop_leave(l);
+  CHECK_INT(write(new[1], "abc", 3), 3);
+  CHECK(await(l, &s, three_bytes));
+  ldr_loop_free(l);
+  close(old[1]);
+  close(new[0]);
+  close(new[1]);
+}
+
+/* FT-r17: a copy in a forked child keeps a closed socket in the kernel's set, and it is ready for ever. */
+TEST(a_closed_descriptor_with_a_copy_disturbs_nobody) {
+  int lost[2], other[2], copy;
+  served s = {0};
+  ldr_watch *gone = ldr_alloc(sizeof *gone);
+  ldr_loop *l = start(&s);
+  if (l == NULL) return;
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, lost), 0);
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+  copy = dup(lost[0]);
+  ldr_loop_enter(l);
+  gone->ready = readable;
+  ldr_loop_watch(l, gone, lost[0], LDR_READ);
+  s.watch.ready = readable;
+  ldr_loop_watch(l, &s.watch, other[0], LDR_READ);
+  close(lost[0]);
+  ldr_loop_unwatch(l, gone, -1);
+  ldr_free(gone);
+  ldr_loop_leave(l);
+  close(lost[1]);
+  usleep(50000);
+  ldr_loop_enter(l);
+  CHECK(s.turns < 50); /* not one after the other */
+  ldr_loop_leave(l);
+  CHECK_INT(write(other[1], "abc", 3), 3);
+  CHECK(await(l, &s, three_bytes));
+  ldr_loop_free(l);
+  close(copy);
+  close(other[0]);
+  close(other[1]);
 }
 
 /* Each post is answered by the next one, so that there always is one. */
@@ -307,6 +364,8 @@ TEST(a_socket_stands_in_for_the_descriptor) {
 void test_loop(void) {
   RUN(posts_arrive_once_and_in_order);
   RUN(descriptors_and_time_wake_the_loop);
+  RUN(a_closed_descriptor_takes_nothing_from_the_next);
+  RUN(a_closed_descriptor_with_a_copy_disturbs_nobody);
   RUN(posts_without_end_starve_no_descriptor);
   RUN(a_forked_child_finds_the_loop_gone);
   RUN(tickets_come_in_order_and_are_signalled_once);
