@@ -95,6 +95,12 @@ void ldr_chan_put(ldr_chan *c, uint64_t ticket) {
   if (first) ring_bell(c, peer);
 }
 
+void ldr_chan_hush(ldr_chan *c) {
+  pthread_mutex_lock(&c->lock);
+  c->rung = true;
+  pthread_mutex_unlock(&c->lock);
+}
+
 size_t ldr_chan_take(ldr_chan *c, uint64_t *tickets, size_t max) {
   eventfd_t ignored;
   size_t n = 0;

@@ -16,6 +16,7 @@ void ldr_chan_free(ldr_chan *c); /* its loop must have ended; NULL is fine */
 /* The receiver: */
 ldr_code ldr_chan_expect(ldr_chan *c,
                          ldr_err *err) LDR_MUSTCHECK; /* room for one more number that will be put */
+void ldr_chan_hush(ldr_chan *c);                      /* it will take in a moment, so it need not be told */
 size_t ldr_chan_take(ldr_chan *c, uint64_t *tickets, size_t max);
 int ldr_chan_fd(const ldr_chan *c);
 /* A unix socket in a directory that only this user may enter. It vanishes with the first connection, whose

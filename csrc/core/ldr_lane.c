@@ -17,6 +17,9 @@ static bool has_room(const ldr_slot *s, int64_t now) {
          !ldr_conn_cancelling(s->conn);
 }
 
+/* Nothing is under way but the group that is not complete yet. */
+static bool gathers(const ldr_slot *s) { return s->quick && s->in_flight == ldr_conn_gathers(s->conn); }
+
 static survey look(const ldr_slots *l, int64_t now) {
   survey v = {0};
   for (ldr_slot *s = l->by_state[LDR_SLOT_SHARED].first; s; s = s->next) {
@@ -27,7 +30,7 @@ static survey look(const ldr_slots *l, int64_t now) {
     if (!has_room(s, now)) continue;
     if (v.any == NULL || s->users < v.any->users) v.any = s;
     if (!s->quick && (v.least == NULL || s->users < v.least->users)) v.least = s;
-    if (s->quick && s->in_flight == ldr_conn_gathers(s->conn)) v.group = s;
+    if (gathers(s) && ldr_conn_gathers(s->conn) < l->group_max) v.group = s;
   }
   return v;
 }

@@ -2,7 +2,8 @@
  *
  * Reads that took less than LDR_QUICK_US so far go in groups, on two lanes of their own: while one group is
  * under way the next one gathers, and travels under one Sync, which saves the server a third of its work for
- * each. Two are as much as one Lua thread can ask.
+ * each. Two are as much as one Lua thread can ask: while the server works at one group it works at the
+ * answers of the other. So a group takes no more than its half of what there is (ldr_slots.group_max).
  *
  * Other reads wait behind each other on at most LDR_LANES connections: an idle one first, then the shortest
  * queue up to LDR_LANE_DEPTH. A lane whose oldest statement has run for LDR_STALL_US gets no more and does

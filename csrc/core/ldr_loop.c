@@ -12,7 +12,7 @@
 #include "ldr_clock.h"
 #include "ldr_thread.h"
 
-enum { EVENTS = 64, BUCKETS = 64 };
+enum { EVENTS = 64, BUCKETS = 64, LOOK_US = 5000 };
 
 struct ldr_loop {
   const ldr_loop_ops *ops;
@@ -27,9 +27,15 @@ struct ldr_loop {
   uint64_t last_id;
   struct epoll_event events[EVENTS];
   int nevents; /* still to be handled in this turn */
-  bool ready;  /* there are some */
-  int64_t due;
+  bool stale;  /* `set` reports what nobody watches */
+  _Atomic int64_t due, sleeps_until;
   bool forked;
+  /* an owner who drives */
+  int outer, door; /* epoll over `set`, when it is lent, and the door; an eventfd that asks for a turn */
+  atomic_bool has_owner, lent, idle, rung; /* rung: the owner was asked and has not come yet */
+  atomic_uint drives;
+  int64_t looked, unseen; /* for how long nobody had looked at the descriptors when the owner did */
+  unsigned seen;          /* the thread's: of them */
 };
 
 /* ---- all loops, for forks ---- */
@@ -42,6 +48,14 @@ static void hold(ldr_loop *l) {
   pthread_mutex_lock(&l->gate);
   pthread_mutex_lock(&l->turn);
   pthread_mutex_unlock(&l->gate);
+}
+
+static bool try_to_hold(ldr_loop *l) {
+  bool held = pthread_mutex_trylock(&l->gate) == 0;
+  if (!held) return false;
+  held = pthread_mutex_trylock(&l->turn) == 0;
+  pthread_mutex_unlock(&l->gate);
+  return held;
 }
 
 static void let_go(ldr_loop *l) { pthread_mutex_unlock(&l->turn); }
@@ -112,20 +126,32 @@ void ldr_loop_watch(ldr_loop *l, ldr_watch *w, int fd, unsigned events) {
 }
 
 void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w, int fd) {
-  ldr_watch **at = place(l, w->id);
+  ldr_watch **at;
   if (!w->on) return;
   w->on = false;
+  at = place(l, w->id);
   if (*at) *at = w->next;
   if (!l->forked && fd >= 0 && fd == w->fd) epoll_ctl(l->set, EPOLL_CTL_DEL, fd, NULL);
   for (int i = 0; i < l->nevents; i++)
     if (l->events[i].data.u64 == w->id) l->events[i].data.u64 = 0;
 }
 
+/* Only what is lent is shown to the owner, who could do nothing about the rest. */
+static int show_set(ldr_loop *l, int how) {
+  struct epoll_event e = {.events = atomic_load(&l->lent) ? EPOLLIN : 0u};
+  return epoll_ctl(l->outer, how, l->set, &e);
+}
+
 /* Something closed is still reported, because somebody else has it open. Only a new set forgets it. */
 static void renew_set(ldr_loop *l) {
   int old = l->set, set = epoll_create1(EPOLL_CLOEXEC);
+  l->stale = false;
   if (set < 0) return; /* again when it is reported again */
   l->set = set;
+  if (l->outer >= 0) {
+    epoll_ctl(l->outer, EPOLL_CTL_DEL, old, NULL);
+    show_set(l, EPOLL_CTL_ADD);
+  }
   for (int i = 0; i < BUCKETS; i++)
     for (const ldr_watch *w = l->watches[i]; w; w = w->next) tell_kernel(l, w);
   close(old);
@@ -137,10 +163,20 @@ static void wake(ldr_loop *l) {
   if (atomic_exchange(&l->asleep, false)) eventfd_write(l->bell, 1);
 }
 
+static bool may_drive(ldr_loop *l) { return atomic_load(&l->has_owner) && atomic_load(&l->lent); }
+
+/* Was the inbox empty? */
+static bool push(ldr_loop *l, ldr_post *p) {
+  ldr_post *before = atomic_load_explicit(&l->inbox, memory_order_relaxed);
+  do {
+    p->next = before;
+  } while (!atomic_compare_exchange_weak(&l->inbox, &before, p));
+  return before == NULL;
+}
+
 void ldr_loop_post(ldr_loop *l, ldr_post *p) {
-  p->next = atomic_load_explicit(&l->inbox, memory_order_relaxed);
-  while (!atomic_compare_exchange_weak(&l->inbox, &p->next, p)) continue;
-  wake(l);
+  if (push(l, p) && may_drive(l) && !atomic_exchange(&l->rung, true)) eventfd_write(l->door, 1);
+  wake(l); /* with an owner who drives: to look on */
 }
 
 static void take_posts(ldr_loop *l) {
@@ -160,44 +196,138 @@ static void take_posts(ldr_loop *l) {
 
 /* ---- turns ---- */
 
-static void handle_events(ldr_loop *l) {
-  int n = l->ready ? epoll_wait(l->set, l->events, EVENTS, 0) : 0;
-  bool stale = false;
+static void handle_events(ldr_loop *l, int max) {
+  int n = epoll_wait(l->set, l->events, max, 0);
+  l->looked = ldr_now_mono();
   l->nevents = n > 0 ? n : 0;
   for (int i = 0; i < l->nevents; i++) {
     uint64_t id = l->events[i].data.u64;
     ldr_watch *w = id ? *place(l, id) : NULL;
     if (w) w->ready(w);
-    if (id && w == NULL) stale = true;
+    if (id && w == NULL) l->stale = true;
   }
   l->nevents = 0;
-  if (stale) renew_set(l);
 }
 
-/* Waits without touching what a visitor may touch: the events are fetched in the turn. */
-static void wait(ldr_loop *l) {
+/* Held. */
+static void take_turn(ldr_loop *l, int events) {
+  if (events) handle_events(l, events);
+  take_posts(l);
+  atomic_store(&l->due, l->ops->turn(l->ud));
+}
+
+/* While the owner comes often enough there is nothing to do but to be there when he does not. */
+static void look_on(ldr_loop *l) {
+  struct pollfd p = {.fd = l->bell, .events = POLLIN};
+  eventfd_t ignored;
+  bool came;
+  do {
+    unsigned drives;
+    poll(&p, 1, ldr_millis_left(ldr_sooner(atomic_load(&l->due), ldr_now_mono() + LOOK_US)));
+    if (p.revents) eventfd_read(l->bell, &ignored);
+    drives = atomic_load(&l->drives);
+    came = drives != l->seen;
+    l->seen = drives;
+  } while (came && may_drive(l) && !atomic_load(&l->stop) && ldr_now_mono() < atomic_load(&l->due));
+}
+
+/* Waits without touching what a visitor may touch: the events are fetched in the turn. Are there any? */
+static bool await_something(ldr_loop *l) {
   struct pollfd p[] = {{.fd = l->set, .events = POLLIN}, {.fd = l->bell, .events = POLLIN}};
   eventfd_t ignored;
+  int64_t due;
   bool idle;
   atomic_store(&l->asleep, true);
+  do { /* whoever makes it due sooner looks at `sleeps_until` after that */
+    due = atomic_load(&l->due);
+    atomic_store(&l->sleeps_until, due);
+  } while (atomic_load(&l->due) < due);
   idle = atomic_load(&l->inbox) == NULL && !atomic_load(&l->stop);
-  if (idle) poll(p, 2, ldr_millis_left(l->due));
+  if (idle) poll(p, 2, ldr_millis_left(due));
   atomic_store(&l->asleep, false);
-  l->ready = !idle || p[0].revents; /* posts without end must not starve the descriptors */
   if (p[1].revents) eventfd_read(l->bell, &ignored);
+  return !idle || p[0].revents; /* posts without end must not starve the descriptors */
 }
 
 static void *run(void *ud) {
   ldr_loop *l = ud;
+  bool ready = false;
   while (!atomic_load(&l->stop)) {
     hold(l);
-    handle_events(l);
-    take_posts(l);
-    l->due = l->ops->turn(l->ud);
+    if (l->stale) renew_set(l); /* by the thread, which sleeps on it without holding the loop */
+    take_turn(l, ready ? EVENTS : 0);
     let_go(l);
-    wait(l);
+    ready = true;
+    if (!may_drive(l) || atomic_load(&l->drives) == l->seen) ready = await_something(l);
+    if (!may_drive(l) || (atomic_load(&l->inbox) == NULL && atomic_load(&l->drives) == l->seen)) continue;
+    look_on(l);
+    ready = true;
   }
   return NULL;
+}
+
+int ldr_loop_fd(ldr_loop *l, int also) {
+  struct epoll_event e = {.events = EPOLLIN};
+  if (atomic_load(&l->has_owner)) return l->outer;
+  ldr_loop_enter(l);
+  if (l->door < 0) l->door = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (l->outer < 0) l->outer = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ctl(l->outer, EPOLL_CTL_ADD, l->door, &e) == 0 &&
+      epoll_ctl(l->outer, EPOLL_CTL_ADD, also, &e) == 0 && show_set(l, EPOLL_CTL_ADD) == 0) {
+    atomic_store(&l->has_owner, true);
+  } else if (l->outer >= 0) {
+    close(l->outer);
+    l->outer = -1;
+  }
+  ldr_loop_leave(l);
+  return atomic_load(&l->has_owner) ? l->outer : -1;
+}
+
+int64_t ldr_loop_unseen(const ldr_loop *l) { return l->unseen; }
+
+void ldr_loop_lend(ldr_loop *l, ldr_load load) {
+  bool light = load != LDR_HEAVY;
+  atomic_store(&l->idle, load == LDR_IDLE);
+  if (atomic_exchange(&l->lent, light) != light && l->outer >= 0) show_set(l, EPOLL_CTL_MOD);
+}
+
+/* The owner's, held. Does the thread have to take the next one? */
+static bool take_own_turn(ldr_loop *l, int events) {
+  bool its;
+  if (events) l->unseen = ldr_now_mono() - l->looked;
+  take_turn(l, events);
+  l->unseen = 0;
+  its = l->stale || !atomic_load(&l->lent);
+  let_go(l);
+  return its;
+}
+
+void ldr_loop_hand_in(ldr_loop *l, ldr_post *p) {
+  if (atomic_load(&l->has_owner) || !atomic_load(&l->idle) || !try_to_hold(l)) {
+    ldr_loop_post(l, p);
+    return;
+  }
+  push(l, p);
+  take_own_turn(l, 0); /* the thread sleeps on what it waits for */
+  if (atomic_load(&l->due) < atomic_load(&l->sleeps_until)) wake(l);
+}
+
+void ldr_loop_drive(ldr_loop *l) {
+  eventfd_t ignored;
+  if (!atomic_load(&l->has_owner)) return;
+  if (atomic_load(&l->rung)) {
+    eventfd_read(l->door, &ignored); /* before `rung` is taken back, so that no post is forgotten */
+    atomic_store(&l->rung, false);
+  }
+  if (!may_drive(l)) {
+    if (atomic_load(&l->inbox)) wake(l);
+    return;
+  }
+  hold(l);
+  if (atomic_load(&l->inbox)) take_turn(l, 0); /* the server gets work before the owner does */
+  if (take_own_turn(l, 1)) eventfd_write(l->bell, 1);
+  atomic_fetch_add(&l->drives, 1);
+  wake(l); /* to look on */
 }
 
 void ldr_loop_enter(ldr_loop *l) {
@@ -217,6 +347,8 @@ void ldr_loop_leave(ldr_loop *l) {
 static void dispose(ldr_loop *l) {
   if (l->set >= 0) close(l->set);
   if (l->bell >= 0) close(l->bell);
+  if (l->outer >= 0) close(l->outer);
+  if (l->door >= 0) close(l->door);
   pthread_mutex_destroy(&l->gate);
   pthread_mutex_destroy(&l->turn);
   ldr_free(l);
@@ -231,6 +363,7 @@ ldr_code ldr_loop_new(const ldr_loop_ops *ops, void *ud, ldr_loop **out, ldr_err
   l->ops = ops;
   l->ud = ud;
   l->due = LDR_NEVER;
+  l->outer = l->door = -1;
   l->set = epoll_create1(EPOLL_CLOEXEC);
   l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   *out = l; /* the thread may need it at once */

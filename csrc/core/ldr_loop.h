@@ -7,6 +7,11 @@
  * waits, or visits: between two turns, with the loop held still, it may touch everything. A visit waits for
  * one turn at most, so it is for what is rare.
  *
+ * A thread hears of everything two wake-ups later than who looks himself. So an owner who has an event loop
+ * of his own may drive: he polls ldr_loop_fd and takes the turns, while the thread only looks on and goes on
+ * by itself once the owner has not come for a few milliseconds. What is served says in each turn whether the
+ * next ones are light enough for that (ldr_loop_lend).
+ *
  * The thread takes no signals. It does not exist in a forked child; the loop knows and answers
  * ldr_loop_forked, and all that may be done with it there is ldr_loop_free. A fork waits for the turn to end,
  * so that a child finds everything whole. */
@@ -43,6 +48,19 @@ void ldr_loop_free(
 bool ldr_loop_forked(const ldr_loop *l);
 
 void ldr_loop_post(ldr_loop *l, ldr_post *p); /* any thread */
+
+/* The same for an owner who does not drive: when nothing is under way he takes the turn himself, so that the
+ * work begins a wake-up earlier. */
+void ldr_loop_hand_in(ldr_loop *l, ldr_post *p);
+/* Readable when ldr_loop_drive has work, or `also` is; -1: no descriptor is left. */
+int ldr_loop_fd(ldr_loop *l, int also);
+void ldr_loop_drive(ldr_loop *l); /* takes a turn if he may; only for the thread that polls ldr_loop_fd */
+
+typedef enum ldr_load { LDR_IDLE, LDR_LIGHT, LDR_HEAVY } ldr_load;
+void ldr_loop_lend(ldr_loop *l, ldr_load load); /* in a turn: what is under way */
+/* In a turn: microseconds for which what is ready may have waited for the owner. */
+int64_t ldr_loop_unseen(const ldr_loop *l);
+
 void ldr_loop_enter(ldr_loop *l); /* a visit begins; everything posted before has arrived. NULL is fine */
 void ldr_loop_leave(ldr_loop *l); /* NULL is fine */
 

@@ -90,7 +90,9 @@ ldr_code ldr_task_submit(ldr_task *, uint64_t ticket, ldr_err *) LDR_MUSTCHECK;
 bool ldr_task_wait(ldr_task *, int64_t deadline); /* submits when needed, blocks; false: not finished yet */
 int ldr_task_fd(
     ldr_task *); /* submits when needed; readable once it is finished, the task's own; -1: failed */
-int ldr_pg_wake_fd(ldr_engine *, ldr_err *); /* readable while tickets wait; -1: failed */
+/* Readable when ldr_pg_done should be called; -1: failed. While there is only light work under way that does
+ * it, a turn of the loop at a time (ldr_loop_drive); so only the thread that submits may poll and call. */
+int ldr_pg_wake_fd(ldr_engine *, ldr_err *);
 /* For an event loop that can wait for sockets only: the path of a unix socket. A byte arrives when tickets
  * begin to wait, and one twice a second. It takes one connection of this process; ask again for another. */
 ldr_code ldr_pg_wake_path(ldr_engine *, const char **path, ldr_err *) LDR_MUSTCHECK;

@@ -8,6 +8,7 @@
 #include "ldr_clock.h"
 
 enum {
+  LATE_US = 20000,  /* so long an owner who came late may not drive */
   RESCUE_US = 20000 /* reads that wait so long behind a statement are asked for elsewhere */
 };
 
@@ -28,12 +29,20 @@ static void learn(ldr_job *j, const ldr_req *r, int64_t us) {
     j->stmt->expected = ldr_lane_learn(j->stmt->expected, us);
 }
 
+/* What waited for the owner tells nothing of the statement. He may be busy: until it is measured the thread
+ * drives, which is there at once. */
+static bool came_late(ldr_pg *e, int64_t now) {
+  if (ldr_loop_unseen(e->loop) < LDR_QUICK_US) return false;
+  e->driver_late = now;
+  return true;
+}
+
 static void request_done(ldr_req *r) {
   ldr_slot *s = r->home;
   ldr_job *j = r->job;
   if (s) {
     int64_t now = ldr_now_mono();
-    if (j) learn(j, r, (now - s->head_since) / (r->peers ? r->peers : 1));
+    if (j && !came_late(s->owner, now)) learn(j, r, (now - s->head_since) / (r->peers ? r->peers : 1));
     s->in_flight--;
     if (r->sealed) s->head_since = now; /* the last of its group */
   }
@@ -147,10 +156,34 @@ static int64_t look_at_stalls(ldr_pg *e, int64_t now) {
   return due;
 }
 
+/* The quick lanes take turns: while the server works at one group, the owner works at the answers of the
+ * other. So none gets more than its part of what there is. */
+static void size_groups(ldr_pg *e) {
+  ldr_slots *all = &e->pool->slots;
+  unsigned n = e->ready.n + e->pool->queue.n;
+  for (const ldr_slot *s = all->by_state[LDR_SLOT_SHARED].first; s; s = s->next)
+    if (s->quick) n += s->in_flight;
+  all->group_max = (n + LDR_QUICK_LANES - 1) / LDR_QUICK_LANES;
+}
+
+/* Opening a connection and large results take time that is not the owner's. */
+static ldr_load load(const ldr_pg *e, int64_t now) {
+  const ldr_slots *all = &e->pool->slots;
+  ldr_load load = LDR_IDLE;
+  if (e->driver_late && now - e->driver_late < LATE_US) return LDR_HEAVY;
+  if (ldr_slots_count(all, LDR_SLOT_CONNECTING) || ldr_slots_count(all, LDR_SLOT_BUSY)) return LDR_HEAVY;
+  for (const ldr_slot *s = all->by_state[LDR_SLOT_SHARED].first; s; s = s->next) {
+    if (!s->quick) return LDR_HEAVY;
+    if (s->in_flight) load = LDR_LIGHT;
+  }
+  return load;
+}
+
 static int64_t turn(void *ud) {
   ldr_pg *e = ud;
   int64_t now, due;
   if (e->pool->loop == NULL) return LDR_NEVER; /* not attached yet */
+  size_groups(e);
   run_ready(e);
   now = ldr_now_mono();
   run_due(e, now);
@@ -159,6 +192,7 @@ static int64_t turn(void *ud) {
   due = ldr_sooner(due, ldr_pool_turn(e->pool));
   run_ready(e);
   due = ldr_sooner(due, ldr_chan_tick(e->chan, now));
+  ldr_loop_lend(e->loop, load(e, now));
   return ldr_sooner(due, e->due);
 }
 
@@ -226,7 +260,7 @@ static ldr_code post(ldr_job *j, ldr_err *err) {
   j->req->on_done = request_done;
   j->req->job = j;
   atomic_store(&j->phase, LDR_JOB_SUBMITTED);
-  ldr_loop_post(j->e->loop, &j->post);
+  ldr_loop_hand_in(j->e->loop, &j->post);
   return LDR_OK;
 }
 
@@ -290,7 +324,9 @@ bool ldr_task_wait(ldr_task *t, int64_t deadline) {
 
 int ldr_pg_wake_fd(ldr_engine *engine, ldr_err *err) {
   ldr_pg *e = ldr_pg_of(engine);
-  return start(e, err) == LDR_OK ? ldr_chan_fd(e->chan) : -1;
+  int fd = start(e, err) == LDR_OK ? ldr_loop_fd(e->loop, ldr_chan_fd(e->chan)) : -1;
+  if (fd < 0) ldr_fail(err, LDR_CAPACITY, "no descriptor is left for the database's wake-ups");
+  return fd;
 }
 
 ldr_code ldr_pg_wake_path(ldr_engine *engine, const char **path, ldr_err *err) {
@@ -306,5 +342,10 @@ ldr_code ldr_pg_wake_path(ldr_engine *engine, const char **path, ldr_err *err) {
 size_t ldr_pg_done(ldr_engine *engine, uint64_t *tickets, size_t max) {
   ldr_pg *e = ldr_pg_of(engine);
   ldr_pg_check_fork(e);
-  return e->chan ? ldr_chan_take(e->chan, tickets, max) : 0;
+  if (e->chan == NULL) return 0;
+  if (e->loop) {
+    ldr_chan_hush(e->chan);
+    ldr_loop_drive(e->loop);
+  }
+  return ldr_chan_take(e->chan, tickets, max);
 }

@@ -53,6 +53,7 @@ void ldr_job_ready(ldr_job *j) {
   j->next_ready = NULL;
   *(l->last ? &l->last->next_ready : &l->first) = j;
   l->last = j;
+  l->n++;
 }
 
 ldr_job *ldr_jobs_take(ldr_jobs *l) {
@@ -60,6 +61,7 @@ ldr_job *ldr_jobs_take(ldr_jobs *l) {
   if (j == NULL) return NULL;
   l->first = j->next_ready;
   if (l->first == NULL) l->last = NULL;
+  l->n--;
   j->is_ready = false;
   return j;
 }

@@ -23,6 +23,7 @@ static inline void ldr_count(_Atomic uint64_t *counter, uint64_t n) {
 
 typedef struct ldr_jobs { /* a list of driven jobs, oldest first */
   ldr_job *first, *last;
+  unsigned n;
 } ldr_jobs;
 
 typedef struct ldr_pg {
@@ -46,10 +47,11 @@ typedef struct ldr_pg {
   bool reactor;   /* jobs that do not block are driven */
   ldr_loop *loop; /* NULL: not started yet */
   ldr_chan *chan;
-  ldr_jobs ready;   /* the loop's: can go on now */
-  ldr_job *running; /* the loop's: not finished */
-  ldr_req *left;    /* the loop's: answered requests whose jobs did not wait for it; a list by `next` */
-  int64_t due;      /* the loop's: the first deadline of a running job */
+  int64_t driver_late; /* the loop's: when the owner last took a turn too late */
+  ldr_jobs ready;      /* the loop's: can go on now */
+  ldr_job *running;    /* the loop's: not finished */
+  ldr_req *left;       /* the loop's: answered requests whose jobs did not wait for it; a list by `next` */
+  int64_t due;         /* the loop's: the first deadline of a running job */
 } ldr_pg;
 
 /* ---- transactions, as jobs see them ---- */

@@ -49,6 +49,7 @@ typedef struct ldr_slots {
     ldr_slot *first, *last; /* first: entered the state last */
     unsigned n;
   } by_state[LDR_SLOT_NSTATES];
+  unsigned group_max; /* quick reads that travel together at most */
 } ldr_slots;
 
 void ldr_slots_add(ldr_slots *l, ldr_slot *s, ldr_slot_state state);

@@ -2,6 +2,9 @@
 #include "askfix.h"
 
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "test.h"
 
@@ -70,11 +73,33 @@ static void take(pgfix *f) {
     }
 }
 
+bool ask_thread_drives;
+static int bell = -1;
+
+static void drop_bell(void) {
+  if (bell >= 0) close(bell);
+  bell = -1;
+}
+
+static int dial(pgfix *f) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  const char *path = NULL;
+  if (bell >= 0) return bell;
+  CHECK_INT(ldr_pg_wake_path(f->db, &path, &f->err), LDR_OK);
+  if (path == NULL) return -1;
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+  bell = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CHECK_INT(connect(bell, (struct sockaddr *)&name, sizeof name), 0);
+  return bell;
+}
+
 /* One turn of the callers' loop. */
 void ask_turn(pgfix *f, int milliseconds) {
-  struct pollfd p = {.fd = ldr_pg_wake_fd(f->db, &f->err), .events = POLLIN};
+  struct pollfd p = {.fd = ask_thread_drives ? dial(f) : ldr_pg_wake_fd(f->db, &f->err), .events = POLLIN};
+  char bytes[64];
   CHECK(p.fd >= 0);
-  poll(&p, 1, milliseconds);
+  if (poll(&p, 1, milliseconds) > 0 && ask_thread_drives)
+    (void)!recv(bell, bytes, sizeof bytes, MSG_DONTWAIT);
   take(f);
 }
 
@@ -192,6 +217,7 @@ void ask_stmt(pgfix *f, ask *a, ldr_tx *tx, ldr_stmt *s, const ldr_value *values
 bool ask_open(pgfix *f, pgfix *other, const ldr_pool_config *c, const char *const *settings) {
   static const char *const name[] = {"application_name", "driven", NULL};
   char sql[300];
+  drop_bell();
   if (!pg_open(other, NULL)) return false;
   snprintf(
       sql, sizeof sql,
@@ -221,4 +247,5 @@ void ask_warm(pgfix *f) {
 void ask_close(pgfix *f, pgfix *other) {
   pg_close(f);
   pg_close(other);
+  drop_bell();
 }

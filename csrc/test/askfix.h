@@ -18,6 +18,9 @@ typedef struct ask { /* one caller's question and what came of it */
 
 extern ask asks[ASKS]; /* a test uses the first n */
 
+/* The callers' event loop drives, or else the engine's thread does and they hear of it through a socket. */
+extern bool ask_thread_drives;
+
 /* ---- the database ---- */
 /* `other` makes the tables, items i0 … i999 in them, and works from outside; f is driven by a reactor, under
  * the application name "driven" or with the settings given (see pg_open_with). */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -142,6 +143,147 @@ TEST(descriptors_and_time_wake_the_loop) {
   close(pair[0]);
   close(pair[1]);
 }
+
+/* ---- an owner who drives ---- */
+
+typedef struct shared { /* work, and who did it */
+  ldr_loop *loop;
+  ldr_load load;
+  pthread_t owner;
+  atomic_int by_owner, by_thread;
+  int also; /* an eventfd */
+  served s; /* its socket, by descriptors */
+} shared;
+
+static void shared_arrived(void *ud, ldr_post *p) {
+  shared *x = ud;
+  (void)p;
+  atomic_fetch_add(pthread_equal(pthread_self(), x->owner) ? &x->by_owner : &x->by_thread, 1);
+}
+
+static int64_t shared_turn(void *ud) {
+  shared *x = ud;
+  if (x->loop) ldr_loop_lend(x->loop, x->load);
+  return LDR_NEVER;
+}
+
+static const ldr_loop_ops shared_ops = {shared_arrived, shared_turn};
+
+static bool reaches(atomic_int *n, int want) {
+  for (int64_t end = ldr_deadline(20); atomic_load(n) < want && ldr_now_mono() < end;) usleep(100);
+  return atomic_load(n) >= want;
+}
+
+/* Its first turn is over, so that it has lent what it lends. */
+static ldr_loop *start_shared(shared *x, ldr_load load) {
+  static item first;
+  ldr_err err;
+  x->owner = pthread_self();
+  x->load = load;
+  x->also = eventfd(0, EFD_CLOEXEC);
+  CHECK_INT(ldr_loop_new(&shared_ops, x, &x->loop, &err), LDR_OK);
+  if (x->loop == NULL) return NULL;
+  ldr_loop_post(x->loop, &first.post);
+  CHECK(reaches(&x->by_thread, 1));
+  atomic_store(&x->by_thread, 0);
+  ldr_loop_enter(x->loop); /* the turn has ended */
+  ldr_loop_leave(x->loop);
+  return x->loop;
+}
+
+static void end_shared(shared *x) {
+  ldr_loop_free(x->loop);
+  close(x->also);
+}
+
+static bool readable_within(int fd, int milliseconds) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  return poll(&p, 1, milliseconds) == 1;
+}
+
+TEST(an_owner_who_polls_takes_the_turns) {
+  enum { N = 200 };
+  static item items[N];
+  int pair[2], fd;
+  shared x = {0};
+  ldr_loop *l = start_shared(&x, LDR_LIGHT);
+  if (l == NULL) return;
+  CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  fd = ldr_loop_fd(l, x.also);
+  CHECK(fd >= 0 && !readable_within(fd, 0));
+  for (int i = 0; i < N; i++) {
+    ldr_loop_post(l, &items[i].post);
+    CHECK(readable_within(fd, 5000));
+    ldr_loop_drive(l);
+  }
+  CHECK(atomic_load(&x.by_owner) >
+        N / 2); /* on a busy machine the thread thinks now and then that he is gone */
+  CHECK_INT(atomic_load(&x.by_owner) + atomic_load(&x.by_thread), N);
+  ldr_loop_enter(l);
+  x.s.watch.ready = readable;
+  ldr_loop_watch(l, &x.s.watch, pair[0], LDR_READ);
+  ldr_loop_leave(l);
+  CHECK_INT(write(pair[1], "abc", 3), 3);
+  CHECK(readable_within(fd, 5000));
+  for (int i = 0; i < 1000 && !await(l, &x.s, three_bytes); i++) ldr_loop_drive(l);
+  CHECK(await(l, &x.s, three_bytes));
+  CHECK_INT(eventfd_write(x.also, 1), 0);
+  CHECK(readable_within(fd, 5000));
+  end_shared(&x);
+  close(pair[0]);
+  close(pair[1]);
+}
+
+/* FT-r19 */
+TEST(the_thread_goes_on_when_its_owner_does_not_come) {
+  static item items[10];
+  int fd;
+  shared x = {0};
+  ldr_loop *l = start_shared(&x, LDR_LIGHT);
+  if (l == NULL) return;
+  fd = ldr_loop_fd(l, x.also);
+  ldr_loop_post(l, &items[0].post);
+  CHECK(readable_within(fd, 5000));
+  ldr_loop_drive(l);
+  for (int i = 1; i < 10; i++) { /* who drove a moment ago, and who did not */
+    ldr_loop_post(l, &items[i].post);
+    CHECK(reaches(&x.by_thread, i));
+    if (i % 2) ldr_loop_drive(l);
+  }
+  end_shared(&x);
+}
+
+TEST(an_owner_does_not_drive_what_is_heavy) {
+  static item items[100];
+  shared x = {0};
+  ldr_loop *l = start_shared(&x, LDR_HEAVY);
+  if (l == NULL) return;
+  CHECK(ldr_loop_fd(l, x.also) >= 0);
+  for (int i = 0; i < 100; i++) {
+    ldr_loop_post(l, &items[i].post);
+    ldr_loop_drive(l);
+  }
+  CHECK(reaches(&x.by_thread, 100));
+  CHECK_INT(atomic_load(&x.by_owner), 0);
+  end_shared(&x);
+}
+
+TEST(an_idle_loop_takes_what_is_handed_in_at_once) {
+  static item items[100];
+  shared x = {0};
+  ldr_loop *l = start_shared(&x, LDR_IDLE);
+  if (l == NULL) return;
+  for (int i = 0; i < 100; i++) {
+    usleep(100); /* the thread goes to sleep again */
+    ldr_loop_hand_in(l, &items[i].post);
+  }
+  CHECK(atomic_load(&x.by_owner) > 0);
+  for (int i = 0; i < 20000 && atomic_load(&x.by_owner) + atomic_load(&x.by_thread) < 100; i++) usleep(1000);
+  CHECK_INT(atomic_load(&x.by_owner) + atomic_load(&x.by_thread), 100);
+  end_shared(&x);
+}
+
+/* ---- descriptors that vanish ---- */
 
 /* libpq closes a socket by itself; the next one gets its number. */
 TEST(a_closed_descriptor_takes_nothing_from_the_next) {
@@ -364,6 +506,10 @@ TEST(a_socket_stands_in_for_the_descriptor) {
 void test_loop(void) {
   RUN(posts_arrive_once_and_in_order);
   RUN(descriptors_and_time_wake_the_loop);
+  RUN(an_owner_who_polls_takes_the_turns);
+  RUN(the_thread_goes_on_when_its_owner_does_not_come);
+  RUN(an_owner_does_not_drive_what_is_heavy);
+  RUN(an_idle_loop_takes_what_is_handed_in_at_once);
   RUN(a_closed_descriptor_takes_nothing_from_the_next);
   RUN(a_closed_descriptor_with_a_copy_disturbs_nobody);
   RUN(posts_without_end_starve_no_descriptor);

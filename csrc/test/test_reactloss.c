@@ -203,12 +203,19 @@ TEST(a_restart_under_load) {
   pg_settle(live);
 }
 
-void test_reactloss(void);
-void test_reactloss(void) {
-  if (!pg_available("reactloss")) return;
+static void ask_in_one_way(void) {
   RUN(a_database_closed_with_work_in_flight);
-  RUN(a_fork_with_work_in_flight);
   RUN(a_killed_backend_fails_its_callers_only);
   RUN(a_server_that_is_down_is_told_in_time);
   RUN(a_restart_under_load);
+}
+
+void test_reactloss(void);
+void test_reactloss(void) {
+  if (!pg_available("reactloss")) return;
+  ask_in_one_way();
+  RUN(a_fork_with_work_in_flight);
+  ask_thread_drives = true;
+  ask_in_one_way();
+  ask_thread_drives = false;
 }

@@ -194,7 +194,7 @@ end
 
 -- ---- each loop's own ----
 
-describe("the leader in cqueues", function()
+describe("the usher in cqueues", function()
   if not found_cqueues then
     pending "lua-cqueues is not installed"
     return
@@ -219,23 +219,41 @@ describe("the leader in cqueues", function()
     assert.is_true(controller:empty())
   end)
 
-  it("is missed when it was dropped", function()
+  it("is replaced when it failed", function()
     local one, engine = loop_of "cqueues"
-    local controller, got = cqueues.new(), 0
-    local room
-    controller:wrap(function() call(one, engine, 1) end)
+    local controller, got, done = cqueues.new(), nil, engine.done
+    function engine.done()
+      engine.done = done
+      error("out of luck", 0)
+    end
+    controller:wrap(function() got = call(one, engine, "answer") end)
     must(controller:step(0))
-    room = one.rooms[next(one.rooms)]
-    room.leader = {} -- as if its coroutine were gone
-    controller:wrap(function() got = call(one, engine, 2) end)
-    must(controller:step(0))
-    assert.is_truthy(room.leader)
+    engine:finish()
+    local ok, why
+    repeat ok, why = controller:step(0.1) until not ok
+    assert.matches("out of luck", tostring(why))
+    must(controller:loop(5))
+    assert.equal("answer", got)
+    assert.is_true(controller:empty())
+  end)
+
+  it("stays for those who ask again, and ends when nobody waits", function()
+    local one, engine = loop_of "cqueues"
+    local controller, most, asked = cqueues.new(), 0, false
     controller:wrap(function()
-      cqueues.sleep(2.2)
-      engine:finish()
+      for i = 1, 50 do assert.equal(i, call(one, engine, i)) end
+      asked = true
     end)
-    must(controller:loop(4))
-    assert.equal(2, got)
+    controller:wrap(function()
+      while not asked do
+        most = math.max(most, controller:count())
+        engine:finish()
+        cqueues.sleep(0)
+      end
+    end)
+    must(controller:loop(5))
+    assert.is_true(asked)
+    assert.equal(3, most) -- the two above and the usher
     assert.is_true(controller:empty())
   end)
 
@@ -248,7 +266,7 @@ describe("the leader in cqueues", function()
     end
     local a, b = cqueues.new(), cqueues.new()
     a:wrap(note, "a")
-    must(a:step(0)) -- leads in a, and is not stepped any more
+    must(a:step(0)) -- has an usher in a, which is not stepped any more
     b:wrap(note, "b1")
     b:wrap(function()
       local inner = cqueues.new()

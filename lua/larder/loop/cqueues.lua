@@ -1,7 +1,7 @@
---- Waiting in cqueues. Of the calls that wait in a controller one, the leader, watches the engine's descriptor and wakes the
--- others through condition variables; so a finished task wakes one coroutine, however many wait.
+--- Waiting in cqueues. While calls wait in a controller, one more coroutine of it, the usher, watches the engine's descriptor
+-- and wakes them through condition variables; so a finished task wakes one coroutine, however many wait.
 --
--- Each controller has a leader of its own: another one may not be stepped for as long as this one runs.
+-- Each controller has an usher of its own: another one may not be stepped for as long as this one runs.
 
 local condition = require "cqueues.condition"
 local core = require "larder.core"
@@ -10,13 +10,14 @@ local Desk = require "larder.loop.desk"
 
 local poll, running = cqueues.poll, cqueues.running
 
--- Seconds after which a follower looks whether there still is a leader: a coroutine that is dropped tells nobody.
+-- Seconds after which a caller looks whether there still is an usher: one that failed tells nobody.
 local LOOK = 2
 
 local Seat = {}
 Seat.__index = Seat
 
 function Seat:ring()
+  self.room.waiting = self.room.waiting - 1
   self.bell:signal()
 end
 
@@ -42,40 +43,35 @@ end
 local function room_of(self, controller)
   local room = self.rooms[controller]
   if not room then
-    room = { turns = 0, seats = {} }
+    room = { waiting = 0, usher = false }
     self.rooms[controller] = room
   end
   return room
 end
 
-local function lead(self, room, seat)
-  self.door.pollfd = self.desk.engine:wake_fd()
-  poll(seat.bell, self.door, LOOK / 2)
-  room.turns = room.turns + 1
-  if not seat.done then self.desk:serve() end
-end
-
-local function follow(room, seat)
-  local turns = room.turns
-  poll(seat.bell, LOOK)
-  if room.turns == turns and not seat.done then room.leader = nil end
-end
-
-local function hand_over(room)
-  room.leader = nil
-  for seat in next, room.seats do
-    if not seat.done then return seat:ring() end
+local function serve(self, room)
+  while room.waiting > 0 do
+    self.door.pollfd = self.desk.engine:wake_fd()
+    poll(self.door, LOOK)
+    self.desk:serve()
+    if room.waiting == 0 then poll(0) end -- those who go on may well ask again at once
   end
 end
 
-local function sit(self, room, seat)
-  room.seats[seat] = true
-  while not seat.done do
-    if not room.leader then room.leader = seat end
-    if room.leader == seat then lead(self, room, seat) else follow(room, seat) end
-  end
-  room.seats[seat] = nil
-  if room.leader == seat then hand_over(room) end
+local function start_usher(self, room, controller)
+  room.usher = true
+  controller:wrap(function()
+    local ok, why = pcall(serve, self, room)
+    room.usher = false
+    if not ok then error(why, 0) end
+  end)
+end
+
+local function sit(self, room, seat, controller)
+  repeat
+    if not room.usher then start_usher(self, room, controller) end
+    poll(seat.bell, LOOK)
+  until seat.done
 end
 
 --- Wait until the task is finished.
@@ -88,9 +84,12 @@ function Cqueues:await(task)
   local n = #free
   local seat = free[n] or setmetatable({ bell = condition.new() }, Seat)
   free[n] = nil
+  local room = room_of(self, controller)
   local ok, err = self.desk:enter(task, seat)
   if not ok then return nil, err end
-  sit(self, room_of(self, controller), seat)
+  seat.room = room
+  room.waiting = room.waiting + 1
+  sit(self, room, seat, controller)
   free[#free + 1] = seat
   return task:step()
 end
