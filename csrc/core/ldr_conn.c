@@ -21,6 +21,7 @@ struct ldr_conn {
   ldr_req *head, *tail; /* in flight, oldest first */
   ldr_req *due;         /* whose answers come next; NULL: none is known to come */
   unsigned gathers;     /* the last requests, which have no Sync yet */
+  unsigned syncs;       /* sent and not answered */
   char *copied;         /* the last message of copy_get, libpq's */
   ldr_cancel *cancel;   /* the last one; NULL: none */
   unsigned events;
@@ -380,6 +381,7 @@ static void append(ldr_conn *c, ldr_req *r) {
   if (c->due == NULL) c->due = r;
   r->sealed = !r->grouped;
   c->gathers = r->grouped ? c->gathers + 1 : 0;
+  c->syncs += r->sealed && !r->simple;
   mark_begun(c);
 }
 
@@ -390,12 +392,14 @@ void ldr_conn_seal(ldr_conn *c) {
     return;
   }
   c->tail->sealed = true;
+  c->syncs++;
   if (c->due == NULL) c->due = c->tail; /* all are answered but for the Sync */
   c->gathers = 0;
   flush(c);
 }
 
 unsigned ldr_conn_gathers(const ldr_conn *c) { return c->gathers; }
+unsigned ldr_conn_syncs(const ldr_conn *c) { return c->syncs; }
 
 ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) {
   assert(!r->done && r->n > 0);
@@ -484,6 +488,7 @@ static bool deliver_one(ldr_conn *c) {
   switch (PQresultStatus(res)) {
     case PGRES_PIPELINE_SYNC:
       PQclear(res);
+      c->syncs--;
       finish(c);
       break;
     case PGRES_BAD_RESPONSE:

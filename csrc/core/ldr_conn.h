@@ -109,6 +109,7 @@ void ldr_conn_pump(ldr_conn *c); /* reads and writes what is possible now, hands
 /* Ends a group, whose requests are only now sent for sure. Nothing to do without one. */
 void ldr_conn_seal(ldr_conn *c);
 unsigned ldr_conn_gathers(const ldr_conn *c); /* requests in the group that is not sealed */
+unsigned ldr_conn_syncs(const ldr_conn *c);   /* groups, and requests without one, under way */
 ldr_req *ldr_conn_head(const ldr_conn *c);    /* the oldest request in flight; NULL: none */
 void ldr_conn_drop(
     ldr_conn *c); /* the owner leaves its requests in flight: cancels them, cuts the connection */

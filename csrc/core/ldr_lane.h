@@ -1,9 +1,10 @@
 /* Lanes: which connection a single statement goes to when many callers share few of them.
  *
- * Reads that took less than LDR_QUICK_US so far go in groups, on two lanes of their own: while one group is
- * under way the next one gathers, and travels under one Sync, which saves the server a third of its work for
- * each. Two are as much as one Lua thread can ask: while the server works at one group it works at the
- * answers of the other. So a group takes no more than its half of what there is (ldr_slots.group_max).
+ * Reads that took less than LDR_QUICK_US so far go in groups, each under one Sync, which saves the server a
+ * third of its work for each. One connection has two groups at a time: while the server works at one, the
+ * Lua thread works at the answers of the other and asks again; so a group takes no more than half of what
+ * there is (ldr_slots.group_max), and meanwhile the next one gathers. That is as much as one Lua thread can
+ * ask; another lane is opened when a group takes longer than it should.
  *
  * Other reads wait behind each other on at most LDR_LANES connections: an idle one first, then the shortest
  * queue up to LDR_LANE_DEPTH. A lane whose oldest statement has run for LDR_STALL_US gets no more and does
@@ -17,7 +18,7 @@
 #include "ldr_slot.h"
 
 enum {
-  LDR_QUICK_LANES = 2,
+  LDR_GROUPS = 2,
   LDR_LANES = 4,
   LDR_LANE_DEPTH = 16,
   LDR_QUICK_US = 1000,
@@ -41,9 +42,10 @@ typedef enum ldr_place {
   LDR_PLACE_SOLO   /* an idle connection, shared with nobody */
 } ldr_place;
 
-ldr_place ldr_lane_place(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t now, ldr_slot **out);
+/* seen: when somebody last looked whether anything was answered. */
+ldr_place ldr_lane_place(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t seen, ldr_slot **out);
 /* Would one more connection help such a statement? */
-bool ldr_lane_grows(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t now);
+bool ldr_lane_grows(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t seen);
 /* The lane to be emptied for somebody who needs a connection of his own; NULL: none should. */
 ldr_slot *ldr_lane_drain(const ldr_slots *l, unsigned wanted);
 

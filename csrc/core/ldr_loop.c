@@ -255,6 +255,7 @@ static void *run(void *ud) {
   while (!atomic_load(&l->stop)) {
     hold(l);
     if (l->stale) renew_set(l); /* by the thread, which sleeps on it without holding the loop */
+    l->looked = ldr_now_mono(); /* nothing else was ready */
     take_turn(l, ready ? EVENTS : 0);
     let_go(l);
     ready = true;
@@ -284,6 +285,7 @@ int ldr_loop_fd(ldr_loop *l, int also) {
 }
 
 int64_t ldr_loop_unseen(const ldr_loop *l) { return l->unseen; }
+int64_t ldr_loop_seen(const ldr_loop *l) { return l->looked; }
 
 void ldr_loop_lend(ldr_loop *l, ldr_load load) {
   bool light = load != LDR_HEAVY;
@@ -354,12 +356,21 @@ static void dispose(ldr_loop *l) {
   ldr_free(l);
 }
 
+/* Whoever waits for a turn to end waits for a few microseconds: less than it takes to sleep and be woken. */
+static void init_spinning(pthread_mutex_t *m) {
+  pthread_mutexattr_t a;
+  pthread_mutexattr_init(&a);
+  pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ADAPTIVE_NP);
+  pthread_mutex_init(m, &a);
+  pthread_mutexattr_destroy(&a);
+}
+
 ldr_code ldr_loop_new(const ldr_loop_ops *ops, void *ud, ldr_loop **out, ldr_err *err) {
   ldr_loop *l = ldr_alloc(sizeof *l);
   if (l == NULL) return ldr_fail_nomem(err);
   pthread_once(&once, watch_forks);
   pthread_mutex_init(&l->gate, NULL);
-  pthread_mutex_init(&l->turn, NULL);
+  init_spinning(&l->turn);
   l->ops = ops;
   l->ud = ud;
   l->due = LDR_NEVER;

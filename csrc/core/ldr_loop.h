@@ -60,6 +60,7 @@ typedef enum ldr_load { LDR_IDLE, LDR_LIGHT, LDR_HEAVY } ldr_load;
 void ldr_loop_lend(ldr_loop *l, ldr_load load); /* in a turn: what is under way */
 /* In a turn: microseconds for which what is ready may have waited for the owner. */
 int64_t ldr_loop_unseen(const ldr_loop *l);
+int64_t ldr_loop_seen(const ldr_loop *l); /* … and when somebody last looked */
 
 void ldr_loop_enter(ldr_loop *l); /* a visit begins; everything posted before has arrived. NULL is fine */
 void ldr_loop_leave(ldr_loop *l); /* NULL is fine */

@@ -8,7 +8,8 @@
 #include "ldr_clock.h"
 
 enum {
-  LATE_US = 20000,  /* so long an owner who came late may not drive */
+  LATE_TURNS = 8,   /* an owner who comes late more often than in one of so many turns … */
+  LATE_US = 20000,  /* … may not drive for so long */
   RESCUE_US = 20000 /* reads that wait so long behind a statement are asked for elsewhere */
 };
 
@@ -29,12 +30,23 @@ static void learn(ldr_job *j, const ldr_req *r, int64_t us) {
     j->stmt->expected = ldr_lane_learn(j->stmt->expected, us);
 }
 
-/* What waited for the owner tells nothing of the statement. He may be busy: until it is measured the thread
- * drives, which is there at once. */
-static bool came_late(ldr_pg *e, int64_t now) {
+/* What waited for the owner tells nothing of the statement. */
+static bool came_late(ldr_pg *e) {
   if (ldr_loop_unseen(e->loop) < LDR_QUICK_US) return false;
-  e->driver_late = now;
+  e->came_late = true;
   return true;
+}
+
+/* Is he busy, or are statements slower than they were? The thread, which is always there, will see. */
+static void judge_owner(ldr_pg *e, int64_t now) {
+  if (e->came_late) e->lateness += LATE_TURNS;
+  if (e->lateness > 2 * LATE_TURNS) {
+    e->no_owner_until = now + LATE_US;
+    e->lateness = 0;
+  } else if (e->lateness) {
+    e->lateness--;
+  }
+  e->came_late = false;
 }
 
 static void request_done(ldr_req *r) {
@@ -42,7 +54,7 @@ static void request_done(ldr_req *r) {
   ldr_job *j = r->job;
   if (s) {
     int64_t now = ldr_now_mono();
-    if (j && !came_late(s->owner, now)) learn(j, r, (now - s->head_since) / (r->peers ? r->peers : 1));
+    if (j && !came_late(s->owner)) learn(j, r, (now - s->head_since) / (r->peers ? r->peers : 1));
     s->in_flight--;
     if (r->sealed) s->head_since = now; /* the last of its group */
   }
@@ -156,21 +168,20 @@ static int64_t look_at_stalls(ldr_pg *e, int64_t now) {
   return due;
 }
 
-/* The quick lanes take turns: while the server works at one group, the owner works at the answers of the
- * other. So none gets more than its part of what there is. */
+/* See ldr_lane.h. */
 static void size_groups(ldr_pg *e) {
   ldr_slots *all = &e->pool->slots;
   unsigned n = e->ready.n + e->pool->queue.n;
   for (const ldr_slot *s = all->by_state[LDR_SLOT_SHARED].first; s; s = s->next)
     if (s->quick) n += s->in_flight;
-  all->group_max = (n + LDR_QUICK_LANES - 1) / LDR_QUICK_LANES;
+  all->group_max = n < LDR_GROUPS * LDR_LANE_DEPTH ? (n + LDR_GROUPS - 1) / LDR_GROUPS : LDR_LANE_DEPTH;
 }
 
 /* Opening a connection and large results take time that is not the owner's. */
 static ldr_load load(const ldr_pg *e, int64_t now) {
   const ldr_slots *all = &e->pool->slots;
   ldr_load load = LDR_IDLE;
-  if (e->driver_late && now - e->driver_late < LATE_US) return LDR_HEAVY;
+  if (now < e->no_owner_until) return LDR_HEAVY;
   if (ldr_slots_count(all, LDR_SLOT_CONNECTING) || ldr_slots_count(all, LDR_SLOT_BUSY)) return LDR_HEAVY;
   for (const ldr_slot *s = all->by_state[LDR_SLOT_SHARED].first; s; s = s->next) {
     if (!s->quick) return LDR_HEAVY;
@@ -187,11 +198,12 @@ static int64_t turn(void *ud) {
   run_ready(e);
   now = ldr_now_mono();
   run_due(e, now);
-  due = look_at_stalls(e, now);
+  due = look_at_stalls(e, ldr_loop_seen(e->loop));
   run_ready(e);
   due = ldr_sooner(due, ldr_pool_turn(e->pool));
   run_ready(e);
   due = ldr_sooner(due, ldr_chan_tick(e->chan, now));
+  judge_owner(e, now);
   ldr_loop_lend(e->loop, load(e, now));
   return ldr_sooner(due, e->due);
 }

@@ -47,11 +47,13 @@ typedef struct ldr_pg {
   bool reactor;   /* jobs that do not block are driven */
   ldr_loop *loop; /* NULL: not started yet */
   ldr_chan *chan;
-  int64_t driver_late; /* the loop's: when the owner last took a turn too late */
-  ldr_jobs ready;      /* the loop's: can go on now */
-  ldr_job *running;    /* the loop's: not finished */
-  ldr_req *left;       /* the loop's: answered requests whose jobs did not wait for it; a list by `next` */
-  int64_t due;         /* the loop's: the first deadline of a running job */
+  bool came_late; /* the loop's: the owner, in this turn; how often lately; when he may drive again */
+  unsigned lateness;
+  int64_t no_owner_until;
+  ldr_jobs ready;   /* the loop's: can go on now */
+  ldr_job *running; /* the loop's: not finished */
+  ldr_req *left;    /* the loop's: answered requests whose jobs did not wait for it; a list by `next` */
+  int64_t due;      /* the loop's: the first deadline of a running job */
 } ldr_pg;
 
 /* ---- transactions, as jobs see them ---- */

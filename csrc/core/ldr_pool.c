@@ -97,7 +97,7 @@ static ldr_slot *take_shared(ldr_pool *p, bool solo, bool quick) {
 static ldr_slot *place(ldr_pool *p, const ldr_waiter *w) {
   ldr_slot *s = NULL;
   if (p->loop == NULL || w->lane == LDR_LANE_OWN) return take_own(p);
-  switch (ldr_lane_place(&p->slots, p->config.max, w->lane, ldr_now_mono(), &s)) {
+  switch (ldr_lane_place(&p->slots, p->config.max, w->lane, ldr_loop_seen(p->loop), &s)) {
     case LDR_PLACE_NONE: return NULL;
     case LDR_PLACE_SOLO: return take_shared(p, true, false);
     case LDR_PLACE_SHARE: return take_shared(p, false, w->lane == LDR_LANE_QUICK);
