@@ -10,7 +10,7 @@ server="postgresql-15"
 web="nginx libnginx-mod-http-lua wrk lua-socket"
 test="$build $server $web lua-busted lua-check lua-posix lua-cqueues lua-luv lua-copas clang-format-14 clang
   libclang-rt-14-dev valgrind procps luarocks"
-bench="$build $server $web lua-sql-postgres lua-dbi-postgresql python3-psycopg2 lua-cqueues"
+bench="$build $server $web lua-sql-postgres lua-dbi-postgresql python3-psycopg2 lua-cqueues lua-luv"
 
 case ${1:-build} in
   build) want=$build ;;

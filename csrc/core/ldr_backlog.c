@@ -24,6 +24,7 @@ static void release_rows(ldr_backlog *b) {
   for (size_t i = 0; i < b->n; i++) ldr_row_release(b->ring[(b->first + i) % b->cap].row);
   for (size_t i = b->at; i < b->held; i++) ldr_row_release(b->hand[i].row);
   b->n = b->held = b->at = 0;
+  b->bytes = 0;
 }
 
 void ldr_backlog_unspill(ldr_backlog *b) {
@@ -100,6 +101,7 @@ int64_t ldr_backlog_oldest(const ldr_backlog *b) {
 void ldr_backlog_add(ldr_backlog *b, const ldr_entity *e, ldr_row *row, int64_t now) {
   b->ring[(b->first + b->n++) % b->cap] =
       (ldr_parcel){.e = e, .row = row, .accepted = now, .number = b->entered++, .at = -1};
+  b->bytes += ldr_row_size(row);
 }
 
 ldr_code ldr_backlog_file(ldr_backlog *b, const ldr_entity *e, const ldr_row *row, ldr_err *err) {
@@ -208,7 +210,10 @@ ldr_code ldr_backlog_take(ldr_backlog *b, ldr_err *odd, ldr_err *err) {
 void ldr_backlog_settle(ldr_backlog *b, size_t n) {
   for (; n; n--) {
     ldr_parcel *p = &b->hand[b->at++];
-    if (p->at >= 0) ldr_spill_done(b->spill, (uint64_t)p->at);
+    if (p->at >= 0)
+      ldr_spill_done(b->spill, (uint64_t)p->at);
+    else
+      b->bytes -= ldr_row_size(p->row);
     ldr_row_release(p->row);
   }
   if (b->at < b->held) return;

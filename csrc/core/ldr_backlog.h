@@ -14,7 +14,8 @@
 typedef struct ldr_backlog {
   ldr_parcel *ring;
   size_t cap, first, n;
-  ldr_parcel *hand; /* taken: [at, held) wait to be settled */
+  size_t bytes, bytes_max; /* of the rows that lie in memory only; full from there on, 0: no limit */
+  ldr_parcel *hand;        /* taken: [at, held) wait to be settled */
   size_t batch, held, at;
   ldr_spill *spill;      /* NULL: none */
   uint64_t read, old;    /* bytes of it that were read; that are older than what lies in memory */
@@ -44,7 +45,7 @@ size_t ldr_backlog_depth(const ldr_backlog *b);   /* rows in memory */
 size_t ldr_backlog_filed(const ldr_backlog *b);   /* rows in the file that are not in memory */
 int64_t ldr_backlog_oldest(const ldr_backlog *b); /* when it was accepted; LDR_NEVER: nothing in memory */
 static inline bool ldr_backlog_full(const ldr_backlog *b) {
-  return b->beyond || b->n + (b->held - b->at) >= b->cap;
+  return b->beyond || b->n + (b->held - b->at) >= b->cap || (b->bytes_max && b->bytes >= b->bytes_max);
 }
 
 void ldr_backlog_add(ldr_backlog *b, const ldr_entity *e, ldr_row *row, int64_t now); /* not when full */

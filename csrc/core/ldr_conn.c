@@ -17,13 +17,12 @@
 struct ldr_conn {
   PGconn *pg; /* NULL while names are looked up */
   const ldr_conninfo *info;
-  ldr_resolve *resolve; /* the look-up under way */
-  ldr_req *head, *tail; /* in flight, oldest first */
-  ldr_req *due;         /* whose answers come next; NULL: none is known to come */
-  unsigned gathers;     /* the last requests, which have no Sync yet */
-  unsigned syncs;       /* sent and not answered */
-  char *copied;         /* the last message of copy_get, libpq's */
-  ldr_cancel *cancel;   /* the last one; NULL: none */
+  ldr_resolve *resolve;    /* the look-up under way */
+  ldr_req *head, *tail;    /* in flight, oldest first */
+  ldr_req *due;            /* whose answers come next; NULL: none is known to come */
+  unsigned gathers, syncs; /* the last requests, which have no Sync yet; Syncs that are not answered */
+  char *copied;            /* the last message of copy_get, libpq's */
+  ldr_cancel *cancel;      /* the last one; NULL: none */
   unsigned events;
   bool connected;
   bool dead;
@@ -132,12 +131,11 @@ ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) {
   c->events = LDR_READ;
   code = look_up(c, err);
   if (code == LDR_OK && c->resolve == NULL) code = begin(c, &as_given, err);
-  if (code) {
+  if (code)
     ldr_conn_close(c);
-    return code;
-  }
-  *out = c;
-  return LDR_OK;
+  else
+    *out = c;
+  return code;
 }
 
 static ldr_code looked_up(ldr_conn *c, ldr_err *err) {
@@ -170,8 +168,7 @@ ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
 
 /* The socket is shut before libpq says goodbye, so that a peer that reads nothing cannot block us. */
 static void shut(const ldr_conn *c) {
-  int fd = PQsocket(c->pg);
-  if (fd >= 0) shutdown(fd, SHUT_RDWR);
+  if (PQsocket(c->pg) >= 0) shutdown(PQsocket(c->pg), SHUT_RDWR);
 }
 
 static void lose(ldr_conn *c) {
@@ -249,9 +246,9 @@ bool ldr_conn_check(ldr_conn *c) {
     int n = poll(&p, 1, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
-    if (!PQconsumeInput(c->pg)) c->dead = true;
+    c->dead = !PQconsumeInput(c->pg);
     PQisBusy(c->pg); /* parses what came: a farewell reaches on_notice */
-    if (PQstatus(c->pg) == CONNECTION_BAD) c->dead = true;
+    c->dead |= PQstatus(c->pg) == CONNECTION_BAD;
   }
   if (c->fatal) ldr_conn_cut(c);
   return !c->dead;
@@ -334,13 +331,12 @@ ldr_req *ldr_conn_head(const ldr_conn *c) { return c->head; }
 static int send_cmd(PGconn *pg, const ldr_cmd *c) {
   static const ldr_args none;
   const ldr_args *a = c->args ? c->args : &none;
-  int n = (int)a->n, format = c->text ? 0 : 1;
+  int n = (int)a->n, as = c->text ? 0 : 1;
   switch (c->kind) {
     case LDR_CMD_PARSE: return PQsendPrepare(pg, c->name, c->sql, n, a->oid);
     case LDR_CMD_DESCRIBE: return PQsendDescribePrepared(pg, c->name);
-    case LDR_CMD_EXEC: return PQsendQueryPrepared(pg, c->name, n, a->value, a->length, a->format, format);
-    case LDR_CMD_QUERY:
-      return PQsendQueryParams(pg, c->sql, n, a->oid, a->value, a->length, a->format, format);
+    case LDR_CMD_EXEC: return PQsendQueryPrepared(pg, c->name, n, a->value, a->length, a->format, as);
+    case LDR_CMD_QUERY: return PQsendQueryParams(pg, c->sql, n, a->oid, a->value, a->length, a->format, as);
   }
   return 0;
 }
@@ -404,13 +400,13 @@ unsigned ldr_conn_syncs(const ldr_conn *c) { return c->syncs; }
 ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) {
   assert(!r->done && r->n > 0);
   if (!r->grouped) ldr_conn_seal(c);
-  if (c->dead) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
-  if (!(r->simple ? send_simple(c, r) : send_piped(c, r))) {
+  if (!c->dead && !(r->simple ? send_simple(c, r) : send_piped(c, r))) {
     bool lost = PQstatus(c->pg) == CONNECTION_BAD;
     ldr_conn_cut(c);
-    if (lost) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
-    return ldr_fail(err, LDR_CAPACITY, "the statement could not be sent: too large, or out of memory");
+    if (!lost)
+      return ldr_fail(err, LDR_CAPACITY, "the statement could not be sent: too large, or out of memory");
   }
+  if (c->dead) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
   append(c, r);
   if (!r->grouped) flush(c);
   return LDR_OK;
@@ -597,7 +593,6 @@ static PGresult *unconst(const ldr_pgres *res) {
 
 int64_t ldr_pgres_affected(const ldr_pgres *res) { return strtoll(PQcmdTuples(unconst(res)), NULL, 10); }
 const char *ldr_pgres_tag(const ldr_pgres *res) { return PQcmdStatus(unconst(res)); }
-
 bool ldr_pgres_copies_in(const ldr_pgres *res) { return PQresultStatus(res) == PGRES_COPY_IN; }
 
 unsigned ldr_pgres_error_position(const ldr_pgres *res) {

@@ -78,9 +78,10 @@ static ldr_code hello_answered(ldr_job *j, ldr_err *err) {
 static const ldr_job_kind hello = {.start = hello_start, .answered = hello_answered};
 
 static ldr_code prove(ldr_pg *e, ldr_err *err) {
-  const ldr_call call = {ldr_deadline(e->config.connect_timeout > 0 ? e->config.connect_timeout : -1), true};
+  double patience = e->config.open_timeout > 0 ? e->config.open_timeout : e->config.connect_timeout;
+  const ldr_call call = {ldr_deadline(patience > 0 ? patience : -1), true};
   ldr_job *j = NULL;
-  ldr_code code = ldr_pool_connect(e->pool, err);
+  ldr_code code = ldr_pool_connect(e->pool, call.deadline, err);
   if (code == LDR_OK) code = ldr_job_new(e, NULL, &hello, "open", &call, &j, err);
   return code ? code : ldr_job_run(j, NULL, NULL, err);
 }

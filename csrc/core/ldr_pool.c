@@ -230,10 +230,11 @@ static ldr_code step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
   return code;
 }
 
-ldr_code ldr_pool_connect(ldr_pool *p, ldr_err *err) {
+ldr_code ldr_pool_connect(ldr_pool *p, int64_t deadline, ldr_err *err) {
   ldr_slot *s;
   ldr_code code = start_connect(p, &s, err);
   if (code) return code;
+  s->connect_by = ldr_sooner(s->connect_by, deadline);
   while ((code = step_connect(p, s, err)) == LDR_PENDING)
     socket_ready(s->conn, ldr_millis_left(s->connect_by));
   return code;

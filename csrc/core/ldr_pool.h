@@ -40,7 +40,7 @@ void ldr_pool_free(
 void ldr_pool_check_fork(ldr_pool *p);
 
 /* Opens one connection, waiting, without a second attempt: proves the settings. */
-ldr_code ldr_pool_connect(ldr_pool *p, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_pool_connect(ldr_pool *p, int64_t deadline, ldr_err *err) LDR_MUSTCHECK;
 /* A connection for w, now or later: LDR_OK sets w->slot; LDR_PENDING: wait as w says, then call again. On
  * failure w is out of the queue. holder names the operation. With block, a wait that only other calls of this
  * thread could end fails at once. */

@@ -45,8 +45,12 @@ struct ldr_writer {
 };
 
 void ldr_writer_config_default(ldr_writer_config *c) {
-  *c = (ldr_writer_config){
-      .queue = 10000, .batch = 500, .interval = 0.2, .timeout = 5, .policy = LDR_POLICY_ERROR};
+  *c = (ldr_writer_config){.queue = 10000,
+                           .queue_bytes = 64 << 20,
+                           .batch = 500,
+                           .interval = 0.2,
+                           .timeout = 5,
+                           .policy = LDR_POLICY_ERROR};
 }
 
 /* ---- outcomes ---- */
@@ -298,6 +302,11 @@ static ldr_code copy_settings(ldr_writer *w, const ldr_engine *e, ldr_err *err) 
   return ldr_conninfo_new(keywords, values, &w->info, err);
 }
 
+static ldr_code make_backlog(ldr_writer *w, ldr_err *err) {
+  w->backlog.bytes_max = w->config.queue_bytes;
+  return ldr_backlog_init(&w->backlog, w->config.queue, w->config.batch, w->spill, err);
+}
+
 ldr_code ldr_writer_new(ldr_engine *e, bool threaded, const ldr_writer_config *c, ldr_writer **out,
                         ldr_err *err) {
   ldr_writer *w = ldr_alloc(sizeof *w);
@@ -316,7 +325,7 @@ ldr_code ldr_writer_new(ldr_engine *e, bool threaded, const ldr_writer_config *c
     w->config.spill = w->spill = ldr_strndup(c->spill, strlen(c->spill));
     if (w->spill == NULL) code = ldr_fail_nomem(err);
   }
-  if (code == LDR_OK) code = ldr_backlog_init(&w->backlog, c->queue, c->batch, w->spill, err);
+  if (code == LDR_OK) code = make_backlog(w, err);
   if (code) {
     free_writer(w);
     return code;
@@ -346,7 +355,7 @@ static bool forsake(ldr_writer *w) {
 
 static ldr_code renew(ldr_writer *w, ldr_err *err) {
   if (!forsake(w) && w->backlog.ring) return LDR_OK;
-  return ldr_backlog_init(&w->backlog, w->config.queue, w->config.batch, w->spill, err);
+  return make_backlog(w, err);
 }
 
 /* ---- the callers' side ---- */
@@ -372,7 +381,8 @@ static ldr_code accept(ldr_writer *w, const ldr_entity *e, ldr_row **row, ldr_er
       return code;
     case LDR_POLICY_ERROR: break;
   }
-  return ldr_fail(err, LDR_CAPACITY, "the writer's queue is full: %zu rows wait", b->n + (b->held - b->at));
+  return ldr_fail(err, LDR_CAPACITY, "the writer's queue is full: %zu rows wait, %zu bytes",
+                  ldr_backlog_depth(b), b->bytes);
 }
 
 ldr_code ldr_writer_push(ldr_writer *w, const ldr_entity *e, ldr_row *row, ldr_err *err) {
@@ -460,6 +470,7 @@ static void read_stats(const ldr_writer *w, ldr_writer_stats *out) {
   int64_t oldest = ldr_backlog_oldest(&w->backlog);
   *out = w->stats;
   out->depth = ldr_backlog_depth(&w->backlog);
+  out->bytes = w->backlog.bytes;
   out->filed = ldr_backlog_filed(&w->backlog);
   out->damaged = w->backlog.spill ? w->backlog.spill->damaged : 0;
   out->oldest_age = oldest == LDR_NEVER ? 0 : (double)(ldr_now_mono() - oldest) / 1e6;

@@ -23,6 +23,7 @@ typedef enum ldr_policy {
 
 typedef struct ldr_writer_config {
   size_t queue, batch; /* rows in memory, 10,000; rows a statement, 500 */
+  size_t queue_bytes;  /* of the rows in memory, 64 MiB: the row that reaches it is the last one with room */
   double interval;     /* seconds that a row waits for company, 0.2 */
   double timeout;      /* of a statement, 5 */
   ldr_policy policy;
@@ -34,6 +35,7 @@ typedef struct ldr_writer_stats {
   uint64_t queued, written, duplicates, rejected, spilled, replayed, dropped; /* rows */
   uint64_t batches, retries, damaged; /* statements; failed ones; places of the file that cannot be read */
   size_t depth, filed;                /* rows waiting: in memory, in the file */
+  size_t bytes;                       /* of those in memory */
   double oldest_age;                  /* seconds */
   ldr_err last_error;                 /* its code LDR_OK: none yet */
 } ldr_writer_stats;

@@ -120,8 +120,9 @@ static void read_pool(lua_State *L, int idx, ldr_pool_config *c) {
                                       "statement_cache",
                                       "pgbouncer",
                                       "spin",
-                                      "statement_timeout"};
-  int o = l_options(L, idx, names, 11, "pool");
+                                      "statement_timeout",
+                                      "open_timeout"};
+  int o = l_options(L, idx, names, 12, "pool");
   ldr_pool_config_default(c);
   c->max = get_count(L, o, c->max);
   c->min = get_count(L, o + 1, c->min);
@@ -134,6 +135,7 @@ static void read_pool(lua_State *L, int idx, ldr_pool_config *c) {
   c->pgbouncer = l_option_bool(L, o + 8, "pgbouncer");
   c->spin = get_number(L, o + 9, c->spin);
   c->statement_timeout = get_number(L, o + 10, c->statement_timeout);
+  c->open_timeout = get_number(L, o + 11, c->open_timeout);
 }
 
 int l_postgres(lua_State *L) {

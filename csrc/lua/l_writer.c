@@ -67,10 +67,16 @@ static size_t read_count(lua_State *L, int idx, const char *name) {
   return (size_t)n;
 }
 
+static size_t read_bytes(lua_State *L, int idx, const char *name) {
+  int64_t n = l_int_check(L, idx, name);
+  if (n < 1 || n > INT64_C(1) << 40) luaL_error(L, "%s must be between 1 and 2^40", name);
+  return (size_t)n;
+}
+
 static void read_config(lua_State *L, int idx, l_writer *box, ldr_writer_config *c) {
-  static const char *const names[] = {"queue",  "batch", "interval",     "timeout",
-                                      "policy", "spill", "close_timeout"};
-  int o = l_options(L, idx, names, 7, "writer");
+  static const char *const names[] = {"queue",  "batch", "interval",      "timeout",
+                                      "policy", "spill", "close_timeout", "queue_bytes"};
+  int o = l_options(L, idx, names, 8, "writer");
   ldr_writer_config_default(c);
   if (!lua_isnil(L, o)) c->queue = read_count(L, o, "queue");
   if (!lua_isnil(L, o + 1)) c->batch = read_count(L, o + 1, "batch");
@@ -78,6 +84,7 @@ static void read_config(lua_State *L, int idx, l_writer *box, ldr_writer_config 
   if (!lua_isnil(L, o + 3)) c->timeout = read_seconds(L, o + 3, "timeout");
   if (!lua_isnil(L, o + 4)) c->policy = read_policy(L, o + 4);
   if (!lua_isnil(L, o + 5)) c->spill = luaL_checkstring(L, o + 5);
+  if (!lua_isnil(L, o + 7)) c->queue_bytes = read_bytes(L, o + 7, "queue_bytes");
   box->seconds = lua_isnil(L, o + 6) ? 5 : read_seconds(L, o + 6, "close_timeout");
 }
 
@@ -266,6 +273,7 @@ static int writer_stats(lua_State *L) {
   set(L, "retries", s.retries);
   set(L, "damaged", s.damaged);
   set(L, "depth", s.depth);
+  set(L, "bytes", s.bytes);
   set(L, "in_file", s.filed);
   lua_pushnumber(L, s.oldest_age);
   lua_setfield(L, -2, "oldest_age");

@@ -422,6 +422,14 @@ TEST(the_connect_timeout_covers_the_name) {
   CHECK(strstr(f.err.message, "timeout") != NULL);
   CHECK(ldr_now_mono() - from > 250000 && ldr_now_mono() - from < 10000000);
   pg_close(&f);
+  c.connect_timeout = 30;
+  c.open_timeout = 0.3;
+  from = ldr_now_mono();
+  CHECK(!open_by_name(&f, "gate.test", &c));
+  CHECK_INT(f.err.code, LDR_CONNECTION);
+  CHECK(ldr_now_mono() - from > 250000 && ldr_now_mono() - from < 10000000);
+  c.connect_timeout = 0.3;
+  pg_close(&f);
   open_gate(live);
   CHECK(open_by_name(&f, "gate.test", &c));
   s = prepared(&f, "select 1");

@@ -52,7 +52,7 @@ end
 ---@class larder.OpenOptions: larder.ConfigOptions
 ---@field loop? larder.LoopName  the event loop to wait in; by default the one that the program runs in (docs/event-loops.md)
 ---@field wait? larder.Waiter|false  a function that waits for a descriptor in any other loop; false: never in one
----@field init_timeout? number  seconds that a call may take in phases of nginx that it holds up: init, init_worker (5)
+---@field init_timeout? number  seconds that open may take in nginx, and other calls in phases that they hold up: init, init_worker (5)
 ---@field slow? number   seconds from which a call is told to listeners of "slow" (1)
 ---@field password? { ops?: integer, mem?: integer }  cost of password hashes: passes, bytes of memory
 ---@field writer? larder.WriterOptions  of insert_async
@@ -98,6 +98,7 @@ function larder.open(target, opts)
   if cfg.engine == "memory" then
     engine, err = core.memory()
   else
+    cfg.pool.open_timeout = loop.open_timeout(opts)
     engine, err = core.postgres(cfg.settings, cfg.pool)
   end
   if not engine then return nil, err end

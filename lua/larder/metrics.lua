@@ -53,6 +53,7 @@ local WRITER = {
   { "retries", "counter", "larder_writer_retries_total", "Statements that failed and were tried again." },
   { "damaged", "counter", "larder_writer_damaged_total", "Places of the spill file that could not be read." },
   { "depth", "gauge", "larder_writer_depth", "Rows that wait in memory." },
+  { "bytes", "gauge", "larder_writer_bytes", "Their size in bytes." },
   { "in_file", "gauge", "larder_writer_in_file", "Rows that wait in the spill file." },
   { "oldest_age", "gauge", "larder_writer_oldest_age_seconds", "How long the oldest row in memory has waited." },
 }

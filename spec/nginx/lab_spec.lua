@@ -21,7 +21,10 @@ describe("an nginx worker", function()
     opts = opts or {}
     server = nginx.start {
       dir = "spec/nginx/lab", replace = opts.replace,
-      env = { DATABASE_URL = url(opts.pool), LAB_INIT = opts.init, LAB_SPILL = opts.spill },
+      env = {
+        DATABASE_URL = opts.url or url(opts.pool), LAB_INIT = opts.init, LAB_SPILL = opts.spill,
+        LAB_PATIENCE = opts.patience,
+      },
     }
   end
 
@@ -137,6 +140,17 @@ describe("an nginx worker", function()
     assert.is_true(said == "42" or said:find("init", 1, true) ~= nil, said)
     assert.equal("42\n", server:request("/number?n=42").text)
     assert.equal("", server:alarms())
+  end)
+
+  it("FT-o23 starts although the database's host says nothing", function()
+    local silent = assert(socket.bind("127.0.0.1", 0))
+    local _, port = silent:getsockname()
+    start { url = ("postgresql://u@127.0.0.1:%d/x"):format(port), init = "init_worker", patience = "0.5" }
+    local said = nginx.eventually(function() return note "init_worker" ~= "" and note "init_worker" end)
+    assert.is_truthy(said:find("connection", 1, true), said)
+    assert.is_true(tonumber(note "init_worker_seconds") < 3)
+    assert.equal("pong\n", server:request("/ping").text)
+    silent:close()
   end)
 
   it("FT-o16 is not held up for ever by a statement in init_worker", function()

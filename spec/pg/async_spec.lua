@@ -18,8 +18,8 @@ local function size(path)
   return lfs.attributes(path, "size")
 end
 
-local function row(i)
-  return { tenant_id = "t", title = ("item %05d"):format(i) }
+local function row(i, text)
+  return { tenant_id = "t", title = ("item %05d"):format(i), extra = text and { text = text } }
 end
 
 describe("the writer on postgres", function()
@@ -115,6 +115,26 @@ describe("the writer on postgres", function()
     end)
     assert(theirs:flush(10))
     assert.equal(2050, items:count {})
+    other:close()
+  end)
+
+  it("has room for rows of a limited size together", function()
+    local other, theirs = open { queue_bytes = 200000 }
+    while_locked(function()
+      local large = ("x"):rep(90000)
+      for i = 1, 3 do assert(theirs:insert_async(row(i, large))) end
+      local stats = theirs:writer_stats()
+      assert.is_true(stats.bytes > 270000 and stats.bytes < 280000, stats.bytes)
+      local ok, err = theirs:insert_async(row(4))
+      assert.is_nil(ok)
+      assert.equal("capacity", err.code)
+      assert.matches("3 rows wait, 27%d%d%d%d bytes", err.message)
+    end)
+    assert(theirs:flush(10))
+    assert.equal(0, theirs:writer_stats().bytes)
+    assert(theirs:insert_async(row(4)))
+    assert(theirs:flush(10))
+    assert.equal(4, items:count {})
     other:close()
   end)
 

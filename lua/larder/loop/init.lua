@@ -88,6 +88,13 @@ function loop.choose(engine, opts)
   return chosen, chosen and desk
 end
 
+--- Seconds that larder.open, which waits, may take: in nginx it holds up the worker. nil: as the settings say.
+---@param opts larder.OpenOptions
+---@return number|nil
+function loop.open_timeout(opts)
+  if in_nginx() then return require("larder.loop.nginx").blocks_for(opts) end
+end
+
 --- The runtime of an engine that never waits.
 ---@return larder.Runtime
 function loop.idle()

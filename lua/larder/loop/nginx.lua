@@ -18,7 +18,7 @@ local TICK = 0.5       -- seconds between two looks for killed light threads; th
 local LINGER = 1       -- seconds that a dispatcher without work stays
 local SILENCE = 10000  -- milliseconds without a tick: the connection is of no use
 local TURNS = 10000    -- reads of one timer: what nginx gives a timer it takes back at the timer's end only
-local IN_INIT = 5      -- seconds that a call may block where nothing can wait
+local HELD_UP = 5      -- seconds that a call may hold up the worker where nothing can wait
 
 -- What a call does in a phase: wait on a semaphore, block for a short while, or (not listed) refuse.
 local WAIT, BLOCK = 1, 2
@@ -43,12 +43,19 @@ end
 local Nginx = { name = "nginx" }
 Nginx.__index = Nginx
 
+--- Seconds that something which cannot wait may hold up the worker.
+---@param opts? larder.OpenOptions
+---@return number
+function Nginx.blocks_for(opts)
+  return opts and opts.init_timeout or HELD_UP
+end
+
 ---@param desk larder.Desk
 ---@param opts? larder.OpenOptions
 ---@return larder.loop.Nginx
 function Nginx.new(desk, opts)
   return setmetatable({
-    desk = desk, free = {}, swept = 0, limit = opts and opts.init_timeout or IN_INIT,
+    desk = desk, free = {}, swept = 0, limit = Nginx.blocks_for(opts),
   }, Nginx)
 end
 

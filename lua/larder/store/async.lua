@@ -13,6 +13,7 @@ local REJECTED = 16 -- rows in the list of refused ones
 
 ---@class larder.WriterOptions
 ---@field queue? integer  rows that may wait in memory (10,000)
+---@field queue_bytes? integer  and how large they may be together (64 MiB): the row that reaches it is the last one with room
 ---@field policy? "error"|"block"|"drop"|"spill"  when there is no room: refuse the row ("error", the default), wait for room,
 -- forget the row and count it, or write it to the spill file
 ---@field batch? integer  rows a statement at most (500)
@@ -33,6 +34,7 @@ local REJECTED = 16 -- rows in the list of refused ones
 ---@field retries integer     statements that failed and were tried again
 ---@field damaged integer     places of the spill file that could not be read
 ---@field depth integer       rows that wait in memory
+---@field bytes integer       their size
 ---@field in_file integer     rows that wait in the file
 ---@field oldest_age number   seconds that the oldest row in memory has waited
 ---@field last_error? larder.Error
@@ -41,11 +43,17 @@ local REJECTED = 16 -- rows in the list of refused ones
 -- ---- options ----
 
 local POLICIES = support.names("error", "block", "drop", "spill")
-local DEFAULTS = { queue = 10000, policy = "error", batch = 500, interval = 0.2, timeout = 5, close_timeout = 5 }
-local MAX_ROWS = 10000000
+local DEFAULTS = {
+  queue = 10000, queue_bytes = 64 * 1024 * 1024, policy = "error", batch = 500, interval = 0.2, timeout = 5, close_timeout = 5,
+}
+local MAX_ROWS, MAX_BYTES = 10000000, 2 ^ 40
 
 local function is_count(v)
   return type(v) == "number" and v >= 1 and v <= MAX_ROWS and v == math.floor(v)
+end
+
+local function is_size(v)
+  return type(v) == "number" and v >= 1 and v <= MAX_BYTES and v == math.floor(v)
 end
 
 local function is_seconds(v)
@@ -65,7 +73,7 @@ local function is_path(v)
 end
 
 local CHECKS = {
-  queue = { is_count, "a number of rows" }, batch = { is_count, "a number of rows" },
+  queue = { is_count, "a number of rows" }, queue_bytes = { is_size, "a number of bytes" }, batch = { is_count, "a number of rows" },
   interval = { is_seconds, "seconds" }, timeout = { is_limit, "seconds, more than 0" }, close_timeout = { is_seconds, "seconds" },
   policy = { is_policy, "error, block, drop or spill" }, spill = { is_path, "a path" },
 }
@@ -242,7 +250,7 @@ end
 
 local NONE = {
   "queued", "written", "duplicates", "rejected", "spilled", "replayed", "dropped", "batches", "retries", "damaged", "depth",
-  "in_file", "oldest_age",
+  "bytes", "in_file", "oldest_age",
 }
 
 ---@param db larder.Db

@@ -23,7 +23,10 @@ local db
 
 local function database()
   if db then return db end
-  local opened, err = larder.open(url, spill and { writer = { queue = QUEUE, policy = "spill", spill = spill, close_timeout = 2 } })
+  local opened, err = larder.open(url, {
+    init_timeout = tonumber(os.getenv "LAB_PATIENCE"),
+    writer = spill and { queue = QUEUE, policy = "spill", spill = spill, close_timeout = 2 },
+  })
   if not opened then error("cannot open: " .. tostring(err)) end -- nginx shows texts only
   db = opened
   return db
