@@ -32,7 +32,7 @@ struct ldr_loop {
   bool forked;
   /* an owner who drives */
   int outer, door; /* epoll over `set`, when it is lent, and the door; an eventfd that asks for a turn */
-  atomic_bool has_owner, lent, idle, rung; /* rung: the owner was asked and has not come yet */
+  atomic_bool has_owner, lent, idle, alone, rung; /* rung: the owner was asked and has not come yet */
   atomic_uint drives;
   int64_t looked, unseen; /* for how long nobody had looked at the descriptors when the owner did */
   unsigned seen;          /* the thread's: of them */
@@ -163,7 +163,9 @@ static void wake(ldr_loop *l) {
   if (atomic_exchange(&l->asleep, false)) eventfd_write(l->bell, 1);
 }
 
-static bool may_drive(ldr_loop *l) { return atomic_load(&l->has_owner) && atomic_load(&l->lent); }
+static bool may_drive(ldr_loop *l) {
+  return atomic_load(&l->has_owner) && atomic_load(&l->lent) && !atomic_load(&l->alone);
+}
 
 /* Was the inbox empty? */
 static bool push(ldr_loop *l, ldr_post *p) {
@@ -284,12 +286,19 @@ int ldr_loop_fd(ldr_loop *l, int also) {
   return atomic_load(&l->has_owner) ? l->outer : -1;
 }
 
+void ldr_loop_alone(ldr_loop *l) {
+  if (!atomic_load(&l->has_owner)) return;
+  atomic_store(&l->alone, true);
+  eventfd_write(l->bell, 1);
+}
+
 int64_t ldr_loop_unseen(const ldr_loop *l) { return l->unseen; }
 int64_t ldr_loop_seen(const ldr_loop *l) { return l->looked; }
 
 void ldr_loop_lend(ldr_loop *l, ldr_load load) {
   bool light = load != LDR_HEAVY;
   atomic_store(&l->idle, load == LDR_IDLE);
+  atomic_store(&l->alone, false);
   if (atomic_exchange(&l->lent, light) != light && l->outer >= 0) show_set(l, EPOLL_CTL_MOD);
 }
 

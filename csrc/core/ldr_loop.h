@@ -54,6 +54,7 @@ void ldr_loop_post(ldr_loop *l, ldr_post *p); /* any thread */
 void ldr_loop_hand_in(ldr_loop *l, ldr_post *p);
 /* Readable when ldr_loop_drive has work, or `also` is; -1: no descriptor is left. */
 int ldr_loop_fd(ldr_loop *l, int also);
+void ldr_loop_alone(ldr_loop *l); /* the owner waits for something else: the thread takes the next turn */
 void ldr_loop_drive(ldr_loop *l); /* takes a turn if he may; only for the thread that polls ldr_loop_fd */
 
 typedef enum ldr_load { LDR_IDLE, LDR_LIGHT, LDR_HEAVY } ldr_load;

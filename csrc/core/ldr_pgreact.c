@@ -93,8 +93,10 @@ static void slot_ready(ldr_watch *w) {
 /* ---- turns ---- */
 
 static void arrived(void *ud, ldr_post *p) {
-  (void)ud;
-  ldr_job_ready(of_post(p));
+  ldr_pg *e = ud;
+  ldr_job *j = of_post(p);
+  e->bells += j->rings;
+  ldr_job_ready(j);
 }
 
 static void step(ldr_job *j) {
@@ -180,14 +182,14 @@ static void size_groups(ldr_pg *e) {
 /* Opening a connection and large results take time that is not the owner's. */
 static ldr_load load(const ldr_pg *e, int64_t now) {
   const ldr_slots *all = &e->pool->slots;
-  ldr_load load = LDR_IDLE;
-  if (now < e->no_owner_until) return LDR_HEAVY;
+  ldr_load load = LDR_IDLE; /* and a connection is there */
+  if (e->bells || now < e->no_owner_until) return LDR_HEAVY;
   if (ldr_slots_count(all, LDR_SLOT_CONNECTING) || ldr_slots_count(all, LDR_SLOT_BUSY)) return LDR_HEAVY;
   for (const ldr_slot *s = all->by_state[LDR_SLOT_SHARED].first; s; s = s->next) {
     if (!s->quick) return LDR_HEAVY;
     if (s->in_flight) load = LDR_LIGHT;
   }
-  return load;
+  return ldr_slots_total(all) ? load : LDR_HEAVY;
 }
 
 static int64_t turn(void *ud) {
@@ -273,6 +275,7 @@ static ldr_code post(ldr_job *j, ldr_err *err) {
   j->req->job = j;
   atomic_store(&j->phase, LDR_JOB_SUBMITTED);
   ldr_loop_hand_in(j->e->loop, &j->post);
+  if (j->rings) ldr_loop_alone(j->e->loop);
   return LDR_OK;
 }
 
@@ -304,8 +307,12 @@ static bool make_bell(ldr_job *j) {
 static void add_bell(ldr_job *j) {
   ldr_loop_enter(j->e->loop);
   j->rings = make_bell(j);
-  if (j->rings && atomic_load(&j->phase) == LDR_JOB_FINISHED) eventfd_write(j->bell, 1);
+  if (j->rings && atomic_load(&j->phase) == LDR_JOB_FINISHED)
+    eventfd_write(j->bell, 1);
+  else if (j->rings)
+    j->e->bells++;
   ldr_loop_leave(j->e->loop);
+  ldr_loop_alone(j->e->loop);
 }
 
 int ldr_task_fd(ldr_task *t) {
@@ -336,7 +343,9 @@ bool ldr_task_wait(ldr_task *t, int64_t deadline) {
 
 int ldr_pg_wake_fd(ldr_engine *engine, ldr_err *err) {
   ldr_pg *e = ldr_pg_of(engine);
-  int fd = start(e, err) == LDR_OK ? ldr_loop_fd(e->loop, ldr_chan_fd(e->chan)) : -1;
+  int fd;
+  if (start(e, err) != LDR_OK) return -1;
+  fd = ldr_loop_fd(e->loop, ldr_chan_fd(e->chan));
   if (fd < 0) ldr_fail(err, LDR_CAPACITY, "no descriptor is left for the database's wake-ups");
   return fd;
 }

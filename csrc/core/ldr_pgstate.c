@@ -105,6 +105,7 @@ void ldr_job_finished(ldr_job *j, ldr_code code, const ldr_err *err) {
     if (j->why) *j->why = *err;
   }
   if (j->rings) {
+    j->e->bells--;
     atomic_store(&j->phase, LDR_JOB_RINGING);
     eventfd_write(j->bell, 1);
   }
@@ -132,10 +133,13 @@ void ldr_pg_check_fork(ldr_pg *e) {
   if (gone == NULL) return;
   ldr_loop_free(gone);
   for (ldr_job *j = e->spares; j; j = j->next) drop_bell(j);
+  e->bells = 0;
   for (ldr_job *j = e->jobs; j; j = j->next) {
     drop_bell(j);
     if (j->rings) j->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     j->watch.on = false;
-    if (j->driven && atomic_load(&j->phase) == LDR_JOB_SUBMITTED) ldr_job_ready(j);
+    if (!j->driven || atomic_load(&j->phase) != LDR_JOB_SUBMITTED) continue;
+    e->bells += j->rings;
+    ldr_job_ready(j);
   }
 }

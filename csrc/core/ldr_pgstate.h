@@ -49,6 +49,7 @@ typedef struct ldr_pg {
   ldr_chan *chan;
   bool came_late; /* the loop's: the owner, in this turn; how often lately; when he may drive again */
   unsigned lateness;
+  unsigned bells; /* the loop's: jobs whose owner waits for their own descriptors, and so does not drive */
   int64_t no_owner_until;
   ldr_jobs ready;   /* the loop's: can go on now */
   ldr_job *running; /* the loop's: not finished */
