@@ -36,6 +36,7 @@ struct ldr_loop {
   atomic_uint drives;
   int64_t looked, unseen; /* for how long nobody had looked at the descriptors when the owner did */
   unsigned seen;          /* the thread's: of them */
+  bool away;              /* … the owner was not there when he was looked for */
 };
 
 /* ---- all loops, for forks ---- */
@@ -231,6 +232,7 @@ static void look_on(ldr_loop *l) {
     came = drives != l->seen;
     l->seen = drives;
   } while (came && may_drive(l) && !atomic_load(&l->stop) && ldr_now_mono() < atomic_load(&l->due));
+  l->away = !came;
 }
 
 /* Waits without touching what a visitor may touch: the events are fetched in the turn. Are there any? */
@@ -251,6 +253,15 @@ static bool await_something(ldr_loop *l) {
   return !idle || p[0].revents; /* posts without end must not starve the descriptors */
 }
 
+/* He was asked to come, or comes by himself. Work of which nobody told him is the thread's, and so is all
+ * after he did not come. */
+static bool is_driven(ldr_loop *l) {
+  bool asked = atomic_load(&l->rung), came = atomic_load(&l->drives) != l->seen;
+  if (came) l->away = false;
+  if (!may_drive(l) || (atomic_load(&l->inbox) && !asked)) return false;
+  return came || (asked && !l->away);
+}
+
 static void *run(void *ud) {
   ldr_loop *l = ud;
   bool ready = false;
@@ -262,7 +273,7 @@ static void *run(void *ud) {
     let_go(l);
     ready = true;
     if (!may_drive(l) || atomic_load(&l->drives) == l->seen) ready = await_something(l);
-    if (!may_drive(l) || (atomic_load(&l->inbox) == NULL && atomic_load(&l->drives) == l->seen)) continue;
+    if (!is_driven(l)) continue;
     look_on(l);
     ready = true;
   }

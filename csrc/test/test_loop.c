@@ -148,11 +148,12 @@ TEST(descriptors_and_time_wake_the_loop) {
 
 typedef struct shared { /* work, and who did it */
   ldr_loop *loop;
-  ldr_load load;
+  _Atomic ldr_load load;
   pthread_t owner;
   atomic_int by_owner, by_thread;
-  int also; /* an eventfd */
-  served s; /* its socket, by descriptors */
+  int also;        /* an eventfd */
+  atomic_int halt; /* 1: the thread's next turn stops before it lends (2), until 0 */
+  served s;        /* its socket, by descriptors */
 } shared;
 
 static void shared_arrived(void *ud, ldr_post *p) {
@@ -163,7 +164,11 @@ static void shared_arrived(void *ud, ldr_post *p) {
 
 static int64_t shared_turn(void *ud) {
   shared *x = ud;
-  if (x->loop) ldr_loop_lend(x->loop, x->load);
+  if (!pthread_equal(pthread_self(), x->owner) && atomic_load(&x->halt) == 1) {
+    atomic_store(&x->halt, 2);
+    while (atomic_load(&x->halt)) usleep(10);
+  }
+  if (x->loop) ldr_loop_lend(x->loop, atomic_load(&x->load));
   return LDR_NEVER;
 }
 
@@ -179,7 +184,7 @@ static ldr_loop *start_shared(shared *x, ldr_load load) {
   static item first;
   ldr_err err;
   x->owner = pthread_self();
-  x->load = load;
+  atomic_store(&x->load, load);
   x->also = eventfd(0, EFD_CLOEXEC);
   CHECK_INT(ldr_loop_new(&shared_ops, x, &x->loop, &err), LDR_OK);
   if (x->loop == NULL) return NULL;
@@ -250,6 +255,35 @@ TEST(the_thread_goes_on_when_its_owner_does_not_come) {
     CHECK(reaches(&x.by_thread, i));
     if (i % 2) ldr_loop_drive(l);
   }
+  end_shared(&x);
+}
+
+/* Work that is handed over while a heavy turn ends, in which the thread lends: nobody asked the owner to
+ * come. */
+TEST(work_is_not_left_between_owner_and_thread) {
+  enum { ROUNDS = 20 };
+  static item items[2 * ROUNDS];
+  int64_t best = LDR_NEVER;
+  shared x = {0};
+  ldr_loop *l = start_shared(&x, LDR_HEAVY);
+  if (l == NULL) return;
+  CHECK(ldr_loop_fd(l, x.also) >= 0);
+  for (int i = 0; i < 2 * ROUNDS; i += 2) {
+    int64_t from, took;
+    atomic_store(&x.halt, 1);
+    ldr_loop_post(l, &items[i].post);
+    for (int64_t end = ldr_deadline(20); atomic_load(&x.halt) != 2 && ldr_now_mono() < end;) usleep(10);
+    ldr_loop_post(l, &items[i + 1].post);
+    atomic_store(&x.load, LDR_LIGHT);
+    from = ldr_now_mono();
+    atomic_store(&x.halt, 0);
+    CHECK(reaches(&x.by_thread, i + 2));
+    took = ldr_now_mono() - from;
+    if (took < best) best = took;
+    atomic_store(&x.load, LDR_HEAVY);
+    ldr_loop_drive(l);
+  }
+  CHECK(best < 4000); /* the thread looks on for 5 ms */
   end_shared(&x);
 }
 
@@ -508,6 +542,7 @@ void test_loop(void) {
   RUN(descriptors_and_time_wake_the_loop);
   RUN(an_owner_who_polls_takes_the_turns);
   RUN(the_thread_goes_on_when_its_owner_does_not_come);
+  RUN(work_is_not_left_between_owner_and_thread);
   RUN(an_owner_does_not_drive_what_is_heavy);
   RUN(an_idle_loop_takes_what_is_handed_in_at_once);
   RUN(a_closed_descriptor_takes_nothing_from_the_next);
