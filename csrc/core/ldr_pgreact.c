@@ -30,9 +30,9 @@ static void learn(ldr_job *j, const ldr_req *r, int64_t us) {
     j->stmt->expected = ldr_lane_learn(j->stmt->expected, us);
 }
 
-/* What waited for the owner tells nothing of the statement. */
+/* What waited for the owner tells nothing of the statement. (In a child the loop is gone.) */
 static bool came_late(ldr_pg *e) {
-  if (ldr_loop_unseen(e->loop) < LDR_QUICK_US) return false;
+  if (e->loop == NULL || ldr_loop_unseen(e->loop) < LDR_QUICK_US) return false;
   e->came_late = true;
   return true;
 }
@@ -240,15 +240,13 @@ static void cut_lanes(ldr_pg *e) {
 }
 
 void ldr_pgreact_stop(ldr_pg *e) {
-  ldr_loop *l = e->loop;
-  if (l) {
-    ldr_loop_enter(l);
-    cut_lanes(e);
-    ldr_pool_detach(e->pool);
-    ldr_loop_leave(l);
-    ldr_loop_free(l);
-    e->loop = NULL;
-  }
+  ldr_loop *l = e->loop; /* NULL: never started, or the parent's */
+  ldr_loop_enter(l);
+  cut_lanes(e);
+  ldr_pool_detach(e->pool);
+  ldr_loop_leave(l);
+  ldr_loop_free(l);
+  e->loop = NULL;
   ldr_chan_free(e->chan);
   e->chan = NULL;
 }

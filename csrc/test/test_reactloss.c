@@ -84,6 +84,38 @@ TEST(a_fork_with_work_in_flight) {
   pg_settle(live);
 }
 
+/* FT-r21: it does nothing else with it. */
+TEST(a_child_closes_what_its_parent_waits_for) {
+  size_t live = ldr_mem_live();
+  pgfix f, other;
+  ldr_tx *lock;
+  int status = -1;
+  pid_t child;
+  if (!ask_open(&f, &other, NULL, NULL)) return;
+  ask_warm(&f);
+  lock = pg_begin(&other);
+  CHECK_INT(pg_do(&other, lock, "lock table ldr_test.items"), LDR_OK);
+  ask_rows(&f, 0, 64);
+  for (int i = 0; i < 20; i++) ask_turn(&f, 1); /* they are sent */
+  CHECK_INT(ask_pending(0, 64), 64);
+  fflush(stdout);
+  child = fork();
+  if (child == 0) {
+    alarm(2 * PATIENCE);
+    ask_forget(64);
+    pg_close(&f);
+    _exit(0);
+  }
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK_INT(status, 0);
+  pg_rollback(&other, lock);
+  ask_collect(&f, 0, 64);
+  ask_check_all(0, 64);
+  ask_forget(64);
+  ask_close(&f, &other);
+  pg_settle(live);
+}
+
 /* ---- the server goes away ---- */
 
 static const char kill_all[] =
@@ -215,6 +247,7 @@ void test_reactloss(void) {
   if (!pg_available("reactloss")) return;
   ask_in_one_way();
   RUN(a_fork_with_work_in_flight);
+  RUN(a_child_closes_what_its_parent_waits_for);
   ask_thread_drives = true;
   ask_in_one_way();
   ask_thread_drives = false;
