@@ -242,8 +242,10 @@ static void cut_lanes(ldr_pg *e) {
 void ldr_pgreact_stop(ldr_pg *e) {
   ldr_loop *l = e->loop; /* NULL: never started, or the parent's */
   ldr_loop_enter(l);
-  cut_lanes(e);
-  ldr_pool_detach(e->pool);
+  if (e->pool) { /* else it was never opened */
+    cut_lanes(e);
+    ldr_pool_detach(e->pool);
+  }
   ldr_loop_leave(l);
   ldr_loop_free(l);
   e->loop = NULL;
