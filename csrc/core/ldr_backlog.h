@@ -45,7 +45,7 @@ size_t ldr_backlog_depth(const ldr_backlog *b);   /* rows in memory */
 size_t ldr_backlog_filed(const ldr_backlog *b);   /* rows in the file that are not in memory */
 int64_t ldr_backlog_oldest(const ldr_backlog *b); /* when it was accepted; LDR_NEVER: nothing in memory */
 static inline bool ldr_backlog_full(const ldr_backlog *b) {
-  return b->beyond || b->n + (b->held - b->at) >= b->cap || (b->bytes_max && b->bytes >= b->bytes_max);
+  return b->beyond || ldr_backlog_depth(b) >= b->cap || (b->bytes_max && b->bytes >= b->bytes_max);
 }
 
 void ldr_backlog_add(ldr_backlog *b, const ldr_entity *e, ldr_row *row, int64_t now); /* not when full */

@@ -32,10 +32,11 @@ struct ldr_loop {
   bool forked;
   /* an owner who drives */
   int outer, door; /* epoll over `set`, when it is lent, and the door; an eventfd that asks for a turn */
-  atomic_bool has_owner, lent, idle, alone, rung; /* rung: the owner was asked and has not come yet */
+  _Atomic ldr_load load;              /* he takes no turn with a heavy one */
+  atomic_bool has_owner, alone, rung; /* rung: the owner was asked and has not come yet */
   atomic_uint drives;
   int64_t looked, unseen; /* for how long nobody had looked at the descriptors when the owner did */
-  unsigned seen;          /* the thread's: of them */
+  unsigned drives_seen;   /* the thread's */
   bool away;              /* … the owner was not there when he was looked for */
 };
 
@@ -137,9 +138,11 @@ void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w, int fd) {
     if (l->events[i].data.u64 == w->id) l->events[i].data.u64 = 0;
 }
 
+static bool lent(const ldr_loop *l) { return atomic_load(&l->load) != LDR_HEAVY; }
+
 /* Only what is lent is shown to the owner, who could do nothing about the rest. */
 static int show_set(ldr_loop *l, int how) {
-  struct epoll_event e = {.events = atomic_load(&l->lent) ? EPOLLIN : 0u};
+  struct epoll_event e = {.events = lent(l) ? EPOLLIN : 0u};
   return epoll_ctl(l->outer, how, l->set, &e);
 }
 
@@ -164,8 +167,8 @@ static void wake(ldr_loop *l) {
   if (atomic_exchange(&l->asleep, false)) eventfd_write(l->bell, 1);
 }
 
-static bool may_drive(ldr_loop *l) {
-  return atomic_load(&l->has_owner) && atomic_load(&l->lent) && !atomic_load(&l->alone);
+static bool may_drive(const ldr_loop *l) {
+  return atomic_load(&l->has_owner) && lent(l) && !atomic_load(&l->alone);
 }
 
 /* Was the inbox empty? */
@@ -201,7 +204,6 @@ static void take_posts(ldr_loop *l) {
 
 static void handle_events(ldr_loop *l, int max) {
   int n = epoll_wait(l->set, l->events, max, 0);
-  l->looked = ldr_now_mono();
   l->nevents = n > 0 ? n : 0;
   for (int i = 0; i < l->nevents; i++) {
     uint64_t id = l->events[i].data.u64;
@@ -229,8 +231,8 @@ static void look_on(ldr_loop *l) {
     poll(&p, 1, ldr_millis_left(ldr_sooner(atomic_load(&l->due), ldr_now_mono() + LOOK_US)));
     if (p.revents) eventfd_read(l->bell, &ignored);
     drives = atomic_load(&l->drives);
-    came = drives != l->seen;
-    l->seen = drives;
+    came = drives != l->drives_seen;
+    l->drives_seen = drives;
   } while (came && may_drive(l) && !atomic_load(&l->stop) && ldr_now_mono() < atomic_load(&l->due));
   l->away = !came;
 }
@@ -256,7 +258,7 @@ static bool await_something(ldr_loop *l) {
 /* He was asked to come, or comes by himself. Work of which nobody told him is the thread's, and so is all
  * after he did not come. */
 static bool is_driven(ldr_loop *l) {
-  bool asked = atomic_load(&l->rung), came = atomic_load(&l->drives) != l->seen;
+  bool asked = atomic_load(&l->rung), came = atomic_load(&l->drives) != l->drives_seen;
   if (came) l->away = false;
   if (!may_drive(l) || (atomic_load(&l->inbox) && !asked)) return false;
   return came || (asked && !l->away);
@@ -272,7 +274,7 @@ static void *run(void *ud) {
     take_turn(l, ready ? EVENTS : 0);
     let_go(l);
     ready = true;
-    if (!may_drive(l) || atomic_load(&l->drives) == l->seen) ready = await_something(l);
+    if (!may_drive(l) || atomic_load(&l->drives) == l->drives_seen) ready = await_something(l);
     if (!is_driven(l)) continue;
     look_on(l);
     ready = true;
@@ -307,25 +309,28 @@ int64_t ldr_loop_unseen(const ldr_loop *l) { return l->unseen; }
 int64_t ldr_loop_seen(const ldr_loop *l) { return l->looked; }
 
 void ldr_loop_lend(ldr_loop *l, ldr_load load) {
-  bool light = load != LDR_HEAVY;
-  atomic_store(&l->idle, load == LDR_IDLE);
+  ldr_load before = atomic_exchange(&l->load, load);
   atomic_store(&l->alone, false);
-  if (atomic_exchange(&l->lent, light) != light && l->outer >= 0) show_set(l, EPOLL_CTL_MOD);
+  if ((before == LDR_HEAVY) != (load == LDR_HEAVY) && l->outer >= 0) show_set(l, EPOLL_CTL_MOD);
 }
 
 /* The owner's, held. Does the thread have to take the next one? */
 static bool take_own_turn(ldr_loop *l, int events) {
   bool its;
-  if (events) l->unseen = ldr_now_mono() - l->looked;
+  if (events) {
+    int64_t now = ldr_now_mono();
+    l->unseen = now - l->looked;
+    l->looked = now;
+  }
   take_turn(l, events);
   l->unseen = 0;
-  its = l->stale || !atomic_load(&l->lent);
+  its = l->stale || !lent(l);
   let_go(l);
   return its;
 }
 
 void ldr_loop_hand_in(ldr_loop *l, ldr_post *p) {
-  if (atomic_load(&l->has_owner) || !atomic_load(&l->idle) || !try_to_hold(l)) {
+  if (atomic_load(&l->has_owner) || atomic_load(&l->load) != LDR_IDLE || !try_to_hold(l)) {
     ldr_loop_post(l, p);
     return;
   }
@@ -395,6 +400,7 @@ ldr_code ldr_loop_new(const ldr_loop_ops *ops, void *ud, ldr_loop **out, ldr_err
   l->ud = ud;
   l->due = LDR_NEVER;
   l->outer = l->door = -1;
+  l->load = LDR_HEAVY;
   l->set = epoll_create1(EPOLL_CLOEXEC);
   l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   *out = l; /* the thread may need it at once */

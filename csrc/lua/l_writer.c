@@ -61,16 +61,14 @@ static double read_seconds(lua_State *L, int idx, const char *name) {
   return s;
 }
 
-static size_t read_count(lua_State *L, int idx, const char *name) {
+static size_t read_count(lua_State *L, int idx, const char *name, int64_t max, const char *max_text) {
   int64_t n = l_int_check(L, idx, name);
-  if (n < 1 || n > 10000000) luaL_error(L, "%s must be between 1 and 10,000,000", name);
+  if (n < 1 || n > max) luaL_error(L, "%s must be between 1 and %s", name, max_text);
   return (size_t)n;
 }
 
-static size_t read_bytes(lua_State *L, int idx, const char *name) {
-  int64_t n = l_int_check(L, idx, name);
-  if (n < 1 || n > INT64_C(1) << 40) luaL_error(L, "%s must be between 1 and 2^40", name);
-  return (size_t)n;
+static size_t read_rows(lua_State *L, int idx, const char *name) {
+  return read_count(L, idx, name, 10000000, "10,000,000");
 }
 
 static void read_config(lua_State *L, int idx, l_writer *box, ldr_writer_config *c) {
@@ -78,13 +76,13 @@ static void read_config(lua_State *L, int idx, l_writer *box, ldr_writer_config 
                                       "policy", "spill", "close_timeout", "queue_bytes"};
   int o = l_options(L, idx, names, 8, "writer");
   ldr_writer_config_default(c);
-  if (!lua_isnil(L, o)) c->queue = read_count(L, o, "queue");
-  if (!lua_isnil(L, o + 1)) c->batch = read_count(L, o + 1, "batch");
+  if (!lua_isnil(L, o)) c->queue = read_rows(L, o, "queue");
+  if (!lua_isnil(L, o + 1)) c->batch = read_rows(L, o + 1, "batch");
   if (!lua_isnil(L, o + 2)) c->interval = read_seconds(L, o + 2, "interval");
   if (!lua_isnil(L, o + 3)) c->timeout = read_seconds(L, o + 3, "timeout");
   if (!lua_isnil(L, o + 4)) c->policy = read_policy(L, o + 4);
   if (!lua_isnil(L, o + 5)) c->spill = luaL_checkstring(L, o + 5);
-  if (!lua_isnil(L, o + 7)) c->queue_bytes = read_bytes(L, o + 7, "queue_bytes");
+  if (!lua_isnil(L, o + 7)) c->queue_bytes = read_count(L, o + 7, "queue_bytes", INT64_C(1) << 40, "2^40");
   box->seconds = lua_isnil(L, o + 6) ? 5 : read_seconds(L, o + 6, "close_timeout");
 }
 

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -82,14 +81,10 @@ static void drop_bell(void) {
 }
 
 static int dial(pgfix *f) {
-  struct sockaddr_un name = {.sun_family = AF_UNIX};
   const char *path = NULL;
   if (bell >= 0) return bell;
   CHECK_INT(ldr_pg_wake_path(f->db, &path, &f->err), LDR_OK);
-  if (path == NULL) return -1;
-  snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
-  bell = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CHECK_INT(connect(bell, (struct sockaddr *)&name, sizeof name), 0);
+  if (path) bell = test_dial(path);
   return bell;
 }
 

@@ -1,5 +1,9 @@
 /* Runs every test module, or those named on the command line. */
+#define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "ldr_mem.h"
 #include "test.h"
@@ -70,6 +74,15 @@ void test_oom(const char *name, bool (*fn)(void)) {
     }
   }
   test_check(false, name, 0, "ends");
+}
+
+int test_dial(const char *path) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+  if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof name) == 0) return fd;
+  if (fd >= 0) close(fd);
+  return -1;
 }
 
 static bool wanted(const char *name, int argc, char **argv) {

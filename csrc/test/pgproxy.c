@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ldr_pg.h"
+#include "test.h"
 
 enum { LINES = 32, PIECE = 16384 };
 
@@ -42,12 +43,9 @@ static void cut(line *l) {
 }
 
 static int dial_unix(const pgproxy *p) {
-  struct sockaddr_un a = {.sun_family = AF_UNIX};
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  snprintf(a.sun_path, sizeof a.sun_path, "%.80s/.s.PGSQL.%.8s", p->host, p->port);
-  if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0) return fd;
-  if (fd >= 0) close(fd);
-  return -1;
+  char path[108];
+  snprintf(path, sizeof path, "%.80s/.s.PGSQL.%.8s", p->host, p->port);
+  return test_dial(path);
 }
 
 static int dial_tcp(const pgproxy *p) {

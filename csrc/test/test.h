@@ -24,4 +24,6 @@ void test_check_str(const char *got, const char *want, const char *file, int lin
  * returns true when it did its whole work, false when it was told that memory is short. */
 void test_oom(const char *name, bool (*fn)(void));
 
+int test_dial(const char *path); /* a connection to this unix socket; -1: refused */
+
 #endif

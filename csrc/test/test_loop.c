@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,6 +204,7 @@ static bool readable_within(int fd, int milliseconds) {
   struct pollfd p = {.fd = fd, .events = POLLIN};
   return poll(&p, 1, milliseconds) == 1;
 }
+static bool readable_now(int fd) { return readable_within(fd, 0); }
 
 TEST(an_owner_who_polls_takes_the_turns) {
   enum { N = 200 };
@@ -215,7 +215,7 @@ TEST(an_owner_who_polls_takes_the_turns) {
   if (l == NULL) return;
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   fd = ldr_loop_fd(l, x.also);
-  CHECK(fd >= 0 && !readable_within(fd, 0));
+  CHECK(fd >= 0 && !readable_now(fd));
   for (int i = 0; i < N; i++) {
     ldr_loop_post(l, &items[i].post);
     CHECK(readable_within(fd, 5000));
@@ -443,11 +443,6 @@ TEST(a_forked_child_finds_the_loop_gone) {
 
 /* ---- channels ---- */
 
-static bool readable_now(int fd) {
-  struct pollfd p = {.fd = fd, .events = POLLIN};
-  return poll(&p, 1, 0) == 1;
-}
-
 TEST(tickets_come_in_order_and_are_signalled_once) {
   uint64_t got[300];
   ldr_chan *c = NULL;
@@ -468,19 +463,9 @@ TEST(tickets_come_in_order_and_are_signalled_once) {
   ldr_chan_free(c);
 }
 
-static int dial(const char *path) {
-  struct sockaddr_un name = {.sun_family = AF_UNIX};
-  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
-  if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0) return fd;
-  close(fd);
-  return -1;
-}
-
 static bool byte_within(int fd, int milliseconds) {
-  struct pollfd p = {.fd = fd, .events = POLLIN};
   char byte;
-  return poll(&p, 1, milliseconds) == 1 && read(fd, &byte, 1) == 1;
+  return readable_within(fd, milliseconds) && read(fd, &byte, 1) == 1;
 }
 
 static bool gone_within(const char *path, int seconds) {
@@ -510,12 +495,12 @@ TEST(a_socket_stands_in_for_the_descriptor) {
   pid = fork(); /* another process is turned away */
   if (pid == 0) {
     char byte;
-    fd = dial(kept);
+    fd = test_dial(kept);
     _exit(fd >= 0 && read(fd, &byte, 1) == 0 ? 0 : 1);
   }
   CHECK_INT(waitpid(pid, &status, 0), pid);
   CHECK_INT(status, 0);
-  fd = dial(kept);
+  fd = test_dial(kept);
   CHECK(fd >= 0);
   CHECK(byte_within(fd, 5000));
   CHECK(gone_within(kept, 5));
@@ -527,7 +512,7 @@ TEST(a_socket_stands_in_for_the_descriptor) {
   CHECK_INT(ldr_chan_listen(c, l, &path, &err), LDR_OK);
   snprintf(kept, sizeof kept, "%s", path);
   ldr_loop_leave(l);
-  other = dial(kept);
+  other = test_dial(kept);
   CHECK(byte_within(other, 5000)); /* 8 still waits */
   CHECK(!byte_within(fd, 5000));   /* closed */
   CHECK_INT(ldr_chan_take(c, got, 4), 1);

@@ -48,13 +48,11 @@ local DEFAULTS = {
 }
 local MAX_ROWS, MAX_BYTES = 10000000, 2 ^ 40
 
-local function is_count(v)
-  return type(v) == "number" and v >= 1 and v <= MAX_ROWS and v == math.floor(v)
+local function up_to(max)
+  return function(v) return type(v) == "number" and v >= 1 and v <= max and v == math.floor(v) end
 end
 
-local function is_size(v)
-  return type(v) == "number" and v >= 1 and v <= MAX_BYTES and v == math.floor(v)
-end
+local is_count, is_size = up_to(MAX_ROWS), up_to(MAX_BYTES)
 
 local function is_seconds(v)
   return type(v) == "number" and v >= 0 and v <= 1e6
