@@ -27,9 +27,11 @@ MODULES  := lua5.4 luajit rock
 # build/<lua>/larder/core.so, so that one entry of package.cpath finds it.
 module_of = build/$(if $(SAN),$(SAN)/)$1/larder/core.so
 
-CORE_SRC := $(wildcard csrc/core/*.c)
-LUA_SRC  := $(wildcard csrc/lua/*.c)
-TEST_SRC := $(wildcard csrc/test/*.c)
+# A room is a folder; a room may hold others.
+sources = $(sort $(shell find $1 -name '*.c'))
+CORE_SRC := $(call sources,csrc/core)
+LUA_SRC  := $(call sources,csrc/lua)
+TEST_SRC := $(call sources,csrc/test)
 FUZZ_SRC := $(wildcard csrc/fuzz/fuzz_*.c)
 CORE_OBJ := $(CORE_SRC:csrc/%.c=$(OUT)/%.o)
 TEST_OBJ := $(TEST_SRC:csrc/%.c=$(OUT)/%.o)
@@ -49,7 +51,7 @@ BASE = -std=c11 $(WARN) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SAN_$(SAN
 LINK = -pthread $(CFLAGS) $(LDFLAGS) $(SAN_$(SAN))
 
 # Asked for when a recipe runs, not before: `make deps` may have installed the answer a moment ago. Only
-# ldr_conn.c is given the way to libpq's headers.
+# postgres/protocol/connection.c is given the way to libpq's headers.
 PQ_INC = -isystem $(or $(PQ_INCDIR),$(shell pg_config --includedir 2>/dev/null),/usr/include/postgresql)
 LIBS   = $(if $(PQ_LIBDIR),-L$(PQ_LIBDIR) )-lpq -lsodium -lm
 
@@ -76,13 +78,13 @@ $(ARCHIVE): $(CORE_OBJ)
 $(OUT)/core/%.o: csrc/core/%.c $(OUT)/flags | deps
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(BASE) $(PRIVATE_INC) -MMD -MP -c $< -o $@
-$(OUT)/core/ldr_conn.o: private PRIVATE_INC = $(PQ_INC)
+	$(Q)$(CC) $(BASE) $(PRIVATE_INC) -Icsrc/core -MMD -MP -c $< -o $@
+$(OUT)/core/postgres/protocol/%.o: private PRIVATE_INC = $(PQ_INC)
 
 $(OUT)/test/%.o: csrc/test/%.c $(OUT)/flags | deps
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(BASE) -Icsrc/core -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(BASE) -Icsrc/core -Icsrc/test -MMD -MP -c $< -o $@
 
 $(OUT)/fuzz/%.o: csrc/fuzz/%.c $(OUT)/flags | deps
 	@mkdir -p $(@D)
@@ -102,7 +104,7 @@ define module_rules
 $(OUT)/$1/%.o: csrc/lua/%.c $(OUT)/flags | deps
 	@mkdir -p $$(@D)
 	$$(call say,CC)
-	$$(Q)$$(CC) $$(BASE) $$(patsubst -I%,-isystem %,$$(LUA_INC_$1)) -Icsrc/core $$(VERSION_FLAG) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC) $$(BASE) $$(patsubst -I%,-isystem %,$$(LUA_INC_$1)) -Icsrc/core -Icsrc $$(VERSION_FLAG) -MMD -MP -c $$< -o $$@
 
 $(call module_of,$1): $(LUA_SRC:csrc/lua/%.c=$(OUT)/$1/%.o) $(ARCHIVE) $(call module_of,$1).from
 	@mkdir -p $$(@D)
@@ -117,7 +119,7 @@ build/$(SAN)/$1/lua: tools/lua_host.c $(OUT)/flags | deps
 $(call module_of,$1).from: FORCE
 	$$(call note,$(OUT))
 
--include $(wildcard $(OUT)/$1/*.d)
+-include $(LUA_SRC:csrc/lua/%.c=$(OUT)/$1/%.d)
 endef
 $(foreach l,$(MODULES),$(eval $(call module_rules,$l)))
 
@@ -127,7 +129,7 @@ $(OUT)/flags: FORCE
 	$(call note,$(CC) $(BASE) $(VERSION) $(LUA_INCDIR))
 .PHONY: FORCE
 
--include $(wildcard $(OUT)/core/*.d $(OUT)/test/*.d $(OUT)/fuzz/*.d)
+-include $(CORE_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(wildcard $(OUT)/fuzz/*.d)
 
 # ---- what must be on the machine ----------------------------------------------------------------------
 
@@ -194,9 +196,9 @@ check-layers: all
 
 lint: deps-test
 	luacheck --no-color $(wildcard lua bin/larder spec examples bench tools)
-	@tools/check_sizes.sh $(wildcard csrc/core/*.[ch] csrc/lua/*.[ch] csrc/fuzz/*.[ch] bench/*.c tools/*.c)
+	@tools/check_sizes.sh $(filter-out csrc/test/%,$(FORMATTED))
 
-FORMATTED = $(wildcard csrc/*/*.[ch] bench/*.[ch] tools/*.[ch])
+FORMATTED = $(sort $(shell find csrc bench tools -name '*.[ch]'))
 format: deps-test
 	clang-format-14 -i $(FORMATTED)
 format-check: deps-test

@@ -7,37 +7,43 @@ shift 2
 bad=0
 fault() { echo "check-layers: $*" >&2; bad=1; }
 
-# A core module includes itself and what stands above it in LAYERS, and no Lua; LAYERS names each module once.
-awk '
-  function module(path) { sub(/.*\//, "", path); sub(/\.[ch]$/, "", path); return path }
-  function fault(text) { print "check-layers: " FILENAME ":" FNR ": " text; bad = 1 }
-  FNR == NR { if ($1 in rank) fault($1 " is listed twice"); rank[$1] = FNR; next }
-  FNR == 1 { me = module(FILENAME); seen[me] = 1; if (!(me in rank)) fault(me " is not listed in LAYERS") }
-  /^[ \t]*#[ \t]*include[ \t]*"/ {
-    split($0, part, "\"")
-    used = module(part[2])
-    if (!(used in rank) || rank[used] > rank[me]) fault(me " must not include " part[2])
-  }
-  /^[ \t]*#[ \t]*include.*[<"\/](lua|lauxlib|lualib|luaconf|luajit)\.h/ { fault("Lua in the core") }
-  END {
-    for (name in rank) if (!(name in seen)) { print "check-layers: LAYERS: " name " has no file"; bad = 1 }
-    exit bad
-  }' "$src/core/LAYERS" "$src"/core/*.[ch] >&2 || bad=1
+# The core knows no Lua.
+for user in $(grep -rlE 'include[ \t]*[<"].*(lua|lauxlib|lualib|luaconf|luajit)\.h' "$src/core" || true); do
+  fault "$user: Lua in the core"
+done
 
-# Each of these headers has one user.
+# Rooms: by symbols, by included headers, by `require`. What lies in a build folder without its source is old.
+rooms() {
+  find "$2" -name '*.o' | while read -r object; do
+    name=${object#"$2"/}
+    [ -e "$3/${name%.o}.c" ] || rm -f "$object"
+  done
+  python3 tools/rooms_check.py "tools/rooms/$1.map" "$2" --include "$3" >"$2/rooms.txt" || {
+    grep 'rooms-check:' "$2/rooms.txt" >&2
+    fault "the rooms of $3: see tools/rooms/$1.map"
+  }
+}
+objects=$(dirname "$archive")
+rooms core "$objects/core" "$src/core"
+rooms binding "$objects/lua5.4" "$src/lua"
+python3 tools/rooms_check.py tools/rooms/library.map lua/larder >"$objects/rooms.txt" || {
+  grep 'rooms-check:' "$objects/rooms.txt" >&2
+  fault "the rooms of lua/larder: see tools/rooms/library.map"
+}
+
+# Each of these headers belongs to one room.
 only() {
-  for user in $(grep -l "include[ \t]*[<\"].*$1" "$src"/*/*.[ch] || true); do
-    [ "$user" = "$src/core/$2" ] || fault "$user: $1 belongs to $2 alone"
+  for user in $(grep -rl "include[ \t]*[<\"].*$1" "$src" || true); do
+    case $user in "$src/core/$2"/*) ;; *) fault "$user: $1 belongs to $2 alone" ;; esac
   done
 }
-only 'libpq-fe\.h' ldr_conn.c
-only 'sodium\.h' ldr_secret.c
+only 'libpq-fe\.h' postgres/protocol
+only 'sodium\.h' crypto
 
 # Every C test module is run.
-for file in "$src"/test/test_*.c; do
-  [ -e "$file" ] || continue
+for file in $(find "$src/test" -name 'test_*.c'); do
   name=$(basename "$file" .c)
-  n=$(grep -c "^T(${name#test_})\$" "$src/test/test_list.h" || true)
+  n=$(grep -c "^T(${name#test_})\$" "$src/test/support/test_list.h" || true)
   [ "$n" -eq 1 ] || fault "$file: test_list.h names it $n times"
 done
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ldr_entity.h"
+#include "model/entity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

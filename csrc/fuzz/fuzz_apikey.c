@@ -1,7 +1,7 @@
 /* A key as a caller sent it: what parses formats to the same text. Few inputs have the right check, so keys
  * are also made from the input. Rings and stored hashes must be read to their end and no further. */
+#include "crypto/apikey.h"
 #include "fuzz.h"
-#include "ldr_apikey.h"
 
 static void sent(const char *s, size_t n) {
   char text[LDR_APIKEY_TEXT];

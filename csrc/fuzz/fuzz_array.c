@@ -1,6 +1,6 @@
 /* Any bytes as a binary array: what is accepted is built again and reads back the same. */
 #include "fuzz.h"
-#include "ldr_value.h"
+#include "values/value.h"
 
 static void add_elements(ldr_array_reader r, ldr_buf *out) {
   const char *p;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ldr_codec.h"
+#include "values/codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* One CopyData message. A row that is read is packed, written and read as the same. */
 #include <stdlib.h>
 
-#include "ldr_copybin.h"
+#include "postgres/statement/copyformat.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

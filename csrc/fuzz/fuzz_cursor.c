@@ -1,8 +1,8 @@
 /* Cursor texts from strangers: as they are, and with both hashes made right so that the values behind them
  * are reached. Whatever decodes must be fit to page by, and must come back as the same text. */
+#include "base/text.h"
 #include "fuzz.h"
-#include "ldr_cursor.h"
-#include "ldr_text.h"
+#include "model/cursor.h"
 
 static bool can_order(unsigned field) {
   return field && field < every_type()->nfields && ldr_field_comparable(&every_type()->fields[field]);

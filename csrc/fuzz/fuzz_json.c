@@ -1,6 +1,6 @@
 /* Any bytes: what the reader accepts is written again, read back the same, and obeys the laws of jsonb. */
 #include "fuzz.h"
-#include "ldr_json.h"
+#include "values/json.h"
 
 /* Writes the tokens of a text; numbers that are not int64 keep their spelling. false: not JSON. */
 static bool rewrite(const char *text, size_t n, ldr_buf *out) {

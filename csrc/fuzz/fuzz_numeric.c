@@ -1,6 +1,6 @@
 /* Any bytes as the text of a number and as its wire form. */
 #include "fuzz.h"
-#include "ldr_numeric.h"
+#include "values/numeric.h"
 
 static bool same_bytes(const ldr_buf *a, const ldr_buf *b) {
   return a->n == b->n && memcmp(a->p, b->p, a->n) == 0;

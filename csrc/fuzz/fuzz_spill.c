@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "fuzz.h"
-#include "ldr_spill.h"
-#include "ldr_text.h"
-#include "ldr_value.h"
+#include "values/value.h"
+#include "writer/spill.h"
 
 enum { HEAD = 17, CUT = 4096 }; /* records that are looked at */
 

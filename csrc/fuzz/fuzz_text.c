@@ -1,9 +1,9 @@
 /* The small parsers: times, uuids, base64url, LIKE, API keys, peppers. What parses, formats back to the same.
  */
+#include "base/text.h"
+#include "crypto/apikey.h"
 #include "fuzz.h"
-#include "ldr_apikey.h"
-#include "ldr_text.h"
-#include "ldr_time.h"
+#include "values/time.h"
 
 static void times(const char *s, size_t n) {
   char text[LDR_TIME_TEXT];

@@ -1,6 +1,6 @@
 /* Any bytes as a text, and the first eight as a time: what is read is written and read back the same. */
 #include "fuzz.h"
-#include "ldr_time.h"
+#include "values/time.h"
 
 static void check_text(const char *s, size_t n) {
   char text[LDR_TIME_TEXT];

@@ -3,11 +3,11 @@
 local core = require "larder.core"
 local config = require "larder.config"
 local Db = require "larder.db"
-local errors = require "larder.errors"
-local expr = require "larder.expr"
+local errors = require "larder.base.errors"
+local expr = require "larder.base.expr"
 local family = require "larder.family"
 local loop = require "larder.loop"
-local seal = require "larder.seal"
+local seal = require "larder.config.seal"
 local async = require "larder.store.async"
 
 ---@class larder

@@ -66,7 +66,7 @@ if os.getenv "LARDER_TEST_URL" then
     it("are what the declarations say", function()
       local engine = engines[2]
       local db = engine.fresh "auth"
-      assert.same({}, assert(require "larder.check"(db, "auth")))
+      assert.same({}, assert(require "larder.migrate.check"(db, "auth")))
       engine.done()
     end)
   end)

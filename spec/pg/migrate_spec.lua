@@ -2,7 +2,7 @@
 
 local lfs = require "lfs"
 local larder = require "larder"
-local check = require "larder.check"
+local check = require "larder.migrate.check"
 local migrate = require "larder.migrate"
 
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")

@@ -1,5 +1,5 @@
 local larder = require "larder"
-local errors = require "larder.errors"
+local errors = require "larder.base.errors"
 local must = require "spec.support.must"
 
 describe("errors", function()

@@ -1,6 +1,6 @@
 local larder = require "larder"
 local core = require "larder.core"
-local wait = require "larder.wait"
+local wait = require "larder.base.wait"
 
 describe("listeners", function()
   local db, tenants

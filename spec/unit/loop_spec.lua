@@ -1,10 +1,10 @@
 -- The event loops on an engine whose tasks the spec finishes: who waits, who watches the descriptor, who is woken.
 
 local PENDING = require("larder.core").PENDING
-local Desk = require "larder.loop.desk"
+local Desk = require "larder.loop.dispatcher"
 local loop = require "larder.loop"
 local must = require "spec.support.must"
-local wait = require "larder.wait"
+local wait = require "larder.base.wait"
 
 local found_luv, uv = pcall(require, "luv")
 local found_cqueues, cqueues = pcall(require, "cqueues")

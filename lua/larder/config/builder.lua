@@ -1,6 +1,6 @@
 --- A configuration in the making: settings with their sources, and every fault that was met on the way.
 
-local errors = require "larder.errors"
+local errors = require "larder.base.errors"
 local conninfo = require "larder.config.conninfo"
 local values = require "larder.config.values"
 

@@ -1,7 +1,7 @@
 --- Connection texts: what is ours (pool_*, pgbouncer) and Prisma's is taken out, the rest is libpq's to read.
 
 local core = require "larder.core"
-local errors = require "larder.errors"
+local errors = require "larder.base.errors"
 
 local conninfo = {}
 

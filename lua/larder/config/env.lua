@@ -1,6 +1,6 @@
 --- Named values from the process environment and, behind it, a `.env` file.
 
-local errors = require "larder.errors"
+local errors = require "larder.base.errors"
 
 local env = {}
 

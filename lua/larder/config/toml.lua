@@ -1,6 +1,6 @@
 --- A TOML file with [storage] and [storage.postgres], read by whichever TOML rock is installed.
 
-local errors = require "larder.errors"
+local errors = require "larder.base.errors"
 local env = require "larder.config.env"
 
 -- rock → how it reads a text

@@ -1,10 +1,10 @@
 --- Waiting in copas, which knows sockets only: a waiting call reads from an object that looks like one. All of them name the
 -- engine's descriptor; whichever copas wakes finds out who may go on, and those say that select() need not wait for them.
 
-local compat = require "larder.compat"
+local compat = require "larder.base.compat"
 local copas = require "copas"
 local core = require "larder.core"
-local Desk = require "larder.loop.desk"
+local Desk = require "larder.loop.dispatcher"
 
 local current = compat.coroutine
 

@@ -6,7 +6,7 @@
 local condition = require "cqueues.condition"
 local core = require "larder.core"
 local cqueues = require "cqueues"
-local Desk = require "larder.loop.desk"
+local Desk = require "larder.loop.dispatcher"
 
 local poll, running = cqueues.poll, cqueues.running
 

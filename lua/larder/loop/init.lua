@@ -1,6 +1,6 @@
 --- Event loops: which one a database waits in.
 
-local Desk = require "larder.loop.desk"
+local Desk = require "larder.loop.dispatcher"
 
 local loop = {}
 

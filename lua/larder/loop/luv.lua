@@ -1,10 +1,10 @@
 --- Waiting in luv: a call inside a coroutine yields, and the callback of one poll handle on the engine's descriptor resumes it.
 -- The handle is active only while somebody waits, so that uv.run() ends when nothing else is to be done.
 
-local compat = require "larder.compat"
+local compat = require "larder.base.compat"
 local core = require "larder.core"
-local Desk = require "larder.loop.desk"
-local Parked = require "larder.loop.parked"
+local Desk = require "larder.loop.dispatcher"
+local Parked = require "larder.loop.waiter"
 local uv = require "luv"
 
 local current, yield = compat.coroutine, coroutine.yield

@@ -1,10 +1,10 @@
 --- Waiting in a loop that larder does not know: the program watches the runtime's descriptor and calls step(). A call inside a
 -- coroutine parks it by coroutine.yield(runtime), and only step() may resume it; outside of one it blocks.
 
-local compat = require "larder.compat"
+local compat = require "larder.base.compat"
 local core = require "larder.core"
-local Desk = require "larder.loop.desk"
-local Parked = require "larder.loop.parked"
+local Desk = require "larder.loop.dispatcher"
+local Parked = require "larder.loop.waiter"
 
 local current, yield = compat.coroutine, coroutine.yield
 

@@ -5,7 +5,7 @@
 -- a Lua state without code cache), and is started again by the next call.
 
 local core = require "larder.core"
-local errors = require "larder.errors"
+local errors = require "larder.base.errors"
 local semaphore = require "ngx.semaphore"
 
 local ngx = ngx

@@ -2,10 +2,10 @@
 -- are in docs/async-writes.md.
 
 local core = require "larder.core"
-local errors = require "larder.errors"
-local events = require "larder.events"
+local errors = require "larder.base.errors"
+local events = require "larder.base.events"
 local support = require "larder.store.support"
-local wait = require "larder.wait"
+local wait = require "larder.base.wait"
 
 local async = {}
 

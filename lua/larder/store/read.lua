@@ -1,9 +1,9 @@
 --- Reading: the generic methods that every store has.
 
-local compat = require "larder.compat"
+local compat = require "larder.base.compat"
 local core = require "larder.core"
-local errors = require "larder.errors"
-local expr = require "larder.expr"
+local errors = require "larder.base.errors"
+local expr = require "larder.base.expr"
 local support = require "larder.store.support"
 
 local unpack = compat.unpack

@@ -1,9 +1,9 @@
 --- What the methods of every store are made of: running an operation, and turning arguments into conditions.
 
 local core = require "larder.core"
-local errors = require "larder.errors"
-local expr = require "larder.expr"
-local wait = require "larder.wait"
+local errors = require "larder.base.errors"
+local expr = require "larder.base.expr"
+local wait = require "larder.base.wait"
 
 local support = {}
 

@@ -1,8 +1,8 @@
 --- Writing: the generic methods that every store has.
 
 local core = require "larder.core"
-local errors = require "larder.errors"
-local expr = require "larder.expr"
+local errors = require "larder.base.errors"
+local expr = require "larder.base.expr"
 local support = require "larder.store.support"
 
 local run, settle = support.run, support.settle

@@ -1,8 +1,8 @@
 --- API keys: issued once, stored as a hash, verified by one indexed query.
 
 local core = require "larder.core"
-local errors = require "larder.errors"
-local expr = require "larder.expr"
+local errors = require "larder.base.errors"
+local expr = require "larder.base.expr"
 local generic = require "larder.store.write".methods
 local collector = require "larder.families.auth.last_used"
 

@@ -1,8 +1,8 @@
 --- When API keys were last used: collected in memory, written in batches, never on the way of a request.
 
 local core = require "larder.core"
-local expr = require "larder.expr"
-local wait = require "larder.wait"
+local expr = require "larder.base.expr"
+local wait = require "larder.base.wait"
 
 local MAX_KEYS = 1000      -- distinct keys held back at most before they are written
 local INTERVAL = 5         -- seconds between two writes

@@ -1,7 +1,7 @@
 --- Access of users to applications. A revoked grant stays as a record.
 
 local core = require "larder.core"
-local expr = require "larder.expr"
+local expr = require "larder.base.expr"
 local status = require "larder.families.auth.status"
 
 local user_apps = { is_active = status.is_granted, is_revoked = status.is_revoked }

@@ -1,8 +1,8 @@
 --- What users can do beyond the generic methods: access by application, passwords.
 
 local core = require "larder.core"
-local errors = require "larder.errors"
-local expr = require "larder.expr"
+local errors = require "larder.base.errors"
+local expr = require "larder.base.expr"
 
 local users = {}
 

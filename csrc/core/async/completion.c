@@ -1,0 +1,233 @@
+#define _GNU_SOURCE
+#include "async/completion.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { TICK_US = 500000 };
+
+struct ldr_chan {
+  pthread_mutex_t lock; /* of these: */
+  uint64_t *ring;
+  size_t cap, first, n, expected; /* n numbers are here, `expected` more will come */
+  bool rung;                      /* the receiver was told and has not looked yet */
+  atomic_int peer;                /* who is told by a byte; -1: nobody, so the eventfd is used */
+  /* the loop's: */
+  int wake, listener;
+  ldr_loop *loop;
+  ldr_watch listening, peering;
+  int64_t tick_at;
+  char dir[64], path[80];
+};
+
+static ldr_chan *of_listening(ldr_watch *w) {
+  return (ldr_chan *)(void *)((char *)w - offsetof(ldr_chan, listening));
+}
+static ldr_chan *of_peering(ldr_watch *w) {
+  return (ldr_chan *)(void *)((char *)w - offsetof(ldr_chan, peering));
+}
+
+/* ---- numbers ---- */
+
+ldr_code ldr_chan_new(ldr_chan **out, ldr_err *err) {
+  ldr_chan *c = ldr_alloc(sizeof *c);
+  if (c == NULL) return ldr_fail_nomem(err);
+  pthread_mutex_init(&c->lock, NULL);
+  c->peer = c->listener = -1;
+  c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (c->wake >= 0) {
+    *out = c;
+    return LDR_OK;
+  }
+  ldr_chan_free(c);
+  return ldr_fail(err, LDR_CAPACITY, "no descriptor is left for the database's wake-ups");
+}
+
+static bool grow(ldr_chan *c) {
+  size_t cap = c->cap ? c->cap * 2 : 64;
+  uint64_t *ring = ldr_alloc_array(cap, sizeof *ring);
+  if (ring == NULL) return false;
+  for (size_t i = 0; i < c->n; i++) ring[i] = c->ring[(c->first + i) % c->cap];
+  ldr_free(c->ring);
+  c->ring = ring;
+  c->cap = cap;
+  c->first = 0;
+  return true;
+}
+
+ldr_code ldr_chan_expect(ldr_chan *c, ldr_err *err) {
+  bool ok;
+  pthread_mutex_lock(&c->lock);
+  ok = c->n + c->expected < c->cap || grow(c);
+  c->expected += ok;
+  pthread_mutex_unlock(&c->lock);
+  return ok ? LDR_OK : ldr_fail_nomem(err);
+}
+
+static void ring_bell(const ldr_chan *c, int peer) {
+  if (peer >= 0)
+    (void)!send(peer, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  else
+    eventfd_write(c->wake, 1);
+}
+
+void ldr_chan_put(ldr_chan *c, uint64_t ticket) {
+  bool first;
+  int peer;
+  pthread_mutex_lock(&c->lock);
+  c->ring[(c->first + c->n++) % c->cap] = ticket;
+  c->expected--;
+  first = !c->rung;
+  c->rung = true;
+  peer = c->peer;
+  pthread_mutex_unlock(&c->lock);
+  if (first) ring_bell(c, peer);
+}
+
+void ldr_chan_hush(ldr_chan *c) {
+  pthread_mutex_lock(&c->lock);
+  c->rung = true;
+  pthread_mutex_unlock(&c->lock);
+}
+
+size_t ldr_chan_take(ldr_chan *c, uint64_t *tickets, size_t max) {
+  eventfd_t ignored;
+  size_t n = 0;
+  if (c->peer < 0)
+    eventfd_read(c->wake, &ignored); /* before `rung` is taken back, so that no signal is lost */
+  pthread_mutex_lock(&c->lock);
+  for (; n < max && c->n; n++, c->n--) {
+    tickets[n] = c->ring[c->first];
+    c->first = (c->first + 1) % c->cap;
+  }
+  c->rung = c->n > 0;
+  if (c->rung) ring_bell(c, c->peer);
+  pthread_mutex_unlock(&c->lock);
+  return n;
+}
+
+int ldr_chan_fd(const ldr_chan *c) { return c->wake; }
+
+/* ---- a socket in place of the eventfd ---- */
+
+static void remove_path(ldr_chan *c) {
+  if (c->listener < 0) return;
+  if (c->loop) ldr_loop_unwatch(c->loop, &c->listening, c->listener);
+  close(c->listener);
+  c->listener = -1;
+  unlink(c->path);
+  rmdir(c->dir);
+}
+
+static void set_peer(ldr_chan *c, int peer) {
+  pthread_mutex_lock(&c->lock);
+  if (c->peer >= 0) {
+    ldr_loop_unwatch(c->loop, &c->peering, c->peer);
+    close(c->peer);
+  }
+  c->peer = peer;
+  if (c->rung) ring_bell(c, peer);
+  pthread_mutex_unlock(&c->lock);
+}
+
+/* The peer says nothing; what can be read is its end. */
+static void peer_ready(ldr_watch *w) {
+  ldr_chan *c = of_peering(w);
+  char ignored[64];
+  ssize_t n = recv(c->peer, ignored, sizeof ignored, MSG_DONTWAIT);
+  if (n == 0) set_peer(c, -1);
+}
+
+static bool is_me(int fd) {
+  struct ucred who;
+  socklen_t size = sizeof who;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.pid == getpid();
+}
+
+static void listener_ready(ldr_watch *w) {
+  ldr_chan *c = of_listening(w);
+  int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0) return;
+  if (!is_me(fd)) {
+    close(fd);
+    return;
+  }
+  remove_path(c);
+  set_peer(c, fd);
+  c->tick_at = ldr_now_mono() + TICK_US;
+  c->peering.ready = peer_ready;
+  ldr_loop_watch(c->loop, &c->peering, fd, LDR_READ);
+}
+
+static bool make_dir(ldr_chan *c) {
+  const char *base = getenv("TMPDIR");
+  int n = snprintf(c->dir, sizeof c->dir, "%s/larder.XXXXXX", base && *base == '/' ? base : "/tmp");
+  if (n >= (int)sizeof c->dir) snprintf(c->dir, sizeof c->dir, "/tmp/larder.XXXXXX");
+  return mkdtemp(c->dir) != NULL;
+}
+
+ldr_code ldr_chan_listen(ldr_chan *c, ldr_loop *l, const char **path, ldr_err *err) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  remove_path(c);
+  c->loop = l;
+  if (!make_dir(c)) return ldr_fail(err, LDR_CAPACITY, "no directory for the wake-up socket could be made");
+  snprintf(c->path, sizeof c->path, "%s/wake", c->dir);
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", c->path);
+  c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&name, sizeof name) != 0 ||
+      listen(c->listener, 4) != 0) {
+    remove_path(c);
+    rmdir(c->dir);
+    return ldr_fail(err, LDR_CAPACITY, "the wake-up socket could not be opened");
+  }
+  c->listening.ready = listener_ready;
+  ldr_loop_watch(l, &c->listening, c->listener, LDR_READ);
+  *path = c->path;
+  return LDR_OK;
+}
+
+int64_t ldr_chan_tick(ldr_chan *c, int64_t now) {
+  if (c->peer < 0) return LDR_NEVER;
+  if (now >= c->tick_at) {
+    c->tick_at = now + TICK_US;
+    ring_bell(c, c->peer);
+  }
+  return c->tick_at;
+}
+
+/* ---- the end ---- */
+
+bool ldr_chan_renew(ldr_chan *c) {
+  c->loop = NULL;
+  c->listening.on = c->peering.on = false;
+  if (c->listener >= 0) close(c->listener); /* its path is the parent's */
+  c->listener = -1;
+  if (c->peer >= 0) close(c->peer);
+  c->peer = -1;
+  c->rung = c->n > 0;
+  close(c->wake);
+  c->wake = eventfd(c->rung, EFD_CLOEXEC | EFD_NONBLOCK);
+  return c->wake >= 0;
+}
+
+void ldr_chan_free(ldr_chan *c) {
+  if (c == NULL) return;
+  c->loop = NULL;
+  remove_path(c);
+  if (c->peer >= 0) close(c->peer);
+  if (c->wake >= 0) close(c->wake);
+  pthread_mutex_destroy(&c->lock);
+  ldr_free(c->ring);
+  ldr_free(c);
+}

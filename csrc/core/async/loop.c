@@ -1,0 +1,424 @@
+#define _GNU_SOURCE
+#include "async/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "async/thread.h"
+#include "base/clock.h"
+
+enum { EVENTS = 64, BUCKETS = 64, LOOK_US = 5000 };
+
+struct ldr_loop {
+  const ldr_loop_ops *ops;
+  void *ud;
+  ldr_loop *prev, *next; /* of all loops of the process */
+  pthread_t thread;
+  int set, bell;             /* epoll; an eventfd that ends a wait */
+  _Atomic(ldr_post *) inbox; /* newest first */
+  atomic_bool asleep, stop;
+  pthread_mutex_t gate, turn;  /* whoever wants `turn` waits for it at the gate, so nobody starves */
+  ldr_watch *watches[BUCKETS]; /* by id */
+  uint64_t last_id;
+  struct epoll_event events[EVENTS];
+  int nevents; /* still to be handled in this turn */
+  bool stale;  /* `set` reports what nobody watches */
+  _Atomic int64_t due, sleeps_until;
+  bool forked;
+  /* an owner who drives */
+  int outer, door; /* epoll over `set`, when it is lent, and the door; an eventfd that asks for a turn */
+  _Atomic ldr_load load;              /* he takes no turn with a heavy one */
+  atomic_bool has_owner, alone, rung; /* rung: the owner was asked and has not come yet */
+  atomic_uint drives;
+  int64_t looked, unseen; /* for how long nobody had looked at the descriptors when the owner did */
+  unsigned drives_seen;   /* the thread's */
+  bool away;              /* … the owner was not there when he was looked for */
+};
+
+/* ---- all loops, for forks ---- */
+
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static ldr_loop *all;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void hold(ldr_loop *l) {
+  pthread_mutex_lock(&l->gate);
+  pthread_mutex_lock(&l->turn);
+  pthread_mutex_unlock(&l->gate);
+}
+
+static bool try_to_hold(ldr_loop *l) {
+  bool held = pthread_mutex_trylock(&l->gate) == 0;
+  if (!held) return false;
+  held = pthread_mutex_trylock(&l->turn) == 0;
+  pthread_mutex_unlock(&l->gate);
+  return held;
+}
+
+static void let_go(ldr_loop *l) { pthread_mutex_unlock(&l->turn); }
+
+static void before_fork(void) {
+  pthread_mutex_lock(&all_lock);
+  for (ldr_loop *l = all; l; l = l->next) hold(l);
+}
+
+static void after_fork(bool child) {
+  for (ldr_loop *l = all; l; l = l->next) {
+    if (child) l->forked = true;
+    let_go(l);
+  }
+  pthread_mutex_unlock(&all_lock);
+}
+
+static void in_parent(void) { after_fork(false); }
+static void in_child(void) { after_fork(true); }
+static void watch_forks(void) { pthread_atfork(before_fork, in_parent, in_child); }
+
+static void enlist(ldr_loop *l) {
+  pthread_mutex_lock(&all_lock);
+  l->next = all;
+  if (all) all->prev = l;
+  all = l;
+  pthread_mutex_unlock(&all_lock);
+}
+
+static void delist(ldr_loop *l) {
+  pthread_mutex_lock(&all_lock);
+  *(l->prev ? &l->prev->next : &all) = l->next;
+  if (l->next) l->next->prev = l->prev;
+  pthread_mutex_unlock(&all_lock);
+}
+
+bool ldr_loop_forked(const ldr_loop *l) { return l->forked; }
+
+/* ---- descriptors ---- */
+
+static uint32_t epoll_events(unsigned events) {
+  return (events & LDR_READ ? EPOLLIN : 0u) | (events & LDR_WRITE ? EPOLLOUT : 0u);
+}
+
+static ldr_watch **place(ldr_loop *l, uint64_t id) {
+  ldr_watch **at = &l->watches[id % BUCKETS];
+  while (*at && (*at)->id != id) at = &(*at)->next;
+  return at;
+}
+
+/* In a child the set is the parent's, too: hands off. */
+static void tell_kernel(ldr_loop *l, const ldr_watch *w) {
+  struct epoll_event e = {.events = epoll_events(w->events), .data.u64 = w->id};
+  if (l->forked || w->fd < 0) return;
+  if (epoll_ctl(l->set, EPOLL_CTL_MOD, w->fd, &e) != 0) epoll_ctl(l->set, EPOLL_CTL_ADD, w->fd, &e);
+}
+
+void ldr_loop_watch(ldr_loop *l, ldr_watch *w, int fd, unsigned events) {
+  if (w->on && w->fd == fd && w->events == events) return;
+  ldr_loop_unwatch(l, w, -1);
+  w->on = true;
+  w->fd = fd;
+  w->events = events;
+  w->id = ++l->last_id;
+  *place(l, w->id) = w;
+  w->next = NULL;
+  tell_kernel(l, w);
+}
+
+void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w, int fd) {
+  ldr_watch **at;
+  if (!w->on) return;
+  w->on = false;
+  at = place(l, w->id);
+  if (*at) *at = w->next;
+  if (!l->forked && fd >= 0 && fd == w->fd) epoll_ctl(l->set, EPOLL_CTL_DEL, fd, NULL);
+  for (int i = 0; i < l->nevents; i++)
+    if (l->events[i].data.u64 == w->id) l->events[i].data.u64 = 0;
+}
+
+static bool lent(const ldr_loop *l) { return atomic_load(&l->load) != LDR_HEAVY; }
+
+/* Only what is lent is shown to the owner, who could do nothing about the rest. */
+static int show_set(ldr_loop *l, int how) {
+  struct epoll_event e = {.events = lent(l) ? EPOLLIN : 0u};
+  return epoll_ctl(l->outer, how, l->set, &e);
+}
+
+/* Something closed is still reported, because somebody else has it open. Only a new set forgets it. */
+static void renew_set(ldr_loop *l) {
+  int old = l->set, set = epoll_create1(EPOLL_CLOEXEC);
+  l->stale = false;
+  if (set < 0) return; /* again when it is reported again */
+  l->set = set;
+  if (l->outer >= 0) {
+    epoll_ctl(l->outer, EPOLL_CTL_DEL, old, NULL);
+    show_set(l, EPOLL_CTL_ADD);
+  }
+  for (int i = 0; i < BUCKETS; i++)
+    for (const ldr_watch *w = l->watches[i]; w; w = w->next) tell_kernel(l, w);
+  close(old);
+}
+
+/* ---- posts ---- */
+
+static void wake(ldr_loop *l) {
+  if (atomic_exchange(&l->asleep, false)) eventfd_write(l->bell, 1);
+}
+
+static bool may_drive(const ldr_loop *l) {
+  return atomic_load(&l->has_owner) && lent(l) && !atomic_load(&l->alone);
+}
+
+/* Was the inbox empty? */
+static bool push(ldr_loop *l, ldr_post *p) {
+  ldr_post *before = atomic_load_explicit(&l->inbox, memory_order_relaxed);
+  do {
+    p->next = before;
+  } while (!atomic_compare_exchange_weak(&l->inbox, &before, p));
+  return before == NULL;
+}
+
+void ldr_loop_post(ldr_loop *l, ldr_post *p) {
+  if (push(l, p) && may_drive(l) && !atomic_exchange(&l->rung, true)) eventfd_write(l->door, 1);
+  wake(l); /* with an owner who drives: to look on */
+}
+
+static void take_posts(ldr_loop *l) {
+  ldr_post *p = atomic_exchange(&l->inbox, NULL), *oldest = NULL;
+  while (p) {
+    ldr_post *older = p->next;
+    p->next = oldest;
+    oldest = p;
+    p = older;
+  }
+  while (oldest) {
+    ldr_post *next = oldest->next;
+    l->ops->arrived(l->ud, oldest);
+    oldest = next;
+  }
+}
+
+/* ---- turns ---- */
+
+static void handle_events(ldr_loop *l, int max) {
+  int n = epoll_wait(l->set, l->events, max, 0);
+  l->nevents = n > 0 ? n : 0;
+  for (int i = 0; i < l->nevents; i++) {
+    uint64_t id = l->events[i].data.u64;
+    ldr_watch *w = id ? *place(l, id) : NULL;
+    if (w) w->ready(w);
+    if (id && w == NULL) l->stale = true;
+  }
+  l->nevents = 0;
+}
+
+/* Held. */
+static void take_turn(ldr_loop *l, int events) {
+  if (events) handle_events(l, events);
+  take_posts(l);
+  atomic_store(&l->due, l->ops->turn(l->ud));
+}
+
+/* While the owner comes often enough there is nothing to do but to be there when he does not. */
+static void look_on(ldr_loop *l) {
+  struct pollfd p = {.fd = l->bell, .events = POLLIN};
+  eventfd_t ignored;
+  bool came;
+  do {
+    unsigned drives;
+    poll(&p, 1, ldr_millis_left(ldr_sooner(atomic_load(&l->due), ldr_now_mono() + LOOK_US)));
+    if (p.revents) eventfd_read(l->bell, &ignored);
+    drives = atomic_load(&l->drives);
+    came = drives != l->drives_seen;
+    l->drives_seen = drives;
+  } while (came && may_drive(l) && !atomic_load(&l->stop) && ldr_now_mono() < atomic_load(&l->due));
+  l->away = !came;
+}
+
+/* Waits without touching what a visitor may touch: the events are fetched in the turn. Are there any? */
+static bool await_something(ldr_loop *l) {
+  struct pollfd p[] = {{.fd = l->set, .events = POLLIN}, {.fd = l->bell, .events = POLLIN}};
+  eventfd_t ignored;
+  int64_t due;
+  bool idle;
+  atomic_store(&l->asleep, true);
+  do { /* whoever makes it due sooner looks at `sleeps_until` after that */
+    due = atomic_load(&l->due);
+    atomic_store(&l->sleeps_until, due);
+  } while (atomic_load(&l->due) < due);
+  idle = atomic_load(&l->inbox) == NULL && !atomic_load(&l->stop);
+  if (idle) poll(p, 2, ldr_millis_left(due));
+  atomic_store(&l->asleep, false);
+  if (p[1].revents) eventfd_read(l->bell, &ignored);
+  return !idle || p[0].revents; /* posts without end must not starve the descriptors */
+}
+
+/* He was asked to come, or comes by himself. Work of which nobody told him is the thread's, and so is all
+ * after he did not come. */
+static bool is_driven(ldr_loop *l) {
+  bool asked = atomic_load(&l->rung), came = atomic_load(&l->drives) != l->drives_seen;
+  if (came) l->away = false;
+  if (!may_drive(l) || (atomic_load(&l->inbox) && !asked)) return false;
+  return came || (asked && !l->away);
+}
+
+static void *run(void *ud) {
+  ldr_loop *l = ud;
+  bool ready = false;
+  while (!atomic_load(&l->stop)) {
+    hold(l);
+    if (l->stale) renew_set(l); /* by the thread, which sleeps on it without holding the loop */
+    l->looked = ldr_now_mono(); /* nothing else was ready */
+    take_turn(l, ready ? EVENTS : 0);
+    let_go(l);
+    ready = true;
+    if (!may_drive(l) || atomic_load(&l->drives) == l->drives_seen) ready = await_something(l);
+    if (!is_driven(l)) continue;
+    look_on(l);
+    ready = true;
+  }
+  return NULL;
+}
+
+int ldr_loop_fd(ldr_loop *l, int also) {
+  struct epoll_event e = {.events = EPOLLIN};
+  if (atomic_load(&l->has_owner)) return l->outer;
+  ldr_loop_enter(l);
+  if (l->door < 0) l->door = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (l->outer < 0) l->outer = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ctl(l->outer, EPOLL_CTL_ADD, l->door, &e) == 0 &&
+      epoll_ctl(l->outer, EPOLL_CTL_ADD, also, &e) == 0 && show_set(l, EPOLL_CTL_ADD) == 0) {
+    atomic_store(&l->has_owner, true);
+  } else if (l->outer >= 0) {
+    close(l->outer);
+    l->outer = -1;
+  }
+  ldr_loop_leave(l);
+  return atomic_load(&l->has_owner) ? l->outer : -1;
+}
+
+void ldr_loop_alone(ldr_loop *l) {
+  if (!atomic_load(&l->has_owner)) return;
+  atomic_store(&l->alone, true);
+  eventfd_write(l->bell, 1);
+}
+
+int64_t ldr_loop_unseen(const ldr_loop *l) { return l->unseen; }
+int64_t ldr_loop_seen(const ldr_loop *l) { return l->looked; }
+
+void ldr_loop_lend(ldr_loop *l, ldr_load load) {
+  ldr_load before = atomic_exchange(&l->load, load);
+  atomic_store(&l->alone, false);
+  if ((before == LDR_HEAVY) != (load == LDR_HEAVY) && l->outer >= 0) show_set(l, EPOLL_CTL_MOD);
+}
+
+/* The owner's, held. Does the thread have to take the next one? */
+static bool take_own_turn(ldr_loop *l, int events) {
+  bool its;
+  if (events) {
+    int64_t now = ldr_now_mono();
+    l->unseen = now - l->looked;
+    l->looked = now;
+  }
+  take_turn(l, events);
+  l->unseen = 0;
+  its = l->stale || !lent(l);
+  let_go(l);
+  return its;
+}
+
+void ldr_loop_hand_in(ldr_loop *l, ldr_post *p) {
+  if (atomic_load(&l->has_owner) || atomic_load(&l->load) != LDR_IDLE || !try_to_hold(l)) {
+    ldr_loop_post(l, p);
+    return;
+  }
+  push(l, p);
+  take_own_turn(l, 0); /* the thread sleeps on what it waits for */
+  if (atomic_load(&l->due) < atomic_load(&l->sleeps_until)) wake(l);
+}
+
+void ldr_loop_drive(ldr_loop *l) {
+  eventfd_t ignored;
+  if (!atomic_load(&l->has_owner)) return;
+  if (atomic_load(&l->rung)) {
+    eventfd_read(l->door, &ignored); /* before `rung` is taken back, so that no post is forgotten */
+    atomic_store(&l->rung, false);
+  }
+  if (!may_drive(l)) {
+    if (atomic_load(&l->inbox)) wake(l);
+    return;
+  }
+  hold(l);
+  if (atomic_load(&l->inbox)) take_turn(l, 0); /* the server gets work before the owner does */
+  if (take_own_turn(l, 1)) eventfd_write(l->bell, 1);
+  atomic_fetch_add(&l->drives, 1);
+  wake(l); /* to look on */
+}
+
+void ldr_loop_enter(ldr_loop *l) {
+  if (l == NULL) return;
+  hold(l);
+  take_posts(l);
+}
+
+void ldr_loop_leave(ldr_loop *l) {
+  if (l == NULL) return;
+  let_go(l);
+  if (!l->forked) wake(l); /* what is due may have changed */
+}
+
+/* ---- life ---- */
+
+static void dispose(ldr_loop *l) {
+  if (l->set >= 0) close(l->set);
+  if (l->bell >= 0) close(l->bell);
+  if (l->outer >= 0) close(l->outer);
+  if (l->door >= 0) close(l->door);
+  pthread_mutex_destroy(&l->gate);
+  pthread_mutex_destroy(&l->turn);
+  ldr_free(l);
+}
+
+/* Whoever waits for a turn to end waits for a few microseconds: less than it takes to sleep and be woken. */
+static void init_spinning(pthread_mutex_t *m) {
+  pthread_mutexattr_t a;
+  pthread_mutexattr_init(&a);
+  pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ADAPTIVE_NP);
+  pthread_mutex_init(m, &a);
+  pthread_mutexattr_destroy(&a);
+}
+
+ldr_code ldr_loop_new(const ldr_loop_ops *ops, void *ud, ldr_loop **out, ldr_err *err) {
+  ldr_loop *l = ldr_alloc(sizeof *l);
+  if (l == NULL) return ldr_fail_nomem(err);
+  pthread_once(&once, watch_forks);
+  pthread_mutex_init(&l->gate, NULL);
+  init_spinning(&l->turn);
+  l->ops = ops;
+  l->ud = ud;
+  l->due = LDR_NEVER;
+  l->outer = l->door = -1;
+  l->load = LDR_HEAVY;
+  l->set = epoll_create1(EPOLL_CLOEXEC);
+  l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  *out = l; /* the thread may need it at once */
+  enlist(l);
+  if (l->set >= 0 && l->bell >= 0 && ldr_thread_start(run, l, &l->thread)) return LDR_OK;
+  delist(l);
+  dispose(l);
+  *out = NULL;
+  return ldr_fail(err, LDR_CAPACITY, "the thread for the database could not be started");
+}
+
+void ldr_loop_free(ldr_loop *l) {
+  if (l == NULL) return;
+  if (!l->forked) {
+    atomic_store(&l->stop, true);
+    eventfd_write(l->bell, 1);
+    pthread_join(l->thread, NULL);
+  }
+  delist(l);
+  dispose(l);
+}

@@ -1,0 +1,90 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool ldr_buf_grow(ldr_buf *b, size_t more) {
+  size_t want, cap;
+  char *p;
+  if (b->broken) return false;
+  if (more > SIZE_MAX / 2 - b->n) goto broken;
+  want = b->n + more;
+  cap = b->cap ? b->cap : 64;
+  while (cap < want) cap *= 2;
+  p = ldr_realloc(b->p, cap);
+  if (p == NULL) goto broken;
+  b->p = p;
+  b->cap = cap;
+  return true;
+broken:
+  b->broken = true;
+  return false;
+}
+
+void ldr_buf_add(ldr_buf *b, const void *p, size_t n) {
+  if (n == 0 || !ldr_buf_reserve(b, n)) return;
+  memcpy(b->p + b->n, p, n);
+  b->n += n;
+}
+
+void ldr_buf_str(ldr_buf *b, const char *s) { ldr_buf_add(b, s, strlen(s)); }
+
+void ldr_buf_fmt(ldr_buf *b, const char *fmt, ...) {
+  va_list ap, again;
+  int n;
+  va_start(ap, fmt);
+  va_copy(again, ap);
+  n = vsnprintf(NULL, 0, fmt, ap);
+  va_end(ap);
+  if (n >= 0 && ldr_buf_reserve(b, (size_t)n + 1)) {
+    vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
+    b->n += (size_t)n;
+  }
+  va_end(again);
+}
+
+static void put_be(unsigned char *p, uint64_t v, int bytes) {
+  for (int i = bytes - 1; i >= 0; i--, v >>= 8) p[i] = (unsigned char)v;
+}
+
+static void add_be(ldr_buf *b, uint64_t v, int bytes) {
+  unsigned char t[8];
+  put_be(t, v, bytes);
+  ldr_buf_add(b, t, (size_t)bytes);
+}
+
+void ldr_buf_be16(ldr_buf *b, uint16_t v) { add_be(b, v, 2); }
+void ldr_buf_be32(ldr_buf *b, uint32_t v) { add_be(b, v, 4); }
+void ldr_buf_be64(ldr_buf *b, uint64_t v) { add_be(b, v, 8); }
+
+void ldr_buf_patch32(ldr_buf *b, size_t at, uint32_t v) {
+  if (!b->broken && at + 4 <= b->n) put_be((unsigned char *)b->p + at, v, 4);
+}
+
+const char *ldr_buf_cstr(ldr_buf *b) {
+  if (!ldr_buf_reserve(b, 1)) return NULL;
+  b->p[b->n] = '\0';
+  return b->p;
+}
+
+void ldr_buf_reset(ldr_buf *b) {
+  b->n = 0;
+  b->broken = false;
+}
+
+void ldr_buf_free(ldr_buf *b) {
+  ldr_free(b->p);
+  *b = (ldr_buf){0};
+}
+
+static uint64_t get_be(const void *p, int bytes) {
+  const unsigned char *s = p;
+  uint64_t v = 0;
+  for (int i = 0; i < bytes; i++) v = v << 8 | s[i];
+  return v;
+}
+
+uint16_t ldr_be16(const void *p) { return (uint16_t)get_be(p, 2); }
+uint32_t ldr_be32(const void *p) { return (uint32_t)get_be(p, 4); }
+uint64_t ldr_be64(const void *p) { return get_be(p, 8); }

@@ -1,0 +1,106 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const names[LDR_NCODES] = {
+    [LDR_OK] = "ok",
+    [LDR_PENDING] = "pending",
+    [LDR_NOT_FOUND] = "not_found",
+    [LDR_INVALID] = "invalid",
+    [LDR_CONFLICT] = "conflict",
+    [LDR_FOREIGN_KEY] = "foreign_key",
+    [LDR_CHECK] = "check",
+    [LDR_NOT_NULL] = "not_null",
+    [LDR_SERIALIZATION] = "serialization",
+    [LDR_DEADLOCK] = "deadlock",
+    [LDR_LOCK_TIMEOUT] = "lock_timeout",
+    [LDR_TIMEOUT] = "timeout",
+    [LDR_CANCELED] = "canceled",
+    [LDR_POOL_TIMEOUT] = "pool_timeout",
+    [LDR_CONNECTION] = "connection",
+    [LDR_COMMIT_UNKNOWN] = "commit_unknown",
+    [LDR_PERMISSION] = "permission",
+    [LDR_CAPACITY] = "capacity",
+    [LDR_UNSUPPORTED] = "unsupported",
+    [LDR_UNAUTHORIZED] = "unauthorized",
+    [LDR_CLOSED] = "closed",
+    [LDR_DIRTY] = "dirty",
+    [LDR_LOCKED] = "locked",
+    [LDR_DRIFT] = "drift",
+    [LDR_SYNTAX] = "syntax",
+    [LDR_INTERNAL] = "internal",
+};
+
+const char *ldr_code_name(ldr_code code) { return (unsigned)code < LDR_NCODES ? names[code] : "internal"; }
+
+/* Clears the flags and the first byte of each text: cheaper than 2.5 KB of memset. */
+static void clear(ldr_err *e, ldr_code code) {
+  e->code = code;
+  e->retryable = code == LDR_SERIALIZATION || code == LDR_DEADLOCK;
+  e->sqlstate[0] = e->message[0] = e->constraint[0] = e->table[0] = '\0';
+  e->column[0] = e->detail[0] = e->hint[0] = '\0';
+  e->nfields = e->fields_len = 0;
+}
+
+/* Cuts a text that vsnprintf truncated back to a whole UTF-8 character. */
+static void trim(char *s, size_t size) {
+  size_t n = strlen(s);
+  if (n + 1 < size) return;
+  while (n && ((unsigned char)s[n - 1] & 0xC0) == 0x80) n--;
+  if (n && ((unsigned char)s[n - 1] & 0xC0) == 0xC0) n--;
+  s[n] = '\0';
+}
+
+ldr_code ldr_fail(ldr_err *e, ldr_code code, const char *fmt, ...) {
+  va_list ap;
+  clear(e, code);
+  va_start(ap, fmt);
+  vsnprintf(e->message, sizeof e->message, fmt, ap);
+  va_end(ap);
+  trim(e->message, sizeof e->message);
+  return code;
+}
+
+ldr_code ldr_fail_state(ldr_err *e, ldr_code code, const char *sqlstate, const char *fmt, ...) {
+  va_list ap;
+  clear(e, code);
+  ldr_err_set(e->sqlstate, sizeof e->sqlstate, sqlstate);
+  va_start(ap, fmt);
+  vsnprintf(e->message, sizeof e->message, fmt, ap);
+  va_end(ap);
+  trim(e->message, sizeof e->message);
+  return code;
+}
+
+ldr_code ldr_fail_nomem(ldr_err *e) { return ldr_fail(e, LDR_CAPACITY, "out of memory"); }
+
+ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) {
+  char text[200];
+  size_t nf = strlen(field) + 1, nt;
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  trim(text, sizeof text);
+  nt = strlen(text) + 1;
+  if (e->code != LDR_INVALID || e->nfields == 0) {
+    clear(e, LDR_INVALID);
+    snprintf(e->message, sizeof e->message, "%s %s", field, text);
+    trim(e->message, sizeof e->message);
+    ldr_err_set(e->column, sizeof e->column, field);
+  }
+  if (nf + nt <= sizeof e->fields - e->fields_len) {
+    memcpy(e->fields + e->fields_len, field, nf);
+    memcpy(e->fields + e->fields_len + nf, text, nt);
+    e->fields_len = (uint16_t)(e->fields_len + nf + nt);
+    e->nfields++;
+  }
+  return LDR_INVALID;
+}
+
+void ldr_err_set(char *dst, size_t size, const char *src) {
+  snprintf(dst, size, "%s", src ? src : "");
+  trim(dst, size);
+}

@@ -1,0 +1,98 @@
+/* What an engine is. Two exist: memory (memory/db.h) and PostgreSQL (postgres/postgres.h).
+ *
+ * Waiting: with call->block the engine waits inside (a plain script). Without, an engine that must wait
+ * returns LDR_PENDING and a task; the caller waits for the task's file descriptor in its own way and steps
+ * it. The memory engine never waits. One engine, its transactions and tasks belong to one thread. */
+#ifndef LDR_ENGINE_ENGINE_H
+#define LDR_ENGINE_ENGINE_H
+
+#include "async/loop.h" /* LDR_READ, LDR_WRITE */
+#include "model/rows.h"
+
+typedef struct ldr_engine ldr_engine;
+typedef struct ldr_tx ldr_tx;
+typedef struct ldr_task ldr_task;
+typedef struct ldr_scan ldr_scan;
+
+typedef struct ldr_call {
+  int64_t deadline; /* monotonic microseconds, LDR_NEVER: covers pool wait, connect and statement */
+  bool block;
+} ldr_call;
+
+typedef struct ldr_result {
+  ldr_rows *rows;   /* owned by the caller; NULL when the operation returns none */
+  int64_t affected; /* rows inserted, updated, deleted, counted */
+} ldr_result;
+
+typedef enum ldr_isolation {
+  LDR_ISO_DEFAULT,
+  LDR_READ_COMMITTED,
+  LDR_REPEATABLE_READ,
+  LDR_SERIALIZABLE
+} ldr_isolation;
+typedef struct ldr_txopts {
+  ldr_isolation isolation;
+  bool read_only, deferrable;
+} ldr_txopts;
+
+typedef struct ldr_engine_ops {
+  const char *name; /* "memory", "postgres" */
+
+  /* Run one operation, in tx or (NULL) alone and atomic. *task is set only with LDR_PENDING. After a failed
+   * statement in a transaction, every later one fails with LDR_CLOSED and sqlstate 25P02 until a rollback to
+   * a savepoint, on both engines. */
+  ldr_code (*run)(ldr_engine *, ldr_tx *, const ldr_op *, const ldr_call *, ldr_result *out, ldr_task **task,
+                  ldr_err *);
+
+  /* Never waits: BEGIN travels with the first statement. */
+  ldr_code (*begin)(ldr_engine *, const ldr_txopts *, ldr_tx **out, ldr_err *);
+  /* Savepoints nest; each call opens one more level / closes the innermost. Never wait: they travel with the
+   * next statement. */
+  ldr_code (*savepoint)(ldr_tx *, ldr_err *);
+  ldr_code (*release)(ldr_tx *, ldr_err *);
+  ldr_code (*rollback_to)(
+      ldr_tx *, ldr_err *); /* undoes and closes the innermost level; revives a failed transaction */
+  /* Both consume tx once they are done, also on error (with LDR_PENDING: when the task ends). Committing a
+   * failed transaction rolls back and returns the error that made it fail. */
+  ldr_code (*commit)(ldr_tx *, const ldr_call *, ldr_task **task, ldr_err *);
+  ldr_code (*rollback)(ldr_tx *, const ldr_call *, ldr_task **task, ldr_err *);
+  /* Give up tx without waiting (garbage collection): its work is undone, its connection destroyed. */
+  void (*abandon)(ldr_tx *);
+
+  /* Bulk. load: all rows of b or none, by binary COPY or its twin. conflict SKIP leaves rows whose key or
+   * unique exists, UPDATE replaces every column of the row with the same key. *loaded = rows written. tx may
+   * be NULL. */
+  ldr_code (*load)(ldr_engine *, ldr_tx *, const ldr_batch *b, ldr_conflict, const ldr_call *,
+                   int64_t *loaded, ldr_task **task, ldr_err *);
+  /* scan: every row of e in no order, all fields with the hidden ones, as of one snapshot. */
+  ldr_code (*scan)(ldr_engine *, ldr_tx *, const ldr_entity *e, const ldr_call *, ldr_scan **out, ldr_err *);
+
+  void (*close)(ldr_engine *); /* frees; open transactions are abandoned. NULL is fine */
+} ldr_engine_ops;
+
+struct ldr_engine {
+  const ldr_engine_ops *ops;
+}; /* engines embed it first */
+
+/* A scan hands out batches; *b is NULL at the end. Blocking only. */
+struct ldr_scan {
+  ldr_code (*next)(ldr_scan *, size_t max, const ldr_call *, ldr_batch **b, ldr_err *);
+  void (*close)(ldr_scan *); /* early close is safe */
+};
+
+/* ---- tasks: work of one engine that waits ---- */
+typedef struct ldr_task_ops {
+  ldr_code (*step)(ldr_task *,
+                   ldr_err *); /* LDR_PENDING, or LDR_OK: finished well, take the result; else failed */
+  void (*free)(ldr_task *); /* before the end: cancels; the connection is cleaned or destroyed, never handed
+                               on dirty */
+} ldr_task_ops;
+
+struct ldr_task { /* engines embed it first */
+  const ldr_task_ops *ops;
+  int fd;            /* what it waits for; -1: only for time or for another task of the pool */
+  unsigned events;   /* LDR_READ | LDR_WRITE */
+  int64_t deadline;  /* step again at the latest then */
+  ldr_result result; /* after LDR_OK; the taker sets rows to NULL */
+};
+#endif

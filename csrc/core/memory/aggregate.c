@@ -1,0 +1,287 @@
+#include "memory/aggregate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "memory/avg.h"
+#include "memory/errors.h"
+#include "values/numeric.h"
+
+__extension__ typedef __int128 wide; /* a sum of int64s cannot leave it */
+
+typedef struct sum128 { /* its value is hi * 2^64 + lo */
+  int64_t hi;
+  uint64_t lo;
+} sum128;
+
+static void add_int(sum128 *s, int64_t i) {
+  uint64_t lo = s->lo + (uint64_t)i;
+  s->hi += (lo < s->lo) - (i < 0);
+  s->lo = lo;
+}
+
+static wide total(const sum128 *s) { return (wide)s->hi * ((wide)1 << 64) + (wide)s->lo; }
+
+typedef struct cell { /* one aggregate of one group */
+  int64_t count;      /* of rows, or of values that are not null */
+  sum128 ints;
+  double floats;
+  ldr_buf numeric; /* the sum's text */
+  ldr_value best;  /* the least or greatest so far: a view into a row */
+} cell;
+
+typedef struct group {
+  unsigned n;
+  ldr_value *value; /* n of them; views into a row */
+  cell *cell;
+} group;
+
+typedef struct aggregation {
+  const ldr_op *op;
+  ldr_matcher m;
+  ldr_arena arena; /* groups and their values and cells */
+  ldr_hash index;
+  group **groups;
+  size_t n, cap;
+  ldr_buf spare; /* for the next numeric sum */
+  ldr_err *err;
+} aggregation;
+
+/* ---- groups ---- */
+
+static bool same_group(const group *g, const ldr_value *v) {
+  for (unsigned i = 0; i < g->n; i++)
+    if (ldr_order_values(&g->value[i], &v[i]) != 0) return false;
+  return true;
+}
+
+static bool reserve(aggregation *a) {
+  size_t cap = a->cap ? a->cap * 2 : 8;
+  group **p;
+  if (a->n < a->cap) return true;
+  p = ldr_realloc(a->groups, cap * sizeof *p);
+  if (p == NULL) return false;
+  a->groups = p;
+  a->cap = cap;
+  return true;
+}
+
+static group *add_group(aggregation *a, uint32_t code, const ldr_value *v) {
+  const ldr_op *op = a->op;
+  group *g = ldr_arena_zalloc(&a->arena, sizeof *g);
+  if (g == NULL || !reserve(a)) return NULL;
+  g->n = op->ngroups;
+  g->value = ldr_arena_alloc(&a->arena, op->ngroups * sizeof *v);
+  g->cell = ldr_arena_zalloc(&a->arena, op->naggs * sizeof *g->cell);
+  if (!g->value || !g->cell || !ldr_hash_add(&a->index, code, g)) return NULL;
+  for (unsigned i = 0; i < g->n; i++) g->value[i] = v[i];
+  a->groups[a->n++] = g;
+  return g;
+}
+
+/* NULL: out of memory */
+static group *group_of(aggregation *a, const ldr_row *row, ldr_value *v) {
+  const ldr_op *op = a->op;
+  uint64_t hash = 0;
+  uint32_t code;
+  size_t at;
+  group *g;
+  for (unsigned i = 0; i < op->ngroups; i++) {
+    ldr_row_get(op->e, row, op->groups[i].field, &v[i]);
+    if (v[i].type == LDR_T_TIME && op->groups[i].bucket != LDR_BUCKET_NONE)
+      v[i].u.i = ldr_time_trunc(v[i].u.i, op->groups[i].bucket);
+    hash = ldr_value_hash(&v[i], hash);
+  }
+  code = ldr_hash_fold(hash);
+  at = ldr_hash_start(code);
+  while ((g = ldr_hash_next(&a->index, code, &at)))
+    if (same_group(g, v)) return g;
+  return add_group(a, code, v);
+}
+
+/* ---- taking in one value ---- */
+
+static ldr_code add_float(aggregation *a, const ldr_agg *agg, cell *c, double f) {
+  double sum = c->floats + f;
+  if (isinf(sum) && !isinf(c->floats) && !isinf(f))
+    return ldr_memerr_range(&a->op->e->fields[agg->field], a->err);
+  c->floats = sum;
+  return LDR_OK;
+}
+
+static ldr_code add_numeric(aggregation *a, const ldr_agg *agg, cell *c, const ldr_value *v) {
+  ldr_buf sum = a->spare;
+  ldr_buf_reset(&sum);
+  if (c->numeric.n == 0)
+    ldr_buf_add(&sum, v->u.p, v->n);
+  else if (!ldr_numeric_add(c->numeric.p, c->numeric.n, v->u.p, v->n, &sum) && !sum.broken)
+    return ldr_memerr_range(&a->op->e->fields[agg->field], a->err);
+  a->spare = c->numeric;
+  c->numeric = sum;
+  return sum.broken ? ldr_fail_nomem(a->err) : LDR_OK;
+}
+
+static ldr_code add_number(aggregation *a, const ldr_agg *agg, cell *c, const ldr_value *v) {
+  switch (v->type) {
+    case LDR_T_INT: add_int(&c->ints, v->u.i); return LDR_OK;
+    case LDR_T_FLOAT: return add_float(a, agg, c, v->u.f);
+    default: return add_numeric(a, agg, c, v);
+  }
+}
+
+static void keep_best(cell *c, const ldr_value *v, bool greatest) {
+  int order = c->best.type == LDR_T_NULL ? 0 : ldr_value_cmp(v, &c->best);
+  if (c->best.type == LDR_T_NULL || (greatest ? order > 0 : order < 0)) c->best = *v;
+}
+
+static ldr_code take_row(aggregation *a, const ldr_agg *agg, cell *c, const ldr_row *row) {
+  ldr_truth t = ldr_match(&a->m, a->op->e, row, agg->filter);
+  ldr_value v;
+  if (t == LDR_BROKEN) return a->err->code;
+  if (t != LDR_TRUE) return LDR_OK;
+  if (agg->field >= 0) {
+    ldr_row_get(a->op->e, row, (unsigned)agg->field, &v);
+    if (v.type == LDR_T_NULL) return LDR_OK;
+  }
+  c->count++;
+  switch (agg->fn) {
+    case LDR_AGG_COUNT: return LDR_OK;
+    case LDR_AGG_SUM:
+    case LDR_AGG_AVG: return add_number(a, agg, c, &v);
+    case LDR_AGG_MIN:
+    case LDR_AGG_MAX: keep_best(c, &v, agg->fn == LDR_AGG_MAX); return LDR_OK;
+  }
+  return LDR_OK;
+}
+
+static ldr_code take_rows(aggregation *a, const ldr_memquery *q) {
+  ldr_value *v = ldr_arena_alloc(&a->arena, (a->op->ngroups + 1) * sizeof *v);
+  ldr_memreader r;
+  ldr_memver *ver;
+  ldr_code code;
+  if (v == NULL) return ldr_fail_nomem(a->err);
+  ldr_memreader_open(&r, q, a->err);
+  while ((code = ldr_memreader_next(&r, &ver)) == LDR_OK && ver) {
+    group *g = group_of(a, ver->data, v);
+    if (g == NULL) code = ldr_fail_nomem(a->err);
+    for (unsigned i = 0; code == LDR_OK && i < a->op->naggs; i++)
+      code = take_row(a, &a->op->aggs[i], &g->cell[i], ver->data);
+    if (code != LDR_OK) break;
+  }
+  ldr_memreader_close(&r);
+  return code;
+}
+
+/* ---- results ---- */
+
+static ldr_code sum_of(aggregation *a, const ldr_field *f, const cell *c, ldr_value *out) {
+  switch (ldr_ftype_get(f->type)->type) {
+    case LDR_T_INT:
+      if (total(&c->ints) > INT64_MAX || total(&c->ints) < INT64_MIN) return ldr_memerr_range(f, a->err);
+      *out = ldr_int((int64_t)total(&c->ints));
+      return LDR_OK;
+    case LDR_T_FLOAT: *out = ldr_float(c->floats); return LDR_OK;
+    default:
+      *out = c->count ? ldr_bytes_of(LDR_T_NUMERIC, c->numeric.p, c->numeric.n)
+                      : ldr_bytes_of(LDR_T_NUMERIC, "0", 1);
+      return LDR_OK;
+  }
+}
+
+/* An integer sum as decimal text: printf knows no such type. */
+static size_t print_wide(wide w, char *out) {
+  char digits[48];
+  size_t n = 0, len = 0;
+  bool negative = w < 0;
+  do {
+    int d = (int)(w % 10);
+    digits[n++] = (char)('0' + (d < 0 ? -d : d));
+    w /= 10;
+  } while (w);
+  if (negative) out[len++] = '-';
+  while (n) out[len++] = digits[--n];
+  return len;
+}
+
+static ldr_code average_of(aggregation *a, const ldr_field *f, const cell *c, ldr_value *out) {
+  ldr_type type = ldr_ftype_get(f->type)->type;
+  char text[48];
+  double avg = 0;
+  bool ok = true;
+  if (c->count == 0) {
+    *out = ldr_null();
+    return LDR_OK;
+  }
+  if (type == LDR_T_INT)
+    ok = ldr_average(text, print_wide(total(&c->ints), text), c->count, &avg);
+  else if (type == LDR_T_NUMERIC)
+    ok = ldr_average(c->numeric.p, c->numeric.n, c->count, &avg);
+  else
+    avg = c->floats / (double)c->count;
+  if (!ok) return ldr_fail_nomem(a->err);
+  *out = ldr_float(avg);
+  return LDR_OK;
+}
+
+static ldr_code result_of(aggregation *a, const ldr_agg *agg, const cell *c, ldr_value *out) {
+  switch (agg->fn) {
+    case LDR_AGG_COUNT: *out = ldr_int(c->count); return LDR_OK;
+    case LDR_AGG_SUM: return sum_of(a, &a->op->e->fields[agg->field], c, out);
+    case LDR_AGG_AVG: return average_of(a, &a->op->e->fields[agg->field], c, out);
+    case LDR_AGG_MIN:
+    case LDR_AGG_MAX: *out = c->best; return LDR_OK;
+  }
+  return LDR_OK;
+}
+
+static int compare_groups(const void *a, const void *b) {
+  const group *const *ga = a, *const *gb = b;
+  int c = 0;
+  for (unsigned i = 0; i < (*ga)->n && c == 0; i++) c = ldr_order_values(&(*ga)->value[i], &(*gb)->value[i]);
+  return c;
+}
+
+static ldr_code results(aggregation *a, ldr_rows **out) {
+  const ldr_op *op = a->op;
+  unsigned ncols = op->ngroups + op->naggs;
+  size_t from = (uint64_t)op->offset < a->n ? (size_t)op->offset : a->n, n = a->n - from;
+  ldr_buf cols = {0};
+  ldr_value *values;
+  ldr_code code = LDR_OK;
+  if (op->limit >= 0 && (uint64_t)op->limit < n) n = (size_t)op->limit;
+  values =
+      n > SIZE_MAX / sizeof *values / ncols ? NULL : ldr_arena_alloc(&a->arena, n * ncols * sizeof *values);
+  ldr_sqlgen_columns(op, &cols);
+  if (values == NULL || cols.broken) code = ldr_fail_nomem(a->err);
+  for (size_t r = 0; code == LDR_OK && r < n; r++) {
+    const group *g = a->groups[from + r];
+    for (unsigned i = 0; i < op->ngroups; i++) values[r * ncols + i] = g->value[i];
+    for (unsigned i = 0; code == LDR_OK && i < op->naggs; i++)
+      code = result_of(a, &op->aggs[i], &g->cell[i], &values[r * ncols + op->ngroups + i]);
+  }
+  if (code == LDR_OK)
+    code = ldr_rows_from_values((const ldr_column *)(const void *)cols.p, ncols, values, n, out, a->err);
+  ldr_buf_free(&cols);
+  return code;
+}
+
+static void free_all(aggregation *a) {
+  for (size_t i = 0; i < a->n; i++)
+    for (unsigned k = 0; k < a->op->naggs; k++) ldr_buf_free(&a->groups[i]->cell[k].numeric);
+  ldr_buf_free(&a->spare);
+  ldr_free(a->groups);
+  ldr_hash_free(&a->index);
+  ldr_arena_free(&a->arena);
+}
+
+ldr_code ldr_memagg(ldr_memtx *tx, const ldr_memtab *t, const ldr_op *op, ldr_rows **out, ldr_err *err) {
+  const ldr_memquery q = {.tab = t, .tx = tx, .where = op->where, .wanted = -1};
+  aggregation a = {.op = op, .m = ldr_memread_matcher(&q, err), .err = err};
+  ldr_code code = take_rows(&a, &q);
+  if (code == LDR_OK && op->ngroups == 0 && a.n == 0 && !add_group(&a, 0, NULL)) code = ldr_fail_nomem(err);
+  if (code == LDR_OK && a.n) qsort(a.groups, a.n, sizeof *a.groups, compare_groups);
+  if (code == LDR_OK) code = results(&a, out);
+  free_all(&a);
+  return code;
+}

@@ -1,0 +1,85 @@
+#include "memory/errors.h"
+
+#include <stdio.h>
+
+/* "Key (tenant_id, email) already exists." */
+static void key_detail(const ldr_entity *e, const uint16_t *field, unsigned n, const char *what,
+                       ldr_err *err) {
+  ldr_buf b = {0};
+  const char *text;
+  ldr_buf_str(&b, "Key (");
+  for (unsigned i = 0; i < n; i++) {
+    if (i) ldr_buf_str(&b, ", ");
+    ldr_buf_str(&b, e->fields[field[i]].name);
+  }
+  ldr_buf_fmt(&b, ") %s.", what);
+  text = ldr_buf_cstr(&b);
+  if (text) ldr_err_set(err->detail, sizeof err->detail, text); /* else without: memory is short */
+  ldr_buf_free(&b);
+}
+
+static ldr_code constraint(ldr_code code, const char *state, const ldr_entity *e, const char *name,
+                           const char *what, ldr_err *err) {
+  ldr_fail_state(err, code, state, "%s constraint \"%s\"", what, name);
+  ldr_err_set(err->constraint, sizeof err->constraint, name);
+  ldr_err_set(err->table, sizeof err->table, e->relname);
+  return code;
+}
+
+ldr_code ldr_memerr_duplicate(const ldr_entity *e, const ldr_unique *u, ldr_err *err) {
+  constraint(LDR_CONFLICT, "23505", e, u->name, "duplicate value violates unique", err);
+  key_detail(e, u->field, u->n, "already exists", err);
+  return err->code;
+}
+
+ldr_code ldr_memerr_missing(const ldr_entity *e, const ldr_ref *r, ldr_err *err) {
+  char what[128];
+  constraint(LDR_FOREIGN_KEY, "23503", e, r->name, "row refers to a missing row:", err);
+  snprintf(what, sizeof what, "is not present in table \"%s\"", r->target->relname);
+  key_detail(e, r->field, r->n, what, err);
+  return err->code;
+}
+
+ldr_code ldr_memerr_still_referred(const ldr_entity *child, const ldr_ref *r, ldr_err *err) {
+  char what[128];
+  constraint(LDR_FOREIGN_KEY, "23503", child, r->name, "row is still referred to:", err);
+  snprintf(what, sizeof what, "is still referenced from table \"%s\"", child->relname);
+  key_detail(r->target, r->target_field, r->n, what, err);
+  return err->code;
+}
+
+static ldr_code column(ldr_err *err, const ldr_field *f) {
+  ldr_err_set(err->column, sizeof err->column, f->name);
+  return err->code;
+}
+
+ldr_code ldr_memerr_null(const ldr_entity *e, unsigned field, ldr_err *err) {
+  const ldr_field *f = &e->fields[field];
+  ldr_fail_state(err, LDR_NOT_NULL, "23502", "%s must not be null", f->name);
+  ldr_err_set(err->table, sizeof err->table, e->relname);
+  return column(err, f);
+}
+
+ldr_code ldr_memerr_range(const ldr_field *f, ldr_err *err) {
+  ldr_fail_state(err, LDR_INVALID, "22003", "a number is out of the range of its type");
+  return column(err, f);
+}
+
+ldr_code ldr_memerr_dims(const ldr_field *f, ldr_err *err) {
+  ldr_fail_state(err, LDR_INVALID, "2202E", "an array subscript is wrong");
+  return column(err, f);
+}
+
+ldr_code ldr_memerr_locked(const ldr_entity *e, ldr_err *err) {
+  return ldr_fail_state(err, LDR_LOCK_TIMEOUT, "55P03", "a row of %s belongs to another open transaction",
+                        e->name);
+}
+
+ldr_code ldr_memerr_twice(ldr_err *err) {
+  return ldr_fail_state(err, LDR_INVALID, "21000", "one statement may not change a row twice");
+}
+
+ldr_code ldr_memerr_serialization(ldr_err *err) {
+  return ldr_fail_state(err, LDR_SERIALIZATION, "40001",
+                        "another transaction changed the data since this one began");
+}

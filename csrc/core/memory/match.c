@@ -1,0 +1,204 @@
+#include "memory/match.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "values/codec.h"
+#include "values/json.h"
+
+static ldr_truth truth(bool b) { return b ? LDR_TRUE : LDR_FALSE; }
+
+/* ---- comparisons ---- */
+
+static ldr_truth json_test(const ldr_matcher *m,
+                           ldr_code (*test)(const char *, size_t, const char *, size_t, bool *, ldr_err *),
+                           const ldr_value *a, const ldr_value *b) {
+  bool yes;
+  return test(a->u.p, a->n, b->u.p, b->n, &yes, m->err) == LDR_OK ? truth(yes) : LDR_BROKEN;
+}
+
+static ldr_truth equal(const ldr_matcher *m, const ldr_value *a, const ldr_value *b) {
+  if (a->type == LDR_T_JSON) return json_test(m, ldr_json_equal, a, b);
+  return truth(ldr_value_cmp(a, b) == 0);
+}
+
+static ldr_truth negate(ldr_truth t) {
+  if (t == LDR_TRUE) return LDR_FALSE;
+  return t == LDR_FALSE ? LDR_TRUE : t;
+}
+
+static ldr_truth like(const ldr_matcher *m, const ldr_value *v, const ldr_value *pattern, bool fold) {
+  int found = ldr_like(v->u.p, v->n, pattern->u.p, pattern->n, fold);
+  if (found >= 0) return truth(found > 0);
+  ldr_fail_state(m->err, LDR_INVALID, "22025", "a LIKE pattern must not end with the escape character");
+  return LDR_BROKEN;
+}
+
+static ldr_truth is_in(const ldr_matcher *m, const ldr_value *v, const ldr_pred *p) {
+  for (uint32_t i = 0; i < p->n; i++) {
+    ldr_truth t = equal(m, v, &p->values[i]);
+    if (t != LDR_FALSE) return t;
+  }
+  return LDR_FALSE;
+}
+
+/* ---- arrays ---- */
+
+/* Equal elements mostly have equal bytes; only some types have several forms of one value (1.0 and 1.00). */
+static ldr_truth equal_elements(const ldr_matcher *m, ldr_ftype type, const ldr_value *a,
+                                const ldr_value *b) {
+  ldr_buf made[2] = {{0}, {0}};
+  ldr_value va, vb;
+  ldr_truth t = LDR_FALSE;
+  if (a->n == b->n && memcmp(a->u.p, b->u.p, a->n) == 0) return LDR_TRUE;
+  if (ldr_codec_decode(type, false, a->u.p, a->n, &made[0], &va) &&
+      ldr_codec_decode(type, false, b->u.p, b->n, &made[1], &vb))
+    t = equal(m, &va, &vb);
+  if (made[0].broken || made[1].broken) {
+    ldr_fail_nomem(m->err);
+    t = LDR_BROKEN;
+  }
+  ldr_buf_free(&made[0]);
+  ldr_buf_free(&made[1]);
+  return t;
+}
+
+static ldr_truth has_element(const ldr_matcher *m, ldr_array_reader all, const ldr_value *wanted) {
+  const char *p;
+  int32_t n;
+  while (ldr_array_next(&all, &p, &n)) {
+    ldr_value element;
+    ldr_truth t;
+    if (n < 0) continue;
+    element = ldr_bytes_of(LDR_T_BYTES, p, (size_t)n);
+    t = equal_elements(m, all.elem, &element, wanted);
+    if (t != LDR_FALSE) return t;
+  }
+  return LDR_FALSE;
+}
+
+/* all @> some: every element of some is in all; a null equals nothing; dimensions do not count */
+static ldr_truth array_contains(const ldr_matcher *m, const ldr_value *all, const ldr_value *some) {
+  ldr_array_reader a, s;
+  const char *p;
+  int32_t n;
+  if (!ldr_array_read(&a, all->u.p, all->n) || !ldr_array_read(&s, some->u.p, some->n)) return LDR_FALSE;
+  while (ldr_array_next(&s, &p, &n)) {
+    ldr_value wanted;
+    ldr_truth t;
+    if (n < 0) return LDR_FALSE;
+    wanted = ldr_bytes_of(LDR_T_BYTES, p, (size_t)n);
+    t = has_element(m, a, &wanted);
+    if (t != LDR_TRUE) return t;
+  }
+  return LDR_TRUE;
+}
+
+/* ---- predicates ---- */
+
+static ldr_truth match_value(const ldr_matcher *m, const ldr_pred *p, const ldr_value *v) {
+  const ldr_value *w = p->values;
+  if (p->kind == LDR_P_IS_NULL) return truth(v->type == LDR_T_NULL);
+  if (p->kind == LDR_P_IN && p->n == 0) return LDR_FALSE;
+  if (v->type == LDR_T_NULL) return LDR_UNKNOWN;
+  if (p->kind == LDR_P_IN) return is_in(m, v, p);
+  if (w->type == LDR_T_NULL) return LDR_UNKNOWN;
+  switch (p->kind) {
+    case LDR_P_EQ: return equal(m, v, w);
+    case LDR_P_NE: return negate(equal(m, v, w));
+    case LDR_P_LT: return truth(ldr_value_cmp(v, w) < 0);
+    case LDR_P_LE: return truth(ldr_value_cmp(v, w) <= 0);
+    case LDR_P_GT: return truth(ldr_value_cmp(v, w) > 0);
+    case LDR_P_GE: return truth(ldr_value_cmp(v, w) >= 0);
+    case LDR_P_LIKE: return like(m, v, w, false);
+    case LDR_P_ILIKE: return like(m, v, w, true);
+    case LDR_P_CONTAINS:
+      return v->type == LDR_T_ARRAY ? array_contains(m, v, w) : json_test(m, ldr_json_contains, v, w);
+    case LDR_P_HAS_KEY: return json_test(m, ldr_json_has_key, v, w);
+    default: return LDR_FALSE;
+  }
+}
+
+static bool has_key(const ldr_entity *e, const ldr_row *row, const ldr_value *key) {
+  for (unsigned i = 0; i < e->key.n; i++) {
+    ldr_value v;
+    ldr_row_get(e, row, e->key.field[i], &v);
+    if (ldr_value_cmp(&v, &key[i]) != 0) return false;
+  }
+  return true;
+}
+
+static ldr_truth match_keys(const ldr_entity *e, const ldr_row *row, const ldr_pred *p) {
+  for (uint32_t i = 0; i < p->n; i++)
+    if (has_key(e, row, p->values + (size_t)i * e->key.n)) return LDR_TRUE;
+  return LDR_FALSE;
+}
+
+/* AND ends at the first kid that is false, OR at the first that is true; an unknown kid is remembered. */
+static ldr_truth match_kids(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row,
+                            const ldr_pred *p) {
+  ldr_truth ends = p->kind == LDR_P_AND ? LDR_FALSE : LDR_TRUE, result = negate(ends);
+  for (uint32_t i = 0; i < p->n; i++) {
+    ldr_truth t = ldr_match(m, e, row, p->kids[i]);
+    if (t == ends || t == LDR_BROKEN) return t;
+    if (t == LDR_UNKNOWN) result = LDR_UNKNOWN;
+  }
+  return result;
+}
+
+ldr_truth ldr_match(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_pred *p) {
+  ldr_value v;
+  if (p == NULL) return LDR_TRUE;
+  switch (p->kind) {
+    case LDR_P_AND:
+    case LDR_P_OR: return match_kids(m, e, row, p);
+    case LDR_P_NOT: return negate(ldr_match(m, e, row, p->kids[0]));
+    case LDR_P_KEYS: return match_keys(e, row, p);
+    case LDR_P_EXISTS: return m->exists(m->ud, e, row, p, m->err);
+    default: ldr_row_get(e, row, p->field, &v); return match_value(m, p, &v);
+  }
+}
+
+ldr_code ldr_match_rank(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_order *order,
+                        uint32_t *out) {
+  uint32_t i = 0;
+  for (; i < order->nranks; i++) {
+    ldr_truth t = ldr_match(m, e, row, order->ranks[i]);
+    if (t == LDR_BROKEN) return m->err->code;
+    if (t == LDR_TRUE) break;
+  }
+  *out = i;
+  return LDR_OK;
+}
+
+/* ---- orders ---- */
+
+int ldr_order_values(const ldr_value *a, const ldr_value *b) {
+  bool an = a->type == LDR_T_NULL, bn = b->type == LDR_T_NULL;
+  if (an || bn) return (int)an - (int)bn;
+  return ldr_value_cmp(a, b);
+}
+
+int ldr_order_rows(const ldr_entity *e, const ldr_order *order, const ldr_row *a, const ldr_row *b) {
+  ldr_value va, vb;
+  int c;
+  ldr_row_get(e, a, order->field, &va);
+  ldr_row_get(e, b, order->field, &vb);
+  if (order->kind == LDR_BY_NULL)
+    c = (int)(va.type == LDR_T_NULL) - (int)(vb.type == LDR_T_NULL);
+  else
+    c = ldr_order_values(&va, &vb);
+  return order->desc ? -c : c;
+}
+
+bool ldr_order_after(const ldr_entity *e, const ldr_order *order, unsigned n, const ldr_row *row,
+                     const ldr_value *after) {
+  for (unsigned i = 0; i < n; i++) {
+    ldr_value v;
+    int c;
+    ldr_row_get(e, row, order[i].field, &v);
+    c = ldr_order_values(&v, &after[i]);
+    if (c != 0) return order[i].desc ? c < 0 : c > 0;
+  }
+  return false;
+}

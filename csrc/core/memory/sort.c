@@ -1,0 +1,171 @@
+#include "memory/sort.h"
+
+#include <string.h>
+
+/* ---- comparing ---- */
+
+static int compare_rest(const ldr_memsort *s, const ldr_memitem *a, const ldr_memitem *b, unsigned from) {
+  unsigned rank = 0;
+  for (unsigned i = 0; i < s->norder; i++) {
+    const ldr_order *o = &s->order[i];
+    int c;
+    if (o->kind == LDR_BY_RANK) {
+      uint32_t x = a->rank[rank], y = b->rank[rank];
+      rank++;
+      c = x < y ? -1 : x > y;
+      if (o->desc) c = -c;
+    } else {
+      c = i < from ? 0 : ldr_order_rows(s->e, o, a->ver->data, b->ver->data);
+    }
+    if (c != 0) return c;
+  }
+  return 0;
+}
+
+static int compare(const ldr_memsort *s, const ldr_memitem *a, const ldr_memitem *b) {
+  int c;
+  if (s->order[0].kind != LDR_BY_FIELD) return compare_rest(s, a, b, 0);
+  c = ldr_order_values(&a->first, &b->first);
+  if (c != 0) return s->order[0].desc ? -c : c;
+  return compare_rest(s, a, b, 1);
+}
+
+/* ---- merge sort: stable, and its memory is had before it begins ---- */
+
+static void insertion_sort(const ldr_memsort *s, ldr_memitem *item, size_t n) {
+  for (size_t i = 1; i < n; i++) {
+    ldr_memitem x = item[i];
+    size_t k = i;
+    for (; k > 0 && compare(s, &item[k - 1], &x) > 0; k--) item[k] = item[k - 1];
+    item[k] = x;
+  }
+}
+
+/* Two sorted neighbours into one; half of the items need other room for that. */
+static void merge(const ldr_memsort *s, ldr_memitem *item, size_t left, size_t n, ldr_memitem *room) {
+  size_t i = 0, k = left, to = 0;
+  if (compare(s, &item[left - 1], &item[left]) <= 0) return;
+  memcpy(room, item, left * sizeof *room);
+  while (i < left && k < n) item[to++] = compare(s, &room[i], &item[k]) <= 0 ? room[i++] : item[k++];
+  memcpy(item + to, room + i, (left - i) * sizeof *room);
+}
+
+static void merge_sort(const ldr_memsort *s, ldr_memitem *item, size_t n, ldr_memitem *room) {
+  size_t left = n / 2;
+  if (n <= 8) {
+    insertion_sort(s, item, n);
+    return;
+  }
+  merge_sort(s, item, left, room);
+  merge_sort(s, item + left, n - left, room);
+  merge(s, item, left, n, room);
+}
+
+static ldr_code sort(ldr_memsort *s, ldr_err *err) {
+  ldr_memitem *room = NULL;
+  if (s->n < 2 || s->norder == 0) return LDR_OK;
+  if (s->n > 8) {
+    room = ldr_alloc_array(s->n / 2, sizeof *room);
+    if (room == NULL) return ldr_fail_nomem(err);
+  }
+  merge_sort(s, s->item, s->n, room);
+  ldr_free(room);
+  return LDR_OK;
+}
+
+ldr_code ldr_memsort_finish(ldr_memsort *s, ldr_err *err) {
+  ldr_code code = sort(s, err);
+  if (code == LDR_OK && s->wanted >= 0 && (uint64_t)s->wanted < s->n) s->n = (size_t)s->wanted;
+  return code;
+}
+
+/* ---- collecting ---- */
+
+static ldr_code find_ranks(ldr_memsort *s, const ldr_matcher *m, ldr_memitem *it) {
+  unsigned n = 0, k = 0;
+  uint32_t *rank;
+  for (unsigned i = 0; i < s->norder; i++) n += s->order[i].kind == LDR_BY_RANK;
+  if (n == 0) return LDR_OK;
+  rank = ldr_arena_alloc(&s->arena, n * sizeof *rank);
+  if (rank == NULL) return ldr_fail_nomem(m->err);
+  for (unsigned i = 0; i < s->norder; i++) {
+    ldr_code code = LDR_OK;
+    if (s->order[i].kind == LDR_BY_RANK)
+      code = ldr_match_rank(m, s->e, it->ver->data, &s->order[i], &rank[k++]);
+    if (code != LDR_OK) return code;
+  }
+  it->rank = rank;
+  return LDR_OK;
+}
+
+static bool reserve(ldr_memsort *s) {
+  size_t cap = s->cap ? s->cap * 2 : 32;
+  ldr_memitem *item;
+  if (s->n < s->cap) return true;
+  item = ldr_realloc(s->item, cap * sizeof *item);
+  if (item == NULL) return false;
+  s->item = item;
+  s->cap = cap;
+  return true;
+}
+
+/* With few rows wanted, the others are dropped time and again: twice the wanted ones are the most to be kept.
+ */
+static bool overfull(const ldr_memsort *s) {
+  return s->norder && s->wanted >= 0 && s->n >= 64 && (uint64_t)s->wanted < s->n / 2;
+}
+
+ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, ldr_memver *v) {
+  ldr_memitem it = {.ver = v};
+  ldr_code code = find_ranks(s, m, &it);
+  if (code == LDR_OK && overfull(s)) code = ldr_memsort_finish(s, m->err);
+  if (code == LDR_OK && !reserve(s)) code = ldr_fail_nomem(m->err);
+  if (code != LDR_OK) return code;
+  if (s->norder && s->order[0].kind == LDR_BY_FIELD) ldr_row_get(s->e, v->data, s->order[0].field, &it.first);
+  s->item[s->n++] = it;
+  return LDR_OK;
+}
+
+void ldr_memsort_free(ldr_memsort *s) {
+  ldr_free(s->item);
+  ldr_arena_free(&s->arena);
+}
+
+/* ---- a limit for each value ---- */
+
+typedef struct counter {
+  ldr_value v;
+  int64_t n;
+} counter;
+
+static counter *counter_of(ldr_hash *counters, ldr_arena *a, const ldr_value *v) {
+  uint32_t code = ldr_hash_fold(ldr_value_hash(v, 0));
+  size_t at = ldr_hash_start(code);
+  counter *c;
+  while ((c = ldr_hash_next(counters, code, &at)))
+    if (ldr_order_values(&c->v, v) == 0) return c;
+  c = ldr_arena_alloc(a, sizeof *c);
+  if (c == NULL || !ldr_hash_add(counters, code, c)) return NULL;
+  *c = (counter){.v = *v};
+  return c;
+}
+
+ldr_code ldr_memsort_limit_each(ldr_memsort *s, unsigned field, int64_t limit, ldr_err *err) {
+  ldr_hash counters = {0};
+  ldr_code code = LDR_OK;
+  size_t to = 0;
+  for (size_t i = 0; i < s->n; i++) {
+    ldr_value v;
+    counter *c;
+    ldr_row_get(s->e, s->item[i].ver->data, field, &v);
+    c = counter_of(&counters, &s->arena, &v);
+    if (c == NULL) {
+      code = ldr_fail_nomem(err);
+      break;
+    }
+    if (c->n++ < limit) s->item[to++] = s->item[i];
+  }
+  s->n = to;
+  ldr_hash_free(&counters);
+  return code;
+}

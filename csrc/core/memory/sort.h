@@ -1,0 +1,31 @@
+/* Rows found, on their way into an order. Keeps only as many as are wanted. */
+#ifndef LDR_MEMORY_SORT_H
+#define LDR_MEMORY_SORT_H
+
+#include "memory/match.h"
+#include "memory/table.h"
+
+typedef struct ldr_memitem {
+  ldr_memver *ver;
+  const uint32_t *rank; /* one for each order item by rank; NULL when there is none */
+  ldr_value first;      /* the row's value of the first order item, when that is a field */
+} ldr_memitem;
+
+typedef struct ldr_memsort { /* zero-initialise, then set the first four */
+  const ldr_entity *e;
+  const ldr_order *order;
+  unsigned norder;
+  int64_t wanted; /* rows wanted of the sorted ones, -1: all */
+  ldr_memitem *item;
+  size_t n, cap;
+  ldr_arena arena; /* the ranks */
+} ldr_memsort;
+
+ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, ldr_memver *v) LDR_MUSTCHECK;
+ldr_code ldr_memsort_finish(ldr_memsort *s,
+                            ldr_err *err) LDR_MUSTCHECK; /* item[0 … n-1] are sorted, ties as added */
+/* At most `limit` items for each value of the field stay, in their order. */
+ldr_code ldr_memsort_limit_each(ldr_memsort *s, unsigned field, int64_t limit, ldr_err *err) LDR_MUSTCHECK;
+void ldr_memsort_free(ldr_memsort *s);
+
+#endif

@@ -1,0 +1,189 @@
+#include "memory/undo.h"
+
+#include <assert.h>
+
+#include "memory/errors.h"
+
+enum { KEPT = 1024 }; /* records that an empty log keeps room for */
+
+/* ---- writing ---- */
+
+static bool reserve(ldr_memtx *tx) {
+  size_t cap = tx->cap ? tx->cap * 2 : 16;
+  ldr_memlog *log;
+  if (tx->n < tx->cap) return true;
+  if (cap > UINT32_MAX) return false; /* versions keep their place in 32 bits */
+  log = ldr_realloc(tx->log, cap * sizeof *log);
+  if (log == NULL) return false;
+  tx->log = log;
+  tx->cap = cap;
+  return true;
+}
+
+static ldr_code check_uniques(const ldr_memtx *tx, const ldr_memtab *t, const ldr_memslot *slot,
+                              ldr_err *err) {
+  for (unsigned i = 0; i < t->nhash; i++) {
+    ldr_memslot *by;
+    switch (ldr_memtab_clash(t, i, slot, tx, &by)) {
+      case LDR_MEM_FREE: break;
+      case LDR_MEM_TAKEN: return ldr_memerr_duplicate(t->e, t->hash[i].u, err);
+      case LDR_MEM_HELD: return ldr_memerr_locked(t->e, err);
+    }
+  }
+  return LDR_OK;
+}
+
+static void push(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v) {
+  if (v) {
+    v->was_locked = slot->owner == tx && slot->pending == NULL;
+    slot->pending = v;
+  }
+  slot->owner = tx;
+  tx->log[tx->n++] = (ldr_memlog){t, slot, v};
+}
+
+/* Takes over the row on success only. */
+static bool add_version(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row) {
+  ldr_memslot *s = slot;
+  ldr_memver *v;
+  if (!reserve(tx)) return false;
+  if (s == NULL) s = ldr_memtab_add_slot(t);
+  if (s == NULL) return false;
+  v = ldr_memtab_add_version(t, s, row, tx->n);
+  if (v)
+    push(tx, t, s, v);
+  else if (slot == NULL)
+    ldr_memtab_drop_slot(t, s);
+  return v != NULL;
+}
+
+ldr_code ldr_memtx_write(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row, ldr_err *err) {
+  ldr_code code = LDR_OK;
+  if (slot && ldr_memslot_held(slot, tx)) code = ldr_memerr_locked(t->e, err);
+  if (code == LDR_OK && row) {
+    ldr_memtab_probe(t, row);
+    code = check_uniques(tx, t, slot, err);
+  }
+  if (code == LDR_OK && !add_version(tx, t, slot, row)) code = ldr_fail_nomem(err);
+  if (code != LDR_OK) ldr_row_release(row);
+  return code;
+}
+
+ldr_code ldr_memtx_lock(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) {
+  if (ldr_memslot_held(slot, tx)) return ldr_memerr_locked(t->e, err);
+  if (slot->owner == tx) return LDR_OK;
+  if (!reserve(tx)) return ldr_fail_nomem(err);
+  push(tx, t, slot, NULL);
+  return LDR_OK;
+}
+
+/* ---- undoing ---- */
+
+static void undo_last(ldr_memtx *tx) {
+  ldr_memlog last = tx->log[--tx->n];
+  ldr_memslot *s = last.slot;
+  assert(s->pending == last.ver && s->owner == tx);
+  if (last.ver == NULL) {
+    s->owner = NULL;
+    return;
+  }
+  s->pending = last.ver->prev;
+  if (s->pending == NULL && !last.ver->was_locked) s->owner = NULL;
+  ldr_memtab_drop_version(last.tab, last.ver);
+  if (s->pending == NULL && s->committed == NULL) ldr_memtab_drop_slot(last.tab, s);
+}
+
+void ldr_memtx_undo(ldr_memtx *tx, size_t to) {
+  while (tx->n > to) undo_last(tx);
+}
+
+/* ---- settling: a version becomes one with the version before it ---- */
+
+static void merge_into_prev(const ldr_memtx *tx, ldr_memtab *t, ldr_memver *v) {
+  ldr_memver *old = v->prev, **link = &v->slot->pending;
+  while (*link != v) link = &(*link)->prev;
+  assert(tx->log[old->log].ver == old);
+  *link = old;
+  ldr_memtab_merge(t, old, v);
+}
+
+void ldr_memtx_settle(ldr_memtx *tx, size_t from) {
+  size_t base = tx->nmarks ? tx->mark[tx->nmarks - 1] : 0, to = from;
+  for (size_t i = from; i < tx->n; i++) {
+    ldr_memlog rec = tx->log[i];
+    if (rec.ver && rec.ver->prev && rec.ver->prev->log >= base) {
+      merge_into_prev(tx, rec.tab, rec.ver);
+      continue;
+    }
+    if (rec.ver) rec.ver->log = (uint32_t)to;
+    tx->log[to++] = rec;
+  }
+  tx->n = to;
+}
+
+/* ---- committing ---- */
+
+static void count_row(ldr_memtab *t, const ldr_memver *v, bool in) {
+  if (v == NULL || v->data == NULL) return;
+  t->rows = in ? t->rows + 1 : t->rows - 1;
+  t->row_bytes = in ? t->row_bytes + ldr_row_size(v->data) : t->row_bytes - ldr_row_size(v->data);
+}
+
+/* All versions of a slot become the committed one. */
+static void commit_slot(ldr_memtab *t, ldr_memslot *s) {
+  count_row(t, s->committed, false);
+  while (s->pending) {
+    ldr_memver *v = s->pending, *old = v->prev ? v->prev : s->committed;
+    s->pending = v->prev;
+    if (old)
+      ldr_memtab_merge(t, old, v);
+    else
+      s->committed = v;
+  }
+  s->owner = NULL;
+  count_row(t, s->committed, true);
+  if (s->committed->data) return;
+  ldr_memtab_drop_version(t, s->committed);
+  ldr_memtab_drop_slot(t, s);
+}
+
+bool ldr_memtx_commit(ldr_memtx *tx) {
+  bool changed = false;
+  for (size_t i = 0; i < tx->n;
+       i++) { /* a slot ends with the record of its newest version: no later one names it */
+    ldr_memlog rec = tx->log[i];
+    if (rec.slot->pending == NULL)
+      rec.slot->owner = NULL;
+    else if (rec.slot->pending == rec.ver)
+      commit_slot(rec.tab, rec.slot);
+    changed = changed || rec.ver;
+  }
+  tx->n = tx->nmarks = 0;
+  if (tx->cap > KEPT) ldr_memtx_free(tx); /* the log of a bulk load is not worth keeping */
+  return changed;
+}
+
+/* ---- savepoints ---- */
+
+ldr_code ldr_memtx_savepoint(ldr_memtx *tx, ldr_err *err) {
+  if (tx->nmarks == tx->marks_cap) {
+    size_t cap = tx->marks_cap ? tx->marks_cap * 2 : 4;
+    size_t *mark = ldr_realloc(tx->mark, cap * sizeof *mark);
+    if (mark == NULL) return ldr_fail_nomem(err);
+    tx->mark = mark;
+    tx->marks_cap = cap;
+  }
+  tx->mark[tx->nmarks++] = tx->n;
+  return LDR_OK;
+}
+
+void ldr_memtx_release(ldr_memtx *tx) { ldr_memtx_settle(tx, tx->mark[--tx->nmarks]); }
+
+void ldr_memtx_rollback_to(ldr_memtx *tx) { ldr_memtx_undo(tx, tx->mark[--tx->nmarks]); }
+
+void ldr_memtx_free(ldr_memtx *tx) {
+  ldr_memtx_undo(tx, 0);
+  ldr_free(tx->log);
+  ldr_free(tx->mark);
+  *tx = (ldr_memtx){0};
+}

@@ -1,0 +1,40 @@
+/* What one transaction did to the tables: a log of pending versions and locks, newest last. Undoing is
+ * unlinking; neither undoing nor committing needs memory or can fail. */
+#ifndef LDR_MEMORY_UNDO_H
+#define LDR_MEMORY_UNDO_H
+
+#include "memory/table.h"
+
+typedef struct ldr_memlog {
+  ldr_memtab *tab;
+  ldr_memslot *slot;
+  ldr_memver *ver; /* NULL: the slot was locked */
+} ldr_memlog;
+
+typedef struct ldr_memtx { /* zero-initialise; its address is the owner of the slots it holds */
+  ldr_memlog *log;
+  size_t n, cap;
+  size_t *mark; /* length of the log at each open savepoint */
+  size_t nmarks, marks_cap;
+} ldr_memtx;
+
+/* Write one row: `slot` NULL inserts, `row` NULL deletes. Takes over the caller's count of row, also on
+ * failure. LDR_LOCK_TIMEOUT when another transaction holds the slot or an equal value, LDR_CONFLICT for a
+ * duplicate. */
+ldr_code ldr_memtx_write(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row,
+                         ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_memtx_lock(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) LDR_MUSTCHECK;
+
+void ldr_memtx_undo(ldr_memtx *tx, size_t to); /* back to a length of the log */
+/* A statement that began at this length has succeeded: versions of the same savepoint that it replaced are
+ * dropped, so that a row has at most one version for each savepoint. */
+void ldr_memtx_settle(ldr_memtx *tx, size_t from);
+bool ldr_memtx_commit(ldr_memtx *tx); /* true: rows changed; false: there were at most locks */
+
+ldr_code ldr_memtx_savepoint(ldr_memtx *tx, ldr_err *err) LDR_MUSTCHECK;
+void ldr_memtx_release(ldr_memtx *tx);     /* the innermost savepoint, which exists */
+void ldr_memtx_rollback_to(ldr_memtx *tx); /* undo to it and close it */
+
+void ldr_memtx_free(ldr_memtx *tx); /* undoes what is left */
+
+#endif

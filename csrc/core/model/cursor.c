@@ -1,0 +1,182 @@
+#include "model/cursor.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "values/typecheck.h"
+
+/*  version 1 | hash of entity and order, 8 | values: type 1, payload … | hash of all before, 8
+ *
+ *  payload: none for null, 1 for bool, 8 for int, float and time, else be32 length and the bytes. The last
+ *  hash finds accidents, not forgery: a forged cursor passes it, so every value is checked like any input. */
+enum { VERSION = 1, HEAD = 9, TAIL = 8 };
+
+/* ---- the sort that a cursor belongs to ---- */
+
+/* By names and not by numbers: a declaration that gained a field still reads its old cursors. */
+static ldr_code sort_hash(const ldr_op *op, uint64_t *out, ldr_err *err) {
+  ldr_buf b = {0};
+  bool broken;
+  ldr_buf_add(&b, op->e->schema->name, strlen(op->e->schema->name) + 1);
+  ldr_buf_add(&b, op->e->name, strlen(op->e->name) + 1);
+  for (unsigned i = 0; i < op->norder; i++) {
+    const ldr_field *f = &op->e->fields[op->order[i].field];
+    ldr_buf_chr(&b, op->order[i].desc);
+    ldr_buf_chr(&b, (char)f->type);
+    ldr_buf_add(&b, f->name, strlen(f->name) + 1);
+  }
+  broken = b.broken;
+  if (!broken) *out = ldr_hash64(b.p, b.n, LDR_CURSOR_SEED);
+  ldr_buf_free(&b);
+  return broken ? ldr_fail_nomem(err) : LDR_OK;
+}
+
+/* A cursor shows its values to whoever holds it, so secrets have no place in one. */
+static ldr_code check_order(const ldr_op *op, ldr_err *err) {
+  if (op->norder == 0) return ldr_fail(err, LDR_INVALID, "a cursor needs an order");
+  for (unsigned i = 0; i < op->norder; i++) {
+    if (op->order[i].kind != LDR_BY_FIELD)
+      return ldr_fail(err, LDR_INVALID, "only orders by fields have cursors");
+    if (op->e->fields[op->order[i].field].hidden)
+      return ldr_fail(err, LDR_INVALID, "an order by a hidden field has no cursors");
+  }
+  return LDR_OK;
+}
+
+/* ---- encode ---- */
+
+static void put_value(const ldr_value *v, ldr_buf *b) {
+  uint64_t bits;
+  ldr_buf_chr(b, (char)v->type);
+  switch (v->type) {
+    case LDR_T_NULL: return;
+    case LDR_T_BOOL: ldr_buf_chr(b, v->u.b); return;
+    case LDR_T_INT:
+    case LDR_T_TIME: ldr_buf_be64(b, (uint64_t)v->u.i); return;
+    case LDR_T_FLOAT:
+      memcpy(&bits, &v->u.f, sizeof bits);
+      ldr_buf_be64(b, bits);
+      return;
+    default: ldr_buf_be32(b, v->n); ldr_buf_add(b, v->u.p, v->n);
+  }
+}
+
+ldr_code ldr_cursor_encode(const ldr_op *op, const ldr_value *values, ldr_buf *out, ldr_err *err) {
+  ldr_buf b = {0};
+  uint64_t sort = 0;
+  bool broken;
+  ldr_code code = check_order(op, err);
+  if (code == LDR_OK) code = sort_hash(op, &sort, err);
+  if (code != LDR_OK) return code;
+  ldr_buf_chr(&b, VERSION);
+  ldr_buf_be64(&b, sort);
+  for (unsigned i = 0; i < op->norder; i++) put_value(&values[i], &b);
+  if (!b.broken) ldr_buf_be64(&b, ldr_hash64(b.p, b.n, LDR_CURSOR_SEED));
+  if (!b.broken) ldr_base64url_add(out, b.p, b.n);
+  broken = b.broken || out->broken;
+  ldr_buf_free(&b);
+  return broken ? ldr_fail_nomem(err) : LDR_OK;
+}
+
+/* ---- decode ---- */
+
+typedef struct reader {
+  const char *p, *end;
+} reader;
+
+static bool take(reader *r, size_t n, const char **p) {
+  if ((size_t)(r->end - r->p) < n) return false;
+  *p = r->p;
+  r->p += n;
+  return true;
+}
+
+/* The payload of one value; false when the bytes end before it does. */
+static bool get_value(reader *r, ldr_value *out) {
+  const char *p;
+  uint64_t bits;
+  if (!take(r, 1, &p)) return false;
+  *out = ldr_null();
+  out->type = (ldr_type)(unsigned char)*p;
+  switch (out->type) {
+    case LDR_T_NULL: return true;
+    case LDR_T_BOOL:
+      if (!take(r, 1, &p) || (unsigned char)*p > 1) return false;
+      out->u.b = *p != 0;
+      return true;
+    case LDR_T_INT:
+    case LDR_T_TIME:
+    case LDR_T_FLOAT:
+      if (!take(r, 8, &p)) return false;
+      bits = ldr_be64(p);
+      if (out->type == LDR_T_FLOAT)
+        memcpy(&out->u.f, &bits, sizeof bits);
+      else
+        out->u.i = (int64_t)bits;
+      return true;
+    default:
+      if (!take(r, 4, &p)) return false;
+      out->n = ldr_be32(p);
+      return take(r, out->n, &out->u.p);
+  }
+}
+
+static ldr_code refuse(ldr_err *err, const char *why) {
+  err->code = LDR_OK; /* *err may hold an older validation, to which this one would add */
+  return ldr_fail_field(err, "after", "%s", why);
+}
+
+static ldr_code not_a_cursor(ldr_err *err) { return refuse(err, "is not a cursor"); }
+
+static ldr_code get_values(const ldr_op *op, reader *r, ldr_value *values, ldr_err *err) {
+  for (unsigned i = 0; i < op->norder; i++) {
+    const ldr_field *f = &op->e->fields[op->order[i].field];
+    ldr_code code;
+    if (!get_value(r, &values[i])) return not_a_cursor(err);
+    if (values[i].type == LDR_T_NULL && f->null) continue;
+    code = ldr_fit(f->name, f->type, f->array, &values[i], err);
+    if (code == LDR_INVALID) return not_a_cursor(err); /* a field's fault would puzzle whoever sent none */
+    if (code != LDR_OK) return code;
+  }
+  return r->p == r->end ? LDR_OK : not_a_cursor(err);
+}
+
+static bool is_whole(const ldr_buf *b) {
+  return b->n >= HEAD + TAIL && b->p[0] == VERSION &&
+         ldr_be64(b->p + b->n - TAIL) == ldr_hash64(b->p, b->n - TAIL, LDR_CURSOR_SEED);
+}
+
+/* The values' bytes, in the arena, of a cursor that belongs to this sort. */
+static ldr_code open_text(const char *s, size_t n, uint64_t sort, ldr_arena *a, reader *out, ldr_err *err) {
+  ldr_buf b = {0};
+  ldr_code code = LDR_OK;
+  if (!ldr_base64url_decode(&b, s, n) || !is_whole(&b)) {
+    code = b.broken ? ldr_fail_nomem(err) : not_a_cursor(err);
+  } else if (ldr_be64(b.p + 1) != sort) {
+    code = refuse(err, "is a cursor of another list or order");
+  } else {
+    out->p = ldr_arena_copy(a, b.p + HEAD, b.n - HEAD - TAIL);
+    if (out->p == NULL)
+      code = ldr_fail_nomem(err);
+    else
+      out->end = out->p + (b.n - HEAD - TAIL);
+  }
+  ldr_buf_free(&b);
+  return code;
+}
+
+ldr_code ldr_cursor_decode(const ldr_op *op, const char *s, size_t n, ldr_arena *a, const ldr_value **out,
+                           ldr_err *err) {
+  reader r = {NULL, NULL};
+  uint64_t sort = 0;
+  ldr_value *values;
+  ldr_code code = check_order(op, err);
+  if (code == LDR_OK) code = sort_hash(op, &sort, err);
+  if (code == LDR_OK) code = open_text(s, n, sort, a, &r, err);
+  if (code != LDR_OK) return code;
+  values = ldr_arena_alloc(a, op->norder * sizeof *values);
+  if (values == NULL) return ldr_fail_nomem(err);
+  code = get_values(op, &r, values, err);
+  if (code == LDR_OK) *out = values;
+  return code;
+}

@@ -1,0 +1,479 @@
+#include "model/entity.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "values/typecheck.h"
+
+/* ---- faults ---- */
+
+/* "auth.users: field "email": …": where the declaration is wrong, then what is wrong there. */
+static ldr_code fault(ldr_err *err, const ldr_entity *e, const char *kind, const char *name, const char *fmt,
+                      ...) LDR_PRINTF(5, 6);
+static ldr_code fault(ldr_err *err, const ldr_entity *e, const char *kind, const char *name, const char *fmt,
+                      ...) {
+  char what[256];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(what, sizeof what, fmt, ap);
+  va_end(ap);
+  return ldr_fail(err, LDR_INVALID, "%s.%s: %s \"%.80s\": %s", e->schema->name, e->name, kind, name, what);
+}
+
+bool ldr_name_ok(const char *name, size_t n) {
+  if (n == 0 || n > 63) return false;
+  for (size_t i = 0; i < n; i++) {
+    char c = name[i];
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (!letter && (i == 0 || c < '0' || c > '9')) return false;
+  }
+  return true;
+}
+
+#define NAME_RULE "names are letters, digits and underscores, at most 63 bytes, and begin with no digit"
+
+static bool name_ok(const char *name) { return name && ldr_name_ok(name, strlen(name)); }
+
+/* ---- the arena ---- */
+
+static char *copy_text(ldr_schema *s, const char *text) {
+  return ldr_arena_copy(&s->arena, text, strlen(text));
+}
+
+/* Room for item n of a list: lists double when n is a power of two, so none stores a capacity. */
+static void *grow(ldr_schema *s, void *list, size_t n, size_t size) {
+  void *p;
+  if (n & (n - 1)) return list;
+  p = ldr_arena_zalloc(&s->arena, (n ? n * 2 : 1) * size);
+  if (p && n) memcpy(p, list, n * size);
+  return p;
+}
+
+/* ---- schema and entities ---- */
+
+ldr_code ldr_schema_new(const char *name, ldr_schema **out, ldr_err *err) {
+  ldr_schema *s;
+  if (!name_ok(name)) return ldr_fail(err, LDR_INVALID, "family \"%.80s\": " NAME_RULE, name ? name : "");
+  s = ldr_alloc(sizeof *s);
+  if (s == NULL) goto nomem;
+  atomic_init(&s->refs, 1);
+  s->name = copy_text(s, name);
+  if (s->name == NULL) goto nomem;
+  *out = s;
+  return LDR_OK;
+
+nomem:
+  ldr_schema_release(s);
+  return ldr_fail_nomem(err);
+}
+
+ldr_schema *ldr_schema_retain(ldr_schema *s) {
+  atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+  return s;
+}
+
+void ldr_schema_release(ldr_schema *s) {
+  if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+  ldr_arena_free(&s->arena);
+  ldr_free(s);
+}
+
+ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name) {
+  for (unsigned i = 0; i < s->nentities; i++)
+    if (strcmp(s->entities[i]->name, name) == 0) return s->entities[i];
+  return NULL;
+}
+
+/* schema.table or table → "schema"."table", relname. */
+static ldr_code set_table(ldr_schema *s, ldr_entity *e, const char *table, ldr_err *err) {
+  const char *dot = table ? strchr(table, '.') : NULL, *rel = dot ? dot + 1 : table;
+  size_t n = 0, size;
+  char *quoted;
+  if (!name_ok(rel) || (dot && !ldr_name_ok(table, (size_t)(dot - table))))
+    return ldr_fail(err, LDR_INVALID, "%s.%s: table \"%.160s\": " NAME_RULE, s->name, e->name,
+                    table ? table : "");
+  size = strlen(table) + 5; /* four quotes and the zero */
+  quoted = ldr_arena_alloc(&s->arena, size);
+  e->relname = copy_text(s, rel);
+  if (quoted == NULL || e->relname == NULL) return ldr_fail_nomem(err);
+  if (dot) n = (size_t)snprintf(quoted, size, "\"%.*s\".", (int)(dot - table), table);
+  snprintf(quoted + n, size - n, "\"%s\"", rel);
+  e->table = quoted;
+  return LDR_OK;
+}
+
+ldr_code ldr_schema_add(ldr_schema *s, const char *name, const char *table, ldr_entity **out, ldr_err *err) {
+  ldr_entity *e, **list;
+  ldr_code code;
+  if (!name_ok(name))
+    return ldr_fail(err, LDR_INVALID, "%s: store \"%.80s\": " NAME_RULE, s->name, name ? name : "");
+  if (ldr_schema_find(s, name)) return ldr_fail(err, LDR_INVALID, "%s.%s: is declared twice", s->name, name);
+  e = ldr_arena_zalloc(&s->arena, sizeof *e);
+  if (e == NULL) return ldr_fail_nomem(err);
+  e->schema = s;
+  e->id = s->nentities;
+  e->tenant = e->soft_delete = -1;
+  e->name = copy_text(s, name);
+  if (e->name == NULL) return ldr_fail_nomem(err);
+  code = set_table(s, e, table, err);
+  if (code != LDR_OK) return code;
+  for (unsigned i = 0; i < s->nentities; i++)
+    if (strcmp(s->entities[i]->table, e->table) == 0)
+      return ldr_fail(err, LDR_INVALID, "%s.%s: table %s belongs to store %s", s->name, name, e->table,
+                      s->entities[i]->name);
+  list = grow(s, s->entities, s->nentities, sizeof(ldr_entity *));
+  if (list == NULL) return ldr_fail_nomem(err);
+  s->entities = list;
+  list[s->nentities++] = e;
+  *out = e;
+  return LDR_OK;
+}
+
+int ldr_entity_field(const ldr_entity *e, const char *name, size_t n) {
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (strncmp(e->fields[i].name, name, n) == 0 && e->fields[i].name[n] == '\0') return (int)i;
+  return -1;
+}
+
+bool ldr_entity_in_key(const ldr_entity *e, unsigned field) {
+  for (unsigned i = 0; i < e->key.n; i++)
+    if (e->key.field[i] == field) return true;
+  return false;
+}
+
+static ldr_type type_of(const ldr_field *f) { return f->array ? LDR_T_ARRAY : ldr_ftype_get(f->type)->type; }
+
+/* ---- fields ---- */
+
+static bool is(const ldr_field *f, ldr_type type) { return type_of(f) == type; }
+
+static const char *default_fault(const ldr_field *f) {
+  switch (f->def) {
+    case LDR_DEF_NONE:
+    case LDR_DEF_VALUE: return NULL;
+    case LDR_DEF_NOW: return is(f, LDR_T_TIME) ? NULL : "default now is for timestamptz";
+    case LDR_DEF_UUID:
+      if (is(f, LDR_T_UUID)) return NULL;
+      return is(f, LDR_T_TEXT) && (f->max_len == 0 || f->max_len >= 36)
+                 ? NULL
+                 : "default uuid is for uuid and text of 36";
+    case LDR_DEF_CUID:
+      return is(f, LDR_T_TEXT) && (f->max_len == 0 || f->max_len >= 25) ? NULL
+                                                                        : "default cuid is for text of 25";
+    case LDR_DEF_IDENTITY: return f->type == LDR_F_INT8 && !f->array ? NULL : "default identity is for int8";
+  }
+  return "has no known default";
+}
+
+static const char *field_fault(const ldr_field *f) {
+  if ((unsigned)f->type >= LDR_F_UNKNOWN) return "has no known type";
+  if ((f->has_min || f->has_max) && !is(f, LDR_T_INT)) return "min and max are for integers";
+  if (f->has_min && f->has_max && f->min > f->max) return "min is above max";
+  if ((f->min_len || f->max_len) && !is(f, LDR_T_TEXT) && !is(f, LDR_T_BYTES))
+    return "lengths are for text and bytea";
+  if (f->max_len && f->min_len > f->max_len) return "min_len is above max_len";
+  if ((f->precision || f->scale) && !is(f, LDR_T_NUMERIC)) return "precision and scale are for numeric";
+  if (f->precision < 0 || f->precision > 1000 || f->scale < 0 || f->scale > f->precision)
+    return "precision is 1 to 1000, scale 0 to precision";
+  if (f->nenums && !is(f, LDR_T_TEXT)) return "enum is for text";
+  if ((f->stamp_insert || f->stamp_update) && !is(f, LDR_T_TIME)) return "stamps are for timestamptz";
+  if (f->stamp_insert && f->def != LDR_DEF_NONE && f->def != LDR_DEF_NOW)
+    return "a stamp on insert leaves no room for a default";
+  if (f->stamp_update && f->immutable) return "an immutable field has no stamp on update";
+  return default_fault(f);
+}
+
+static ldr_code copy_enums(ldr_schema *s, const ldr_entity *e, const ldr_field *f, const char *const **out,
+                           ldr_err *err) {
+  const char **list = ldr_arena_alloc(&s->arena, f->nenums * sizeof(char *));
+  if (list == NULL) return ldr_fail_nomem(err);
+  for (unsigned i = 0; i < f->nenums; i++) {
+    ldr_value v = ldr_text(f->enums[i], strlen(f->enums[i]));
+    if (ldr_fit("enum", LDR_F_TEXT, false, &v, err) != LDR_OK)
+      return fault(err, e, "field", f->name, "an enum text is not valid UTF-8");
+    for (unsigned k = 0; k < i; k++)
+      if (strcmp(list[k], f->enums[i]) == 0)
+        return fault(err, e, "field", f->name, "enum has \"%s\" twice", list[k]);
+    list[i] = copy_text(s, f->enums[i]);
+    if (list[i] == NULL) return ldr_fail_nomem(err);
+  }
+  *out = list;
+  return LDR_OK;
+}
+
+bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n) {
+  for (unsigned i = 0; i < f->nenums; i++)
+    if (strlen(f->enums[i]) == n && memcmp(f->enums[i], p, n) == 0) return true;
+  return f->nenums == 0;
+}
+
+/* A value written in a declaration (default, condition of a unique): of the field's type, and possible. */
+static ldr_code literal_fits(const ldr_entity *e, const ldr_field *f, const ldr_value *v, const char *what,
+                             ldr_err *err) {
+  ldr_code code;
+  char why[200];
+  if (v->type == LDR_T_NULL) return fault(err, e, "field", f->name, "%s is null", what);
+  err->code = LDR_OK; /* *err may hold an older validation, to which ldr_fit would add */
+  code = ldr_fit(what, f->type, f->array, v, err);
+  if (code == LDR_INVALID) {
+    ldr_err_set(why, sizeof why, err->message);
+    return fault(err, e, "field", f->name, "%s", why);
+  }
+  if (code != LDR_OK) return code;
+  if (f->nenums && !ldr_field_in_enum(f, v->u.p, v->n))
+    return fault(err, e, "field", f->name, "%s is not in its enum", what);
+  if ((f->has_min && v->u.i < f->min) || (f->has_max && v->u.i > f->max))
+    return fault(err, e, "field", f->name, "%s is not between min and max", what);
+  return LDR_OK;
+}
+
+ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, ldr_err *err) {
+  ldr_field copy = *f, *list;
+  const char *why;
+  ldr_code code = LDR_OK;
+  if (!name_ok(f->name)) return fault(err, e, "field", f->name ? f->name : "", NAME_RULE);
+  if (ldr_entity_field(e, f->name, strlen(f->name)) >= 0)
+    return fault(err, e, "field", f->name, "is declared twice");
+  if (e->nfields == LDR_MAX_FIELDS)
+    return fault(err, e, "field", f->name, "is one too many: a store has at most %d", LDR_MAX_FIELDS);
+  why = field_fault(f);
+  if (why) return fault(err, e, "field", f->name, "%s", why);
+  if (f->nenums) code = copy_enums(s, e, f, &copy.enums, err);
+  if (code == LDR_OK && f->def == LDR_DEF_VALUE) code = literal_fits(e, f, &f->def_value, "default", err);
+  if (code != LDR_OK) return code;
+  if (f->stamp_insert) copy.def = LDR_DEF_NOW;
+  copy.value_type = type_of(f);
+  copy.name = copy_text(s, f->name);
+  list = grow(s, e->fields, e->nfields, sizeof *list);
+  if (copy.name == NULL || list == NULL) return ldr_fail_nomem(err);
+  if (f->def == LDR_DEF_VALUE && !ldr_value_copy(&copy.def_value, &s->arena)) return ldr_fail_nomem(err);
+  e->fields = list;
+  list[e->nfields++] = copy;
+  return LDR_OK;
+}
+
+/* ---- keys, uniques, indexes: lists of fields that can be compared ---- */
+
+bool ldr_field_comparable(const ldr_field *f) { return !is(f, LDR_T_JSON) && !is(f, LDR_T_ARRAY); }
+
+/* The number of one field named in a part (key, unique, …) of the declaration. */
+static ldr_code resolve_one(const ldr_entity *e, const char *kind, const char *part, const char *field,
+                            uint16_t *out, ldr_err *err) {
+  int i = ldr_entity_field(e, field, strlen(field));
+  if (i < 0) return fault(err, e, kind, part, "there is no field \"%.80s\"", field);
+  if (!ldr_field_comparable(&e->fields[i]))
+    return fault(err, e, kind, part, "field %s: json and arrays have no order", field);
+  *out = (uint16_t)i;
+  return LDR_OK;
+}
+
+/* A new, named or (index) unnamed, part of the declaration: its fields, without repetition. */
+static ldr_code resolve(const ldr_entity *e, const char *kind, const char *part, const char *const *fields,
+                        unsigned n, uint16_t *out, ldr_err *err) {
+  if (n == 0 || n > LDR_MAX_KEY) return fault(err, e, kind, part, "has 1 to %d fields", LDR_MAX_KEY);
+  for (unsigned i = 0; i < n; i++) {
+    ldr_code code = resolve_one(e, kind, part, fields[i], &out[i], err);
+    if (code != LDR_OK) return code;
+    for (unsigned k = 0; k < i; k++)
+      if (out[k] == out[i]) return fault(err, e, kind, part, "names field %s twice", fields[i]);
+  }
+  return LDR_OK;
+}
+
+static ldr_code check_constraint(const ldr_entity *e, const char *kind, const char *name, ldr_err *err) {
+  bool taken = false;
+  if (!name_ok(name)) return fault(err, e, kind, name ? name : "", NAME_RULE);
+  if (e->key.n) taken = strcmp(e->key.name, name) == 0;
+  for (unsigned i = 0; i < e->nuniques; i++) taken = taken || strcmp(e->uniques[i].name, name) == 0;
+  for (unsigned i = 0; i < e->nrefs; i++) taken = taken || strcmp(e->refs[i].name, name) == 0;
+  return taken ? fault(err, e, kind, name, "the name is taken by another constraint") : LDR_OK;
+}
+
+/* What a key and a unique have in common. */
+static ldr_code make_unique(ldr_schema *s, const ldr_entity *e, const char *kind, const char *constraint,
+                            const char *const *fields, unsigned n, ldr_unique *out, ldr_err *err) {
+  ldr_unique u = {.n = n};
+  ldr_code code = check_constraint(e, kind, constraint, err);
+  if (code == LDR_OK) code = resolve(e, kind, constraint, fields, n, u.field, err);
+  if (code != LDR_OK) return code;
+  u.name = copy_text(s, constraint);
+  if (u.name == NULL) return ldr_fail_nomem(err);
+  *out = u;
+  return LDR_OK;
+}
+
+ldr_code ldr_entity_set_key(ldr_schema *s, ldr_entity *e, const char *constraint, const char *const *fields,
+                            unsigned n, ldr_err *err) {
+  ldr_unique key;
+  ldr_code code;
+  if (e->key.n) return fault(err, e, "key", constraint ? constraint : "", "the store has a key already");
+  code = make_unique(s, e, "key", constraint, fields, n, &key, err);
+  if (code != LDR_OK) return code;
+  for (unsigned i = 0; i < n; i++) {
+    const ldr_field *f = &e->fields[key.field[i]];
+    if (f->null) return fault(err, e, "key", constraint, "field %s may be null", f->name);
+    if (f->stamp_update) return fault(err, e, "key", constraint, "field %s has a stamp on update", f->name);
+  }
+  for (unsigned i = 0; i < n; i++) e->fields[key.field[i]].immutable = true;
+  e->key = key;
+  return LDR_OK;
+}
+
+ldr_code ldr_entity_add_unique(ldr_schema *s, ldr_entity *e, const char *constraint,
+                               const char *const *fields, unsigned n, ldr_err *err) {
+  ldr_unique *list = grow(s, e->uniques, e->nuniques, sizeof *list);
+  ldr_code code;
+  if (list == NULL) return ldr_fail_nomem(err);
+  code = make_unique(s, e, "unique", constraint, fields, n, &list[e->nuniques], err);
+  if (code != LDR_OK) return code;
+  e->uniques = list;
+  e->nuniques++;
+  return LDR_OK;
+}
+
+ldr_code ldr_entity_unique_when(ldr_schema *s, ldr_entity *e, const char *field, const ldr_value *value,
+                                ldr_err *err) {
+  const unsigned max = sizeof e->key.when / sizeof e->key.when[0];
+  ldr_unique *u;
+  uint16_t number;
+  ldr_value copy = ldr_null();
+  ldr_code code;
+  if (e->nuniques == 0) return fault(err, e, "field", field, "a condition comes after its unique");
+  u = &e->uniques[e->nuniques - 1];
+  if (u->nwhen == max) return fault(err, e, "unique", u->name, "has at most %u conditions", max);
+  code = resolve_one(e, "unique", u->name, field, &number, err);
+  if (code == LDR_OK && value) code = literal_fits(e, &e->fields[number], value, "condition", err);
+  if (code != LDR_OK) return code;
+  if (value) copy = *value;
+  if (!ldr_value_copy(&copy, &s->arena)) return ldr_fail_nomem(err);
+  u->when[u->nwhen].field = number;
+  u->when[u->nwhen].is_null = value == NULL;
+  u->when[u->nwhen].value = copy;
+  u->nwhen++;
+  return LDR_OK;
+}
+
+ldr_code ldr_entity_add_index(ldr_schema *s, ldr_entity *e, const char *const *fields, unsigned n,
+                              ldr_err *err) {
+  ldr_index *list = grow(s, e->indexes, e->nindexes, sizeof *list), x = {.n = n};
+  const char *names[LDR_MAX_KEY];
+  ldr_code code;
+  if (list == NULL) return ldr_fail_nomem(err);
+  for (unsigned i = 0; i < n && i < LDR_MAX_KEY; i++) {
+    x.desc[i] = fields[i][0] == '-';
+    names[i] = fields[i] + x.desc[i];
+  }
+  code = resolve(e, "index", n ? fields[0] : "", names, n, x.field, err);
+  if (code != LDR_OK) return code;
+  list[e->nindexes++] = x;
+  e->indexes = list;
+  return LDR_OK;
+}
+
+/* ---- references ---- */
+
+/* The fields that a deleted target sets to null: some of the reference's own, all of which may be null. */
+static ldr_code resolve_set_null(const ldr_entity *e, ldr_ref *r, const char *const *fields, unsigned n,
+                                 ldr_err *err) {
+  const uint16_t *list = n ? r->set_null : r->field;
+  unsigned count = n ? n : r->n;
+  ldr_code code = n ? resolve(e, "reference", r->name, fields, n, r->set_null, err) : LDR_OK;
+  if (code != LDR_OK) return code;
+  if (n && r->on_delete != LDR_SET_NULL)
+    return fault(err, e, "reference", r->name, "set_null goes with on_delete set_null");
+  r->nset_null = n;
+  if (r->on_delete != LDR_SET_NULL) return LDR_OK;
+  for (unsigned i = 0; i < count; i++) {
+    bool own = false;
+    for (unsigned k = 0; k < r->n; k++) own = own || r->field[k] == list[i];
+    if (!own) return fault(err, e, "reference", r->name, "field %s is not part of it", fields[i]);
+    if (!e->fields[list[i]].null)
+      return fault(err, e, "reference", r->name, "field %s cannot be set to null", e->fields[list[i]].name);
+  }
+  return LDR_OK;
+}
+
+ldr_code ldr_entity_add_ref(ldr_schema *s, ldr_entity *e, const char *constraint, const char *const *fields,
+                            unsigned n, const char *target, ldr_action on_delete, const char *const *set_null,
+                            unsigned nset_null, ldr_err *err) {
+  ldr_ref *list = grow(s, e->refs, e->nrefs, sizeof *list), r = {.n = n, .on_delete = on_delete};
+  ldr_code code = check_constraint(e, "reference", constraint, err);
+  if (code == LDR_OK && list == NULL) code = ldr_fail_nomem(err);
+  if (code == LDR_OK) code = resolve(e, "reference", constraint, fields, n, r.field, err);
+  if (code != LDR_OK) return code;
+  if ((unsigned)on_delete > LDR_SET_NULL)
+    return fault(err, e, "reference", constraint, "has no known on_delete");
+  r.target = ldr_schema_find(s, target);
+  if (r.target == NULL || r.target->id > e->id)
+    return fault(err, e, "reference", constraint, "store \"%.80s\" is not declared before this one", target);
+  r.name = copy_text(s, constraint);
+  if (r.name == NULL) return ldr_fail_nomem(err);
+  code = resolve_set_null(e, &r, set_null, nset_null, err);
+  if (code != LDR_OK) return code;
+  list[e->nrefs++] = r;
+  e->refs = list;
+  return LDR_OK;
+}
+
+/* ---- roles of fields ---- */
+
+ldr_code ldr_entity_set_tenant(ldr_entity *e, const char *field, ldr_err *err) {
+  int i = ldr_entity_field(e, field, strlen(field));
+  if (i < 0) return fault(err, e, "tenant", field, "there is no such field");
+  if (!is(&e->fields[i], LDR_T_TEXT) && !is(&e->fields[i], LDR_T_UUID) && !is(&e->fields[i], LDR_T_INT))
+    return fault(err, e, "tenant", field, "a tenant is a text, uuid or integer");
+  if (e->fields[i].null) return fault(err, e, "tenant", field, "a tenant is never null");
+  e->tenant = i;
+  return LDR_OK;
+}
+
+ldr_code ldr_entity_set_soft_delete(ldr_entity *e, const char *field, ldr_err *err) {
+  int i = ldr_entity_field(e, field, strlen(field));
+  if (i < 0) return fault(err, e, "soft_delete", field, "there is no such field");
+  if (!is(&e->fields[i], LDR_T_TIME) || !e->fields[i].null)
+    return fault(err, e, "soft_delete", field, "the marker is a timestamptz that may be null");
+  e->soft_delete = i;
+  return LDR_OK;
+}
+
+/* ---- finish ---- */
+
+/* A reference fits its target's key in number, order and type; the target learns of it. */
+static ldr_code link_ref(ldr_entity *e, unsigned number, ldr_err *err) {
+  ldr_ref *r = &e->refs[number];
+  ldr_entity *t = r->target;
+  void *children;
+  if (r->n != t->key.n)
+    return fault(err, e, "reference", r->name, "has %u fields, the key of %s has %u", r->n, t->name,
+                 t->key.n);
+  for (unsigned i = 0; i < r->n; i++) {
+    const ldr_field *here = &e->fields[r->field[i]], *there = &t->fields[t->key.field[i]];
+    if (here->type != there->type)
+      return fault(err, e, "reference", r->name, "field %s is %s, %s of %s is %s", here->name,
+                   ldr_ftype_get(here->type)->name, there->name, t->name, ldr_ftype_get(there->type)->name);
+    r->target_field[i] = t->key.field[i];
+  }
+  children = grow(e->schema, t->children, t->nchildren, sizeof *t->children);
+  if (children == NULL) return ldr_fail_nomem(err);
+  t->children = children;
+  t->children[t->nchildren].entity = e;
+  t->children[t->nchildren].ref = number;
+  t->nchildren++;
+  return LDR_OK;
+}
+
+ldr_code ldr_schema_finish(ldr_schema *s, ldr_err *err) {
+  for (unsigned i = 0; i < s->nentities; i++) {
+    ldr_entity *e = s->entities[i];
+    if (e->key.n == 0) return ldr_fail(err, LDR_INVALID, "%s.%s: has no key", s->name, e->name);
+    e->nchildren = 0;
+    e->children = NULL;
+  }
+  for (unsigned i = 0; i < s->nentities; i++)
+    for (unsigned k = 0; k < s->entities[i]->nrefs; k++) {
+      ldr_code code = link_ref(s->entities[i], k, err);
+      if (code != LDR_OK) return code;
+    }
+  return LDR_OK;
+}

@@ -1,0 +1,144 @@
+/* A declared store: fields, key, uniques, references, indexes. Built once from data, checked once, then
+ * read-only; any number of engines and threads may read it. Entities of one family live in one schema, which
+ * is counted. */
+#ifndef LDR_MODEL_ENTITY_H
+#define LDR_MODEL_ENTITY_H
+
+#include <stdatomic.h>
+
+#include "values/value.h"
+
+enum { LDR_MAX_FIELDS = 256, LDR_MAX_KEY = 8 };
+
+typedef enum ldr_default {
+  LDR_DEF_NONE,
+  LDR_DEF_VALUE,
+  LDR_DEF_NOW,
+  LDR_DEF_UUID,    /* version 4 */
+  LDR_DEF_CUID,    /* 25 characters, 'c' first */
+  LDR_DEF_IDENTITY /* assigned by the engine, ascending; int8 only */
+} ldr_default;
+
+typedef struct ldr_field {
+  const char *name;
+  ldr_ftype type;
+  bool array;
+  bool null;         /* may be NULL */
+  bool hidden;       /* a secret: returned only when the columns of an operation name it */
+  bool immutable;    /* set on insert, never changed after (key fields always are) */
+  bool stamp_update; /* set to the operation's clock on each update that does not name it */
+  bool stamp_insert; /* default = now */
+  bool has_min, has_max;
+  int64_t min, max;          /* of int types */
+  uint32_t min_len, max_len; /* characters (text) or bytes (bytea); max_len 0 = no limit */
+  int precision, scale;      /* numeric; precision 0 = any */
+  const char *const *enums;  /* allowed texts */
+  unsigned nenums;
+  ldr_default def;
+  ldr_value def_value; /* LDR_DEF_VALUE */
+  ldr_type value_type; /* of its values that are not null: filled by ldr_entity_add_field */
+} ldr_field;
+
+typedef struct ldr_unique {
+  const char *name; /* the constraint's or index' name in PostgreSQL */
+  unsigned n;
+  uint16_t field[LDR_MAX_KEY];
+  /* partial: rows count only while each of these holds */
+  unsigned nwhen;
+  struct {
+    uint16_t field;
+    bool is_null;
+    ldr_value value;
+  } when[2]; /* field IS NULL, or field = value */
+} ldr_unique;
+
+typedef enum ldr_action { LDR_RESTRICT, LDR_CASCADE, LDR_SET_NULL } ldr_action;
+
+typedef struct ldr_ref {
+  const char *name; /* constraint name */
+  unsigned n;
+  uint16_t field[LDR_MAX_KEY];        /* here */
+  uint16_t target_field[LDR_MAX_KEY]; /* there: always the target's key, in its order */
+  struct ldr_entity *target;
+  ldr_action on_delete;
+  unsigned nset_null; /* LDR_SET_NULL: these become null (0 = all of field[]) */
+  uint16_t set_null[LDR_MAX_KEY];
+} ldr_ref;
+
+typedef struct ldr_index { /* ordered; the memory engine builds it, SQL has its own */
+  unsigned n;
+  uint16_t field[LDR_MAX_KEY];
+  bool desc[LDR_MAX_KEY];
+} ldr_index;
+
+typedef struct ldr_entity {
+  struct ldr_schema *schema;
+  const char *name;    /* store name: "users" */
+  const char *table;   /* "auth"."users", quoted once at declaration */
+  const char *relname; /* users: what PostgreSQL reports as table */
+  unsigned id;         /* position in the schema */
+  unsigned nfields;
+  ldr_field *fields;
+  ldr_unique key; /* name = primary key constraint, e.g. users_pkey */
+  unsigned nuniques;
+  ldr_unique *uniques;
+  unsigned nrefs;
+  ldr_ref *refs;
+  unsigned nindexes;
+  ldr_index *indexes;
+  unsigned nchildren; /* references that point here, in declaration order: filled by finish */
+  struct {
+    struct ldr_entity *entity;
+    unsigned ref;
+  } * children;
+  int tenant;      /* field number of the tenant column, -1 none */
+  int soft_delete; /* field number of the timestamptz marker, -1 none */
+} ldr_entity;
+
+typedef struct ldr_schema {
+  const char *name; /* family: "auth" */
+  unsigned nentities;
+  ldr_entity **entities; /* in declaration order: targets of references come first */
+  atomic_uint refs;
+  ldr_arena arena; /* owns everything above */
+} ldr_schema;
+
+/* ---- building: new, then add …, then finish. Every text is copied. All faults are LDR_INVALID and name the
+ * place. ---- */
+ldr_code ldr_schema_new(const char *name, ldr_schema **out, ldr_err *err) LDR_MUSTCHECK;
+/* table: "schema.table" or "table"; letters, digits, underscores, at most 63 bytes a part. */
+ldr_code ldr_schema_add(ldr_schema *s, const char *name, const char *table, ldr_entity **out,
+                        ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_entity_set_key(ldr_schema *s, ldr_entity *e, const char *constraint, const char *const *fields,
+                            unsigned n, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_entity_add_unique(ldr_schema *s, ldr_entity *e, const char *constraint,
+                               const char *const *fields, unsigned n, ldr_err *err) LDR_MUSTCHECK;
+/* Narrows the unique added last: only rows with field IS NULL (value NULL pointer) or field = *value count.
+ */
+ldr_code ldr_entity_unique_when(ldr_schema *s, ldr_entity *e, const char *field, const ldr_value *value,
+                                ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_entity_add_ref(ldr_schema *s, ldr_entity *e, const char *constraint, const char *const *fields,
+                            unsigned n, const char *target, ldr_action on_delete, const char *const *set_null,
+                            unsigned nset_null, ldr_err *err) LDR_MUSTCHECK;
+/* A field name with a leading '-' is descending. */
+ldr_code ldr_entity_add_index(ldr_schema *s, ldr_entity *e, const char *const *fields, unsigned n,
+                              ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_entity_set_tenant(ldr_entity *e, const char *field, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_entity_set_soft_delete(ldr_entity *e, const char *field, ldr_err *err) LDR_MUSTCHECK;
+/* Checks the whole: every entity has a key, references fit their target's key in number and type, defaults
+ * fit. */
+ldr_code ldr_schema_finish(ldr_schema *s, ldr_err *err) LDR_MUSTCHECK;
+
+ldr_schema *ldr_schema_retain(ldr_schema *s);
+void ldr_schema_release(ldr_schema *s); /* NULL is fine; the last one frees */
+
+ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name);    /* NULL: none */
+int ldr_entity_field(const ldr_entity *e, const char *name, size_t n); /* field number, -1: none */
+bool ldr_entity_in_key(const ldr_entity *e, unsigned field);
+bool ldr_field_comparable(const ldr_field *f);                       /* json and arrays have no order */
+bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n); /* true when it has none */
+/* Letters, digits and underscores, not beginning with a digit, 1 to 63 bytes: safe as an SQL identifier. */
+bool ldr_name_ok(const char *name, size_t n);
+
+#endif

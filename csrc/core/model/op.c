@@ -1,0 +1,492 @@
+#include "model/op.h"
+
+#include <string.h>
+
+#include "values/typecheck.h"
+
+void ldr_op_init(ldr_op *op, ldr_op_kind kind, const ldr_entity *e) {
+  *op = (ldr_op){.kind = kind, .e = e, .target = -1, .limit = -1, .per = -1, .per_limit = -1};
+}
+
+/* ---- rules of the language ---- */
+
+enum { MAX_DEPTH = 64 }; /* of predicates: whoever walks them may recurse */
+
+/* PostgreSQL has no = for json, which keeps its text as written. */
+static bool has_equality(const ldr_field *f) { return f->type != LDR_F_JSON; }
+
+static bool is_number(const ldr_field *f) {
+  ldr_type t = f->value_type;
+  return t == LDR_T_INT || t == LDR_T_FLOAT || t == LDR_T_NUMERIC;
+}
+
+static bool is_jsonb(const ldr_field *f) { return f->type == LDR_F_JSONB && !f->array; }
+
+/* ---- sets ---- */
+
+static const char *set_fault(const ldr_field *f, ldr_set_kind kind) {
+  if (f->immutable) return "cannot be changed";
+  switch (kind) {
+    case LDR_SET_VALUE:
+    case LDR_SET_DEFAULT:
+    case LDR_SET_COALESCE: return NULL;
+    case LDR_SET_INCREMENT: return is_number(f) ? NULL : "cannot be incremented: it is no number";
+    case LDR_SET_APPEND:
+      return is_jsonb(f) || f->array ? NULL : "cannot be appended to: it is neither jsonb nor an array";
+    case LDR_SET_MERGE: return is_jsonb(f) ? NULL : "cannot be merged into: it is not jsonb";
+    case LDR_SET_GREATEST: return ldr_field_comparable(f) ? NULL : "has no order to take the greatest by";
+  }
+  return "has no such kind of set";
+}
+
+static bool combines(ldr_set_kind k) {
+  return k == LDR_SET_INCREMENT || k == LDR_SET_APPEND || k == LDR_SET_MERGE;
+}
+
+static bool is_object(const ldr_value *v) {
+  size_t skip = 0;
+  while (skip < v->n && memchr(" \t\r\n", v->u.p[skip], 4)) skip++;
+  return skip < v->n && v->u.p[skip] == '{';
+}
+
+ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) {
+  const char *why = set_fault(f, s->kind);
+  ldr_code code;
+  if (why) return ldr_fail_field(err, f->name, "%s", why);
+  if (s->excluded || !combines(s->kind)) return LDR_OK;
+  /* an operand, not yet what the field will hold: lengths, limits and scale are not for it */
+  if (s->value.type == LDR_T_NULL) return ldr_fail_field(err, f->name, "needs a value to combine with");
+  code = ldr_fit(f->name, f->type, f->array, &s->value, err);
+  if (code == LDR_OK && s->kind == LDR_SET_MERGE && !is_object(&s->value))
+    return ldr_fail_field(err, f->name, "must be a JSON object to merge");
+  return code;
+}
+
+/* ---- check ---- */
+
+static ldr_code wrong(ldr_err *err, const ldr_op *op, const char *what) {
+  return ldr_fail(err, LDR_INVALID, "operation %s: %s", op->name ? op->name : op->e->name, what);
+}
+
+typedef struct checker {
+  const ldr_op *op;
+  ldr_err *err;
+} checker;
+
+static ldr_code bad(const checker *c, const char *what) { return wrong(c->err, c->op, what); }
+
+static ldr_code check_value(const checker *c, const ldr_field *f, const ldr_value *v) {
+  if (v->type == LDR_T_NULL) return bad(c, "a null stands where a value must");
+  return ldr_fit(f->name, f->type, f->array, v, c->err);
+}
+
+static ldr_code check_values(const checker *c, const ldr_field *f, const ldr_value *v, size_t n) {
+  ldr_code code = LDR_OK;
+  for (size_t i = 0; i < n && code == LDR_OK; i++) code = check_value(c, f, &v[i]);
+  return code;
+}
+
+static ldr_code check_pred(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth);
+
+static ldr_code check_kids(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth) {
+  ldr_code code = LDR_OK;
+  if (p->n && p->kids == NULL) return bad(c, "a predicate has no kids");
+  for (uint32_t i = 0; i < p->n && code == LDR_OK; i++) code = check_pred(c, e, p->kids[i], depth + 1);
+  return code;
+}
+
+static ldr_code check_keys(const checker *c, const ldr_entity *e, const ldr_pred *p) {
+  for (size_t i = 0; i < (size_t)p->n * e->key.n; i++) {
+    ldr_code code = check_value(c, &e->fields[e->key.field[i % e->key.n]], &p->values[i]);
+    if (code != LDR_OK) return code;
+  }
+  return LDR_OK;
+}
+
+static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth) {
+  if (p->inner == NULL || p->inner->schema != e->schema)
+    return bad(c, "exists needs a store of the same family");
+  if (p->n != 1) return bad(c, "exists has one predicate");
+  if (p->non == 0 || p->non > LDR_MAX_KEY) return bad(c, "exists joins on 1 to 8 fields");
+  for (unsigned i = 0; i < p->non; i++) {
+    const ldr_field *in, *out;
+    if (p->on[i].inner >= p->inner->nfields || p->on[i].outer >= e->nfields)
+      return bad(c, "there is no such field");
+    in = &p->inner->fields[p->on[i].inner];
+    out = &e->fields[p->on[i].outer];
+    if (in->type != out->type || !ldr_field_comparable(in) || !ldr_field_comparable(out))
+      return bad(c, "exists joins fields of different types");
+  }
+  return check_kids(c, p->inner, p, depth);
+}
+
+static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_pred *p) {
+  if (!is_jsonb(f) && !f->array) return bad(c, "contains is for jsonb and arrays");
+  return check_value(c, f, p->values);
+}
+
+/* A text operand that is not of the field's own type: a pattern, a key. */
+static ldr_code check_text(const checker *c, const ldr_field *f, const ldr_pred *p) {
+  return ldr_fit(f->name, LDR_F_TEXT, false, p->values, c->err);
+}
+
+static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ldr_pred *p) {
+  const ldr_field *f;
+  if (p->field >= e->nfields) return bad(c, "there is no such field");
+  f = &e->fields[p->field];
+  if (p->kind == LDR_P_IS_NULL) return LDR_OK;
+  if (p->kind != LDR_P_IN && p->n != 1) return bad(c, "a comparison has one value");
+  if (p->n && p->values == NULL) return bad(c, "a comparison has no values");
+  switch (p->kind) {
+    case LDR_P_LT:
+    case LDR_P_LE:
+    case LDR_P_GT:
+    case LDR_P_GE:
+      return ldr_field_comparable(f) ? check_value(c, f, p->values) : bad(c, "json and arrays have no order");
+    case LDR_P_LIKE:
+    case LDR_P_ILIKE: return f->value_type == LDR_T_TEXT ? check_text(c, f, p) : bad(c, "like is for text");
+    case LDR_P_IN:
+      if (f->array) return bad(c, "in is not for arrays");
+      return has_equality(f) ? check_values(c, f, p->values, p->n) : bad(c, "json has no equality");
+    case LDR_P_CONTAINS: return check_contains(c, f, p);
+    case LDR_P_HAS_KEY: return is_jsonb(f) ? check_text(c, f, p) : bad(c, "has_key is for jsonb");
+    default: return has_equality(f) ? check_value(c, f, p->values) : bad(c, "json has no equality");
+  }
+}
+
+static ldr_code check_pred(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth) {
+  if (p == NULL) return bad(c, "a predicate is missing");
+  if (depth > MAX_DEPTH) return bad(c, "predicates are nested too deep");
+  if ((unsigned)p->kind > LDR_P_EXISTS) return bad(c, "there is no such predicate");
+  switch (p->kind) {
+    case LDR_P_AND:
+    case LDR_P_OR: return check_kids(c, e, p, depth);
+    case LDR_P_NOT: return p->n == 1 ? check_kids(c, e, p, depth) : bad(c, "not has one predicate");
+    case LDR_P_KEYS:
+      if (p->n && p->values == NULL) return bad(c, "keys has no values");
+      return check_keys(c, e, p);
+    case LDR_P_EXISTS: return check_exists(c, e, p, depth);
+    default: return check_field_pred(c, e, p);
+  }
+}
+
+static ldr_code check_optional_pred(const checker *c, const ldr_pred *p) {
+  return p ? check_pred(c, c->op->e, p, 0) : LDR_OK;
+}
+
+static ldr_code check_insert(const checker *c) {
+  const ldr_op *op = c->op;
+  bool seen[LDR_MAX_FIELDS] = {false};
+  if (op->ncols == 0 || op->ncols > op->e->nfields || op->cols == NULL)
+    return bad(c, "an insert names its columns");
+  if (op->nrows == 0 || op->values == NULL) return bad(c, "an insert has rows");
+  if ((unsigned)op->on_conflict > LDR_CONFLICT_UPDATE) return bad(c, "there is no such conflict action");
+  if (op->target < LDR_TARGET_ANY || op->target >= (int)op->e->nuniques)
+    return bad(c, "there is no such unique");
+  if (op->target == LDR_TARGET_ANY && op->on_conflict != LDR_CONFLICT_SKIP)
+    return bad(c, "an update needs one unique");
+  for (unsigned i = 0; i < op->ncols; i++) {
+    if (op->cols[i] >= op->e->nfields || seen[op->cols[i]]) return bad(c, "the columns are wrong");
+    seen[op->cols[i]] = true;
+  }
+  for (size_t i = 0; i < op->nrows * op->ncols; i++) {
+    const ldr_field *f = &op->e->fields[op->cols[i % op->ncols]];
+    ldr_code code = LDR_OK;
+    if (op->values[i].type != LDR_T_NULL) code = check_value(c, f, &op->values[i]);
+    if (code != LDR_OK) return code;
+  }
+  return LDR_OK;
+}
+
+static ldr_code check_set(const checker *c, const ldr_set *s) {
+  const ldr_field *f = &c->op->e->fields[s->field];
+  ldr_code code = ldr_set_check(f, s, c->err);
+  if (code != LDR_OK) return code;
+  if (s->excluded) {
+    if (c->op->kind != LDR_OP_INSERT) return bad(c, "only an insert proposes a row");
+    return s->kind == LDR_SET_DEFAULT ? bad(c, "a default comes from no proposed row") : LDR_OK;
+  }
+  if (s->kind == LDR_SET_DEFAULT || s->value.type == LDR_T_NULL || combines(s->kind)) return LDR_OK;
+  return check_value(c, f, &s->value);
+}
+
+static ldr_code check_sets(const checker *c) {
+  const ldr_op *op = c->op;
+  bool seen[LDR_MAX_FIELDS] = {false};
+  bool allowed =
+      op->kind == LDR_OP_UPDATE || (op->kind == LDR_OP_INSERT && op->on_conflict == LDR_CONFLICT_UPDATE);
+  if (!allowed && op->nsets > 0) return bad(c, "it sets nothing");
+  if (op->nsets && op->sets == NULL) return bad(c, "nothing is set");
+  for (unsigned i = 0; i < op->nsets; i++) {
+    uint16_t field = op->sets[i].field;
+    ldr_code code;
+    if (field >= op->e->nfields) return bad(c, "there is no such field");
+    if (seen[field]) return bad(c, "a field is set twice");
+    seen[field] = true;
+    code = check_set(c, &op->sets[i]);
+    if (code != LDR_OK) return code;
+  }
+  return LDR_OK;
+}
+
+static ldr_code check_out(const checker *c) {
+  const ldr_op *op = c->op;
+  bool none = op->kind == LDR_OP_COUNT || op->kind == LDR_OP_AGGREGATE;
+  if (none && op->nout) return bad(c, "it returns no fields");
+  if (op->kind == LDR_OP_SELECT && op->nout == 0) return bad(c, "a select names its fields");
+  if (op->nout && op->out == NULL) return bad(c, "its fields are missing");
+  for (unsigned i = 0; i < op->nout; i++)
+    if (op->out[i] >= op->e->nfields) return bad(c, "there is no such field");
+  return LDR_OK;
+}
+
+static ldr_code check_order(const checker *c, const ldr_order *o) {
+  if ((unsigned)o->kind > LDR_BY_RANK) return bad(c, "there is no such order");
+  if (o->kind != LDR_BY_RANK) {
+    if (o->field >= c->op->e->nfields) return bad(c, "there is no such field");
+    if (o->kind == LDR_BY_FIELD && !ldr_field_comparable(&c->op->e->fields[o->field]))
+      return bad(c, "json and arrays have no order");
+    return LDR_OK;
+  }
+  if (o->nranks == 0 || o->ranks == NULL) return bad(c, "a rank has predicates");
+  for (unsigned i = 0; i < o->nranks; i++) {
+    ldr_code code = check_pred(c, c->op->e, o->ranks[i], 0);
+    if (code != LDR_OK) return code;
+  }
+  return LDR_OK;
+}
+
+/* A keyset must tell every row from every other: its order holds the whole key. */
+static ldr_code check_after(const checker *c) {
+  const ldr_op *op = c->op;
+  unsigned keys = 0;
+  for (unsigned i = 0; i < op->norder; i++) {
+    const ldr_field *f;
+    ldr_code code = LDR_OK;
+    bool again = false;
+    if (op->order[i].kind != LDR_BY_FIELD) return bad(c, "a keyset is for orders by fields");
+    f = &op->e->fields[op->order[i].field];
+    for (unsigned k = 0; k < i; k++) again = again || op->order[k].field == op->order[i].field;
+    if (!again && ldr_entity_in_key(op->e, op->order[i].field)) keys++;
+    if (op->after[i].type != LDR_T_NULL || !f->null) code = check_value(c, f, &op->after[i]);
+    if (code != LDR_OK) return code;
+  }
+  return keys == op->e->key.n ? LDR_OK : bad(c, "a keyset's order ends with the key");
+}
+
+static ldr_code check_per(const checker *c) {
+  const ldr_op *op = c->op;
+  if (op->per == -1) return LDR_OK;
+  if (op->per < 0 || op->per >= (int)op->e->nfields || !ldr_field_comparable(&op->e->fields[op->per]))
+    return bad(c, "there is no such field to limit by");
+  if (op->per_limit < 0) return bad(c, "a limit is not negative");
+  /* SQL says it with a window function, which cannot lock, and which a keyset would cut differently */
+  if (op->lock != LDR_LOCK_NONE || op->after)
+    return bad(c, "a limit for each value goes with no lock or keyset");
+  return LDR_OK;
+}
+
+static ldr_code check_select(const checker *c) {
+  const ldr_op *op = c->op;
+  ldr_code code = LDR_OK;
+  if (op->norder && op->order == NULL) return bad(c, "its order is missing");
+  for (unsigned i = 0; i < op->norder && code == LDR_OK; i++) code = check_order(c, &op->order[i]);
+  if (code == LDR_OK && op->after) code = check_after(c);
+  if (code == LDR_OK) code = check_per(c);
+  if (code != LDR_OK) return code;
+  return (unsigned)op->lock > LDR_LOCK_UPDATE_NOWAIT ? bad(c, "there is no such lock") : LDR_OK;
+}
+
+static bool agg_fits(const ldr_agg *a, const ldr_field *f) {
+  switch (a->fn) {
+    case LDR_AGG_COUNT: return true;
+    case LDR_AGG_SUM:
+    case LDR_AGG_AVG: return is_number(f);
+    case LDR_AGG_MIN:
+    case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid and (before 18) bytea */
+      return is_number(f) || f->value_type == LDR_T_TEXT || f->value_type == LDR_T_TIME;
+  }
+  return false;
+}
+
+/* The name of result column i, groups first. */
+static const char *result_name(const ldr_op *op, unsigned i) {
+  return i < op->ngroups ? op->groups[i].name : op->aggs[i - op->ngroups].name;
+}
+
+static ldr_code check_names(const checker *c) {
+  for (unsigned i = 0; i < c->op->ngroups + c->op->naggs; i++) {
+    const char *name = result_name(c->op, i);
+    if (name == NULL || !ldr_name_ok(name, strlen(name))) return bad(c, "a result column has no proper name");
+    for (unsigned k = 0; k < i; k++)
+      if (strcmp(result_name(c->op, k), name) == 0) return bad(c, "two result columns share a name");
+  }
+  return LDR_OK;
+}
+
+static ldr_code check_aggregate(const checker *c) {
+  const ldr_op *op = c->op;
+  if (op->naggs + op->ngroups == 0) return bad(c, "an aggregate computes nothing");
+  if ((op->naggs && op->aggs == NULL) || (op->ngroups && op->groups == NULL))
+    return bad(c, "its parts are missing");
+  for (unsigned i = 0; i < op->ngroups; i++) {
+    const ldr_group *g = &op->groups[i];
+    if (g->field >= op->e->nfields || !ldr_field_comparable(&op->e->fields[g->field]))
+      return bad(c, "there is no such field to group by");
+    if ((unsigned)g->bucket > LDR_YEAR) return bad(c, "there is no such bucket");
+    if (g->bucket != LDR_BUCKET_NONE && op->e->fields[g->field].value_type != LDR_T_TIME)
+      return bad(c, "buckets are for timestamptz");
+  }
+  for (unsigned i = 0; i < op->naggs; i++) {
+    const ldr_agg *a = &op->aggs[i];
+    ldr_code code;
+    if (a->field < -1 || a->field >= (int)op->e->nfields || (a->field == -1 && a->fn != LDR_AGG_COUNT))
+      return bad(c, "there is no such field to aggregate");
+    if (a->field >= 0 && !agg_fits(a, &op->e->fields[a->field]))
+      return bad(c, "the aggregate is not for this type");
+    code = check_optional_pred(c, a->filter);
+    if (code != LDR_OK) return code;
+  }
+  return check_names(c);
+}
+
+/* What only a select (or, for limits, an aggregate) has. */
+static ldr_code check_foreign_parts(const checker *c) {
+  const ldr_op *op = c->op;
+  bool select = op->kind == LDR_OP_SELECT, limits = select || op->kind == LDR_OP_AGGREGATE;
+  if (op->limit < -1 || op->offset < 0) return bad(c, "a limit is not negative");
+  if (!limits && (op->limit != -1 || op->offset)) return bad(c, "it has no limit");
+  if (!select && (op->norder || op->after || op->per != -1 || op->lock != LDR_LOCK_NONE))
+    return bad(c, "order, keyset and lock are for a select");
+  if (op->kind != LDR_OP_AGGREGATE && (op->naggs || op->ngroups)) return bad(c, "it has no aggregates");
+  if (op->kind == LDR_OP_INSERT && op->where) return bad(c, "an insert has no where");
+  return LDR_OK;
+}
+
+ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) {
+  const checker c = {op, err};
+  ldr_code code;
+  if (op->e == NULL) return ldr_fail(err, LDR_INVALID, "operation without a store");
+  if ((unsigned)op->kind > LDR_OP_AGGREGATE) return bad(&c, "there is no such operation");
+  err->code = LDR_OK; /* *err may hold an older validation, to which this one would add */
+  code = check_foreign_parts(&c);
+  if (code == LDR_OK) code = check_optional_pred(&c, op->where);
+  if (code == LDR_OK) code = check_sets(&c);
+  if (code == LDR_OK) code = check_out(&c);
+  if (code != LDR_OK) return code;
+  switch (op->kind) {
+    case LDR_OP_INSERT: return check_insert(&c);
+    case LDR_OP_SELECT: return check_select(&c);
+    case LDR_OP_AGGREGATE: return check_aggregate(&c);
+    default: return LDR_OK;
+  }
+}
+
+/* ---- shape ---- */
+
+/* Every list has its length in front and every other part a fixed size, so no two operations share a shape.
+ */
+
+static void shape_name(const char *s, ldr_buf *out) {
+  size_t n = strlen(s);
+  ldr_buf_be32(out, (uint32_t)n);
+  ldr_buf_add(out, s, n);
+}
+
+static void shape_pred(const ldr_pred *p, ldr_buf *out) {
+  ldr_buf_chr(out, (char)p->kind);
+  switch (p->kind) {
+    case LDR_P_AND:
+    case LDR_P_OR:
+    case LDR_P_NOT: ldr_buf_be32(out, p->n); break;
+    case LDR_P_KEYS: return; /* a list is one parameter, however long */
+    case LDR_P_EXISTS:
+      ldr_buf_be32(out, p->inner->id);
+      ldr_buf_chr(out, (char)p->non);
+      for (unsigned i = 0; i < p->non; i++) {
+        ldr_buf_be16(out, p->on[i].inner);
+        ldr_buf_be16(out, p->on[i].outer);
+      }
+      break;
+    default: ldr_buf_be16(out, p->field); return;
+  }
+  for (uint32_t i = 0; i < p->n; i++) shape_pred(p->kids[i], out);
+}
+
+static void shape_optional_pred(const ldr_pred *p, ldr_buf *out) {
+  ldr_buf_chr(out, p != NULL);
+  if (p) shape_pred(p, out);
+}
+
+static void shape_fields(const uint16_t *fields, unsigned n, ldr_buf *out) {
+  ldr_buf_be32(out, n);
+  for (unsigned i = 0; i < n; i++) ldr_buf_be16(out, fields[i]);
+}
+
+static void shape_insert(const ldr_op *op, ldr_buf *out) {
+  shape_fields(op->cols, op->ncols, out);
+  ldr_buf_chr(out, op->nrows == 1);
+  ldr_buf_chr(out, (char)op->on_conflict);
+  ldr_buf_be32(out, (uint32_t)op->target);
+}
+
+static void shape_sets(const ldr_op *op, ldr_buf *out) {
+  ldr_buf_be32(out, op->nsets);
+  for (unsigned i = 0; i < op->nsets; i++) {
+    ldr_buf_be16(out, op->sets[i].field);
+    ldr_buf_chr(out, (char)op->sets[i].kind);
+    ldr_buf_chr(out, op->sets[i].excluded);
+  }
+}
+
+static void shape_order(const ldr_op *op, ldr_buf *out) {
+  ldr_buf_be32(out, op->norder);
+  for (unsigned i = 0; i < op->norder; i++) {
+    const ldr_order *o = &op->order[i];
+    ldr_buf_chr(out, (char)o->kind);
+    ldr_buf_chr(out, o->desc);
+    if (o->kind != LDR_BY_RANK) {
+      ldr_buf_be16(out, o->field);
+      continue;
+    }
+    ldr_buf_be32(out, o->nranks);
+    for (unsigned k = 0; k < o->nranks; k++) shape_pred(o->ranks[k], out);
+  }
+}
+
+static void shape_select(const ldr_op *op, ldr_buf *out) {
+  shape_order(op, out);
+  ldr_buf_chr(out, op->after != NULL);
+  for (unsigned i = 0; op->after && i < op->norder; i++)
+    ldr_buf_chr(out, op->after[i].type == LDR_T_NULL); /* a null is compared by IS NULL, not by = */
+  ldr_buf_be32(out, (uint32_t)op->per);
+  ldr_buf_chr(out, (char)op->lock);
+}
+
+static void shape_aggregate(const ldr_op *op, ldr_buf *out) {
+  ldr_buf_be32(out, op->naggs);
+  for (unsigned i = 0; i < op->naggs; i++) {
+    ldr_buf_chr(out, (char)op->aggs[i].fn);
+    ldr_buf_be32(out, (uint32_t)op->aggs[i].field);
+    shape_optional_pred(op->aggs[i].filter, out);
+    shape_name(op->aggs[i].name, out);
+  }
+  ldr_buf_be32(out, op->ngroups);
+  for (unsigned i = 0; i < op->ngroups; i++) {
+    ldr_buf_be16(out, op->groups[i].field);
+    ldr_buf_chr(out, (char)op->groups[i].bucket);
+    shape_name(op->groups[i].name, out);
+  }
+}
+
+void ldr_op_shape(const ldr_op *op, ldr_buf *out) {
+  ldr_buf_chr(out, (char)op->kind);
+  shape_optional_pred(op->where, out);
+  shape_sets(op, out);
+  shape_fields(op->out, op->nout, out);
+  ldr_buf_chr(out, op->limit >= 0);
+  ldr_buf_chr(out, op->offset > 0);
+  if (op->kind == LDR_OP_INSERT) shape_insert(op, out);
+  if (op->kind == LDR_OP_SELECT) shape_select(op, out);
+  if (op->kind == LDR_OP_AGGREGATE) shape_aggregate(op, out);
+}

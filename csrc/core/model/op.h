@@ -1,0 +1,167 @@
+/* The operation language: what a store asks of an engine. A small value built by the binding in an arena,
+ * borrowed by the engine for the call. Fields are numbers of the entity, so names were checked before an
+ * operation exists. docs/architecture.md shows how the hardest methods of the four contracts are said in it.
+ */
+#ifndef LDR_MODEL_OP_H
+#define LDR_MODEL_OP_H
+
+#include "model/entity.h"
+#include "values/time.h"
+
+typedef enum ldr_op_kind {
+  LDR_OP_SELECT,
+  LDR_OP_INSERT,
+  LDR_OP_UPDATE,
+  LDR_OP_DELETE,
+  LDR_OP_COUNT,
+  LDR_OP_AGGREGATE
+} ldr_op_kind;
+
+/* ---- predicates: SQL's three-valued logic on both engines ---- */
+typedef enum ldr_pred_kind {
+  LDR_P_AND, /* kids; none = true */
+  LDR_P_OR,  /* kids; none = false */
+  LDR_P_NOT, /* kids[0] */
+  LDR_P_EQ,
+  LDR_P_NE,
+  LDR_P_LT,
+  LDR_P_LE,
+  LDR_P_GT,
+  LDR_P_GE, /* field, values[0]; texts compare by bytes */
+  LDR_P_LIKE,
+  LDR_P_ILIKE,    /* text field, text pattern; ILIKE folds ASCII letters only, on both engines */
+  LDR_P_IN,       /* field, values[0 … n-1], none null; n = 0 is false */
+  LDR_P_IS_NULL,  /* field */
+  LDR_P_CONTAINS, /* jsonb field @> JSON value; array field @> array value */
+  LDR_P_HAS_KEY,  /* jsonb field ? text */
+  LDR_P_KEYS,     /* (key fields) IN a list: n rows of e->key.n values each */
+  LDR_P_EXISTS    /* semi-join: a row of `inner` exists with on[] equal and `kids[0]` (on inner) true */
+} ldr_pred_kind;
+
+typedef struct ldr_pred {
+  ldr_pred_kind kind;
+  uint16_t field;
+  uint32_t n; /* kids or values */
+  const struct ldr_pred **kids;
+  const ldr_value *values;
+  const ldr_entity *inner; /* LDR_P_EXISTS */
+  unsigned non;
+  struct {
+    uint16_t inner, outer;
+  } on[LDR_MAX_KEY];
+} ldr_pred;
+
+/* ---- set expressions ---- */
+typedef enum ldr_set_kind {
+  LDR_SET_VALUE,     /* field = value */
+  LDR_SET_DEFAULT,   /* field = its declared default */
+  LDR_SET_INCREMENT, /* field = coalesce(field, 0) + value */
+  LDR_SET_APPEND,    /* jsonb: coalesce(field, '[]') || value, an array is concatenated; array field: field ||
+                        value */
+  LDR_SET_MERGE,     /* jsonb: coalesce(field, '{}') || value, top level */
+  LDR_SET_COALESCE,  /* field = coalesce(field, value): fills only what is null */
+  LDR_SET_GREATEST   /* field = greatest(field, value), nulls ignored */
+} ldr_set_kind;
+
+typedef struct ldr_set {
+  uint16_t field;
+  ldr_set_kind kind;
+  bool excluded; /* upsert: the value is the proposed row's (EXCLUDED.field) and not `value` */
+  ldr_value value;
+} ldr_set;
+
+/* ---- order ---- */
+typedef enum ldr_order_kind {
+  LDR_BY_FIELD,
+  LDR_BY_NULL /* field IS NULL: false first */,
+  LDR_BY_RANK /* number of the first predicate that holds, n when none */
+} ldr_order_kind;
+typedef struct ldr_order {
+  ldr_order_kind kind;
+  uint16_t field;
+  bool desc; /* nulls last when ascending, first when descending, as PostgreSQL */
+  unsigned nranks;
+  const ldr_pred **ranks;
+} ldr_order;
+
+/* ---- aggregates ---- */
+typedef enum ldr_agg_fn { LDR_AGG_COUNT, LDR_AGG_SUM, LDR_AGG_AVG, LDR_AGG_MIN, LDR_AGG_MAX } ldr_agg_fn;
+typedef struct ldr_agg {
+  ldr_agg_fn fn;
+  int field;              /* -1: count(*) */
+  const ldr_pred *filter; /* NULL: all rows of the group */
+  const char *name;       /* of the result column */
+} ldr_agg; /* count, sum of ints → int8; sum of float8 → float8, of numeric → numeric; avg → float8; min, max
+              → the field's type */
+typedef struct ldr_group {
+  uint16_t field;
+  ldr_bucket bucket; /* timestamptz only: truncated in UTC */
+  const char *name;
+} ldr_group; /* groups come out in ascending order of the group columns, nulls last */
+
+typedef enum ldr_lock {
+  LDR_LOCK_NONE,
+  LDR_LOCK_UPDATE,
+  LDR_LOCK_SHARE,
+  LDR_LOCK_UPDATE_SKIP /* skip locked */,
+  LDR_LOCK_UPDATE_NOWAIT
+} ldr_lock;
+typedef enum ldr_conflict { LDR_CONFLICT_ERROR, LDR_CONFLICT_SKIP, LDR_CONFLICT_UPDATE } ldr_conflict;
+enum { LDR_TARGET_KEY = -1, LDR_TARGET_ANY = -2 /* with SKIP only: the key and every unique */ };
+
+typedef struct ldr_op {
+  ldr_op_kind kind;
+  const ldr_entity *e;
+  const char *name;      /* store method, for errors and events: "users.list" */
+  int64_t now;           /* the operation's clock, microseconds: stamps and defaults were made from it */
+  const ldr_pred *where; /* NULL: every row */
+
+  /* INSERT: nrows × ncols values; columns not named take NULL (defaults were filled in before, see
+   * model/validate.h), but an IDENTITY column that is not named is assigned by the engine */
+  unsigned ncols;
+  const uint16_t *cols;
+  size_t nrows;
+  const ldr_value *values;
+  ldr_conflict on_conflict;
+  int target; /* number of the unique, or LDR_TARGET_… */
+
+  unsigned nsets; /* UPDATE, and INSERT with LDR_CONFLICT_UPDATE */
+  const ldr_set *sets;
+
+  /* result rows: SELECT, and RETURNING of the writes. nout = 0 on a write: only the number of rows */
+  unsigned nout;
+  const uint16_t *out;
+  unsigned norder;
+  const ldr_order *order; /* total: the binding ends it by the key */
+  int64_t limit;          /* -1: none */
+  int64_t offset;
+  const ldr_value
+      *after; /* keyset: norder values of the last row seen; only LDR_BY_FIELD orders; NULL: from the start */
+  /* at most `per_limit` rows for each value of field `per` (in the given order): includes with a limit; -1
+   * off */
+  int per;
+  int64_t per_limit;
+  ldr_lock lock;
+
+  unsigned naggs, ngroups; /* AGGREGATE; limit and offset apply to the groups */
+  const ldr_agg *aggs;
+  const ldr_group *groups;
+} ldr_op;
+
+void ldr_op_init(ldr_op *op, ldr_op_kind kind,
+                 const ldr_entity *e); /* all off: limit = -1, target = -1, per = -1 */
+
+/* Does the kind of set suit the field, and (INCREMENT, APPEND, MERGE) the value the kind? The value of the
+ * other kinds is left to the caller. LDR_INVALID adds to err->fields. */
+ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) LDR_MUSTCHECK;
+
+/* Is the operation well formed for its entity: types of values against fields, order ends with the key when
+ * `after` is used, sets do not touch key or immutable fields, SET kinds fit the field's type. The binding
+ * builds only such; tests and fuzzers call it on anything. */
+ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) LDR_MUSTCHECK;
+
+/* Append the shape: all of the operation but its values (and the number of values in an IN or KEYS list).
+ * Equal shapes of one entity compile to the same SQL. */
+void ldr_op_shape(const ldr_op *op, ldr_buf *out);
+
+#endif

@@ -1,0 +1,201 @@
+#include "model/validate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "crypto/secret.h"
+#include "values/numeric.h"
+#include "values/typecheck.h"
+
+/* ---- one value ---- */
+
+/* "must be one of a, b, c"; a list too long for the message ends in "…". */
+static ldr_code not_in_enum(const ldr_field *f, ldr_err *err) {
+  char list[150];
+  size_t n = 0, room = sizeof list - sizeof ", …";
+  for (unsigned i = 0; i < f->nenums; i++) {
+    const char *text = f->enums[i];
+    if (strlen(text) + 2 > room - n) text = "…";
+    n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", text);
+    if (text != f->enums[i]) break;
+  }
+  return ldr_fail_field(err, f->name, "must be one of %s", list);
+}
+
+static ldr_code check_length(const ldr_field *f, size_t n, const char *unit, ldr_err *err) {
+  if (n == 0 && f->min_len) return ldr_fail_field(err, f->name, "must not be empty");
+  if (n < f->min_len) return ldr_fail_field(err, f->name, "is shorter than %u %s", f->min_len, unit);
+  if (f->max_len && n > f->max_len)
+    return ldr_fail_field(err, f->name, "is longer than %u %s", f->max_len, unit);
+  return LDR_OK;
+}
+
+static ldr_code check_text(const ldr_field *f, const ldr_value *v, ldr_err *err) {
+  if (f->min_len || f->max_len) {
+    ldr_code code = check_length(f, ldr_utf8_length(v->u.p, v->n), "characters", err);
+    if (code != LDR_OK) return code;
+  }
+  return ldr_field_in_enum(f, v->u.p, v->n) ? LDR_OK : not_in_enum(f, err);
+}
+
+static ldr_code check_int(const ldr_field *f, int64_t i, ldr_err *err) {
+  if (f->has_min && i < f->min)
+    return ldr_fail_field(err, f->name, "must be at least %lld", (long long)f->min);
+  if (f->has_max && i > f->max)
+    return ldr_fail_field(err, f->name, "must be at most %lld", (long long)f->max);
+  return LDR_OK;
+}
+
+static ldr_code round_numeric(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
+  ldr_buf b = {0};
+  const char *p = NULL;
+  size_t n = 0;
+  bool fits = ldr_numeric_fit(v->u.p, v->n, f->precision, f->scale, &b), broken = b.broken;
+  if (fits && !broken) {
+    n = b.n;
+    p = ldr_arena_copy(a, b.p, n);
+  }
+  ldr_buf_free(&b);
+  if (!fits && !broken)
+    return ldr_fail_field(err, f->name, "does not fit numeric(%d,%d)", f->precision, f->scale);
+  if (p == NULL) return ldr_fail_nomem(err);
+  *v = ldr_bytes_of(LDR_T_NUMERIC, p, n);
+  return LDR_OK;
+}
+
+ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
+  ldr_code code;
+  if (v->type == LDR_T_NULL) return f->null ? LDR_OK : ldr_fail_field(err, f->name, "is required");
+  code = ldr_fit(f->name, f->type, f->array, v, err);
+  if (code != LDR_OK) return code;
+  switch (v->type) {
+    case LDR_T_TEXT: return check_text(f, v, err);
+    case LDR_T_BYTES: return check_length(f, v->n, "bytes", err);
+    case LDR_T_INT: return check_int(f, v->u.i, err);
+    case LDR_T_NUMERIC: return f->precision ? round_numeric(f, v, a, err) : LDR_OK;
+    case LDR_T_FLOAT: /* as the column will keep it, so that both engines give the same back */
+      if (f->type == LDR_F_FLOAT4) v->u.f = (double)(float)v->u.f;
+      return LDR_OK;
+    default: return LDR_OK;
+  }
+}
+
+/* ---- defaults ---- */
+
+static ldr_code new_uuid(const ldr_field *f, ldr_arena *a, ldr_value *out, ldr_err *err) {
+  unsigned char uuid[16];
+  char text[37];
+  bool as_text = f->type == LDR_F_TEXT;
+  const char *p;
+  ldr_code code = ldr_secret_init(err);
+  if (code != LDR_OK) return code;
+  ldr_uuid4(uuid);
+  ldr_uuid_format(uuid, text);
+  p = as_text ? ldr_arena_copy(a, text, 36) : ldr_arena_copy(a, uuid, 16);
+  if (p == NULL) return ldr_fail_nomem(err);
+  *out = as_text ? ldr_text(p, 36) : ldr_bytes_of(LDR_T_UUID, p, 16);
+  return LDR_OK;
+}
+
+static ldr_code new_cuid(ldr_arena *a, ldr_value *out, ldr_err *err) {
+  char text[26];
+  const char *p;
+  ldr_code code = ldr_secret_init(err);
+  if (code != LDR_OK) return code;
+  ldr_cuid(text);
+  p = ldr_arena_copy(a, text, 25);
+  if (p == NULL) return ldr_fail_nomem(err);
+  *out = ldr_text(p, 25);
+  return LDR_OK;
+}
+
+/* The value of a field that nobody named. IDENTITY: null, the engine assigns it. */
+static ldr_code make_default(const ldr_field *f, int64_t now, ldr_arena *a, ldr_value *out, ldr_err *err) {
+  switch (f->def) {
+    case LDR_DEF_VALUE: *out = f->def_value; return LDR_OK;
+    case LDR_DEF_NOW: *out = ldr_time(now); return LDR_OK;
+    case LDR_DEF_UUID: return new_uuid(f, a, out, err);
+    case LDR_DEF_CUID: return new_cuid(a, out, err);
+    case LDR_DEF_NONE:
+      if (f->stamp_update && !f->null) { /* a stamp that is never null begins with the insert */
+        *out = ldr_time(now);
+        return LDR_OK;
+      }
+      break;
+    case LDR_DEF_IDENTITY: break;
+  }
+  *out = ldr_null();
+  return LDR_OK;
+}
+
+/* ---- a row ---- */
+
+/* JSON of a row is the text that the binding has just written: to parse it again would find nothing. */
+static bool is_made(const ldr_field *f, const ldr_value *v) {
+  return v->type == LDR_T_JSON && f->value_type == LDR_T_JSON;
+}
+
+ldr_code ldr_check_row(const ldr_entity *e, ldr_value *row, bool *given, int64_t now, ldr_arena *a,
+                       ldr_err *err) {
+  ldr_code result = LDR_OK;
+  err->code = LDR_OK; /* *err may hold an older validation, to which this one would add */
+  for (unsigned i = 0; i < e->nfields; i++) {
+    const ldr_field *f = &e->fields[i];
+    ldr_code code = LDR_OK;
+    if (!given[i]) {
+      code = make_default(f, now, a, &row[i], err);
+      if (code == LDR_OK && f->def == LDR_DEF_IDENTITY) continue;
+      given[i] = true;
+    }
+    if (code == LDR_OK && !is_made(f, &row[i])) code = ldr_check_value(f, &row[i], a, err);
+    if (code != LDR_OK && code != LDR_INVALID) return code;
+    if (code == LDR_INVALID) result = code;
+  }
+  return result;
+}
+
+/* ---- sets ---- */
+
+static ldr_code check_set(const ldr_field *f, ldr_set *s, int64_t now, ldr_arena *a, ldr_err *err) {
+  ldr_code code = ldr_set_check(f, s, err);
+  if (code != LDR_OK || s->excluded) return code; /* the proposed row was checked as a row */
+  switch (s->kind) {
+    case LDR_SET_DEFAULT: /* made here, where the clock is */
+      if (f->def == LDR_DEF_IDENTITY) return ldr_fail_field(err, f->name, "is assigned only on insert");
+      code = make_default(f, now, a, &s->value, err);
+      if (code != LDR_OK) return code;
+      s->kind = LDR_SET_VALUE;
+      break;
+    case LDR_SET_VALUE: break;
+    case LDR_SET_COALESCE:
+    case LDR_SET_GREATEST:
+      if (s->value.type == LDR_T_NULL) return LDR_OK; /* changes nothing, whatever the field allows */
+      break;
+    default: return LDR_OK;
+  }
+  return ldr_check_value(f, &s->value, a, err);
+}
+
+static void add_stamps(const ldr_entity *e, const bool *named, ldr_set *sets, unsigned *nsets, int64_t now) {
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (e->fields[i].stamp_update && !named[i])
+      sets[(*nsets)++] = (ldr_set){.field = (uint16_t)i, .kind = LDR_SET_VALUE, .value = ldr_time(now)};
+}
+
+ldr_code ldr_check_sets(const ldr_entity *e, ldr_set *sets, unsigned *nsets, int64_t now, ldr_arena *a,
+                        ldr_err *err) {
+  bool named[LDR_MAX_FIELDS] = {false};
+  ldr_code result = LDR_OK;
+  err->code = LDR_OK; /* *err may hold an older validation, to which this one would add */
+  for (unsigned i = 0; i < *nsets; i++) {
+    const ldr_field *f = &e->fields[sets[i].field];
+    ldr_code code = named[sets[i].field] ? ldr_fail_field(err, f->name, "is set twice")
+                                         : check_set(f, &sets[i], now, a, err);
+    named[sets[i].field] = true;
+    if (code != LDR_OK && code != LDR_INVALID) return code;
+    if (code == LDR_INVALID) result = code;
+  }
+  if (result == LDR_OK) add_stamps(e, named, sets, nsets, now);
+  return result;
+}

@@ -1,0 +1,335 @@
+#include "postgres/exec/bulk.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "postgres/exec/transaction.h"
+#include "postgres/statement/copyformat.h"
+
+enum { CHUNK = 64 * 1024 }; /* bytes of COPY data made at a time */
+
+/* ---- load ----
+ *
+ *   ERROR:          copy t from stdin
+ *   SKIP, UPDATE:   [begin] create temp table, copy into it, insert … select … on conflict, [commit]
+ */
+
+typedef struct load_job {
+  ldr_job base; /* first */
+  ldr_batch *rows;
+  ldr_conflict conflict;
+  size_t at; /* rows sent */
+  bool headed, merging, undoing, numbering;
+  int64_t loaded;
+  ldr_buf chunk, sql;
+  ldr_err first; /* why it is being undone */
+} load_job;
+
+static load_job *load_of(ldr_job *j) { return (load_job *)j; }
+
+static void load_dispose(ldr_job *j) {
+  load_job *x = load_of(j);
+  ldr_batch_free(x->rows);
+  ldr_buf_free(&x->chunk);
+  ldr_buf_free(&x->sql);
+}
+
+static void add_name(ldr_buf *b, const ldr_entity *e, unsigned field, unsigned nth) {
+  ldr_buf_fmt(b, "%s\"%s\"", nth ? ", " : "", e->fields[field].name);
+}
+
+static void add_names(ldr_buf *b, const ldr_entity *e) {
+  for (unsigned i = 0; i < e->nfields; i++) add_name(b, e, i, i);
+}
+
+static void add_key(ldr_buf *b, const ldr_entity *e) {
+  for (unsigned i = 0; i < e->key.n; i++) add_name(b, e, e->key.field[i], i);
+}
+
+/* "a" = excluded."a" of every field that is not in the key. */
+static void add_sets(ldr_buf *b, const ldr_entity *e) {
+  unsigned n = 0;
+  for (unsigned i = 0; i < e->nfields; i++) {
+    if (ldr_entity_in_key(e, i)) continue;
+    add_name(b, e, i, n++);
+    ldr_buf_fmt(b, " = excluded.\"%s\"", e->fields[i].name);
+  }
+}
+
+/* The statements that bring the rows to the server, up to the COPY. */
+static void copy_sql(const load_job *x, bool alone, ldr_buf *b) {
+  const ldr_entity *e = x->rows->e;
+  if (x->conflict == LDR_CONFLICT_ERROR) {
+    ldr_sqlgen_copy(e, true, b);
+    return;
+  }
+  if (alone) ldr_buf_str(b, "begin;");
+  ldr_buf_str(b, "create temp table ldr_load on commit drop as select ");
+  add_names(b, e);
+  ldr_buf_fmt(b, " from %s with no data;copy pg_temp.ldr_load (", e->table);
+  add_names(b, e);
+  ldr_buf_str(b, ") from stdin (format binary)");
+}
+
+/* From the staging table into the real one. Of rows with the same key the last wins, as if they were written
+ * one after the other: COPY has filled the staging table in their order. */
+static void merge_sql(const load_job *x, ldr_buf *b) {
+  const ldr_entity *e = x->rows->e;
+  bool update = x->conflict == LDR_CONFLICT_UPDATE && e->key.n < e->nfields;
+  ldr_buf_fmt(b, "insert into %s (", e->table);
+  add_names(b, e);
+  ldr_buf_str(b, ") select ");
+  if (update) {
+    ldr_buf_str(b, "distinct on (");
+    add_key(b, e);
+    ldr_buf_str(b, ") ");
+  }
+  add_names(b, e);
+  ldr_buf_str(b, " from pg_temp.ldr_load");
+  if (!update) {
+    ldr_buf_str(b, " on conflict do nothing");
+    return;
+  }
+  ldr_buf_str(b, " order by ");
+  add_key(b, e);
+  ldr_buf_str(b, ", ctid desc on conflict (");
+  add_key(b, e);
+  ldr_buf_str(b, ") do update set ");
+  add_sets(b, e);
+}
+
+static ldr_code load_start(ldr_job *j, ldr_err *err) {
+  load_job *x = load_of(j);
+  copy_sql(x, j->tx == NULL, &x->sql);
+  if (ldr_buf_cstr(&x->sql) == NULL) return ldr_fail_nomem(err);
+  return ldr_pgsess_simple(j, x->sql.p, err);
+}
+
+static bool fill_chunk(load_job *x) {
+  ldr_buf_reset(&x->chunk);
+  if (!x->headed) ldr_copybin_header(&x->chunk);
+  x->headed = true;
+  while (x->at < x->rows->n && x->chunk.n < CHUNK)
+    ldr_copybin_row(x->rows->e, x->rows->rows[x->at++], &x->chunk);
+  if (x->at == x->rows->n) ldr_copybin_trailer(&x->chunk);
+  return !x->chunk.broken;
+}
+
+/* As much as the socket takes; then the end of the data. */
+static ldr_code load_copying(ldr_job *j, ldr_err *err) {
+  load_job *x = load_of(j);
+  ldr_code code = LDR_OK;
+  if (ldr_conn_events(j->conn) & LDR_WRITE) return LDR_PENDING; /* what was given has not left yet */
+  while (code == LDR_OK && (x->at < x->rows->n || !x->headed)) {
+    if (j->deadline != LDR_NEVER && ldr_now_mono() >= j->deadline) {
+      j->cancelled = true;
+      j->deadline = ldr_now_mono() + LDR_GRACE_US;
+      code = ldr_conn_copy_end(j->conn, "the deadline passed", err);
+      return code ? code : LDR_PENDING;
+    }
+    if (!fill_chunk(x)) {
+      ldr_conn_cut(j->conn);
+      return ldr_fail_nomem(err);
+    }
+    code = ldr_conn_copy_put(j->conn, x->chunk.p, x->chunk.n, err);
+  }
+  if (code == LDR_PENDING && x->at < x->rows->n) return code;
+  if (code != LDR_OK && code != LDR_PENDING) return code;
+  code = ldr_conn_copy_end(j->conn, NULL, err);
+  return code ? code : LDR_PENDING;
+}
+
+/* Numbers that rows bring along are numbers that the sequence must not give out again. */
+static bool add_numbering(load_job *x) {
+  const ldr_entity *e = x->rows->e;
+  for (unsigned i = 0; i < e->nfields; i++) {
+    int64_t top = 0;
+    if (e->fields[i].def != LDR_DEF_IDENTITY) continue;
+    for (size_t r = 0; r < x->rows->n; r++) {
+      ldr_value v;
+      ldr_row_get(e, x->rows->rows[r], i, &v);
+      if (v.type == LDR_T_INT && v.u.i > top) top = v.u.i;
+    }
+    if (top == 0) continue;
+    ldr_buf_reset(&x->sql);
+    ldr_buf_fmt(&x->sql,
+                "select setval(s::regclass, %lld) from pg_get_serial_sequence('%s', '%s') s"
+                " where coalesce(pg_sequence_last_value(s::regclass), 0) < %lld",
+                (long long)top, e->table, e->fields[i].name, (long long)top);
+    return ldr_buf_cstr(&x->sql) && ldr_job_query(&x->base, x->sql.p); /* a table has one identity column */
+  }
+  return true;
+}
+
+static ldr_code submit_merge(ldr_job *j, ldr_err *err) {
+  load_job *x = load_of(j);
+  x->merging = true;
+  ldr_req_reset(j->req);
+  ldr_buf_reset(&x->chunk);
+  merge_sql(x, &x->chunk);
+  if (ldr_buf_cstr(&x->chunk) == NULL || !ldr_job_query(j, x->chunk.p) || !add_numbering(x) ||
+      !ldr_job_query(j, j->tx ? "drop table pg_temp.ldr_load" : "commit"))
+    return ldr_fail_nomem(err);
+  return ldr_job_submit(j, err);
+}
+
+static ldr_code submit_numbering(ldr_job *j, ldr_err *err) {
+  load_job *x = load_of(j);
+  x->numbering = true;
+  ldr_req_reset(j->req);
+  if (!add_numbering(x)) return ldr_fail_nomem(err);
+  return j->req->n ? ldr_job_submit(j, err) : LDR_OK;
+}
+
+/* The load failed: a transaction of its own is rolled back, so that the connection can be used again. */
+static ldr_code undo(ldr_job *j, ldr_err *err) {
+  load_job *x = load_of(j);
+  ldr_job_error(j, err);
+  if (j->tx || ldr_conn_dead(j->conn) || !ldr_conn_in_tx(j->conn)) return err->code;
+  x->first = *err;
+  x->undoing = true;
+  ldr_req_reset(j->req);
+  if (!ldr_job_query(j, "rollback")) return ldr_fail_nomem(err);
+  return ldr_job_submit(j, err);
+}
+
+static ldr_code load_answered(ldr_job *j, ldr_err *err) {
+  load_job *x = load_of(j);
+  const ldr_pgres *res = j->req->cmd[0].res;
+  ldr_code code = LDR_OK;
+  if (x->undoing) {
+    *err = x->first;
+    return err->code;
+  }
+  if (ldr_job_failed(j)) return undo(j, err);
+  if (j->tx) j->tx->wrote = true;
+  if (!x->numbering) x->loaded = res ? ldr_pgres_affected(res) : 0;
+  if (!x->merging && x->conflict != LDR_CONFLICT_ERROR) return submit_merge(j, err);
+  if (!x->merging && !x->numbering) code = submit_numbering(j, err);
+  j->task.result.affected = x->loaded;
+  return code;
+}
+
+static const ldr_job_kind load_kind = {.start = load_start,
+                                       .answered = load_answered,
+                                       .copying = load_copying,
+                                       .dispose = load_dispose,
+                                       .size = sizeof(load_job)};
+
+ldr_code ldr_pgbulk_load(ldr_engine *engine, ldr_tx *t, const ldr_batch *b, ldr_conflict conflict,
+                         const ldr_call *call, int64_t *loaded, ldr_task **task, ldr_err *err) {
+  ldr_result result = {0};
+  ldr_job *j = NULL;
+  load_job *x;
+  ldr_code code;
+  if (b->n == 0) {
+    *loaded = 0;
+    return LDR_OK;
+  }
+  code = ldr_job_new(ldr_pg_of(engine), ldr_pgtx_of(t), &load_kind, b->e->name, call, &j, err);
+  if (code) return code;
+  x = load_of(j);
+  x->conflict = conflict;
+  code = ldr_batch_slice(b, 0, b->n, &x->rows, err); /* the caller's may be gone before the task ends */
+  if (code) {
+    ldr_job_free(j);
+    return code;
+  }
+  code = ldr_job_run(j, &result, task, err);
+  if (code == LDR_OK) *loaded = result.affected;
+  return code;
+}
+
+/* ---- scan ---- */
+
+typedef struct pgscan {
+  ldr_scan base; /* first */
+  ldr_tx *tx;
+  bool own; /* tx is a session of the scan's */
+  bool over;
+  const ldr_entity *e;
+  ldr_value *values;
+  ldr_buf scratch;
+} pgscan;
+
+static ldr_code read_row(pgscan *s, ldr_batch *b, const char *p, size_t n, ldr_err *err) {
+  ldr_row *row;
+  ldr_code code;
+  ldr_buf_reset(&s->scratch);
+  switch (ldr_copybin_read(s->e, p, n, &s->scratch, s->values)) {
+    case LDR_COPY_ROW:
+      code = ldr_row_pack(s->e, s->values, &row, err);
+      return code ? code : ldr_batch_add(b, row, err);
+    case LDR_COPY_HEADER:
+    case LDR_COPY_END: return LDR_OK;
+    case LDR_COPY_BAD: break;
+  }
+  if (s->scratch.broken) return ldr_fail_nomem(err);
+  return ldr_fail(err, LDR_INTERNAL, "a row of %s came malformed from the server", s->e->name);
+}
+
+static ldr_code scan_next(ldr_scan *base, size_t max, const ldr_call *call, ldr_batch **out, ldr_err *err) {
+  pgscan *s = (pgscan *)base;
+  ldr_batch *b = NULL;
+  const char *p = NULL;
+  size_t n;
+  ldr_code code = ldr_batch_new(s->e, &b, err);
+  while (code == LDR_OK && !s->over && b->n < max) {
+    code = ldr_pg_copy_out_data(s->tx, call, &p, &n, err);
+    s->over = code != LDR_OK || p == NULL;
+    if (!s->over) code = read_row(s, b, p, n, err);
+  }
+  if (code || b->n == 0) {
+    ldr_batch_free(b);
+    b = NULL;
+  }
+  if (code == LDR_OK) *out = b;
+  return code;
+}
+
+static void scan_close(ldr_scan *base) {
+  pgscan *s = (pgscan *)base;
+  if (s == NULL) return;
+  if (s->own) /* cancels what is still coming */
+    ldr_pgtx_abandon(s->tx);
+  else if (!s->over)
+    ldr_pgcopy_drain(s->tx);
+  ldr_schema_release(s->e->schema);
+  ldr_buf_free(&s->scratch);
+  ldr_free(s->values);
+  ldr_free(s);
+}
+
+static ldr_code scan_open(pgscan *s, const ldr_call *call, ldr_err *err) {
+  ldr_buf sql = {0};
+  ldr_code code;
+  ldr_sqlgen_copy(s->e, false, &sql);
+  code = ldr_buf_cstr(&sql) ? ldr_pg_copy_out_begin(s->tx, sql.p, call, err) : ldr_fail_nomem(err);
+  ldr_buf_free(&sql);
+  s->over = code != LDR_OK;
+  return code;
+}
+
+ldr_code ldr_pgbulk_scan(ldr_engine *engine, ldr_tx *t, const ldr_entity *e, const ldr_call *call,
+                         ldr_scan **out, ldr_err *err) {
+  pgscan *s = ldr_alloc(sizeof *s);
+  ldr_code code = LDR_OK;
+  if (s == NULL) return ldr_fail_nomem(err);
+  s->base.next = scan_next;
+  s->base.close = scan_close;
+  s->e = e;
+  ldr_schema_retain(e->schema);
+  s->tx = t;
+  s->own = t == NULL;
+  s->over = true;
+  s->values = ldr_alloc_array(e->nfields, sizeof *s->values);
+  if (s->values == NULL) code = ldr_fail_nomem(err);
+  if (code == LDR_OK && s->own) code = ldr_pg_session(engine, call, &s->tx, err);
+  if (code == LDR_OK) code = scan_open(s, call, err);
+  if (code) {
+    scan_close(&s->base);
+    return code;
+  }
+  *out = &s->base;
+  return LDR_OK;
+}

@@ -1,0 +1,461 @@
+#include "postgres/exec/transaction.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum {
+  ASK_AGAIN_US = 20000,     /* while the server still works on a transaction whose fate is asked */
+  RESOLVE_MIN_US = 5000000, /* for that question, even when the deadline has passed */
+  RESOLVE_MAX_US = 60000000
+};
+
+/* ---- open and close ---- */
+
+ldr_code ldr_pgtx_new(ldr_pg *e, bool session, ldr_pgtx **out, ldr_err *err) {
+  ldr_pgtx *tx = ldr_alloc(sizeof *tx);
+  if (tx == NULL) return ldr_fail_nomem(err);
+  tx->e = e;
+  tx->session = session;
+  tx->next = e->txs;
+  if (tx->next) tx->next->prev = tx;
+  e->txs = tx;
+  *out = tx;
+  return LDR_OK;
+}
+
+void ldr_pgtx_free(ldr_pgtx *tx) {
+  if (tx == NULL) return;
+  if (tx->prev)
+    tx->prev->next = tx->next;
+  else
+    tx->e->txs = tx->next;
+  if (tx->next) tx->next->prev = tx->prev;
+  ldr_buf_free(&tx->pending);
+  ldr_free(tx);
+}
+
+/* ---- what travels with the next statement ---- */
+
+static bool queue(ldr_pgtx *tx, const char *sql) {
+  ldr_buf *b = &tx->pending;
+  size_t n = strlen(sql) + 1;
+  if (!ldr_buf_reserve(b, n)) {
+    b->broken = false; /* what was queued before still stands */
+    return false;
+  }
+  ldr_buf_add(b, sql, n);
+  tx->npending++;
+  return true;
+}
+
+/* Takes back the statement queued last. */
+static void unqueue(ldr_pgtx *tx) {
+  ldr_buf *b = &tx->pending;
+  b->n--;
+  while (b->n && b->p[b->n - 1] != '\0') b->n--;
+  tx->npending--;
+}
+
+static bool queue_level(ldr_pgtx *tx, const char *verb, unsigned level) {
+  char sql[64];
+  snprintf(sql, sizeof sql, "%s ldr_%u", verb, level);
+  return queue(tx, sql);
+}
+
+ldr_code ldr_pgtx_begin(ldr_engine *engine, const ldr_txopts *o, ldr_tx **out, ldr_err *err) {
+  static const char *const levels[] = {
+      [LDR_ISO_DEFAULT] = "",
+      [LDR_READ_COMMITTED] = " isolation level read committed",
+      [LDR_REPEATABLE_READ] = " isolation level repeatable read",
+      [LDR_SERIALIZABLE] = " isolation level serializable",
+  };
+  char sql[100];
+  ldr_pgtx *tx = NULL;
+  ldr_pg *e = ldr_pg_of(engine);
+  ldr_code code = ldr_pgtx_new(e, false, &tx, err);
+  if (code) return code;
+  tx->opts = *o;
+  snprintf(sql, sizeof sql, "begin%s%s%s", levels[o->isolation], o->read_only ? " read only" : "",
+           o->deferrable ? " deferrable" : "");
+  if (!queue(tx, sql)) {
+    ldr_pgtx_free(tx);
+    return ldr_fail_nomem(err);
+  }
+  ldr_count(&e->counts.transactions, 1);
+  *out = (ldr_tx *)(void *)tx;
+  return LDR_OK;
+}
+
+static ldr_code no_level(ldr_err *err) { return ldr_fail(err, LDR_INVALID, "there is no open savepoint"); }
+
+ldr_code ldr_pgtx_savepoint(ldr_tx *t, ldr_err *err) {
+  ldr_pgtx *tx = ldr_pgtx_of(t);
+  ldr_code code = ldr_pgtx_usable(tx, err);
+  if (code) return code;
+  if (tx->session) return ldr_fail(err, LDR_INVALID, "a session has no savepoints");
+  if (!queue_level(tx, "savepoint", tx->levels + 1)) return ldr_fail_nomem(err);
+  tx->levels++;
+  return LDR_OK;
+}
+
+ldr_code ldr_pgtx_release(ldr_tx *t, ldr_err *err) {
+  ldr_pgtx *tx = ldr_pgtx_of(t);
+  ldr_code code = ldr_pgtx_usable(tx, err);
+  if (code) return code;
+  if (tx->levels == 0) return no_level(err);
+  if (tx->levels > tx->sent)
+    unqueue(tx); /* a savepoint that was never sent is the last that is queued */
+  else if (!queue_level(tx, "release savepoint", tx->levels))
+    return ldr_fail_nomem(err);
+  else
+    tx->sent--;
+  tx->levels--;
+  return LDR_OK;
+}
+
+ldr_code ldr_pgtx_rollback_to(ldr_tx *t, ldr_err *err) {
+  ldr_pgtx *tx = ldr_pgtx_of(t);
+  bool failed = tx->failed;
+  ldr_code code;
+  tx->failed = false; /* of all that stands against using tx, this is no reason */
+  code = ldr_pgtx_usable(tx, err);
+  tx->failed = failed;
+  if (code) return code;
+  if (tx->levels == 0) return no_level(err);
+  if (tx->levels > tx->sent) {
+    unqueue(tx);
+  } else {
+    if (!queue_level(tx, "rollback to savepoint", tx->levels)) return ldr_fail_nomem(err);
+    if (!queue_level(tx, "release savepoint", tx->levels)) {
+      unqueue(tx);
+      return ldr_fail_nomem(err);
+    }
+    tx->sent--;
+  }
+  tx->levels--;
+  tx->failed = false;
+  return LDR_OK;
+}
+
+/* ---- the end of a transaction ---- */
+
+typedef struct end_job {
+  ldr_job base; /* first */
+  bool commit;  /* else roll back */
+  bool failed;  /* commit: the transaction has failed, so roll back and return this: */
+  ldr_err first;
+  ldr_buf pending; /* commit: statements that go before it, a rollback to a savepoint above all */
+  unsigned npending;
+  bool wrote;     /* commit: the transaction's id matters */
+  unsigned asked; /* the command that asks for it; UINT_MAX: none, it is known or does not matter */
+  bool has_xid;
+  uint64_t xid;        /* 0: the transaction changed nothing */
+  ldr_conn *fresh;     /* asks for the fate of a transaction whose COMMIT was not answered */
+  unsigned generation; /* the process that opened it */
+  bool connecting;     /* it is not connected yet */
+  char host[256], port[16];
+  char sql[80];
+} end_job;
+
+static end_job *end_of(ldr_job *j) { return (end_job *)j; }
+
+static void drop_fresh(ldr_job *j) {
+  end_job *x = end_of(j);
+  if (x->fresh == NULL) return;
+  ldr_job_unwatch(j);
+  if (x->generation != j->e->pool->generation) ldr_conn_abandon(x->fresh); /* it is the parent's */
+  ldr_conn_drop(x->fresh);
+  ldr_conn_close(x->fresh);
+  x->fresh = NULL;
+  j->conn = NULL;
+}
+
+static void dispose(ldr_job *j) {
+  drop_fresh(j);
+  ldr_buf_free(&end_of(j)->pending);
+}
+
+static ldr_code submit_one(ldr_job *j, const char *sql, ldr_err *err) {
+  ldr_req_reset(j->req);
+  if (ldr_job_query(j, sql) == NULL) return ldr_fail_nomem(err);
+  return ldr_job_submit(j, err);
+}
+
+static ldr_code rolled_back(ldr_job *j, ldr_err *err) {
+  const end_job *x = end_of(j);
+  ldr_count(&j->e->counts.rollbacks, 1);
+  if (!x->commit) return LDR_OK;
+  *err = x->first;
+  return err->code;
+}
+
+static ldr_code roll_back(ldr_job *j, ldr_err *err) {
+  if (ldr_conn_dead(j->conn)) return rolled_back(j, err); /* the server does it */
+  return submit_one(j, "rollback", err);
+}
+
+/* The connection died before COMMIT could have run: nothing is in the database. */
+static ldr_code surely_undone(ldr_err *err) {
+  ldr_fail(err, LDR_CONNECTION, "the connection was lost before the commit; the transaction is undone");
+  err->retryable = true;
+  return err->code;
+}
+
+static void call_hook(const ldr_job *j, const char *point) {
+  if (j->e->hook && !j->driven) j->e->hook(j->e->hook_ud, point, ldr_conn_pid(j->conn));
+}
+
+static bool add_pending(ldr_job *j, const end_job *x) {
+  const char *sql = x->pending.p;
+  for (unsigned i = 0; i < x->npending; i++, sql += strlen(sql) + 1)
+    if (ldr_job_query(j, sql) == NULL) return false;
+  return true;
+}
+
+/* The id of the transaction must be known here by the time the outcome may get lost. Unless it is, it is
+ * asked for just before COMMIT, and the server told to answer that first. */
+static ldr_code add_question(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  ldr_code code;
+  x->asked = UINT_MAX;
+  if (!x->wrote || x->has_xid) return LDR_OK;
+  code = ldr_pgrun_ask_xid(j, err);
+  if (code) return code;
+  x->asked = j->req->n - 1;
+  j->req->cmd[x->asked].flush = true;
+  return LDR_OK;
+}
+
+static ldr_code submit_commit(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  ldr_code code;
+  call_hook(j, "before_commit");
+  if (!ldr_conn_check(j->conn)) return surely_undone(err);
+  ldr_req_reset(j->req);
+  if (!add_pending(j, x)) return ldr_fail_nomem(err);
+  code = add_question(j, err);
+  if (code) return code;
+  if (ldr_job_query(j, "commit") == NULL) return ldr_fail_nomem(err);
+  code = ldr_job_submit(j, err);
+  if (code == LDR_PENDING) call_hook(j, "after_commit_sent");
+  return code;
+}
+
+static ldr_code start(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  if (x->failed || !x->commit) return roll_back(j, err);
+  return submit_commit(j, err);
+}
+
+/* ---- a COMMIT without an answer ---- */
+
+static ldr_code unknown(ldr_err *err, const char *why) {
+  return ldr_fail(err, LDR_COMMIT_UNKNOWN, "the connection was lost during the commit, and %s", why);
+}
+
+static ldr_code ask_connection(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  drop_fresh(j);
+  x->connecting = true;
+  if (ldr_now_mono() >= j->deadline) return unknown(err, "its outcome could not be asked for in time");
+  if (ldr_conn_start(j->e->info, &x->fresh, err) != LDR_OK) {
+    ldr_job_sleep(j, ASK_AGAIN_US);
+    return LDR_PENDING;
+  }
+  x->generation = j->e->pool->generation;
+  j->conn = x->fresh;
+  j->stage = LDR_JOB_CONNECT;
+  return LDR_PENDING;
+}
+
+static ldr_code ask(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  snprintf(x->sql, sizeof x->sql, "select pg_xact_status('%llu'::xid8)::text", (unsigned long long)x->xid);
+  return submit_one(j, x->sql, err);
+}
+
+/* Another server may have given the same number to another transaction. */
+static bool same_server(const end_job *x) {
+  return strcmp(ldr_conn_host(x->fresh), x->host) == 0 && strcmp(ldr_conn_port(x->fresh), x->port) == 0;
+}
+
+static ldr_code connected(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  x->connecting = false;
+  if (j->connected != LDR_OK) {
+    drop_fresh(j);
+    ldr_job_sleep(j, ASK_AGAIN_US);
+    return LDR_PENDING;
+  }
+  if (!same_server(x)) return unknown(err, "another server answers now");
+  return ask(j, err);
+}
+
+static ldr_code resume(ldr_job *j, ldr_err *err) {
+  const end_job *x = end_of(j);
+  if (x->fresh && x->connecting) return connected(j, err);
+  if (x->fresh == NULL || ldr_conn_dead(x->fresh)) return ask_connection(j, err);
+  return ask(j, err);
+}
+
+static ldr_code told(ldr_job *j, ldr_err *err) {
+  const ldr_pgres *res = j->req->cmd[0].res;
+  size_t n = 0;
+  const char *status = res && ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
+  if (j->req->lost) {
+    ldr_job_sleep(j, ASK_AGAIN_US);
+    return LDR_PENDING;
+  }
+  if (status && n == 9 && memcmp(status, "committed", 9) == 0) return LDR_OK;
+  if (status && n == 7 && memcmp(status, "aborted", 7) == 0) return surely_undone(err);
+  if (status && n == 11 && memcmp(status, "in progress", 11) == 0 && ldr_now_mono() < j->deadline) {
+    ldr_job_sleep(j, ASK_AGAIN_US);
+    return LDR_PENDING;
+  }
+  return unknown(err, "the server does not know its outcome");
+}
+
+static ldr_code resolve(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  int64_t now = ldr_now_mono();
+  if (!x->wrote || (x->has_xid && x->xid == 0)) return surely_undone(err);
+  if (!x->has_xid) return unknown(err, "its outcome cannot be asked for");
+  if (j->deadline < now + RESOLVE_MIN_US) j->deadline = now + RESOLVE_MIN_US;
+  if (j->deadline > now + RESOLVE_MAX_US) j->deadline = now + RESOLVE_MAX_US;
+  j->cancelled = false;
+  ldr_err_set(x->host, sizeof x->host, ldr_conn_host(j->conn));
+  ldr_err_set(x->port, sizeof x->port, ldr_conn_port(j->conn));
+  return ask_connection(j, err);
+}
+
+/* ---- the answer to the end ---- */
+
+static ldr_code committed(ldr_job *j, ldr_err *err) {
+  const ldr_pgres *res = j->req->cmd[j->req->n - 1].res;
+  if (res && strcmp(ldr_pgres_tag(res), "COMMIT") == 0) {
+    ldr_count(&j->e->counts.commits, 1);
+    return LDR_OK;
+  }
+  return ldr_fail_state(err, LDR_CLOSED, "25P02",
+                        "the server rolled the transaction back instead of committing it");
+}
+
+static ldr_code commit_answered(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  if (x->asked < j->req->n) x->has_xid = ldr_pgrun_read_xid(j->req->cmd[x->asked].res, &x->xid);
+  if (!ldr_job_failed(j)) return committed(j, err);
+  /* the server refused, or ended the session, before it came to COMMIT */
+  if (j->req->error && *ldr_req_sqlstate(j->req) && j->req->failed < j->req->n - 1) {
+    ldr_job_error(j, err);
+    err->retryable = err->retryable || j->req->lost;
+    if (!ldr_conn_in_tx(j->conn)) return err->code;
+    x->failed = true;
+    x->first = *err;
+    return roll_back(j, err);
+  }
+  if (j->req->lost) return resolve(j, err);
+  return ldr_job_error(j, err); /* the commit itself failed: a deferred constraint, a serialization failure */
+}
+
+static ldr_code answered(ldr_job *j, ldr_err *err) {
+  end_job *x = end_of(j);
+  if (x->fresh) return told(j, err);
+  if (x->commit && !x->failed) return commit_answered(j, err);
+  return rolled_back(j, err); /* also when the connection was lost */
+}
+
+static const ldr_job_kind end_kind = {.start = start,
+                                      .answered = answered,
+                                      .resume = resume,
+                                      .dispose = dispose,
+                                      .size = sizeof(end_job),
+                                      .ends_tx = true};
+
+/* Hands the connection of tx to a job that ends it. tx is gone. */
+static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **task, ldr_err *err) {
+  ldr_pg *e = tx->e;
+  ldr_job *j = NULL;
+  end_job *x;
+  ldr_code code = ldr_job_new(e, NULL, &end_kind, commit ? "commit" : "rollback", call, &j, err);
+  if (code) {
+    ldr_pgtx_abandon((ldr_tx *)(void *)tx);
+    return code;
+  }
+  x = end_of(j);
+  x->commit = commit;
+  x->failed = tx->failed;
+  x->wrote = tx->wrote;
+  x->xid = tx->xid;
+  x->has_xid = tx->xid != 0;
+  if (tx->failed) x->first = tx->first;
+  x->pending = tx->pending;
+  x->npending = tx->npending;
+  tx->pending = (ldr_buf){0};
+  j->slot = tx->slot;
+  ldr_pgtx_free(tx);
+  return ldr_job_run(j, NULL, task, err);
+}
+
+/* What a session may have left behind (locks, settings) must be gone at once, not with the next use. */
+static void give_back(ldr_pgtx *tx) {
+  if (tx->slot && tx->session && tx->slot->reset) tx->slot->discard = true;
+  if (tx->slot) ldr_pool_release(tx->e->pool, tx->slot, true);
+  tx->slot = NULL;
+}
+
+/* Nothing to say to the server: nothing was sent, the connection is gone, or it is a session. */
+static bool silent(const ldr_pgtx *tx) { return !tx->begun || tx->dead || tx->session; }
+
+/* By the loop, which all of tx belongs to then. */
+static bool is_driven(const ldr_pgtx *tx) { return tx->job && tx->job->driven; }
+
+ldr_code ldr_pgtx_commit(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr_err *err) {
+  ldr_pgtx *tx = ldr_pgtx_of(t);
+  ldr_code code;
+  ldr_pg_check_fork(tx->e);
+  code = ldr_pgtx_usable(tx, err);
+  if (code == LDR_OK && !silent(tx)) return end(tx, true, call, task, err);
+  if (is_driven(tx)) {
+    ldr_pgtx_abandon(t);
+    return code;
+  }
+  if (tx->failed && !silent(tx)) return end(tx, true, call, task, err);
+  if (tx->failed && !tx->dead) {
+    *err = tx->first;
+    code = err->code;
+  }
+  ldr_pgtx_abandon(t);
+  return code;
+}
+
+ldr_code ldr_pgtx_rollback(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr_err *err) {
+  ldr_pgtx *tx = ldr_pgtx_of(t);
+  ldr_err ignored;
+  ldr_pg_check_fork(tx->e);
+  if (!is_driven(tx) && ldr_pgtx_usable(tx, &ignored) != LDR_INVALID && !silent(tx))
+    return end(tx, false, call, task, err);
+  ldr_pgtx_abandon(t);
+  return LDR_OK;
+}
+
+void ldr_pgtx_abandon(ldr_tx *t) {
+  ldr_pgtx *tx = ldr_pgtx_of(t);
+  ldr_loop *loop;
+  ldr_job *j;
+  if (tx == NULL) return;
+  ldr_pg_check_fork(tx->e);
+  loop = tx->job || tx->slot ? tx->e->loop : NULL;
+  ldr_loop_enter(loop);
+  j = tx->job;
+  if (j) {
+    bool copies = j->stage == LDR_JOB_COPY; /* then it has no owner but tx */
+    ldr_job_stop(j);
+    if (copies) ldr_job_free(j);
+  }
+  give_back(tx);
+  ldr_loop_leave(loop);
+  ldr_pgtx_free(tx);
+}

@@ -1,0 +1,151 @@
+#include "base/clock.h"
+#include "postgres/exec/bulk.h"
+#include "postgres/exec/transaction.h"
+#include "postgres/request/reactor.h"
+
+void ldr_pool_config_default(ldr_pool_config *c) {
+  *c = (ldr_pool_config){.max = 25,
+                         .min = 5,
+                         .connect_timeout = 30,
+                         .idle_timeout = 600,
+                         .lifetime = 3600,
+                         .acquire_timeout = 30,
+                         .queue_max = 1000,
+                         .statement_cache = 256,
+                         .pgbouncer = -1,
+                         .statement_timeout = -1};
+}
+
+ldr_code ldr_pg_parse_conninfo(const char *s, void (*each)(void *ud, const char *keyword, const char *value),
+                               void *ud, ldr_err *err) {
+  return ldr_conninfo_parse(s, each, ud, err);
+}
+
+/* ---- close ---- */
+
+static void pg_close(ldr_engine *engine) {
+  ldr_pg *e = ldr_pg_of(engine);
+  if (e == NULL) return;
+  while (e->txs) ldr_pgtx_abandon((ldr_tx *)(void *)e->txs);
+  while (e->jobs) ldr_job_detach(e->jobs);
+  ldr_pgreact_stop(e);
+  ldr_job_free_spares(e);
+  ldr_pool_free(e->pool);
+  ldr_conninfo_free(e->info);
+  ldr_stmt_release(e->ask_xid);
+  ldr_stmts_done(&e->stmts);
+  ldr_buf_free(&e->params);
+  ldr_free(e);
+}
+
+static const ldr_engine_ops ops = {.name = "postgres",
+                                   .run = ldr_pgrun_op,
+                                   .begin = ldr_pgtx_begin,
+                                   .savepoint = ldr_pgtx_savepoint,
+                                   .release = ldr_pgtx_release,
+                                   .rollback_to = ldr_pgtx_rollback_to,
+                                   .commit = ldr_pgtx_commit,
+                                   .rollback = ldr_pgtx_rollback,
+                                   .abandon = ldr_pgtx_abandon,
+                                   .load = ldr_pgbulk_load,
+                                   .scan = ldr_pgbulk_scan,
+                                   .close = pg_close};
+
+/* ---- open ---- */
+
+static ldr_code hello_start(ldr_job *j, ldr_err *err) {
+  if (ldr_job_query(j, "select pg_backend_pid()") == NULL) return ldr_fail_nomem(err);
+  return ldr_job_submit(j, err);
+}
+
+/* Behind a pooler the session's process is not the one that answers. */
+static ldr_code hello_answered(ldr_job *j, ldr_err *err) {
+  const ldr_pgres *res;
+  const char *pid;
+  size_t n = 0;
+  if (ldr_job_failed(j)) return ldr_job_error(j, err);
+  res = j->req->cmd[0].res;
+  pid = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
+  j->e->server_version = ldr_conn_version(j->conn);
+  j->e->pooler = pid && n == 4 && (int)ldr_be32(pid) != ldr_conn_pid(j->conn);
+  if (j->e->pooler && j->e->config.pgbouncer != 0) {
+    j->e->pool->unnamed = true;
+    j->slot->prepared.cap = 0;
+  }
+  return LDR_OK;
+}
+
+static const ldr_job_kind hello = {.start = hello_start, .answered = hello_answered};
+
+static ldr_code prove(ldr_pg *e, ldr_err *err) {
+  double patience = e->config.open_timeout > 0 ? e->config.open_timeout : e->config.connect_timeout;
+  const ldr_call call = {ldr_deadline(patience > 0 ? patience : -1), true};
+  ldr_job *j = NULL;
+  ldr_code code = ldr_pool_connect(e->pool, call.deadline, err);
+  if (code == LDR_OK) code = ldr_job_new(e, NULL, &hello, "open", &call, &j, err);
+  return code ? code : ldr_job_run(j, NULL, NULL, err);
+}
+
+static const char ask_xid[] = "select pg_current_xact_id_if_assigned()";
+
+ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, const ldr_pool_config *config,
+                     ldr_engine **out, ldr_err *err) {
+  ldr_pg *e = ldr_alloc(sizeof *e);
+  ldr_code code;
+  if (e == NULL) return ldr_fail_nomem(err);
+  e->base.ops = &ops;
+  e->config = *config;
+  code = ldr_conninfo_new(keywords, values, &e->info, err);
+  if (code == LDR_OK) code = ldr_pool_new(e->info, config, &e->pool, err);
+  if (code == LDR_OK && !ldr_stmts_init(&e->stmts)) code = ldr_fail_nomem(err);
+  if (code == LDR_OK) code = ldr_stmts_text(&e->stmts, ask_xid, sizeof ask_xid - 1, &e->ask_xid, err);
+  if (code == LDR_OK && config->pgbouncer == 1) e->pool->unnamed = true;
+  if (code == LDR_OK) code = prove(e, err);
+  if (code) {
+    pg_close(&e->base);
+    return code;
+  }
+  *out = &e->base;
+  return LDR_OK;
+}
+
+void ldr_pg_settings(const ldr_engine *engine, const char *const **keywords, const char *const **values,
+                     ldr_pool_config *config) {
+  const ldr_pg *e = ldr_pg_of(engine);
+  *keywords = (const char *const *)e->info->keywords;
+  *values = (const char *const *)e->info->values;
+  *config = e->config;
+}
+
+/* ---- observation ---- */
+
+void ldr_pg_stats_get(const ldr_engine *engine, ldr_pg_stats *out) {
+  const ldr_pg *e = ldr_pg_of(engine);
+  const ldr_pool *p = e->pool;
+  const ldr_pg_counts *c = &e->counts;
+  ldr_loop_enter(e->loop);
+  *out = p->stats;
+  out->server_version = e->server_version;
+  out->pooler = e->pooler;
+  out->queries = c->queries;
+  out->errors = c->errors;
+  out->transactions = c->transactions;
+  out->commits = c->commits;
+  out->rollbacks = c->rollbacks;
+  out->retries_stale = c->retries_stale;
+  out->cancels = c->cancels;
+  out->prepares = c->prepares;
+  out->evictions = c->evictions;
+  out->max = p->config.max;
+  out->total = ldr_slots_total(&p->slots);
+  out->idle = p->slots.by_state[LDR_SLOT_IDLE].n;
+  out->busy = p->slots.by_state[LDR_SLOT_BUSY].n + p->slots.by_state[LDR_SLOT_SHARED].n;
+  out->waiting = p->queue.n;
+  ldr_loop_leave(e->loop);
+}
+
+void ldr_pg_set_hook(ldr_engine *engine, ldr_pg_hook *hook, void *ud) {
+  ldr_pg *e = ldr_pg_of(engine);
+  e->hook = hook;
+  e->hook_ud = ud;
+}

@@ -1,0 +1,61 @@
+/* One connection of a pool and what the pool knows of it; the lists by state.
+ *
+ *   (new) ──► CONNECTING ──► IDLE ◄──► BUSY ──► destroyed
+ *                             ▲
+ *                             └──► SHARED         under a loop: single statements of several callers
+ */
+#ifndef LDR_POSTGRES_POOL_SLOT_H
+#define LDR_POSTGRES_POOL_SLOT_H
+
+#include "async/loop.h"
+#include "postgres/statement/statement.h"
+
+typedef enum ldr_slot_state {
+  LDR_SLOT_CONNECTING,
+  LDR_SLOT_IDLE,
+  LDR_SLOT_BUSY,
+  LDR_SLOT_SHARED,
+  LDR_SLOT_NSTATES
+} ldr_slot_state;
+
+struct ldr_waiter;
+
+typedef struct ldr_slot {
+  struct ldr_slot *prev, *next;
+  ldr_slot_state state;
+  ldr_conn *conn;
+  ldr_registry prepared;
+  struct ldr_waiter *driver; /* CONNECTING: who waits for its socket; NULL: nobody, or the loop */
+  int64_t since;             /* entered the state */
+  int64_t connect_by, expires;
+  bool discard;    /* never recycle: the server refused writes, or session state cannot be undone */
+  bool reset;      /* session state was changed: undo it before the next use … */
+  ldr_req undo;    /* … by this */
+  char holder[64]; /* BUSY: the operation that has it */
+  /* under a loop */
+  ldr_watch watch;
+  void *owner;        /* of the watch: whose slot it is */
+  unsigned users;     /* SHARED: statements on it */
+  bool quick;         /* SHARED: by quick reads, in groups */
+  bool solo;          /* SHARED: by one that nobody shall wait behind */
+  bool draining;      /* SHARED: takes no more, so that somebody gets it for himself */
+  unsigned in_flight; /* requests that the loop waits for */
+  int64_t head_since; /* the oldest of them began */
+  int64_t cancelled;  /* when a cancel was last sent */
+} ldr_slot;
+
+typedef struct ldr_slots {
+  struct {
+    ldr_slot *first, *last; /* first: entered the state last */
+    unsigned n;
+  } by_state[LDR_SLOT_NSTATES];
+  unsigned group_max; /* quick reads that travel together at most */
+} ldr_slots;
+
+void ldr_slots_add(ldr_slots *l, ldr_slot *s, ldr_slot_state state);
+void ldr_slots_remove(ldr_slots *l, ldr_slot *s);
+void ldr_slots_move(ldr_slots *l, ldr_slot *s, ldr_slot_state to); /* the only way to another state */
+unsigned ldr_slots_count(const ldr_slots *l, ldr_slot_state state);
+unsigned ldr_slots_total(const ldr_slots *l);
+
+#endif

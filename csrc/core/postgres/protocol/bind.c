@@ -1,0 +1,133 @@
+#include "postgres/protocol/bind.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "values/codec.h"
+
+/* Room for n parameters; what was in *a is gone. One block holds the five arrays, widest first. */
+static bool prepare(ldr_args *a, size_t n) {
+  ldr_buf_reset(&a->data);
+  a->n = 0;
+  if (n > a->cap) {
+    size_t one = sizeof *a->value + sizeof *a->from + sizeof *a->oid + sizeof *a->length + sizeof *a->format;
+    size_t cap = n < 16 ? 16 : n;
+    char *block = ldr_alloc_array(cap, one);
+    if (block == NULL) return false;
+    ldr_free(a->value);
+    a->value = (const char **)(void *)block;
+    a->from = (size_t *)(void *)(a->value + cap);
+    a->oid = (uint32_t *)(void *)(a->from + cap);
+    a->length = (int *)(void *)(a->oid + cap);
+    a->format = a->length + cap;
+    a->cap = (unsigned)cap;
+  }
+  return true;
+}
+
+static void add_null(ldr_args *a, uint32_t oid) {
+  unsigned i = a->n++;
+  a->oid[i] = oid;
+  a->from[i] = SIZE_MAX;
+  a->length[i] = 0;
+  a->format[i] = 1;
+}
+
+/* The bytes of a parameter stand at the end of data since offset `from`. */
+static bool add_bytes(ldr_args *a, uint32_t oid, size_t from, int format) {
+  size_t n = a->data.n - from;
+  unsigned i = a->n++;
+  if (n > INT_MAX) return false;
+  a->oid[i] = oid;
+  a->from[i] = from;
+  a->length[i] = (int)n;
+  a->format[i] = format;
+  ldr_buf_chr(&a->data, '\0');
+  return true;
+}
+
+static ldr_code finish(ldr_args *a, ldr_err *err) {
+  if (a->data.broken) return ldr_fail_nomem(err);
+  for (unsigned i = 0; i < a->n; i++) a->value[i] = a->from[i] == SIZE_MAX ? NULL : a->data.p + a->from[i];
+  return LDR_OK;
+}
+
+static ldr_code too_many(ldr_err *err, size_t n) {
+  return ldr_fail(err, LDR_INVALID, "a statement takes at most %d parameters, not %zu", LDR_MAX_PARAMS, n);
+}
+
+static ldr_code too_large(ldr_err *err, size_t i) {
+  return ldr_fail(err, LDR_INVALID, "parameter $%zu is larger than 2 GB", i + 1);
+}
+
+static void encode_param(ldr_args *a, const ldr_param *p) {
+  const ldr_value *v = ldr_param_value(p, 0);
+  if (p->array && !p->is_array_value)
+    ldr_codec_encode_list(p->type, v, p->n, p->stride, &a->data);
+  else if (p->is_array_value)
+    ldr_buf_add(&a->data, v->u.p, v->n);
+  else
+    ldr_codec_encode(p->type, v, &a->data);
+}
+
+ldr_code ldr_args_from_params(ldr_args *a, const ldr_param *p, size_t n, ldr_err *err) {
+  if (n > LDR_MAX_PARAMS) return too_many(err, n);
+  if (!prepare(a, n)) return ldr_fail_nomem(err);
+  for (size_t i = 0; i < n; i++) {
+    const ldr_ftype_info *type = ldr_ftype_get(p[i].type);
+    bool list = p[i].array && !p[i].is_array_value;
+    uint32_t oid = p[i].array || p[i].is_array_value ? type->array_oid : type->oid;
+    size_t from = a->data.n;
+    if (!list && ldr_param_value(&p[i], 0)->type == LDR_T_NULL) {
+      add_null(a, oid);
+      continue;
+    }
+    encode_param(a, &p[i]);
+    if (!add_bytes(a, oid, from, 1)) return too_large(err, i);
+  }
+  return finish(a, err);
+}
+
+/* Has v the very type of the parameter, so that it can travel in binary? */
+static bool fits(const ldr_column *type, const ldr_value *v) {
+  ldr_array_reader r;
+  if (type->type == LDR_F_UNKNOWN) return false;
+  if (!type->array) return v->type == ldr_ftype_get(type->type)->type;
+  return v->type == LDR_T_ARRAY && ldr_array_read(&r, v->u.p, v->n) && r.elem == type->type;
+}
+
+static void encode_value(ldr_args *a, const ldr_column *type, const ldr_value *v) {
+  if (type->array)
+    ldr_buf_add(&a->data, v->u.p, v->n);
+  else
+    ldr_codec_encode(type->type, v, &a->data);
+}
+
+ldr_code ldr_args_from_values(ldr_args *a, const ldr_column *types, const uint32_t *oids, const ldr_value *v,
+                              size_t n, ldr_err *err) {
+  if (n > LDR_MAX_PARAMS) return too_many(err, n);
+  if (!prepare(a, n)) return ldr_fail_nomem(err);
+  for (size_t i = 0; i < n; i++) {
+    size_t from = a->data.n;
+    bool binary = v[i].type != LDR_T_NULL && fits(&types[i], &v[i]);
+    if (v[i].type == LDR_T_NULL) {
+      add_null(a, oids[i]);
+      continue;
+    }
+    if (binary)
+      encode_value(a, &types[i], &v[i]);
+    else
+      ldr_codec_text(&v[i], &a->data);
+    /* text form ends at its zero byte: what comes behind one would be lost without a word */
+    if (!binary && !a->data.broken && memchr(a->data.p + from, '\0', a->data.n - from))
+      return ldr_fail(err, LDR_INVALID, "parameter $%zu holds a zero byte", i + 1);
+    if (!add_bytes(a, oids[i], from, binary)) return too_large(err, i);
+  }
+  return finish(a, err);
+}
+
+void ldr_args_free(ldr_args *a) {
+  ldr_buf_free(&a->data);
+  ldr_free(a->value);
+  *a = (ldr_args){0};
+}

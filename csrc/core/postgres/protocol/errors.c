@@ -1,0 +1,246 @@
+#include "postgres/protocol/errors.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+/* First match wins, so that single states stand before their class. message: replaces the server's, which
+ * quotes values. */
+static const struct rule {
+  const char *state; /* a whole SQLSTATE or its class */
+  ldr_code code;
+  const char *message;
+} rules[] = {
+    {"08", LDR_CONNECTION, NULL},
+    {"0A", LDR_UNSUPPORTED, NULL},
+    {"22001", LDR_INVALID, "a text is too long for its column"},
+    {"22003", LDR_INVALID, "a number is out of the range of its type"},
+    {"22004", LDR_NOT_NULL, "a null is not allowed here"},
+    {"22007", LDR_INVALID, "a text is not a valid date or time"},
+    {"22008", LDR_INVALID, "a date or time is out of range"},
+    {"22009", LDR_INVALID, "a time zone offset is out of range"},
+    {"22012", LDR_INVALID, "division by zero"},
+    {"22021", LDR_INVALID, "a text is not valid UTF-8"},
+    {"22025", LDR_INVALID, "a LIKE pattern must not end with the escape character"},
+    {"22026", LDR_INVALID, "a value has the wrong length for its type"},
+    {"22030", LDR_INVALID, "a JSON object has a duplicate key"},
+    {"22032", LDR_INVALID, "a text is not valid JSON"},
+    {"22P02", LDR_INVALID, "a text is not a valid value of its type"},
+    {"22P03", LDR_INVALID, "a binary value does not fit its type"},
+    {"22P04", LDR_INVALID, "the COPY data is malformed"},
+    {"22P05", LDR_INVALID, "a character cannot be represented"},
+    {"2200H", LDR_CAPACITY, "a sequence has no numbers left"},
+    {"2201B", LDR_INVALID, "a regular expression is not valid"},
+    {"2202E", LDR_INVALID, "an array subscript is wrong"},
+    {"22023", LDR_INVALID, "a parameter has a value that is not allowed"},
+    {"22", LDR_INVALID, "a value is not allowed here"},
+    {"23001", LDR_FOREIGN_KEY, NULL},
+    {"23502", LDR_NOT_NULL, NULL},
+    {"23503", LDR_FOREIGN_KEY, NULL},
+    {"23505", LDR_CONFLICT, NULL},
+    {"23P01", LDR_CONFLICT, NULL},
+    {"23", LDR_CHECK, NULL},
+    {"25001", LDR_UNSUPPORTED, NULL},
+    {"25006", LDR_PERMISSION, NULL},
+    {"25P02", LDR_CLOSED, "transaction was aborted by an earlier error"},
+    {"25P03", LDR_CONNECTION, NULL},
+    {"25", LDR_CLOSED, NULL},
+    {"26", LDR_INTERNAL, NULL},
+    {"28", LDR_PERMISSION, NULL},
+    {"2B", LDR_FOREIGN_KEY, NULL},
+    {"3D", LDR_CONNECTION, NULL},
+    {"3F", LDR_SYNTAX, NULL},
+    {"40P01", LDR_DEADLOCK, NULL},
+    {"40002", LDR_CONFLICT, NULL},
+    {"40003", LDR_COMMIT_UNKNOWN, NULL},
+    {"40", LDR_SERIALIZATION, NULL},
+    {"42501", LDR_PERMISSION, NULL},
+    {"42", LDR_SYNTAX, NULL},
+    {"44", LDR_CHECK, NULL},
+    {"53", LDR_CAPACITY, NULL},
+    {"54", LDR_INVALID, NULL},
+    {"55P03", LDR_LOCK_TIMEOUT, NULL},
+    {"55006", LDR_LOCKED, NULL},
+    {"55", LDR_UNSUPPORTED, NULL},
+    {"57014", LDR_CANCELED, NULL},
+    {"57", LDR_CONNECTION, NULL},
+    {"58", LDR_CAPACITY, NULL},
+    {"72", LDR_SERIALIZATION, NULL},
+    {"P0002", LDR_NOT_FOUND, NULL},
+    {"P0", LDR_INVALID, NULL},
+};
+
+static const struct rule *rule_of(const char *state) {
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    if (strncmp(state, rules[i].state, strlen(rules[i].state)) == 0) return &rules[i];
+  return NULL;
+}
+
+static bool is(const ldr_pgfields *f, const char *state) { return strcmp(f->sqlstate, state) == 0; }
+
+/* A node of a Citus cluster names constraints in the message only, as "name_102060" of the shard, and
+ * a duplicate key met in COPY has no SQLSTATE of its own. */
+static bool duplicate_key(const ldr_pgfields *f) {
+  return is(f, "23505") || (is(f, "XX000") && strstr(f->message, "duplicate key value"));
+}
+
+/* The first quoted name after `word`, without a shard's number. */
+static void name_from_message(const char *message, const char *word, char *out, size_t size) {
+  const char *p = strstr(message, word), *end;
+  size_t n, digits;
+  if (p == NULL || (p = strchr(p, '"')) == NULL || (end = strchr(++p, '"')) == NULL) return;
+  n = (size_t)(end - p);
+  for (digits = 0; digits < n && p[n - 1 - digits] >= '0' && p[n - 1 - digits] <= '9';) digits++;
+  if (digits >= 5 && digits < n && p[n - 1 - digits] == '_') n -= digits + 1;
+  if (n >= size) n = size - 1;
+  memcpy(out, p, n);
+  out[n] = '\0';
+}
+
+static void fill_names(const ldr_pgfields *f, ldr_err *err) {
+  ldr_err_set(err->constraint, sizeof err->constraint, f->constraint);
+  ldr_err_set(err->table, sizeof err->table, f->table);
+  ldr_err_set(err->column, sizeof err->column, f->column);
+  if (*f->constraint) return;
+  if (duplicate_key(f) || strncmp(f->sqlstate, "23", 2) == 0)
+    name_from_message(f->message, "constraint", err->constraint, sizeof err->constraint);
+}
+
+/* "Key (tenant_id, email)=(…) already exists." → without the values. */
+static void key_detail(const char *detail, ldr_err *err) {
+  const char *open = detail + strlen("Key "), *eq = strstr(open, ")=("), *rest;
+  char text[sizeof err->detail + 1];
+  if (eq == NULL) return;
+  rest = strrchr(eq, ')'); /* a value may hold ')', the words behind it do not */
+  if (rest[1] != ' ') return;
+  snprintf(text, sizeof text, "Key %.*s%s", (int)(eq + 1 - open), open, rest + 1);
+  ldr_err_set(err->detail, sizeof err->detail, text);
+}
+
+/* Classes whose details speak of objects and processes, not of rows. */
+static bool detail_is_safe(const char *state) {
+  static const char *const safe[] = {"08", "0A", "25", "28", "2B", "3D", "40", "42", "53", "55", "57"};
+  for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+    if (strncmp(state, safe[i], 2) == 0) return true;
+  return false;
+}
+
+static void fill_detail(const ldr_pgfields *f, ldr_err *err) {
+  if (strncmp(f->detail, "Key (", 5) == 0)
+    key_detail(f->detail, err);
+  else if (detail_is_safe(f->sqlstate))
+    ldr_err_set(err->detail, sizeof err->detail, f->detail);
+}
+
+static bool still_referred(const ldr_pgfields *f, bool deleting) {
+  if (strstr(f->detail, "is not present in table")) return false;
+  return is(f, "23001") || deleting || strstr(f->detail, "is still referenced") ||
+         strstr(f->message, "update or delete on table");
+}
+
+/* Constraint faults are said in our own words, which are those of the memory engine. */
+static void fill_message(const ldr_pgfields *f, const struct rule *rule, bool deleting, ldr_err *err) {
+  const char *name = err->constraint;
+  char *m = err->message;
+  size_t size = sizeof err->message;
+  if (duplicate_key(f))
+    snprintf(m, size, "duplicate value violates unique constraint \"%s\"", name);
+  else if (is(f, "23503") || is(f, "23001"))
+    snprintf(m, size, "row %s: constraint \"%s\"",
+             still_referred(f, deleting) ? "is still referred to" : "refers to a missing row", name);
+  else if (is(f, "23514"))
+    snprintf(m, size, "row violates check constraint \"%s\"", name);
+  else if (is(f, "23502") && *f->column)
+    snprintf(m, size, "%s must not be null", err->column);
+  else if (is(f, "23P01"))
+    snprintf(m, size, "row conflicts with another: constraint \"%s\"", name);
+  else
+    ldr_err_set(m, size, rule && rule->message ? rule->message : f->message);
+}
+
+static ldr_code code_of(const ldr_pgfields *f, const struct rule *rule) {
+  if (duplicate_key(f)) return LDR_CONFLICT;
+  if (is(f, "57014") && strstr(f->message, "statement timeout")) return LDR_TIMEOUT;
+  return rule ? rule->code : LDR_INTERNAL;
+}
+
+ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
+  const struct rule *rule = rule_of(f->sqlstate);
+  ldr_fail_state(err, code_of(f, rule), f->sqlstate, "%s", "");
+  fill_names(f, err);
+  fill_message(f, rule, deleting, err);
+  fill_detail(f, err);
+  if (strncmp(f->sqlstate, "22", 2) != 0) ldr_err_set(err->hint, sizeof err->hint, f->hint);
+  return err->code;
+}
+
+bool ldr_pgerr_stale(const ldr_pgfields *f) {
+  return is(f, "26000") || is(f, "42P05") ||
+         (is(f, "0A000") && strcmp(f->routine, "RevalidateCachedQuery") == 0);
+}
+
+bool ldr_pgerr_permanent(const ldr_err *err) {
+  return strncmp(err->sqlstate, "28", 2) == 0 || strcmp(err->sqlstate, "3D000") == 0 ||
+         strcmp(err->sqlstate, "42501") == 0 || err->code == LDR_INVALID;
+}
+
+bool ldr_pgerr_fatal(const char *sqlstate) {
+  return strncmp(sqlstate, "57P", 3) == 0 || strcmp(sqlstate, "25P03") == 0;
+}
+
+/* ---- failed connections ---- */
+
+/* FATAL:  28P01: password … → the place of "28P01", or NULL. The severity may be translated. */
+static const char *find_state(const char *s) {
+  for (const char *p = strstr(s, ":  "); p; p = strstr(p + 1, ":  "))
+    if (strspn(p + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && strncmp(p + 8, ": ", 2) == 0)
+      return p + 3;
+  return NULL;
+}
+
+/* Where the severity before a state begins: after the last ": " or at the start of the line. */
+static const char *before_severity(const char *line, const char *state) {
+  const char *p = state - 3;
+  while (p > line && p[-1] != ' ' && p[-1] != '\n') p--;
+  return p;
+}
+
+/* Appends one line of libpq's text, without severity and state; the state is kept. */
+static void add_line(const char *line, ldr_buf *out, char sqlstate[6]) {
+  const char *state = find_state(line);
+  if (out->n) ldr_buf_str(out, "; ");
+  if (state == NULL) {
+    ldr_buf_str(out, line);
+    return;
+  }
+  memcpy(sqlstate, state, 5);
+  ldr_buf_add(out, line, (size_t)(before_severity(line, state) - line));
+  ldr_buf_str(out, state + strlen("28P01: "));
+}
+
+static ldr_code connect_code(const char *sqlstate) {
+  if (strncmp(sqlstate, "28", 2) == 0 || strcmp(sqlstate, "42501") == 0) return LDR_PERMISSION;
+  return strncmp(sqlstate, "53", 2) == 0 ? LDR_CAPACITY : LDR_CONNECTION;
+}
+
+ldr_code ldr_pgerr_connect(const char *text, ldr_err *err) {
+  char sqlstate[6] = "";
+  const char *message;
+  ldr_buf out = {0};
+  while (*text) {
+    char line[400];
+    size_t n = strcspn(text, "\n");
+    if (n && *text != '\t' && strncmp(text, "LOCATION:", 9) != 0) {
+      snprintf(line, sizeof line, "%.*s", (int)n, text);
+      add_line(line, &out, sqlstate);
+    }
+    text += n;
+    while (*text == '\n') text++;
+  }
+  message = ldr_buf_cstr(&out);
+  ldr_fail_state(err, connect_code(sqlstate), sqlstate, "%s",
+                 message && *message ? message : "cannot connect to the server");
+  ldr_buf_free(&out);
+  return err->code;
+}

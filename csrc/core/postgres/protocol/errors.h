@@ -1,0 +1,28 @@
+/* What PostgreSQL reports → ldr_err. Pure: no libpq here. Values of rows or parameters never pass: messages
+ * that quote them are replaced, details that hold them are cut. */
+#ifndef LDR_POSTGRES_PROTOCOL_ERRORS_H
+#define LDR_POSTGRES_PROTOCOL_ERRORS_H
+
+#include "base/err.h"
+
+/* The fields of an ErrorResponse; "" when the server sent none. Borrowed. */
+typedef struct ldr_pgfields {
+  const char *sqlstate, *message, *detail, *hint;
+  const char *table, *column, *constraint, *routine;
+} ldr_pgfields;
+
+/* Fills *err and returns its code. deleting: the statement was a DELETE, which decides the wording of a
+ * foreign key's fault when the server speaks another language. */
+ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err);
+
+/* libpq's text of a failed connection, made with PQERRORS_VERBOSE so that it holds the SQLSTATE. */
+ldr_code ldr_pgerr_connect(const char *text, ldr_err *err);
+
+/* The prepared statement can no longer be used, but preparing it again would help. */
+bool ldr_pgerr_stale(const ldr_pgfields *f);
+/* No later attempt with the same settings will do better: wrong password, no such database. */
+bool ldr_pgerr_permanent(const ldr_err *err);
+/* The server ended the session, or never spoke: the connection cannot be used again. */
+bool ldr_pgerr_fatal(const char *sqlstate);
+
+#endif

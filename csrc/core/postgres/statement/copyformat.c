@@ -1,0 +1,108 @@
+#include "postgres/statement/copyformat.h"
+
+#include <string.h>
+
+#include "values/codec.h"
+
+/* The zero that ends the literal is the signature's last byte. */
+static const char signature[11] = "PGCOPY\n\377\r\n";
+enum { CRITICAL_FLAGS = 16 }; /* from this bit up, a flag changes what the tuples look like */
+
+/* ---- writing ---- */
+
+void ldr_copybin_header(ldr_buf *out) {
+  ldr_buf_add(out, signature, sizeof signature);
+  ldr_buf_be32(out, 0); /* flags */
+  ldr_buf_be32(out, 0); /* length of the header's extension */
+}
+
+void ldr_copybin_row(const ldr_entity *e, const ldr_row *r, ldr_buf *out) {
+  ldr_buf_be16(out, (uint16_t)e->nfields);
+  for (unsigned i = 0; i < e->nfields; i++) {
+    ldr_value v;
+    ldr_row_get(e, r, i, &v);
+    ldr_codec_encode_framed(e->fields[i].type, &v, out);
+  }
+}
+
+void ldr_copybin_trailer(ldr_buf *out) { ldr_buf_be16(out, UINT16_MAX); }
+
+/* ---- reading ---- */
+
+typedef struct input {
+  const char *p;
+  size_t n; /* bytes left */
+} input;
+
+static bool skip(input *in, size_t n) {
+  if (in->n < n) return false;
+  in->p += n;
+  in->n -= n;
+  return true;
+}
+
+static bool take16(input *in, uint16_t *out) {
+  const char *p = in->p;
+  if (!skip(in, 2)) return false;
+  *out = ldr_be16(p);
+  return true;
+}
+
+static bool take32(input *in, uint32_t *out) {
+  const char *p = in->p;
+  if (!skip(in, 4)) return false;
+  *out = ldr_be32(p);
+  return true;
+}
+
+static bool at_header(const input *in) {
+  return in->n >= sizeof signature && memcmp(in->p, signature, sizeof signature) == 0;
+}
+
+static bool skip_header(input *in) {
+  uint32_t flags, extension;
+  return skip(in, sizeof signature) && take32(in, &flags) && flags >> CRITICAL_FLAGS == 0 &&
+         take32(in, &extension) && skip(in, extension);
+}
+
+static bool read_field(const ldr_field *f, input *in, ldr_buf *scratch, ldr_value *out) {
+  const char *p;
+  uint32_t n;
+  if (!take32(in, &n)) return false;
+  if (n == UINT32_MAX) {
+    *out = ldr_null();
+    return true;
+  }
+  p = in->p;
+  return skip(in, n) && ldr_codec_decode(f->type, f->array, p, n, scratch, out);
+}
+
+/* Numeric texts lie one behind the other in scratch, which moved while it grew. */
+static void settle(ldr_value *values, unsigned n, const char *text) {
+  for (unsigned i = 0; i < n; i++) {
+    if (values[i].type != LDR_T_NUMERIC) continue;
+    values[i].u.p = text;
+    text += values[i].n;
+  }
+}
+
+static bool read_row(const ldr_entity *e, input *in, ldr_buf *scratch, ldr_value *values) {
+  size_t start = scratch->n;
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (!read_field(&e->fields[i], in, scratch, &values[i])) return false;
+  if (scratch->n > start) settle(values, e->nfields, scratch->p + start);
+  return in->n == 0;
+}
+
+ldr_copybin_what ldr_copybin_read(const ldr_entity *e, const char *p, size_t n, ldr_buf *scratch,
+                                  ldr_value *values) {
+  input in = {p, n};
+  uint16_t count;
+  if (at_header(&in)) {
+    if (!skip_header(&in)) return LDR_COPY_BAD;
+    if (in.n == 0) return LDR_COPY_HEADER;
+  }
+  if (!take16(&in, &count)) return LDR_COPY_BAD;
+  if (count == UINT16_MAX) return in.n == 0 ? LDR_COPY_END : LDR_COPY_BAD;
+  return count == e->nfields && read_row(e, &in, scratch, values) ? LDR_COPY_ROW : LDR_COPY_BAD;
+}

@@ -1,0 +1,52 @@
+/* What statements are made of: identifiers, parameters, predicates, orders. One walker writes the text and
+ * collects the parameters in the same order, so the two cannot disagree. Used by postgres/statement/sqlgen.c.
+ */
+#ifndef LDR_POSTGRES_STATEMENT_EXPR_H
+#define LDR_POSTGRES_STATEMENT_EXPR_H
+
+#include "model/op.h"
+
+typedef struct ldr_param {
+  ldr_ftype type;
+  bool array; /* n values become one array parameter (LDR_P_IN, LDR_P_KEYS, multi-row INSERT); or a
+                 single LDR_T_ARRAY value when n = 1 and is_array_value */
+  bool is_array_value;
+  size_t n, stride;   /* values v[0], v[stride], … */
+  const ldr_value *v; /* borrowed from the operation; NULL: the one value is `own` (limit, offset) */
+  ldr_value own;
+} ldr_param;
+
+static inline const ldr_value *ldr_param_value(const ldr_param *p, size_t i) {
+  return p->v ? p->v + i * p->stride : &p->own;
+}
+
+typedef struct ldr_sql {
+  ldr_buf *text;   /* NULL: only the parameters are wanted */
+  ldr_buf *params; /* of ldr_param */
+  unsigned n;      /* parameters of this statement so far */
+} ldr_sql;
+
+/* A table as the expressions on it see it: t, and s1, s2 … inside semi-joins. */
+typedef struct ldr_sql_scope {
+  const ldr_entity *e;
+  unsigned depth;
+} ldr_sql_scope;
+
+void ldr_sql_str(ldr_sql *w, const char *s);
+void ldr_sql_uint(ldr_sql *w, unsigned n);
+void ldr_sql_ident(ldr_sql *w, const char *name);
+void ldr_sql_param(ldr_sql *w, const ldr_param *p); /* $n */
+void ldr_sql_value(ldr_sql *w, const ldr_field *f, const ldr_value *v);
+void ldr_sql_int8(ldr_sql *w, int64_t i);
+void ldr_sql_cast_list(ldr_sql *w, ldr_ftype t);       /* ::text[] */
+void ldr_sql_constant(ldr_sql *w, const ldr_value *v); /* 'quoted': of a declaration, never of a caller */
+
+void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field);   /* t."name" */
+void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field); /* the same, texts by bytes */
+/* As an operand of `and`: a disjunction gets its parentheses. */
+void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
+void ldr_sql_order(ldr_sql *w, ldr_sql_scope s, const ldr_order *order, unsigned n); /* " order by …" */
+/* The rows behind op->after in op's order. */
+void ldr_sql_after(ldr_sql *w, ldr_sql_scope s, const ldr_op *op);
+
+#endif

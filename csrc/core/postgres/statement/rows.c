@@ -1,0 +1,137 @@
+#include "postgres/statement/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "values/codec.h"
+#include "values/time.h"
+
+typedef struct pgrows {
+  ldr_rows base;
+  ldr_pgres *res;
+  ldr_stmt *stmt; /* base.cols may be its */
+  ldr_buf scratch;
+  ldr_column own[]; /* the columns when they are not the statement's */
+} pgrows;
+
+/* ---- text form: only when a column of the result has a type without a binary decoder (libpq asks for all of
+ * them in one form). Arrays stay literals then. ---- */
+
+static bool text_time(const char *p, size_t n, ldr_value *out) {
+  char copy[64];
+  int64_t us;
+  if (n + 3 >= sizeof copy) return false;
+  memcpy(copy, p, n);
+  if (n > 3 && (copy[n - 3] == '+' || copy[n - 3] == '-')) { /* +00: RFC 3339 wants minutes too */
+    memcpy(copy + n, ":00", 3);
+    n += 3;
+  }
+  if (!ldr_time_parse(copy, n, &us)) return false;
+  *out = ldr_time(us);
+  return true;
+}
+
+static bool text_bytes(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  if (n < 2 || p[0] != '\\' || p[1] != 'x' || n % 2 || !ldr_buf_reserve(scratch, n)) return false;
+  if (!ldr_hex_decode((unsigned char *)scratch->p, p + 2, n - 2)) return false;
+  *out = ldr_bytes_of(LDR_T_BYTES, scratch->p, (n - 2) / 2);
+  return true;
+}
+
+static bool text_uuid(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  if (!ldr_buf_reserve(scratch, 16) || !ldr_uuid_parse(p, n, (unsigned char *)scratch->p)) return false;
+  *out = ldr_bytes_of(LDR_T_UUID, scratch->p, 16);
+  return true;
+}
+
+/* p is zero-terminated, as libpq keeps text. */
+static bool decode_text(const ldr_column *c, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  ldr_type type = ldr_ftype_get(c->type)->type;
+  switch (type) {
+    case LDR_T_BOOL: *out = ldr_bool(*p == 't'); return true;
+    case LDR_T_INT: *out = ldr_int(strtoll(p, NULL, 10)); return true;
+    case LDR_T_FLOAT: *out = ldr_float(strtod(p, NULL)); return true;
+    case LDR_T_TIME: return text_time(p, n, out);
+    case LDR_T_BYTES: return text_bytes(p, n, scratch, out);
+    case LDR_T_UUID: return text_uuid(p, n, scratch, out);
+    case LDR_T_NUMERIC:
+    case LDR_T_JSON: *out = ldr_bytes_of(type, p, n); return true;
+    default: *out = ldr_text(p, n); return true;
+  }
+}
+
+/* ---- the rows ---- */
+
+static ldr_code pgrows_cell(ldr_rows *base, size_t row, unsigned col, ldr_value *out, ldr_err *err) {
+  pgrows *r = (pgrows *)base;
+  const ldr_column *c;
+  const char *p;
+  size_t n;
+  bool ok;
+  if (row >= base->nrows || col >= base->ncols) return ldr_fail(err, LDR_INTERNAL, "there is no such cell");
+  p = ldr_pgres_cell(r->res, row, col, &n);
+  if (p == NULL) {
+    *out = ldr_null();
+    return LDR_OK;
+  }
+  c = &base->cols[col];
+  ldr_buf_reset(&r->scratch);
+  if (ldr_pgres_is_text(r->res, col))
+    ok = decode_text(c, p, n, &r->scratch, out);
+  else
+    ok = ldr_codec_decode(c->type, c->array, p, n, &r->scratch, out);
+  if (ok) return LDR_OK;
+  if (r->scratch.broken) return ldr_fail_nomem(err);
+  return ldr_fail(err, LDR_INTERNAL, "column \"%s\" came malformed from the server", c->name);
+}
+
+static void pgrows_free(ldr_rows *base) {
+  pgrows *r = (pgrows *)base;
+  ldr_pgres_free(r->res);
+  ldr_stmt_release(r->stmt);
+  ldr_buf_free(&r->scratch);
+  ldr_free(r);
+}
+
+static const ldr_rows_ops ops = {pgrows_cell, pgrows_free};
+
+static bool as_expected(const ldr_stmt *s, const ldr_pgres *res, unsigned ncols) {
+  if (s->ncols != ncols) return false;
+  for (unsigned i = 0; i < ncols; i++) {
+    const ldr_ftype_info *type = ldr_ftype_get(s->cols[i].type);
+    if (ldr_pgres_oid(res, i) != (s->cols[i].array ? type->array_oid : type->oid)) return false;
+  }
+  return true;
+}
+
+static void describe(pgrows *r, unsigned ncols) {
+  for (unsigned i = 0; i < ncols; i++) {
+    ldr_column *c = &r->own[i];
+    c->name = r->stmt->ncols == ncols ? r->stmt->cols[i].name : ldr_pgres_name(r->res, i);
+    if (!ldr_ftype_by_oid(ldr_pgres_oid(r->res, i), &c->type, &c->array)) c->type = LDR_F_UNKNOWN;
+    if (c->array && ldr_pgres_is_text(r->res, i)) *c = (ldr_column){c->name, LDR_F_UNKNOWN, false};
+  }
+  r->base.cols = r->own;
+}
+
+ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *err) {
+  unsigned ncols = ldr_pgres_cols(res);
+  bool expected = as_expected(s, res, ncols);
+  pgrows *r = ldr_alloc(sizeof *r + (expected ? 0 : ncols * sizeof *r->own));
+  if (r == NULL) {
+    ldr_pgres_free(res);
+    return ldr_fail_nomem(err);
+  }
+  r->base.ops = &ops;
+  r->base.nrows = ldr_pgres_rows(res);
+  r->base.ncols = ncols;
+  r->res = res;
+  r->stmt = ldr_stmt_retain(s);
+  if (expected)
+    r->base.cols = s->cols;
+  else
+    describe(r, ncols);
+  *out = &r->base;
+  return LDR_OK;
+}

@@ -1,0 +1,444 @@
+#include "postgres/statement/sqlgen.h"
+
+/* A statement under way: its operation, the words written so far, and the table as `t`. */
+typedef struct gen {
+  ldr_sql w;
+  const ldr_op *op;
+  ldr_sql_scope t;
+} gen;
+
+static void say(gen *g, const char *s) { ldr_sql_str(&g->w, s); }
+static const ldr_field *field(const gen *g, unsigned i) { return &g->op->e->fields[i]; }
+
+static void names(gen *g, const uint16_t *fields, unsigned n) { /* "a", "b" */
+  for (unsigned i = 0; i < n; i++) {
+    if (i) say(g, ", ");
+    ldr_sql_ident(&g->w, field(g, fields[i])->name);
+  }
+}
+
+static void columns(gen *g, const uint16_t *fields, unsigned n) { /* t."a", t."b" */
+  for (unsigned i = 0; i < n; i++) {
+    if (i) say(g, ", ");
+    ldr_sql_column(&g->w, g->t, fields[i]);
+  }
+}
+
+static void table(gen *g, const char *verb) { /* verb "schema"."table" as t */
+  say(g, verb);
+  say(g, g->op->e->table);
+  say(g, " as t");
+}
+
+static void where(gen *g) {
+  if (g->op->where == NULL) return;
+  say(g, " where ");
+  ldr_sql_pred(&g->w, g->t, g->op->where);
+}
+
+static void returning(gen *g) {
+  if (g->op->nout == 0) return;
+  say(g, " returning ");
+  columns(g, g->op->out, g->op->nout);
+}
+
+static void limits(gen *g) {
+  if (g->op->limit >= 0) {
+    say(g, " limit ");
+    ldr_sql_int8(&g->w, g->op->limit);
+  }
+  if (g->op->offset > 0) {
+    say(g, " offset ");
+    ldr_sql_int8(&g->w, g->op->offset);
+  }
+}
+
+/* ---- select ---- */
+
+/* The rows of each value of op->per, numbered in op's order; those behind per_limit are cut outside. */
+static void numbered_source(gen *g) {
+  const ldr_op *op = g->op;
+  say(g, " from (select t.*, row_number() over (partition by ");
+  ldr_sql_column(&g->w, g->t, (unsigned)op->per);
+  ldr_sql_order(&g->w, g->t, op->order, op->norder);
+  table(g, ") as \"larder_n\" from ");
+  where(g);
+  say(g, ") as t where t.\"larder_n\" <= ");
+  ldr_sql_int8(&g->w, op->per_limit);
+}
+
+static void source(gen *g) {
+  table(g, " from ");
+  where(g);
+}
+
+static void select_rows(gen *g) {
+  static const char *const locks[] = {
+      [LDR_LOCK_NONE] = "",
+      [LDR_LOCK_UPDATE] = " for update",
+      [LDR_LOCK_SHARE] = " for share",
+      [LDR_LOCK_UPDATE_SKIP] = " for update skip locked",
+      [LDR_LOCK_UPDATE_NOWAIT] = " for update nowait",
+  };
+  const ldr_op *op = g->op;
+  say(g, "select ");
+  columns(g, op->out, op->nout);
+  if (op->per >= 0)
+    numbered_source(g);
+  else
+    source(g);
+  if (op->after) {
+    say(g, op->where ? " and " : " where ");
+    ldr_sql_after(&g->w, g->t, op);
+  }
+  ldr_sql_order(&g->w, g->t, op->order, op->norder);
+  limits(g);
+  say(g, locks[op->lock]);
+}
+
+static void count_rows(gen *g) {
+  say(g, "select count(*)");
+  source(g);
+}
+
+/* ---- sets ---- */
+
+static void operand(gen *g, const ldr_set *s) { /* what is set, added, appended … */
+  if (s->excluded) {
+    say(g, "excluded.");
+    ldr_sql_ident(&g->w, field(g, s->field)->name);
+  } else {
+    ldr_sql_value(&g->w, field(g, s->field), &s->value);
+  }
+}
+
+static void combine(gen *g, const ldr_set *s, const char *open, const char *middle, const char *close) {
+  say(g, open);
+  ldr_sql_column(&g->w, g->t, s->field);
+  say(g, middle);
+  operand(g, s);
+  say(g, close);
+}
+
+static void set_field(gen *g, const ldr_set *s) {
+  const ldr_field *f = field(g, s->field);
+  ldr_sql_ident(&g->w, f->name);
+  say(g, " = ");
+  switch (s->kind) {
+    case LDR_SET_VALUE: operand(g, s); break;
+    case LDR_SET_DEFAULT: say(g, "default"); break;
+    case LDR_SET_INCREMENT: combine(g, s, "coalesce(", ", 0) + ", ""); break;
+    case LDR_SET_APPEND:
+      combine(g, s, "coalesce(", f->array ? ", '{}') || " : ", '[]'::jsonb) || ", "");
+      break;
+    case LDR_SET_MERGE: combine(g, s, "coalesce(", ", '{}'::jsonb) || ", ""); break;
+    case LDR_SET_COALESCE: combine(g, s, "coalesce(", ", ", ")"); break;
+    case LDR_SET_GREATEST:
+      combine(g, s, "greatest(", f->type == LDR_F_TEXT ? " collate \"C\", " : ", ", ")");
+      break;
+  }
+}
+
+/* Without sets the rows stay as they are, but are found and returned. */
+static void set_nothing(gen *g) {
+  const uint16_t *last = &g->op->e->key.field[g->op->e->key.n - 1];
+  say(g, " set ");
+  names(g, last, 1);
+  say(g, " = ");
+  columns(g, last, 1);
+}
+
+static void set_fields(gen *g) {
+  if (g->op->nsets == 0) set_nothing(g);
+  for (unsigned i = 0; i < g->op->nsets; i++) {
+    say(g, i ? ", " : " set ");
+    set_field(g, &g->op->sets[i]);
+  }
+}
+
+static void update_rows(gen *g) {
+  table(g, "update ");
+  set_fields(g);
+  where(g);
+  returning(g);
+}
+
+static void delete_rows(gen *g) {
+  table(g, "delete from ");
+  where(g);
+  returning(g);
+}
+
+/* ---- insert ---- */
+
+static void single_row(gen *g) {
+  const ldr_op *op = g->op;
+  say(g, "values ");
+  for (unsigned i = 0; i < op->ncols; i++) {
+    say(g, i ? ", " : "(");
+    ldr_sql_value(&g->w, field(g, op->cols[i]), &op->values[i]);
+  }
+  say(g, ")");
+}
+
+/* Each column's values travel as one array, so one plan serves any number of rows. Arrays of arrays would be
+ * one array of more dimensions: an array column travels as PostgreSQL's literals of its arrays and is read
+ * back by a cast. */
+static void many_rows(gen *g) {
+  const ldr_op *op = g->op;
+  say(g, "select ");
+  for (unsigned i = 0; i < op->ncols; i++) {
+    const ldr_field *f = field(g, op->cols[i]);
+    say(g, i ? ", r." : "r.");
+    ldr_sql_ident(&g->w, f->name);
+    if (f->array) ldr_sql_cast_list(&g->w, f->type);
+  }
+  say(g, " from unnest(");
+  for (unsigned i = 0; i < op->ncols; i++) {
+    const ldr_field *f = field(g, op->cols[i]);
+    ldr_ftype type = f->array ? LDR_F_TEXT : f->type;
+    ldr_param p = {.type = type, .array = true, .n = op->nrows, .stride = op->ncols, .v = op->values + i};
+    if (i) say(g, ", ");
+    ldr_sql_param(&g->w, &p);
+    ldr_sql_cast_list(&g->w, type);
+  }
+  say(g, ") as r (");
+  names(g, op->cols, op->ncols);
+  say(g, ")");
+}
+
+/* The constraint meant: its columns, and a partial one's condition so that PostgreSQL finds the index. */
+static void conflict_target(gen *g) {
+  const ldr_entity *e = g->op->e;
+  const ldr_unique *u = g->op->target < 0 ? &e->key : &e->uniques[g->op->target];
+  say(g, " (");
+  names(g, u->field, u->n);
+  say(g, ")");
+  for (unsigned i = 0; i < u->nwhen; i++) {
+    say(g, i ? " and " : " where ");
+    ldr_sql_ident(&g->w, e->fields[u->when[i].field].name);
+    if (u->when[i].is_null) {
+      say(g, " is null");
+    } else {
+      say(g, " = ");
+      ldr_sql_constant(&g->w, &u->when[i].value);
+    }
+  }
+}
+
+static bool names_identity(const ldr_op *op) {
+  for (unsigned i = 0; i < op->ncols; i++)
+    if (op->e->fields[op->cols[i]].def == LDR_DEF_IDENTITY) return true;
+  return false;
+}
+
+static void inserted_rows(gen *g) {
+  const ldr_op *op = g->op;
+  say(g, "(");
+  names(g, op->cols, op->ncols);
+  say(g, names_identity(op) ? ") overriding system value " : ") ");
+  if (op->nrows == 1)
+    single_row(g);
+  else
+    many_rows(g);
+}
+
+static void insert_rows(gen *g) {
+  table(g, "insert into ");
+  say(g, " ");
+  inserted_rows(g);
+  if (g->op->on_conflict != LDR_CONFLICT_ERROR) say(g, " on conflict");
+  if (g->op->on_conflict != LDR_CONFLICT_ERROR && g->op->target != LDR_TARGET_ANY) conflict_target(g);
+  if (g->op->on_conflict == LDR_CONFLICT_SKIP) say(g, " do nothing");
+  if (g->op->on_conflict == LDR_CONFLICT_UPDATE) {
+    say(g, " do update");
+    set_fields(g);
+  }
+  returning(g);
+}
+
+/* ---- aggregate ---- */
+
+static void group_value(gen *g, const ldr_group *group) {
+  static const char *const buckets[] = {
+      [LDR_MINUTE] = "date_trunc('minute', ", [LDR_HOUR] = "date_trunc('hour', ",
+      [LDR_DAY] = "date_trunc('day', ",       [LDR_WEEK] = "date_trunc('week', ",
+      [LDR_MONTH] = "date_trunc('month', ",   [LDR_YEAR] = "date_trunc('year', ",
+  };
+  if (group->bucket != LDR_BUCKET_NONE) say(g, buckets[group->bucket]);
+  ldr_sql_column(&g->w, g->t, group->field);
+  if (group->bucket != LDR_BUCKET_NONE) say(g, ", 'UTC')");
+}
+
+static void filter(gen *g, const ldr_agg *a) {
+  if (a->filter == NULL) return;
+  say(g, " filter (where ");
+  ldr_sql_pred(&g->w, g->t, a->filter);
+  say(g, ")");
+}
+
+static void count_of(gen *g, const ldr_agg *a) {
+  say(g, "count(");
+  if (a->field < 0)
+    say(g, "*");
+  else
+    ldr_sql_column(&g->w, g->t, (unsigned)a->field);
+  say(g, ")");
+  filter(g, a);
+}
+
+/* The types that PostgreSQL would answer differ from the ones promised: int8 adds up to numeric, float4 to
+ * float4. */
+static void sum_of(gen *g, const ldr_agg *a) {
+  ldr_ftype type = field(g, (unsigned)a->field)->type;
+  say(g, "coalesce(sum(");
+  ldr_sql_column(&g->w, g->t, (unsigned)a->field);
+  if (type == LDR_F_FLOAT4) say(g, "::float8");
+  say(g, ")");
+  filter(g, a);
+  say(g, type == LDR_F_INT2 || type == LDR_F_INT4 || type == LDR_F_INT8 ? ", 0)::int8" : ", 0)");
+}
+
+static void average_of(gen *g, const ldr_agg *a) {
+  say(g, "avg(");
+  ldr_sql_column(&g->w, g->t, (unsigned)a->field);
+  say(g, ")");
+  filter(g, a);
+  say(g, "::float8");
+}
+
+static void extreme_of(gen *g, const ldr_agg *a) {
+  say(g, a->fn == LDR_AGG_MIN ? "min(" : "max(");
+  ldr_sql_sortable(&g->w, g->t, (unsigned)a->field);
+  say(g, ")");
+  filter(g, a);
+}
+
+static void aggregate(gen *g, const ldr_agg *a) {
+  switch (a->fn) {
+    case LDR_AGG_COUNT: count_of(g, a); break;
+    case LDR_AGG_SUM: sum_of(g, a); break;
+    case LDR_AGG_AVG: average_of(g, a); break;
+    case LDR_AGG_MIN:
+    case LDR_AGG_MAX: extreme_of(g, a); break;
+  }
+}
+
+static void by_position(gen *g) {
+  for (unsigned i = 0; i < g->op->ngroups; i++) {
+    say(g, i ? ", " : " group by ");
+    ldr_sql_uint(&g->w, i + 1);
+  }
+}
+
+static void order_of_groups(gen *g) {
+  for (unsigned i = 0; i < g->op->ngroups; i++) {
+    const ldr_group *group = &g->op->groups[i];
+    say(g, i ? ", " : " order by ");
+    if (field(g, group->field)->type == LDR_F_TEXT)
+      ldr_sql_sortable(&g->w, g->t, group->field);
+    else
+      ldr_sql_uint(&g->w, i + 1);
+  }
+}
+
+static void aggregate_rows(gen *g) {
+  const ldr_op *op = g->op;
+  say(g, "select ");
+  for (unsigned i = 0; i < op->ngroups; i++) {
+    if (i) say(g, ", ");
+    group_value(g, &op->groups[i]);
+  }
+  for (unsigned i = 0; i < op->naggs; i++) {
+    if (i || op->ngroups) say(g, ", ");
+    aggregate(g, &op->aggs[i]);
+  }
+  source(g);
+  by_position(g);
+  order_of_groups(g);
+  limits(g);
+}
+
+/* ---- the whole ---- */
+
+ldr_code ldr_sqlgen(const ldr_op *op, ldr_buf *sql, ldr_buf *params, ldr_err *err) {
+  gen g = {.w = {.text = sql, .params = params}, .op = op, .t = {op->e, 0}};
+  switch (op->kind) {
+    case LDR_OP_SELECT: select_rows(&g); break;
+    case LDR_OP_INSERT: insert_rows(&g); break;
+    case LDR_OP_UPDATE: update_rows(&g); break;
+    case LDR_OP_DELETE: delete_rows(&g); break;
+    case LDR_OP_COUNT: count_rows(&g); break;
+    case LDR_OP_AGGREGATE: aggregate_rows(&g); break;
+  }
+  if ((sql && sql->broken) || params->broken) return ldr_fail_nomem(err);
+  return LDR_OK;
+}
+
+/* ---- result columns ---- */
+
+static void add_column(ldr_buf *out, const char *name, ldr_ftype type, bool array) {
+  ldr_column c = {.name = name, .type = type, .array = array};
+  ldr_buf_add(out, &c, sizeof c);
+}
+
+static ldr_ftype type_of_sum(ldr_ftype t) {
+  if (t == LDR_F_NUMERIC) return LDR_F_NUMERIC;
+  return t == LDR_F_FLOAT4 || t == LDR_F_FLOAT8 ? LDR_F_FLOAT8 : LDR_F_INT8;
+}
+
+static void aggregate_column(const ldr_op *op, const ldr_agg *a, ldr_buf *out) {
+  const ldr_field *f = a->field < 0 ? NULL : &op->e->fields[a->field];
+  switch (a->fn) {
+    case LDR_AGG_COUNT: add_column(out, a->name, LDR_F_INT8, false); break;
+    case LDR_AGG_SUM: add_column(out, a->name, type_of_sum(f->type), false); break;
+    case LDR_AGG_AVG: add_column(out, a->name, LDR_F_FLOAT8, false); break;
+    case LDR_AGG_MIN:
+    case LDR_AGG_MAX: add_column(out, a->name, f->type, f->array); break;
+  }
+}
+
+void ldr_sqlgen_columns(const ldr_op *op, ldr_buf *out) {
+  if (op->kind == LDR_OP_COUNT) {
+    add_column(out, "count", LDR_F_INT8, false);
+    return;
+  }
+  if (op->kind != LDR_OP_AGGREGATE) {
+    for (unsigned i = 0; i < op->nout; i++) {
+      const ldr_field *f = &op->e->fields[op->out[i]];
+      add_column(out, f->name, f->type, f->array);
+    }
+    return;
+  }
+  for (unsigned i = 0; i < op->ngroups; i++) {
+    const ldr_field *f = &op->e->fields[op->groups[i].field];
+    add_column(out, op->groups[i].name, f->type, f->array);
+  }
+  for (unsigned i = 0; i < op->naggs; i++) aggregate_column(op, &op->aggs[i], out);
+}
+
+/* ---- copy ---- */
+
+static void all_names(ldr_sql *w, const ldr_entity *e) {
+  for (unsigned i = 0; i < e->nfields; i++) {
+    if (i) ldr_sql_str(w, ", ");
+    ldr_sql_ident(w, e->fields[i].name);
+  }
+}
+
+void ldr_sqlgen_copy(const ldr_entity *e, bool in, ldr_buf *sql) {
+  ldr_sql w = {.text = sql};
+  if (in) {
+    ldr_sql_str(&w, "copy ");
+    ldr_sql_str(&w, e->table);
+    ldr_sql_str(&w, " (");
+    all_names(&w, e);
+    ldr_sql_str(&w, ") from stdin (format binary)");
+    return;
+  }
+  ldr_sql_str(&w, "copy (select "); /* a query also reads partitioned tables */
+  all_names(&w, e);
+  ldr_sql_str(&w, " from ");
+  ldr_sql_str(&w, e->table);
+  ldr_sql_str(&w, ") to stdout (format binary)");
+}

@@ -1,0 +1,440 @@
+#include "postgres/statement/statement.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+enum { CACHE_MAX = 1024 }; /* compiled statements of each kind an engine */
+
+/* ---- one statement ---- */
+
+ldr_stmt *ldr_stmt_retain(ldr_stmt *s) {
+  s->refs++;
+  return s;
+}
+
+void ldr_stmt_release(ldr_stmt *s) {
+  if (s == NULL || --s->refs > 0) return;
+  assert(!s->cached);
+  if (s->e) ldr_schema_release(s->e->schema);
+  ldr_arena_free(&s->arena);
+  ldr_free(s);
+}
+
+unsigned ldr_stmt_params(const ldr_stmt *s, const ldr_column **types) {
+  *types = s->params;
+  return s->nparams;
+}
+
+/* The name: two hashes of the text and the parameter types, so that no two statements ever share one. */
+static void name_it(ldr_stmt *s) {
+  size_t noids = s->oids ? s->nparams * sizeof *s->oids : 0;
+  for (unsigned i = 0; i < 2; i++) s->id[i] = ldr_hash64(s->oids, noids, ldr_hash64(s->sql, s->sql_n, i + 1));
+  snprintf(s->name, sizeof s->name, "ldr_%016llx%016llx", (unsigned long long)s->id[0],
+           (unsigned long long)s->id[1]);
+}
+
+static ldr_stmt *new_stmt(const char *sql, size_t n) {
+  ldr_stmt *s = ldr_alloc(sizeof *s);
+  if (s == NULL) return NULL;
+  s->refs = 1;
+  s->sql_n = n;
+  s->sql = ldr_arena_copy(&s->arena, sql, n);
+  if (s->sql) return s;
+  ldr_stmt_release(s);
+  return NULL;
+}
+
+static bool copy_columns(ldr_stmt *s, const ldr_column *cols, unsigned n) {
+  ldr_column *copy = ldr_arena_alloc(&s->arena, n * sizeof *copy);
+  if (copy == NULL) return false;
+  for (unsigned i = 0; i < n; i++) {
+    copy[i] = cols[i];
+    copy[i].name = ldr_arena_copy(&s->arena, cols[i].name, strlen(cols[i].name));
+    if (copy[i].name == NULL) return false;
+  }
+  s->cols = copy;
+  s->ncols = n;
+  return true;
+}
+
+/* ---- the caches ---- */
+
+static ldr_stmt *of_node(ldr_lru_node *node) { return (ldr_stmt *)(void *)node; } /* node is first */
+
+bool ldr_stmts_init(ldr_stmts *c) {
+  *c = (ldr_stmts){0};
+  if (ldr_lru_init(&c->shapes, CACHE_MAX) && ldr_lru_init(&c->texts, CACHE_MAX)) return true;
+  ldr_stmts_done(c);
+  return false;
+}
+
+static void evict(ldr_lru *t, ldr_stmt *s) {
+  ldr_lru_remove(t, &s->node);
+  s->cached = false;
+  ldr_stmt_release(s);
+}
+
+void ldr_stmts_done(ldr_stmts *c) {
+  while (c->shapes.oldest) evict(&c->shapes, of_node(c->shapes.oldest));
+  while (c->texts.oldest) evict(&c->texts, of_node(c->texts.oldest));
+  ldr_lru_done(&c->shapes);
+  ldr_lru_done(&c->texts);
+  ldr_buf_free(&c->shape);
+  ldr_buf_free(&c->sql);
+  ldr_buf_free(&c->columns);
+}
+
+/* The cache counts the statement once more. */
+static void cache(ldr_lru *t, ldr_stmt *s, uint64_t hash) {
+  if (t->n >= CACHE_MAX) evict(t, of_node(t->oldest));
+  ldr_lru_add(t, &ldr_stmt_retain(s)->node, hash);
+  s->cached = true;
+}
+
+void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s) {
+  if (s->cached) evict(s->e ? &c->shapes : &c->texts, s);
+}
+
+typedef struct shape_key {
+  const ldr_entity *e;
+  const char *p;
+  size_t n;
+} shape_key;
+
+static bool same_shape(const ldr_lru_node *node, const void *key) {
+  const ldr_stmt *s = (const ldr_stmt *)(const void *)node;
+  const shape_key *k = key;
+  return s->e == k->e && s->shape_n == k->n && memcmp(s->shape, k->p, k->n) == 0;
+}
+
+static bool op_reads(const ldr_op *op) {
+  return op->kind == LDR_OP_SELECT || op->kind == LDR_OP_COUNT || op->kind == LDR_OP_AGGREGATE;
+}
+
+static bool fill_op(ldr_stmts *c, ldr_stmt *s, const ldr_op *op, const ldr_param *params, unsigned n) {
+  s->e = op->e;
+  ldr_schema_retain(op->e->schema);
+  s->reads = op_reads(op);
+  s->locks = op->lock != LDR_LOCK_NONE;
+  s->deletes = op->kind == LDR_OP_DELETE;
+  s->counts = op->kind == LDR_OP_COUNT;
+  s->described = true;
+  s->shape_n = c->shape.n;
+  s->shape = ldr_arena_copy(&s->arena, c->shape.p, c->shape.n);
+  s->nparams = n;
+  s->oids = ldr_arena_alloc(&s->arena, n * sizeof *s->oids);
+  if (s->shape == NULL || s->oids == NULL) return false;
+  for (unsigned i = 0; i < n; i++) {
+    const ldr_ftype_info *type = ldr_ftype_get(params[i].type);
+    s->oids[i] = params[i].array || params[i].is_array_value ? type->array_oid : type->oid;
+  }
+  return copy_columns(s, (const ldr_column *)(void *)c->columns.p,
+                      (unsigned)(c->columns.n / sizeof(ldr_column)));
+}
+
+static ldr_code compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out, ldr_err *err) {
+  ldr_stmt *s;
+  ldr_code code;
+  ldr_buf_reset(&c->sql);
+  ldr_buf_reset(&c->columns);
+  code = ldr_sqlgen(op, &c->sql, params, err);
+  if (code) return code;
+  ldr_sqlgen_columns(op, &c->columns);
+  if (c->sql.broken || c->columns.broken || params->broken) return ldr_fail_nomem(err);
+  if (params->n / sizeof(ldr_param) > LDR_MAX_PARAMS)
+    return ldr_fail(err, LDR_INVALID, "the operation has more than %d parameters", LDR_MAX_PARAMS);
+  s = new_stmt(c->sql.p, c->sql.n);
+  if (s == NULL) return ldr_fail_nomem(err);
+  if (!fill_op(c, s, op, (const ldr_param *)(void *)params->p, (unsigned)(params->n / sizeof(ldr_param)))) {
+    ldr_stmt_release(s);
+    return ldr_fail_nomem(err);
+  }
+  name_it(s);
+  *out = s;
+  return LDR_OK;
+}
+
+ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out, ldr_err *err) {
+  shape_key key = {.e = op->e};
+  ldr_lru_node *node;
+  uint64_t hash;
+  ldr_stmt *s = NULL;
+  ldr_code code;
+  ldr_buf_reset(params);
+  ldr_buf_reset(&c->shape);
+  ldr_op_shape(op, &c->shape);
+  if (c->shape.broken) return ldr_fail_nomem(err);
+  key.p = c->shape.p;
+  key.n = c->shape.n;
+  hash = ldr_hash64(key.p, key.n, (uint64_t)(uintptr_t)op->e);
+  node = ldr_lru_find(&c->shapes, hash, same_shape, &key);
+  if (node) {
+    code = ldr_sqlgen(op, NULL, params, err);
+    if (code) return code;
+    if (params->broken) return ldr_fail_nomem(err);
+    *out = ldr_stmt_retain(of_node(node));
+    return LDR_OK;
+  }
+  code = compile(c, op, params, &s, err);
+  if (code) return code;
+  cache(&c->shapes, s, hash);
+  *out = s;
+  return LDR_OK;
+}
+
+typedef struct text_key {
+  const char *p;
+  size_t n;
+} text_key;
+
+static bool same_text(const ldr_lru_node *node, const void *key) {
+  const ldr_stmt *s = (const ldr_stmt *)(const void *)node;
+  const text_key *k = key;
+  return s->sql_n == k->n && memcmp(s->sql, k->p, k->n) == 0;
+}
+
+/* Does the text begin like a statement that neither begins nor ends a transaction, nor changes the session?
+ * One that begins with a comment or parenthesis may be anything. */
+static bool is_plain(const char *sql, size_t n) {
+  static const char *const words[] = {"select", "insert", "update", "delete", "with", "values", "merge"};
+  while (n && strchr(" \t\r\n", *sql)) {
+    sql++;
+    n--;
+  }
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    size_t length = strlen(words[i]);
+    if (n > length && strncasecmp(sql, words[i], length) == 0 && strchr(" \t\r\n", sql[length])) return true;
+  }
+  return false;
+}
+
+ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out, ldr_err *err) {
+  text_key key = {sql, n};
+  uint64_t hash = ldr_hash64(sql, n, 0);
+  ldr_lru_node *node = ldr_lru_find(&c->texts, hash, same_text, &key);
+  ldr_stmt *s;
+  if (node) {
+    *out = ldr_stmt_retain(of_node(node));
+    return LDR_OK;
+  }
+  if (memchr(sql, '\0', n)) return ldr_fail(err, LDR_INVALID, "the statement holds a zero byte");
+  if (ldr_utf8_check(sql, n) != n) return ldr_fail(err, LDR_INVALID, "the statement is not valid UTF-8");
+  s = new_stmt(sql, n);
+  if (s == NULL) return ldr_fail_nomem(err);
+  name_it(s);
+  s->alone = !is_plain(sql, n);
+  cache(&c->texts, s, hash);
+  *out = s;
+  return LDR_OK;
+}
+
+/* ---- raw statements: what the server says of them ---- */
+
+/* Types that are only read like one of ours (varchar, oid) do not take its binary form: they travel as text.
+ */
+static ldr_column param_of(uint32_t oid) {
+  ldr_column c = {.name = ""};
+  const ldr_ftype_info *type;
+  if (!ldr_ftype_by_oid(oid, &c.type, &c.array)) return (ldr_column){"", LDR_F_UNKNOWN, false};
+  type = ldr_ftype_get(c.type);
+  if (oid != type->oid && oid != type->array_oid) return (ldr_column){"", LDR_F_UNKNOWN, false};
+  return c;
+}
+
+static bool has_decoder(uint32_t oid) {
+  ldr_ftype type;
+  bool array;
+  return ldr_ftype_by_oid(oid, &type, &array) && type != LDR_F_UNKNOWN;
+}
+
+ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) {
+  unsigned n = ldr_pgres_params(res), ncols = ldr_pgres_cols(res);
+  uint32_t *oids = ldr_arena_alloc(&s->arena, n * sizeof *oids);
+  ldr_column *params = ldr_arena_alloc(&s->arena, n * sizeof *params);
+  if (oids == NULL || params == NULL) return ldr_fail_nomem(err);
+  for (unsigned i = 0; i < n; i++) {
+    oids[i] = ldr_pgres_param_oid(res, i);
+    params[i] = param_of(oids[i]);
+  }
+  for (unsigned i = 0; i < ncols; i++)
+    if (!has_decoder(ldr_pgres_oid(res, i))) s->text_results = true;
+  s->nparams = n;
+  s->oids = oids;
+  s->params = params;
+  s->described = true;
+  return LDR_OK;
+}
+
+/* ---- the registry of a connection ---- */
+
+typedef enum prep_state {
+  PREP_MISSING, /* known, but not on the server */
+  PREP_READY,
+  PREP_STALE /* on the server and of no use: deallocate, then parse */
+} prep_state;
+
+static const char deallocate[] = "deallocate ";
+
+typedef struct prep { /* one name on one connection */
+  ldr_lru_node node;
+  uint64_t id;   /* with node.hash: the statement's */
+  uint64_t sync; /* the last request that uses it */
+  prep_state state;
+  bool evicted; /* out of the list, owned by the request that deallocates it */
+  char text[sizeof deallocate + sizeof((ldr_stmt *)0)->name]; /* "deallocate ldr_…" */
+} prep;
+
+bool ldr_registry_init(ldr_registry *g, size_t cap) {
+  *g = (ldr_registry){.cap = cap};
+  return cap == 0 || ldr_lru_init(&g->lru, cap);
+}
+
+void ldr_registry_forget_all(ldr_registry *g) {
+  for (ldr_lru_node *node = g->lru.oldest; node; node = node->newer)
+    ((prep *)(void *)node)->state = PREP_MISSING;
+  g->unsure = true;
+}
+
+void ldr_registry_done(ldr_registry *g) {
+  while (g->lru.oldest) {
+    ldr_lru_node *node = g->lru.oldest;
+    ldr_lru_remove(&g->lru, node);
+    ldr_free(node); /* it is first in prep */
+  }
+  ldr_lru_done(&g->lru);
+}
+
+static bool same_prep(const ldr_lru_node *node, const void *key) {
+  const prep *p = (const prep *)(const void *)node;
+  return p->id == *(const uint64_t *)key;
+}
+
+static bool add_deallocate(ldr_req *r, prep *p) {
+  ldr_cmd *c = ldr_req_add(r, LDR_CMD_QUERY);
+  if (c == NULL) return false;
+  c->sql = p->text;
+  c->mark = p;
+  return true;
+}
+
+/* Makes room for one more. What an unanswered request uses stays; then the list is longer for a while. */
+static bool make_room(ldr_registry *g, ldr_req *r) {
+  prep *p = (prep *)(void *)g->lru.oldest;
+  while (g->lru.n >= g->cap && p && p->sync <= g->answered) {
+    prep *newer = (prep *)(void *)p->node.newer;
+    if (p->state != PREP_MISSING && !add_deallocate(r, p)) return false;
+    ldr_lru_remove(&g->lru, &p->node);
+    p->evicted = true;
+    if (p->state == PREP_MISSING) ldr_free(p);
+    p = newer;
+  }
+  return true;
+}
+
+static prep *find_or_add(ldr_registry *g, const ldr_stmt *s, ldr_req *r) {
+  prep *p = (prep *)(void *)ldr_lru_find(&g->lru, s->id[0], same_prep, &s->id[1]);
+  if (p) return p;
+  if (!make_room(g, r)) return NULL;
+  p = ldr_alloc(sizeof *p);
+  if (p == NULL) return NULL;
+  p->id = s->id[1];
+  snprintf(p->text, sizeof p->text, "%s%s", deallocate, s->name);
+  ldr_lru_add(&g->lru, &p->node, s->id[0]);
+  return p;
+}
+
+static ldr_cmd *add_cmd(ldr_req *r, ldr_cmd_kind kind, const ldr_stmt *s, const ldr_args *args, prep *p) {
+  ldr_cmd *c = ldr_req_add(r, kind);
+  if (c == NULL) return NULL;
+  c->name = p || kind == LDR_CMD_QUERY ? s->name : "";
+  c->sql = s->sql;
+  c->args = args;
+  c->text = (kind == LDR_CMD_EXEC || kind == LDR_CMD_QUERY) && s->text_results;
+  c->mark = p;
+  return c;
+}
+
+/* Nothing is known of the session's statements: none shall be left, which never fails, so it is safe inside a
+ * transaction, too. */
+static bool start_over(ldr_registry *g, ldr_req *r) {
+  ldr_cmd *c = ldr_req_add(r, LDR_CMD_QUERY);
+  if (c == NULL) return false;
+  c->sql = "deallocate all";
+  g->unsure = false;
+  return true;
+}
+
+/* What must come before a use of s; *out is its place in the registry. */
+static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, prep **out,
+                           ldr_err *err) {
+  prep *p;
+  if (g->unsure && !start_over(g, r)) return ldr_fail_nomem(err);
+  p = find_or_add(g, s, r);
+  if (p == NULL) return ldr_fail_nomem(err);
+  p->sync = g->sent + 1;
+  if (p->state == PREP_STALE && !add_deallocate(r, p)) return ldr_fail_nomem(err);
+  if (p->state != PREP_READY) {
+    if (!add_cmd(r, LDR_CMD_PARSE, s, args, p)) return ldr_fail_nomem(err);
+    p->state = PREP_READY;
+  }
+  *out = p;
+  return LDR_OK;
+}
+
+ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, ldr_err *err) {
+  prep *p = NULL;
+  ldr_code code = g->cap ? make_ready(g, s, args, r, &p, err) : LDR_OK;
+  if (code) return code;
+  return add_cmd(r, p ? LDR_CMD_EXEC : LDR_CMD_QUERY, s, args, p) ? LDR_OK : ldr_fail_nomem(err);
+}
+
+ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err *err) {
+  prep *p = NULL;
+  ldr_code code = g->cap ? make_ready(g, s, NULL, r, &p, err) : LDR_OK;
+  if (code) return code;
+  if (p == NULL && !add_cmd(r, LDR_CMD_PARSE, s, NULL, NULL)) return ldr_fail_nomem(err);
+  return add_cmd(r, LDR_CMD_DESCRIBE, s, NULL, p) ? LDR_OK : ldr_fail_nomem(err);
+}
+
+void ldr_registry_sent(ldr_registry *g) { g->sent++; }
+
+static bool failed_with(const ldr_req *r, const char *sqlstate) {
+  return strcmp(ldr_req_sqlstate(r), sqlstate) == 0;
+}
+
+/* The answer to one command that concerns a prepared statement. 42P05: the name exists already; 26000: it
+ * does not. */
+static void settle_cmd(ldr_registry *g, const ldr_req *r, const ldr_cmd *c, bool failed_here) {
+  prep *p = c->mark;
+  if (c->kind == LDR_CMD_QUERY && p->evicted) {
+    p->evicted = false;
+    g->evictions += c->res != NULL;
+    if (c->res || r->lost || failed_here)
+      ldr_free(p);
+    else /* skipped behind an error: it is still there */
+      ldr_lru_add(&g->lru, &p->node, p->node.hash);
+    return;
+  }
+  if (c->res) {
+    g->parses += c->kind == LDR_CMD_PARSE;
+    return;
+  }
+  if (c->kind == LDR_CMD_QUERY)
+    p->state = failed_here ? PREP_MISSING : PREP_STALE;
+  else if (c->kind == LDR_CMD_PARSE)
+    p->state = p->state == PREP_STALE || (failed_here && failed_with(r, "42P05")) ? PREP_STALE : PREP_MISSING;
+  else if (failed_here && ldr_req_stale(r))
+    p->state = failed_with(r, "26000") ? PREP_MISSING : PREP_STALE;
+}
+
+void ldr_registry_settle(ldr_registry *g, ldr_req *r) {
+  g->answered++;
+  for (unsigned i = 0; i < r->n; i++) {
+    if (r->cmd[i].mark) settle_cmd(g, r, &r->cmd[i], r->error && r->failed == i);
+    r->cmd[i].mark = NULL;
+  }
+}

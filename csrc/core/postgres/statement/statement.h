@@ -1,0 +1,79 @@
+/* Statements: the engine's caches of compiled ones, and what each connection has prepared.
+ *
+ * A statement is named "ldr_" and a hash of its text and parameter types, so that the name means the same on
+ * every connection and survives the cache. */
+#ifndef LDR_POSTGRES_STATEMENT_STATEMENT_H
+#define LDR_POSTGRES_STATEMENT_STATEMENT_H
+
+#include "base/lru.h"
+#include "postgres/postgres.h"
+#include "postgres/protocol/connection.h"
+
+struct ldr_stmt {
+  ldr_lru_node node; /* in a cache, while cached */
+  bool cached;
+  bool described;    /* raw: the server has said what it takes and gives */
+  bool text_results; /* a result column has a type without a decoder: all travel as text */
+  bool reads;        /* an operation that cannot write */
+  bool deletes;      /* an operation that deletes */
+  bool locks;        /* an operation that locks rows */
+  bool counts;       /* an operation whose one number is the answer */
+  bool alone;        /* raw: it may change the session or the transaction, so it never shares a connection */
+  int64_t expected;  /* microseconds on the server, learned (postgres/pool/multiplex.h); 0: never timed */
+  unsigned refs;
+  uint64_t id[2]; /* the hash behind the name */
+  char name[40];
+  const char *sql;
+  size_t sql_n;
+  unsigned nparams, ncols;
+  uint32_t *oids;         /* of the parameters; NULL: the server finds out */
+  ldr_column *params;     /* raw, once described */
+  const ldr_column *cols; /* results, as the operation or the server describes them */
+  const ldr_entity *e;    /* an operation's, with its schema retained */
+  const char *shape;
+  size_t shape_n;
+  ldr_arena arena; /* owns all of it */
+};
+
+/* ---- the engine's caches ---- */
+typedef struct ldr_stmts {
+  ldr_lru shapes, texts;
+  ldr_buf shape, sql, columns; /* scratch */
+} ldr_stmts;
+
+bool ldr_stmts_init(ldr_stmts *c); /* false: out of memory */
+void ldr_stmts_done(ldr_stmts *c);
+/* The statement of an operation, compiled once a shape; params becomes its ldr_param. *out is counted for the
+ * caller. */
+ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out,
+                      ldr_err *err) LDR_MUSTCHECK;
+/* The statement of a text, perhaps not described yet. *out is counted for the caller. */
+ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out, ldr_err *err) LDR_MUSTCHECK;
+void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s); /* who asks next gets a new one */
+
+ldr_stmt *ldr_stmt_retain(ldr_stmt *s);
+/* Fills in what the server says of a text's parameters and results. */
+ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) LDR_MUSTCHECK;
+/* ---- what one connection has prepared ---- */
+typedef struct ldr_registry {
+  ldr_lru lru;
+  size_t cap;
+  uint64_t sent, answered;    /* requests; what an unanswered one uses is not evicted */
+  bool unsure;                /* the session may have prepared or forgotten anything */
+  unsigned parses, evictions; /* for whoever counts them, who sets them back */
+} ldr_registry;
+
+bool ldr_registry_init(ldr_registry *g, size_t cap); /* false: out of memory */
+void ldr_registry_done(ldr_registry *g);
+/* Adds to r the execution of s, and before it whatever s needs on this connection: statements that made room
+ * are deallocated and s is parsed, all in the same flush. cap 0: s runs without a
+ * name. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
+ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r,
+                           ldr_err *err) LDR_MUSTCHECK;
+/* The same for a description of s in place of its execution. */
+ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
+void ldr_registry_sent(ldr_registry *g);
+void ldr_registry_settle(ldr_registry *g, ldr_req *r); /* reads the answers before anybody takes them */
+void ldr_registry_forget_all(ldr_registry *g);         /* after DISCARD, DEALLOCATE ALL or a script */
+
+#endif

@@ -1,0 +1,352 @@
+#include "values/codec.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "values/json.h"
+#include "values/numeric.h"
+#include "values/time.h"
+
+enum { JSONB_VERSION = 1 };
+
+/* ---- floats as bits ---- */
+
+static double double_of(uint64_t bits) {
+  double d;
+  memcpy(&d, &bits, sizeof d);
+  return d;
+}
+
+static uint64_t bits_of(double d) {
+  uint64_t bits;
+  memcpy(&bits, &d, sizeof bits);
+  return bits;
+}
+
+static float float_of(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+static uint32_t float_bits(float f) {
+  uint32_t bits;
+  memcpy(&bits, &f, sizeof bits);
+  return bits;
+}
+
+/* ---- decoding: one function a type; each gets at most UINT32_MAX bytes ---- */
+
+typedef bool decoder(const char *p, size_t n, ldr_buf *scratch, ldr_value *out);
+
+static bool read_bool(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 1) return false;
+  *out = ldr_bool(*p != 0);
+  return true;
+}
+
+static bool read_int2(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 2) return false;
+  *out = ldr_int((int16_t)ldr_be16(p));
+  return true;
+}
+
+static bool read_int4(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 4) return false;
+  *out = ldr_int((int32_t)ldr_be32(p));
+  return true;
+}
+
+/* Also the types that count as int8: xid8 looks like one, oid is four bytes without a sign. */
+static bool read_int8(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 8 && n != 4) return false;
+  *out = ldr_int(n == 8 ? (int64_t)ldr_be64(p) : (int64_t)ldr_be32(p));
+  return true;
+}
+
+static bool read_float4(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 4) return false;
+  *out = ldr_float((double)float_of(ldr_be32(p)));
+  return true;
+}
+
+static bool read_float8(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 8) return false;
+  *out = ldr_float(double_of(ldr_be64(p)));
+  return true;
+}
+
+static bool read_numeric(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  size_t start = scratch->n;
+  if (!ldr_numeric_from_wire(p, n, scratch) || scratch->broken) return false;
+  *out = ldr_bytes_of(LDR_T_NUMERIC, scratch->p + start, scratch->n - start);
+  return true;
+}
+
+static bool read_text(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  *out = ldr_text(p, n);
+  return true;
+}
+
+static bool read_bytea(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  *out = ldr_bytes_of(LDR_T_BYTES, p, n);
+  return true;
+}
+
+static bool read_uuid(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 16) return false;
+  *out = ldr_bytes_of(LDR_T_UUID, p, n);
+  return true;
+}
+
+static bool read_time(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  int64_t us;
+  (void)scratch;
+  if (n != 8 || !ldr_time_from_pg((int64_t)ldr_be64(p), &us)) return false;
+  *out = ldr_time(us);
+  return true;
+}
+
+static bool read_json(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  *out = ldr_bytes_of(LDR_T_JSON, p, n);
+  return true;
+}
+
+static bool read_jsonb(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  if (n < 1 || *p != JSONB_VERSION) return false;
+  return read_json(p + 1, n - 1, scratch, out);
+}
+
+/* The bytes stay as they are: ldr_array_read proves them whole. */
+static bool read_array(ldr_ftype t, const char *p, size_t n, ldr_value *out) {
+  ldr_array_reader r;
+  if (!ldr_array_read(&r, p, n) || (r.count && r.elem != t)) return false;
+  *out = ldr_bytes_of(LDR_T_ARRAY, p, n);
+  return true;
+}
+
+/* ---- encoding ---- */
+
+typedef void encoder(const ldr_value *v, ldr_buf *out);
+
+static void write_bool(const ldr_value *v, ldr_buf *out) { ldr_buf_chr(out, v->u.b ? 1 : 0); }
+static void write_int8(const ldr_value *v, ldr_buf *out) { ldr_buf_be64(out, (uint64_t)v->u.i); }
+
+/* A value that does not fit goes out whole: the server refuses its length, and nothing is ever cut. */
+static void write_int2(const ldr_value *v, ldr_buf *out) {
+  if (v->u.i < INT16_MIN || v->u.i > INT16_MAX)
+    write_int8(v, out);
+  else
+    ldr_buf_be16(out, (uint16_t)v->u.i);
+}
+
+static void write_int4(const ldr_value *v, ldr_buf *out) {
+  if (v->u.i < INT32_MIN || v->u.i > INT32_MAX)
+    write_int8(v, out);
+  else
+    ldr_buf_be32(out, (uint32_t)v->u.i);
+}
+
+static void write_float4(const ldr_value *v, ldr_buf *out) { ldr_buf_be32(out, float_bits((float)v->u.f)); }
+static void write_float8(const ldr_value *v, ldr_buf *out) { ldr_buf_be64(out, bits_of(v->u.f)); }
+static void write_numeric(const ldr_value *v, ldr_buf *out) { ldr_numeric_to_wire(v->u.p, v->n, out); }
+static void write_bytes(const ldr_value *v, ldr_buf *out) { ldr_buf_add(out, v->u.p, v->n); }
+
+static void write_time(const ldr_value *v, ldr_buf *out) {
+  ldr_buf_be64(out, (uint64_t)ldr_time_to_pg(v->u.i));
+}
+
+static void write_jsonb(const ldr_value *v, ldr_buf *out) {
+  ldr_buf_chr(out, JSONB_VERSION);
+  write_bytes(v, out);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+  decoder *decode;
+  encoder *encode;
+} codecs[LDR_NFTYPES] = {
+    [LDR_F_BOOL] = {read_bool, write_bool},          [LDR_F_INT2] = {read_int2, write_int2},
+    [LDR_F_INT4] = {read_int4, write_int4},          [LDR_F_INT8] = {read_int8, write_int8},
+    [LDR_F_FLOAT4] = {read_float4, write_float4},    [LDR_F_FLOAT8] = {read_float8, write_float8},
+    [LDR_F_NUMERIC] = {read_numeric, write_numeric}, [LDR_F_TEXT] = {read_text, ldr_codec_text},
+    [LDR_F_BYTEA] = {read_bytea, write_bytes},       [LDR_F_UUID] = {read_uuid, write_bytes},
+    [LDR_F_TIMESTAMPTZ] = {read_time, write_time},   [LDR_F_JSON] = {read_json, write_bytes},
+    [LDR_F_JSONB] = {read_jsonb, write_jsonb},       [LDR_F_UNKNOWN] = {read_text, ldr_codec_text},
+};
+
+bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  if (n > UINT32_MAX) return false;
+  if (array && t != LDR_F_UNKNOWN) return read_array(t, p, n, out);
+  return codecs[t].decode(p, n, scratch, out);
+}
+
+void ldr_codec_encode(ldr_ftype t, const ldr_value *v, ldr_buf *out) {
+  if (v->type == LDR_T_ARRAY && t != LDR_F_UNKNOWN)
+    write_bytes(v, out);
+  else
+    codecs[t].encode(v, out);
+}
+
+typedef void writer(ldr_ftype t, const ldr_value *v, ldr_buf *out);
+
+static void framed(writer *write, ldr_ftype t, const ldr_value *v, ldr_buf *out) {
+  size_t at = out->n;
+  ldr_buf_be32(out, UINT32_MAX);
+  if (v->type == LDR_T_NULL) return;
+  write(t, v, out);
+  if (out->n - at - 4 > INT32_MAX) out->broken = true; /* a wrapped length would be somebody else's bytes */
+  ldr_buf_patch32(out, at, (uint32_t)(out->n - at - 4));
+}
+
+void ldr_codec_encode_framed(ldr_ftype t, const ldr_value *v, ldr_buf *out) {
+  framed(ldr_codec_encode, t, v, out);
+}
+
+static void write_element(ldr_ftype t, const ldr_value *v, ldr_buf *out) {
+  if (v->type == LDR_T_ARRAY)
+    ldr_codec_text(v, out);
+  else
+    ldr_codec_encode(t, v, out);
+}
+
+void ldr_codec_encode_list(ldr_ftype t, const ldr_value *v, size_t n, size_t stride, ldr_buf *out) {
+  int32_t count = (int32_t)n;
+  bool has_null = false;
+  if (n > INT32_MAX) {
+    out->broken = true;
+    return;
+  }
+  for (size_t i = 0; i < n && !has_null; i++) has_null = v[i * stride].type == LDR_T_NULL;
+  ldr_array_begin(out, t, n ? 1 : 0, &count, has_null);
+  for (size_t i = 0; i < n; i++) framed(write_element, t, &v[i * stride], out);
+}
+
+/* ---- text forms ---- */
+
+static void float_text(double f, ldr_buf *out) {
+  if (isnan(f))
+    ldr_buf_str(out, "NaN");
+  else if (isinf(f))
+    ldr_buf_str(out, f > 0 ? "Infinity" : "-Infinity");
+  else if (f == 0 && signbit(f))
+    ldr_buf_str(out, "-0");
+  else
+    (void)ldr_json_add_float(out, f); /* false only for what is handled above */
+}
+
+static void uuid_text(const ldr_value *v, ldr_buf *out) {
+  char text[37];
+  ldr_uuid_format((const unsigned char *)v->u.p, text);
+  ldr_buf_str(out, text);
+}
+
+static void time_text(int64_t us, ldr_buf *out) {
+  char text[LDR_TIME_TEXT];
+  ldr_buf_add(out, text, ldr_time_format(us, text));
+}
+
+static void add_quoted(ldr_buf *out, const char *s, size_t n) {
+  ldr_buf_chr(out, '"');
+  for (size_t i = 0; i < n; i++) {
+    if (s[i] == '"' || s[i] == '\\') ldr_buf_chr(out, '\\');
+    ldr_buf_chr(out, s[i]);
+  }
+  ldr_buf_chr(out, '"');
+}
+
+/* text: reused for each element. */
+static bool add_element(ldr_array_reader *r, ldr_buf *text, ldr_buf *scratch, ldr_buf *out) {
+  ldr_value v;
+  const char *p;
+  int32_t n;
+  if (!ldr_array_next(r, &p, &n)) return false;
+  if (n < 0) {
+    ldr_buf_str(out, "NULL");
+    return true;
+  }
+  ldr_buf_reset(text);
+  ldr_buf_reset(scratch);
+  if (!ldr_codec_decode(r->elem, false, p, (size_t)n, scratch, &v)) return false;
+  ldr_codec_text(&v, text);
+  if (text->broken) return false;
+  add_quoted(out, text->p, text->n);
+  return true;
+}
+
+/* '{', '}' stand where a row of a dimension begins or ends: before the element whose number is a multiple of
+ * the row's size, and after it. */
+static void add_braces(ldr_buf *out, const ldr_array_reader *r, size_t number, char brace) {
+  size_t row = 1;
+  for (int d = r->ndim - 1; d >= 0; d--) {
+    row *= (size_t)r->dims[d];
+    if (number % row != 0) return;
+    ldr_buf_chr(out, brace);
+  }
+}
+
+/* "[0:1]=": only in front of an array that does not begin at 1 throughout. The bounds stand behind the three
+ * words of the header, each behind its dimension's size. */
+static void add_bounds(ldr_buf *out, const ldr_array_reader *r, const ldr_value *v) {
+  const char *bounds = v->u.p + 12;
+  bool plain = true;
+  for (int d = 0; d < r->ndim; d++) plain = plain && ldr_be32(bounds + 8 * d + 4) == 1;
+  if (plain) return;
+  for (int d = 0; d < r->ndim; d++) {
+    int64_t lower = (int32_t)ldr_be32(bounds + 8 * d + 4);
+    ldr_buf_fmt(out, "[%lld:%lld]", (long long)lower, (long long)(lower + r->dims[d] - 1));
+  }
+  ldr_buf_chr(out, '=');
+}
+
+static void array_text(const ldr_value *v, ldr_buf *out) {
+  ldr_buf text = {0}, scratch = {0};
+  ldr_array_reader r;
+  if (!ldr_array_read(&r, v->u.p, v->n)) {
+    out->broken = true;
+    return;
+  }
+  if (r.count == 0)
+    ldr_buf_str(out, "{}");
+  else
+    add_bounds(out, &r, v);
+  for (size_t i = 0; i < r.count; i++) {
+    if (i) ldr_buf_chr(out, ',');
+    add_braces(out, &r, i, '{');
+    if (!add_element(&r, &text, &scratch, out)) out->broken = true;
+    add_braces(out, &r, i + 1, '}');
+  }
+  ldr_buf_free(&text);
+  ldr_buf_free(&scratch);
+}
+
+void ldr_codec_text(const ldr_value *v, ldr_buf *out) {
+  switch (v->type) {
+    case LDR_T_NULL: break;
+    case LDR_T_BOOL: ldr_buf_chr(out, v->u.b ? 't' : 'f'); break;
+    case LDR_T_INT: ldr_json_add_int(out, v->u.i); break;
+    case LDR_T_FLOAT: float_text(v->u.f, out); break;
+    case LDR_T_BYTES:
+      ldr_buf_str(out, "\\x");
+      ldr_hex_add(out, v->u.p, v->n);
+      break;
+    case LDR_T_UUID: uuid_text(v, out); break;
+    case LDR_T_TIME: time_text(v->u.i, out); break;
+    case LDR_T_ARRAY: array_text(v, out); break;
+    case LDR_T_NUMERIC:
+    case LDR_T_TEXT:
+    case LDR_T_JSON: write_bytes(v, out); break;
+  }
+}

@@ -1,0 +1,21 @@
+/* Values ↔ PostgreSQL's binary formats, one row a type in one table. No libpq here. */
+#ifndef LDR_VALUES_CODEC_H
+#define LDR_VALUES_CODEC_H
+
+#include "values/value.h"
+
+/* Decode a non-null binary field of the given type. Views into p where the bytes are the value (text, json,
+ * bytea, uuid, array); made texts (numeric) are appended to scratch, and the view lasts until it grows again.
+ * false: malformed, or scratch is broken. */
+bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf *scratch, ldr_value *out);
+/* Append the binary form of a non-null value to out; no length word. */
+void ldr_codec_encode(ldr_ftype t, const ldr_value *v, ldr_buf *out);
+/* The same behind a length of four bytes, -1 for null: as COPY and arrays frame what they hold. */
+void ldr_codec_encode_framed(ldr_ftype t, const ldr_value *v, ldr_buf *out);
+/* A one-dimensional array of n values (stride apart), nulls allowed. With t = LDR_F_TEXT a value that is an
+ * array itself becomes its literal. */
+void ldr_codec_encode_list(ldr_ftype t, const ldr_value *v, size_t n, size_t stride, ldr_buf *out);
+/* PostgreSQL's text form of a value for a column type we do not know (raw queries). */
+void ldr_codec_text(const ldr_value *v, ldr_buf *out);
+
+#endif

@@ -1,0 +1,73 @@
+/* JSON text without loss (RFC 8259): a pull reader, a writer, and (in values/jsonb.c) the jsonb operations
+ * that the memory engine needs. Numbers keep their spelling; the reader says which are exact 64-bit integers.
+ */
+#ifndef LDR_VALUES_JSON_H
+#define LDR_VALUES_JSON_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define LDR_JSON_DEPTH 512 /* deeper nesting is refused, on reading and writing */
+
+typedef enum ldr_json_event {
+  LDR_JSON_ERROR, /* bad text; see reader->why */
+  LDR_JSON_END,   /* the one top-level value is complete and only white space follows */
+  LDR_JSON_NULL,
+  LDR_JSON_TRUE,
+  LDR_JSON_FALSE,
+  LDR_JSON_INT,    /* i; its spelling in s, n */
+  LDR_JSON_FLOAT,  /* f, maybe infinite: has a fraction or exponent, or does not fit int64; text in s, n */
+  LDR_JSON_STRING, /* s, n: decoded UTF-8 */
+  LDR_JSON_KEY,    /* s, n: always followed by its value */
+  LDR_JSON_ARRAY,
+  LDR_JSON_ARRAY_END,
+  LDR_JSON_OBJECT,
+  LDR_JSON_OBJECT_END
+} ldr_json_event;
+
+typedef struct ldr_json_reader {
+  const char *p, *end; /* input, borrowed */
+  const char *s;       /* event's text: points into the input, or into scratch when it had escapes */
+  size_t n;
+  int64_t i;
+  double f;
+  const char *why;  /* static text of the fault */
+  ldr_buf *scratch; /* borrowed; valid until the next event */
+  unsigned depth;
+  unsigned char state;                     /* private */
+  uint64_t in_object[LDR_JSON_DEPTH / 64]; /* private: one bit a level */
+} ldr_json_reader;
+
+void ldr_json_read(ldr_json_reader *r, const char *text, size_t n, ldr_buf *scratch);
+ldr_json_event ldr_json_next(
+    ldr_json_reader *r); /* refuses U+0000, lone surrogates and invalid UTF-8, as jsonb does */
+
+/* Writing: commas and colons are the caller's, these write one token. */
+void ldr_json_add_string(ldr_buf *out, const char *s, size_t n); /* s is valid UTF-8 without zero bytes */
+bool ldr_json_is_plain(const char *s, size_t n);                 /* ASCII that stands in JSON as it is */
+void ldr_json_add_int(ldr_buf *out, int64_t i);
+/* Shortest text that reads back to the same double, always with a fraction or exponent so that it stays a
+ * float through jsonb: 1.0, 1000000000000000.0, 1e+300. false for NaN and infinities. -0.0 is written 0.0 as
+ * jsonb keeps it. */
+bool ldr_json_add_float(ldr_buf *out, double f);
+
+/* Appends the canonical form of text: what PostgreSQL's jsonb_out prints (keys by length then bytes, last
+ * duplicate wins, numbers as numeric, ", " and ": "). LDR_INVALID with the reason when text is not JSON. */
+ldr_code ldr_json_canonical(const char *text, size_t n, ldr_buf *out, ldr_err *err) LDR_MUSTCHECK;
+
+/* jsonb semantics on two JSON texts. These return false in *out never silently: LDR_INVALID for bad text,
+ * LDR_CAPACITY for memory. */
+ldr_code ldr_json_equal(const char *a, size_t na, const char *b, size_t nb, bool *out,
+                        ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_json_contains(const char *a, size_t na, const char *b, size_t nb, bool *out,
+                           ldr_err *err) LDR_MUSTCHECK; /* a @> b */
+ldr_code ldr_json_has_key(const char *a, size_t na, const char *key, size_t nk, bool *out,
+                          ldr_err *err) LDR_MUSTCHECK; /* a ? key */
+ldr_code ldr_json_concat(const char *a, size_t na, const char *b, size_t nb, ldr_buf *out,
+                         ldr_err *err) LDR_MUSTCHECK; /* a || b, in canonical form */
+/* Equal values (ldr_json_equal) hash alike. */
+ldr_code ldr_json_hash(const char *text, size_t n, uint64_t seed, uint64_t *out, ldr_err *err) LDR_MUSTCHECK;
+
+#endif

@@ -1,0 +1,99 @@
+/* One typed cell. A view: texts and bytes are borrowed from whoever made the value. */
+#ifndef LDR_VALUES_VALUE_H
+#define LDR_VALUES_VALUE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+typedef enum ldr_type {
+  LDR_T_NULL, /* NULL is a type, not an empty string */
+  LDR_T_BOOL,
+  LDR_T_INT,
+  LDR_T_FLOAT,
+  LDR_T_NUMERIC, /* p, n: normal form, see values/numeric.h */
+  LDR_T_TEXT,
+  LDR_T_BYTES,
+  LDR_T_UUID, /* p: 16 bytes, n = 16 */
+  LDR_T_TIME, /* i: microseconds, see values/time.h */
+  LDR_T_JSON, /* p, n: valid JSON text */
+  LDR_T_ARRAY /* p, n: PostgreSQL's binary array (array_send): ndim, flags, element oid, {size, lower}…, {len,
+                 bytes}… */
+} ldr_type;
+
+typedef struct ldr_value {
+  ldr_type type;
+  uint32_t n;
+  union {
+    bool b;
+    int64_t i;
+    double f;
+    const char *p;
+  } u;
+} ldr_value;
+
+/* Column types that a declaration may name. The table behind it (name, oid, ldr_type) is in values/value.c.
+ */
+typedef enum ldr_ftype {
+  LDR_F_BOOL,
+  LDR_F_INT2,
+  LDR_F_INT4,
+  LDR_F_INT8,
+  LDR_F_FLOAT4,
+  LDR_F_FLOAT8,
+  LDR_F_NUMERIC,
+  LDR_F_TEXT,
+  LDR_F_BYTEA,
+  LDR_F_UUID,
+  LDR_F_TIMESTAMPTZ,
+  LDR_F_JSON,
+  LDR_F_JSONB,
+  LDR_F_UNKNOWN, /* raw queries only: a type without a decoder; travels as text */
+  LDR_NFTYPES
+} ldr_ftype;
+
+typedef struct ldr_ftype_info {
+  const char *name; /* "int8" */
+  const char *sql;  /* "bigint", as format_type() prints it */
+  uint32_t oid, array_oid;
+  ldr_type type; /* of a value that is not null and not an array */
+} ldr_ftype_info;
+
+const ldr_ftype_info *ldr_ftype_get(ldr_ftype t);
+bool ldr_ftype_by_name(const char *name, ldr_ftype *out); /* both spellings: "int8", "bigint" */
+bool ldr_ftype_by_oid(uint32_t oid, ldr_ftype *out,
+                      bool *array); /* also varchar, bpchar, name, char as text; xid8, oid as int8 */
+
+ldr_value ldr_null(void);
+ldr_value ldr_bool(bool b);
+ldr_value ldr_int(int64_t i);
+ldr_value ldr_float(double f);
+ldr_value ldr_time(int64_t us);
+ldr_value ldr_text(const char *s, size_t n);
+ldr_value ldr_bytes_of(ldr_type t, const void *p, size_t n); /* any of the p, n types */
+
+/* Order as PostgreSQL's btree with COLLATE "C": false < true, NaN last, texts by bytes. Both of one type, not
+ * null. JSON and ARRAY have no order here (0 when equal, else 1; JSON compares as jsonb does). */
+int ldr_value_cmp(const ldr_value *a, const ldr_value *b);
+/* Equal values hash alike; null hashes too. */
+uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed);
+bool ldr_value_copy(ldr_value *v,
+                    ldr_arena *a); /* borrowed bytes become the arena's; false when out of memory */
+
+/* ---- arrays: build and read PostgreSQL's binary array form ---- */
+typedef struct ldr_array_reader {
+  ldr_ftype elem;
+  int ndim;
+  int32_t dims[6];
+  size_t count; /* elements in all */
+  const char *p, *end;
+} ldr_array_reader;
+
+bool ldr_array_read(ldr_array_reader *r, const char *p, size_t n); /* false: malformed or too large */
+bool ldr_array_next(ldr_array_reader *r, const char **p,
+                    int32_t *n); /* element's wire bytes; n = -1 for null */
+void ldr_array_begin(ldr_buf *out, ldr_ftype elem, int ndim, const int32_t *dims, bool has_null);
+/* elements follow in row-major order: be32 length (-1 = null), then ldr_codec bytes */
+
+#endif

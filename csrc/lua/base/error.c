@@ -1,0 +1,127 @@
+#include "lua/base/error.h"
+
+#include <string.h>
+
+#include "lua/base/state.h"
+
+static void set_text(lua_State *L, const char *key, const char *text) {
+  if (text == NULL || *text == '\0') return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, key);
+}
+
+/* err.fields: { name = message } */
+static void set_fields(lua_State *L, const ldr_err *e) {
+  const char *p = e->fields;
+  if (e->nfields == 0) return;
+  lua_createtable(L, 0, e->nfields);
+  for (unsigned i = 0; i < e->nfields; i++) {
+    const char *name = p, *text = name + strlen(name) + 1;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+    p = text + strlen(text) + 1;
+  }
+  lua_setfield(L, -2, "fields");
+}
+
+void l_error_push(lua_State *L, const ldr_err *e, const char *store, const char *op) {
+  luaL_checkstack(L, 6, NULL);
+  lua_createtable(L, 0, 8);
+  set_text(L, "code", ldr_code_name(e->code));
+  lua_pushstring(L, e->message);
+  lua_setfield(L, -2, "message");
+  lua_pushboolean(L, e->retryable);
+  lua_setfield(L, -2, "retryable");
+  set_text(L, "sqlstate", e->sqlstate);
+  set_text(L, "constraint", e->constraint);
+  set_text(L, "table", e->table);
+  set_text(L, "column", e->column);
+  set_text(L, "detail", e->detail);
+  set_text(L, "hint", e->hint);
+  set_text(L, "store", store);
+  set_text(L, "op", op);
+  set_fields(L, e);
+  l_ref_push(L, L_ERROR_MT);
+  lua_setmetatable(L, -2);
+}
+
+int l_fail(lua_State *L, const ldr_err *e, const char *store, const char *op) {
+  lua_pushnil(L);
+  l_error_push(L, e, store, op);
+  return 2;
+}
+
+int l_fail_code(lua_State *L, ldr_code code, const char *message) {
+  ldr_err e;
+  ldr_fail(&e, code, "%s", message);
+  return l_fail(L, &e, NULL, NULL);
+}
+
+/* Pushes field `key` of the error at idx, or "" when it is no text. */
+static void push_text(lua_State *L, int idx, const char *key) {
+  lua_getfield(L, idx, key);
+  if (lua_type(L, -1) == LUA_TSTRING) return;
+  lua_pop(L, 1);
+  lua_pushliteral(L, "");
+}
+
+static int error_tostring(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  push_text(L, 1, "code");
+  lua_pushliteral(L, ": ");
+  push_text(L, 1, "message");
+  lua_concat(L, 3);
+  return 1;
+}
+
+/* One operand of .. may be anything; an error counts as its text. */
+static void push_operand(lua_State *L, int idx) {
+  if (l_has_mt(L, idx, L_ERROR_MT)) {
+    lua_pushcfunction(L, error_tostring);
+    lua_pushvalue(L, idx);
+    lua_call(L, 1, 1);
+  } else {
+    lua_pushvalue(L, idx);
+  }
+}
+
+static int error_concat(lua_State *L) {
+  lua_settop(L, 2);
+  push_operand(L, 1);
+  push_operand(L, 2);
+  lua_concat(L, 2);
+  return 1;
+}
+
+/* core.error{ code =, message =, … }: the same table, as an error object */
+static int error_new(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "code");
+  if (lua_type(L, -1) != LUA_TSTRING) return luaL_argerror(L, 1, "an error needs a code");
+  lua_getfield(L, 1, "message");
+  if (lua_isnil(L, -1)) {
+    lua_pushvalue(L, 2);
+    lua_setfield(L, 1, "message");
+  }
+  lua_getfield(L, 1, "retryable");
+  if (lua_isnil(L, -1)) {
+    lua_pushboolean(L, 0);
+    lua_setfield(L, 1, "retryable");
+  }
+  l_ref_push(L, L_ERROR_MT);
+  lua_setmetatable(L, 1);
+  lua_settop(L, 1);
+  return 1;
+}
+
+void l_error_open(lua_State *L, int module) {
+  l_ref_push(L, L_ERROR_MT);
+  lua_pushcfunction(L, error_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushcfunction(L, error_concat);
+  lua_setfield(L, -2, "__concat");
+  lua_setfield(L, module, "error_mt");
+  lua_pushcfunction(L, error_new);
+  lua_setfield(L, module, "error");
+}

@@ -1,0 +1,63 @@
+#include "lua/base/handle.h"
+
+#include <string.h>
+
+/* The registry wants a pointer to non-const; it is only ever a key. */
+static void *key_of(const l_class *c) { return (void *)(uintptr_t)c; }
+
+static const l_class *class_upvalue(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }
+
+static int box_gc(lua_State *L) {
+  class_upvalue(L)->close(lua_touserdata(L, 1));
+  return 0;
+}
+
+static int box_tostring(lua_State *L) {
+  lua_pushfstring(L, "%s: %p", class_upvalue(L)->name, lua_topointer(L, 1));
+  return 1;
+}
+
+/* metatable[name] = f, a closure over the class */
+static void set_meta(lua_State *L, const l_class *c, const char *name, lua_CFunction f) {
+  lua_pushlightuserdata(L, key_of(c));
+  lua_pushcclosure(L, f, 1);
+  lua_setfield(L, -2, name);
+}
+
+void l_class_register(lua_State *L, const l_class *c) {
+  lua_createtable(L, 0, 6); /* mt */
+  lua_newtable(L);          /* mt, methods */
+  luaL_setfuncs(L, c->methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pushstring(L, c->name);
+  lua_setfield(L, -2, "__name");
+  lua_pushboolean(L, 0); /* getmetatable(box) must not hand out __gc */
+  lua_setfield(L, -2, "__metatable");
+  set_meta(L, c, "__gc", box_gc);
+  set_meta(L, c, "__close", box_gc);
+  set_meta(L, c, "__tostring", box_tostring);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key_of(c));
+}
+
+void *l_box_new(lua_State *L, const l_class *c) {
+  void *p = l_newuserdata(L, c->size);
+  memset(p, 0, c->size);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key_of(c));
+  lua_setmetatable(L, -2);
+  return p;
+}
+
+void *l_box_test(lua_State *L, int idx, const l_class *c) {
+  bool same;
+  if (lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx)) return NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key_of(c));
+  same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same ? lua_touserdata(L, idx) : NULL;
+}
+
+void *l_box_check(lua_State *L, int idx, const l_class *c) {
+  void *p = l_box_test(L, idx, c);
+  if (p == NULL) luaL_argerror(L, idx, lua_pushfstring(L, "%s expected", c->name));
+  return p;
+}

@@ -1,0 +1,296 @@
+#include "lua/call/frame.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "lua/base/error.h"
+#include "lua/base/int.h"
+#include "lua/base/state.h"
+
+enum {
+  KEEP_BUFFER = 64 * 1024, /* a larger buffer is given back after the call */
+  KEEP_WORK = 256          /* boxes that an owner keeps for calls that wait at once */
+};
+
+/* ---- the box ---- */
+
+void l_work_free_task(l_work *w) {
+  ldr_task *t = w->task;
+  l_child_remove(&w->child);
+  w->task = NULL;
+  if (t) t->ops->free(t);
+}
+
+static void free_results(l_work *w) {
+  l_work_free_task(w);
+  ldr_rows_free(w->result.rows);
+  ldr_row_release(w->row);
+  ldr_stmt_release(w->stmt);
+  ldr_schema_release(w->schema);
+  if (w->extra) w->free_extra(w->extra);
+  w->result = (ldr_result){0};
+  w->row = NULL;
+  w->stmt = NULL;
+  w->schema = NULL;
+  w->extra = NULL;
+}
+
+void l_work_close(void *p) {
+  l_work *w = p;
+  free_results(w);
+  ldr_arena_free(&w->arena);
+  ldr_buf_free(&w->buf);
+  ldr_buf_free(&w->array);
+}
+
+/* The engine or the transaction ends, and the task's work with it. The task stays: somebody may wait for its
+ * descriptor. */
+static void drop(l_child *c) { l_child_remove(c); }
+
+/* Boxes to reuse are a chain, which begins in the owner's environment and goes on in their own. */
+static l_work *spare(lua_State *L, int env) {
+  l_work *w;
+  lua_rawgeti(L, env, L_ENV_WORK);
+  w = lua_touserdata(L, -1);
+  if (w && !w->busy) return w;
+  lua_pop(L, 1);
+  w = l_box_new(L, &l_work_class);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, env, L_ENV_WORK);
+  return w;
+}
+
+l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
+  l_work *w;
+  int env = lua_gettop(L) + 1;
+  luaL_checkstack(L, L_WORK_SLOTS + LUA_MINSTACK, NULL);
+  if (owner)
+    l_env_push(L, owner);
+  else
+    l_ref_push(L, L_MODULE_ENV);
+  w = spare(L, env);
+  w->busy = true;
+  w->owner = owner;
+  w->env = env;
+  w->self = env + 1;
+  lua_rawgeti(L, env, L_ENV_NAMES);
+  w->names = env + 2;
+  lua_pushnil(L);
+  w->tx = env + 3;
+  lua_pushnil(L);
+  w->params = env + 4;
+  lua_pushnil(L);
+  w->array_mt = env + 5;
+  w->eng = eng;
+  w->ctx = NULL;
+  w->copy = !L_EXACT_INT || (eng && !eng->block); /* LuaJIT: reading a cdata runs Lua code */
+  w->call.block = eng == NULL || eng->block;
+  w->call.deadline = eng ? ldr_deadline(eng->timeout) : LDR_NEVER;
+  w->store = w->name = NULL;
+  w->op = NULL;
+  w->nshow = UINT32_MAX;
+  w->keep = -1;
+  w->columns = w->preparing = false;
+  w->err.code = LDR_OK;
+  return w;
+}
+
+/* Empties a buffer; one that is large or will not be used again is given back. */
+static void empty(ldr_buf *b, bool all) {
+  if (all || b->cap > KEEP_BUFFER)
+    ldr_buf_free(b);
+  else
+    ldr_buf_reset(b);
+}
+
+void l_work_done(l_work *w) {
+  free_results(w);
+  empty(&w->buf, w->shared);
+  empty(&w->array, w->shared);
+  if (w->shared) { /* given up, and Lua code still has it as a task: never reused */
+    ldr_arena_free(&w->arena);
+    w->finish = NULL;
+    return;
+  }
+  ldr_arena_reset(&w->arena);
+  w->busy = false;
+}
+
+/* A task that came to its end is forgotten by those who waited: its owner may use it again. */
+static void keep(lua_State *L, l_work *w) {
+  const l_work *next;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  l_env_push(L, w->self);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, L_ENV_TX);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, L_ENV_PARAMS);
+  lua_rawgeti(L, -1, L_ENV_OWNER);
+  l_env_push(L, -1);
+  lua_rawgeti(L, -1, L_ENV_WORK); /* own environment, owner, its environment, next */
+  next = lua_touserdata(L, -1);
+  w->kept = next ? next->kept + 1 : 1;
+  if (w->kept <= KEEP_WORK) {
+    lua_rawseti(L, -4, L_ENV_WORK);
+    lua_pushvalue(L, w->self);
+    lua_rawseti(L, -2, L_ENV_WORK);
+    w->shared = false;
+    w->finish = NULL;
+  } else {
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 3);
+}
+
+int l_work_end(lua_State *L, l_work *w, int nresults) {
+  if (w->shared) keep(L, w);
+  l_work_done(w);
+  return nresults;
+}
+
+int l_work_fail(lua_State *L, l_work *w) { return l_work_end(L, w, l_fail(L, &w->err, w->store, w->name)); }
+
+/* ---- options ---- */
+
+int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what) {
+  int base = lua_gettop(L) + 1;
+  luaL_checkstack(L, n + LUA_MINSTACK, NULL);
+  lua_settop(L, base + n - 1);
+  if (lua_isnoneornil(L, idx) || idx >= base) return base;
+  if (!lua_istable(L, idx)) luaL_error(L, "%s must be a table, not a %s", what, luaL_typename(L, idx));
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    int i = 0;
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      while (i < n && strcmp(names[i], lua_tostring(L, -2)) != 0) i++;
+      if (i == n) luaL_error(L, "%s: unknown option '%s'", what, lua_tostring(L, -2));
+      lua_replace(L, base + i);
+    } else {
+      lua_pop(L, 1);
+    }
+  }
+  return base;
+}
+
+bool l_option_bool(lua_State *L, int idx, const char *name) {
+  if (!lua_isnil(L, idx) && !lua_isboolean(L, idx)) luaL_error(L, "%s must be a boolean", name);
+  return lua_toboolean(L, idx);
+}
+
+static void use_ctx(lua_State *L, l_work *w, int idx) {
+  w->ctx = l_box_test(L, idx, &l_ctx_class);
+  if (w->ctx == NULL) luaL_error(L, "tx must be a transaction or session");
+  if (w->ctx->eng != w->eng) luaL_error(L, "the transaction belongs to another engine");
+  lua_pushvalue(L, idx);
+  lua_replace(L, w->tx);
+}
+
+void l_work_join(lua_State *L, l_work *w) {
+  if (w->eng->nbound == 0) return;
+  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  l_env_push(L, -1);
+  lua_rawgeti(L, -1, L_ENV_BOUND);
+  lua_pushthread(L);
+  lua_rawget(L, -2);
+  if (!lua_isnil(L, -1)) use_ctx(L, w, lua_gettop(L));
+  lua_pop(L, 4);
+}
+
+void l_work_timeout(lua_State *L, l_work *w, int idx) {
+  double s;
+  if (lua_isnil(L, idx)) return;
+  s = lua_tonumber(L, idx);
+  if (lua_type(L, idx) != LUA_TNUMBER || !(s >= 0))
+    luaL_error(L, "a timeout must be a number of seconds, not negative");
+  w->call.deadline = ldr_deadline(s < 1e9 ? s : -1);
+}
+
+void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name) {
+  if (lua_isnil(L, tx))
+    l_work_join(L, w);
+  else if (!lua_isboolean(L, tx) || lua_toboolean(L, tx))
+    use_ctx(L, w, tx);
+  l_work_timeout(L, w, timeout);
+  if (lua_type(L, name) == LUA_TSTRING)
+    w->name = ldr_arena_copy(&w->arena, lua_tostring(L, name), lua_rawlen(L, name));
+  else if (!lua_isnil(L, name))
+    luaL_error(L, "name must be text");
+}
+
+int64_t l_work_now(lua_State *L, l_work *w) {
+  int64_t now = 0;
+  if (!w->eng->has_clock) return ldr_now_wall();
+  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  l_env_push(L, -1);
+  lua_rawgeti(L, -1, L_ENV_CLOCK);
+  lua_call(L, 0, 1);
+  if (!l_int_get(L, -1, &now)) luaL_error(L, "the clock must return integer microseconds");
+  lua_pop(L, 3);
+  return now;
+}
+
+/* ---- running ---- */
+
+ldr_code l_work_tx(l_work *w, ldr_tx **out) {
+  if (w->eng->e == NULL) return ldr_fail(&w->err, LDR_CLOSED, "the database is closed");
+  if (w->ctx && w->ctx->tx == NULL) return ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
+  *out = w->ctx ? w->ctx->tx : NULL;
+  return LDR_OK;
+}
+
+int l_work_run(lua_State *L, l_work *w) {
+  ldr_tx *tx = NULL;
+  ldr_engine *e;
+  if (l_work_tx(w, &tx) != LDR_OK) return l_work_fail(L, w);
+  e = w->eng->e;
+  return l_work_after(L, w, e->ops->run(e, tx, w->op, &w->call, &w->result, &w->task, &w->err));
+}
+
+/* Pushes the environment of work that was never a task. */
+static void make_env(lua_State *L, l_work *w) {
+  lua_createtable(L, 5, 1);
+  lua_pushvalue(L, w->names);
+  lua_rawseti(L, -2, L_ENV_NAMES);
+  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  lua_rawseti(L, -2, L_ENV_ENGINE);
+  lua_pushvalue(L, w->owner);
+  lua_rawseti(L, -2, L_ENV_OWNER);
+  lua_pushvalue(L, -1);
+  l_env_set(L, w->self);
+  w->anchors = true;
+}
+
+/* The owner lets go of the box, so that a task whose coroutine is gone is collected, and so cancelled; the
+ * box anchors what it uses. */
+static void hand_out(lua_State *L, l_work *w) {
+  if (w->anchors)
+    l_env_push(L, w->self);
+  else
+    make_env(L, w);
+  w->shared = true;
+  lua_rawgeti(L, -1, L_ENV_WORK);
+  lua_rawseti(L, w->env, L_ENV_WORK);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, L_ENV_WORK);
+  lua_pushvalue(L, w->tx);
+  lua_rawseti(L, -2, L_ENV_TX);
+  lua_pushvalue(L, w->params);
+  lua_rawseti(L, -2, L_ENV_PARAMS);
+  lua_pop(L, 1);
+}
+
+/* Hands the work out as a task: in the engine's list before Lua runs again. */
+static int suspend(lua_State *L, l_work *w) {
+  if (w->child.link == NULL) l_child_add(w->eng, &w->child, w->ctx, drop);
+  if (w->op && w->schema == NULL) w->schema = ldr_schema_retain(w->op->e->schema);
+  if (!w->shared) hand_out(L, w);
+  l_pending_push(L);
+  lua_pushvalue(L, w->self);
+  return 2;
+}
+
+int l_work_after(lua_State *L, l_work *w, ldr_code code) {
+  if (code == LDR_PENDING) return suspend(L, w);
+  if (code != LDR_OK) return l_work_fail(L, w);
+  return w->finish(L, w);
+}

@@ -1,0 +1,90 @@
+/* Work: everything of C that one call of the binding holds, in one box: scratch memory, the operation, the
+ * result until it is in Lua tables, and the task while it waits. So a Lua error at any point leaves nothing
+ * behind but a box for the collector, and no function has to clean up after one.
+ *
+ * Each engine, store and context keeps work boxes to reuse. A call takes one and gives it back at its end;
+ * one that a Lua error interrupted stays marked as busy, is replaced by the next call and collected. Work
+ * that has to wait is handed to Lua as the task object; it is reused once a step has brought its results, so
+ * whoever stepped it must forget it then. One that is given up is not. */
+#ifndef LDR_LUA_CALL_FRAME_H
+#define LDR_LUA_CALL_FRAME_H
+
+#include "lua/engine/transaction.h"
+
+typedef struct l_work l_work;
+typedef int l_finish(lua_State *L, l_work *w); /* pushes the results; ends with l_work_end or l_work_fail */
+
+struct l_work {
+  l_child child;     /* in the engine's list while a task runs */
+  bool busy, shared; /* shared: Lua has it as a task */
+  bool anchors;      /* has an environment of its own, with what it uses */
+  unsigned kept;     /* boxes in the chain from here on */
+  bool copy;         /* texts must not be borrowed from Lua strings */
+  l_engine *eng;
+  l_ctx *ctx; /* runs in this transaction; NULL: alone */
+  ldr_call call;
+  const char *store, *name; /* err.store, err.op */
+
+  ldr_err err;
+  ldr_arena arena;
+  ldr_buf buf;   /* for one text at a time */
+  ldr_buf array; /* for one array, while buf serves its elements */
+
+  ldr_result result;
+  ldr_row *row;
+  ldr_stmt *stmt;
+  ldr_schema *schema; /* retained while waiting */
+  void *extra;        /* what only one kind of call holds */
+  void (*free_extra)(void *);
+  ldr_task *task;
+
+  l_finish *finish;
+  ldr_op *op;
+  unsigned nshow; /* the first columns of the result that Lua sees */
+  int64_t keep;   /* page: rows that Lua sees; -1: all */
+  bool columns;   /* describe them, too */
+  bool preparing; /* the task makes a statement, not a result */
+
+  int64_t time; /* formatted last, as time_text */
+  size_t time_length;
+  char time_text[LDR_TIME_TEXT];
+
+  /* stack slots of the running C function */
+  int owner, self, env, names, tx, params, array_mt;
+};
+
+extern const l_class l_work_class; /* "larder.task" */
+void l_work_close(void *work);
+
+/* The slots that work pushes: env, self, names, tx, params and array_mt. Above these, and above options, a
+ * function finds LUA_MINSTACK free slots, as at its start; what goes deeper asks for its own. */
+enum { L_WORK_SLOTS = 6 };
+
+/* Takes work for a call on the box at `owner` (0: the module) and pushes its slots. eng NULL: no engine. */
+l_work *l_work_take(lua_State *L, int owner, l_engine *eng);
+void l_work_done(l_work *w);
+void l_work_free_task(l_work *w);
+
+int l_work_end(lua_State *L, l_work *w, int nresults); /* gives the work back; returns nresults */
+int l_work_fail(lua_State *L, l_work *w);              /* nil, w->err; gives it back */
+
+/* Options that every call takes: tx (context, nil: the coroutine's own, false: none), timeout and name. tx,
+ * timeout and name are stack indexes of their values. Raises on misuse. */
+void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name);
+void l_work_join(lua_State *L, l_work *w);             /* the running coroutine's transaction, if any */
+void l_work_timeout(lua_State *L, l_work *w, int idx); /* seconds, or nil */
+int64_t l_work_now(lua_State *L, l_work *w);           /* the engine's clock; may call Lua */
+/* The transaction to use, read at the last moment: Lua code may have ended it. LDR_CLOSED when it or the
+ * engine is over. */
+ldr_code l_work_tx(l_work *w, ldr_tx **out) LDR_MUSTCHECK;
+
+int l_work_run(lua_State *L, l_work *w);                  /* runs w->op, then w->finish */
+int l_work_after(lua_State *L, l_work *w, ldr_code code); /* what follows any core call that may wait */
+
+/* Spreads the options table at idx over n new stack slots in the order of names (absent: nil) and returns the
+ * first slot. idx may be nil or none. An unknown name raises; positions are the caller's own (a statement's
+ * text). */
+int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what);
+bool l_option_bool(lua_State *L, int idx, const char *name);
+
+#endif

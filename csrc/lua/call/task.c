@@ -1,0 +1,130 @@
+/* The task object: work that waits. Lua waits for fd() in its own way and calls step(). */
+#include "base/clock.h"
+#include "lua/base/error.h"
+#include "lua/base/state.h"
+#include "lua/call/frame.h"
+#include "lua/call/hook.h"
+
+static l_work *check(lua_State *L) { return l_box_check(L, 1, &l_work_class); }
+
+/* The slots that l_work_take pushes, for the function that runs now. */
+static void push_slots(lua_State *L, l_work *w) {
+  luaL_checkstack(L, L_WORK_SLOTS + LUA_MINSTACK, NULL);
+  lua_settop(L, 1);
+  w->self = 1;
+  l_env_push(L, 1);
+  w->env = 2;
+  lua_rawgeti(L, 2, L_ENV_NAMES);
+  w->names = 3;
+  lua_rawgeti(L, 2, L_ENV_TX);
+  w->tx = 4;
+  lua_rawgeti(L, 2, L_ENV_PARAMS);
+  w->params = 5;
+  lua_pushnil(L);
+  w->array_mt = 6;
+}
+
+/* Nothing is left to wait for; nil, err */
+static int closed(lua_State *L, l_work *w) {
+  ldr_fail(&w->err, LDR_CLOSED, "the database was closed");
+  return l_work_fail(L, w);
+}
+
+/* The task is over: what it made moves to the work. */
+static void take_result(l_work *w) {
+  if (w->preparing) {
+    w->stmt = ldr_pg_prepared(w->task);
+    w->preparing = false;
+  }
+  w->result = w->task->result;
+  w->task->result.rows = NULL;
+  l_work_free_task(w);
+}
+
+/* task:step() → PENDING, task, or the results of the call that made the task */
+static int task_step(lua_State *L) {
+  l_work *w = check(L);
+  ldr_code code;
+  if (w->finish == NULL) return luaL_error(L, "the task is finished");
+  push_slots(L, w);
+  if (w->task == NULL) return closed(L, w);
+  l_hook_arm(L, w->eng, w->env);
+  code = w->task->ops->step(w->task, &w->err);
+  l_hook_disarm(L, w->eng);
+  if (code == LDR_OK)
+    take_result(w);
+  else if (code != LDR_PENDING)
+    l_work_free_task(w);
+  return l_work_after(L, w, code);
+}
+
+/* task:submit(ticket) → true | nil, err: to the engine's thread, which reports the ticket by engine:done() */
+static int task_submit(lua_State *L) {
+  l_work *w = check(L);
+  lua_Number ticket = luaL_checknumber(L, 2);
+  luaL_argcheck(L, ticket >= 1 && ticket <= 9007199254740992.0, 2, "must be a positive integer");
+  if (w->finish == NULL) return luaL_error(L, "the task is finished");
+  if (w->task == NULL) return closed(L, w);
+  if (ldr_task_submit(w->task, (uint64_t)ticket, &w->err) != LDR_OK) return l_work_fail(L, w);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* task:wait(seconds | nil) → is it finished? Submits when nobody did, and blocks. */
+static int task_wait(lua_State *L) {
+  l_work *w = check(L);
+  double seconds = luaL_optnumber(L, 2, -1);
+  lua_pushboolean(L, w->task == NULL || ldr_task_wait(w->task, ldr_deadline(seconds < 1e9 ? seconds : -1)));
+  return 1;
+}
+
+/* The task's own descriptor; with a reactor that submits it when nobody did. -1: there is none */
+static int task_fd(lua_State *L) {
+  l_work *w = check(L);
+  int fd = -1;
+  if (w->task) fd = w->eng->reactor ? ldr_task_fd(w->task) : w->task->fd;
+  lua_pushinteger(L, fd >= 0 ? fd : -1);
+  return 1;
+}
+
+static int task_events(lua_State *L) {
+  static const char *const names[] = {"", "r", "w", "rw"};
+  l_work *w = check(L);
+  unsigned events = w->task ? w->task->events & (LDR_READ | LDR_WRITE) : 0;
+  lua_pushstring(L, names[w->task && w->eng->reactor ? LDR_READ : events]);
+  return 1;
+}
+
+/* Seconds after which it must be stepped; nil: never, or a reactor watches its deadline. */
+static int task_timeout(lua_State *L) {
+  l_work *w = check(L);
+  int64_t left;
+  if (w->task == NULL || w->eng->reactor || w->task->deadline == LDR_NEVER) return 0;
+  left = w->task->deadline - ldr_now_mono();
+  lua_pushnumber(L, left > 0 ? (lua_Number)left / 1e6 : 0);
+  return 1;
+}
+
+/* Gives up: the statement is cancelled. Harmless when the task is over. */
+static int task_close(lua_State *L) {
+  l_work *w = check(L);
+  if (w->shared) l_work_done(w);
+  return 0;
+}
+
+/* The same with the transaction that it runs in: whoever ran that is gone. */
+static int task_abandon(lua_State *L) {
+  l_work *w = check(L);
+  l_ctx *ctx = w->ctx; /* anchored by the task */
+  task_close(L);
+  if (ctx) l_ctx_class.close(ctx);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"submit", task_submit}, {"wait", task_wait},       {"step", task_step},
+    {"fd", task_fd},         {"events", task_events},   {"timeout", task_timeout},
+    {"close", task_close},   {"abandon", task_abandon}, {NULL, NULL},
+};
+
+const l_class l_work_class = {"larder.task", sizeof(l_work), l_work_close, methods};

@@ -1,0 +1,239 @@
+#include "lua/engine/transaction.h"
+
+#include <string.h>
+
+#include "lua/base/error.h"
+#include "lua/call/frame.h"
+#include "lua/call/hook.h"
+#include "lua/engine/copy.h"
+#include "lua/engine/query.h"
+
+/* ---- the box ---- */
+
+/* The transaction ends: what runs in it is dropped first, so that nothing keeps a pointer to it. */
+static ldr_tx *take_tx(l_ctx *c) {
+  ldr_tx *tx = c->tx;
+  if (tx == NULL) return NULL;
+  l_child_drop_of(c->eng, c);
+  l_child_remove(&c->child);
+  c->tx = NULL;
+  return tx;
+}
+
+static void ctx_close(void *p) {
+  l_ctx *c = p;
+  ldr_tx *tx = take_tx(c);
+  if (tx) c->eng->e->ops->abandon(tx); /* an open tx implies an open engine: it drops its children first */
+}
+
+static void drop(l_child *c) { ctx_close(c); }
+
+static l_ctx *check(lua_State *L) { return l_box_check(L, 1, &l_ctx_class); }
+
+/* Pushes a context of the engine at stack index 1 that has no transaction yet. */
+static l_ctx *push_ctx(lua_State *L, l_engine *eng) {
+  l_ctx *c = l_box_new(L, &l_ctx_class);
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, L_ENV_ENGINE);
+  l_env_set(L, -2);
+  c->eng = eng;
+  return c;
+}
+
+/* ---- beginning ---- */
+
+static ldr_isolation get_isolation(lua_State *L, int idx) {
+  static const char *const names[] = {"", "read_committed", "repeatable_read", "serializable"};
+  if (lua_isnil(L, idx)) return LDR_ISO_DEFAULT;
+  for (int i = 1; i < 4; i++)
+    if (lua_type(L, idx) == LUA_TSTRING && strcmp(names[i], lua_tostring(L, idx)) == 0)
+      return (ldr_isolation)i;
+  luaL_error(L, "isolation must be read_committed, repeatable_read or serializable");
+  return LDR_ISO_DEFAULT;
+}
+
+/* engine:begin{ isolation =, read_only =, deferrable = } → ctx */
+int l_ctx_begin(lua_State *L) {
+  static const char *const names[] = {"isolation", "read_only", "deferrable"};
+  l_engine *eng = l_box_check(L, 1, &l_engine_class);
+  ldr_txopts opts = {0};
+  ldr_err err;
+  l_ctx *c;
+  int base;
+  lua_settop(L, 2);
+  c = push_ctx(L, eng); /* 3 */
+  base = l_options(L, 2, names, 3, "options");
+  opts.isolation = get_isolation(L, base);
+  opts.read_only = l_option_bool(L, base + 1, "read_only");
+  opts.deferrable = l_option_bool(L, base + 2, "deferrable");
+  if (eng->e == NULL) return l_fail_code(L, LDR_CLOSED, "the database is closed");
+  if (eng->e->ops->begin(eng->e, &opts, &c->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, "begin");
+  l_child_add(eng, &c->child, NULL, drop);
+  lua_settop(L, 3);
+  return 1;
+}
+
+/* engine:session(opts) → ctx: one connection of its own, without a transaction; waits */
+int l_ctx_session(lua_State *L) {
+  static const char *const names[] = {"timeout"};
+  l_engine *eng = l_box_check(L, 1, &l_engine_class);
+  l_ctx *c;
+  l_work *w;
+  ldr_code code;
+  int base;
+  lua_settop(L, 2);
+  c = push_ctx(L, eng); /* 3 */
+  w = l_work_take(L, 1, eng);
+  w->name = "session";
+  base = l_options(L, 2, names, 1, "options");
+  l_work_timeout(L, w, base);
+  w->call.block = true;
+  if (eng->e == NULL)
+    code = ldr_fail(&w->err, LDR_CLOSED, "the database is closed");
+  else if (!eng->postgres)
+    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no sessions");
+  else
+    code = ldr_pg_session(eng->e, &w->call, &c->tx, &w->err);
+  if (code != LDR_OK) return l_work_fail(L, w);
+  l_child_add(eng, &c->child, NULL, drop);
+  l_work_done(w);
+  lua_settop(L, 3);
+  return 1;
+}
+
+/* ---- the running coroutine's context ---- */
+
+/* Pushes the weak table coroutine → context; makes it when there is none. */
+static void push_bound(lua_State *L) {
+  l_env_push(L, 1);
+  lua_rawgeti(L, -1, L_ENV_BOUND);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, L_ENV_BOUND);
+}
+
+/* engine:ambient() → ctx | nil */
+int l_ctx_ambient(lua_State *L) {
+  l_engine *eng = l_box_check(L, 1, &l_engine_class);
+  if (eng->nbound == 0) return 0;
+  push_bound(L);
+  lua_pushthread(L);
+  lua_rawget(L, -2);
+  return 1;
+}
+
+/* engine:bind(ctx | nil) */
+int l_ctx_bind(lua_State *L) {
+  l_engine *eng = l_box_check(L, 1, &l_engine_class);
+  bool was, is;
+  lua_settop(L, 2);
+  if (!lua_isnil(L, 2)) {
+    const l_ctx *c = l_box_check(L, 2, &l_ctx_class);
+    luaL_argcheck(L, c->eng == eng, 2, "the transaction belongs to another engine");
+  }
+  push_bound(L);
+  lua_pushthread(L);
+  lua_rawget(L, -2);
+  was = !lua_isnil(L, -1);
+  is = !lua_isnil(L, 2);
+  lua_pop(L, 1);
+  lua_pushthread(L);
+  lua_pushvalue(L, 2);
+  lua_rawset(L, -3);
+  if (is && !was) eng->nbound++;
+  if (was && !is) eng->nbound--;
+  return 0;
+}
+
+/* ---- savepoints ---- */
+
+static int savepoint_call(lua_State *L, const char *name, ldr_code (*call)(ldr_tx *, ldr_err *)) {
+  ldr_err err;
+  if (call(check(L)->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, name);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int closed(lua_State *L) { return l_fail_code(L, LDR_CLOSED, "the transaction is over"); }
+
+static int ctx_savepoint(lua_State *L) {
+  l_ctx *c = check(L);
+  return c->tx ? savepoint_call(L, "savepoint", c->eng->e->ops->savepoint) : closed(L);
+}
+
+static int ctx_release(lua_State *L) {
+  l_ctx *c = check(L);
+  return c->tx ? savepoint_call(L, "release", c->eng->e->ops->release) : closed(L);
+}
+
+static int ctx_rollback_to(lua_State *L) {
+  l_ctx *c = check(L);
+  return c->tx ? savepoint_call(L, "rollback_to", c->eng->e->ops->rollback_to) : closed(L);
+}
+
+/* ---- ending ---- */
+
+static int finish_true(lua_State *L, l_work *w) {
+  lua_pushboolean(L, 1);
+  return l_work_end(L, w, 1);
+}
+
+/* commit and rollback consume the transaction, also when they fail. */
+static int end(lua_State *L, bool commit) {
+  static const char *const names[] = {"timeout"};
+  l_ctx *c = check(L);
+  l_engine *eng = c->eng;
+  ldr_tx *tx;
+  l_work *w;
+  ldr_code code;
+  int base;
+  lua_settop(L, 2);
+  w = l_work_take(L, 1, eng);
+  w->name = commit ? "commit" : "rollback";
+  base = l_options(L, 2, names, 1, "options");
+  l_work_timeout(L, w, base);
+  if (c->tx == NULL) {
+    ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
+    return l_work_fail(L, w);
+  }
+  if (commit) l_hook_arm(L, eng, w->env);
+  tx = take_tx(c);
+  w->finish = finish_true;
+  if (commit)
+    code = eng->e->ops->commit(tx, &w->call, &w->task, &w->err);
+  else
+    code = eng->e->ops->rollback(tx, &w->call, &w->task, &w->err);
+  if (commit) l_hook_disarm(L, eng);
+  return l_work_after(L, w, code);
+}
+
+static int ctx_commit(lua_State *L) { return end(L, true); }
+static int ctx_rollback(lua_State *L) { return end(L, false); }
+
+static int ctx_active(lua_State *L) {
+  lua_pushboolean(L, check(L)->tx != NULL);
+  return 1;
+}
+
+/* 0 when there is no connection (yet), and on memory. */
+static int ctx_backend_pid(lua_State *L) {
+  l_ctx *c = check(L);
+  lua_pushinteger(L, c->tx && c->eng->postgres ? ldr_pg_backend_pid(c->tx) : 0);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"savepoint", ctx_savepoint},     {"release", ctx_release},     {"rollback_to", ctx_rollback_to},
+    {"commit", ctx_commit},           {"rollback", ctx_rollback},   {"active", ctx_active},
+    {"backend_pid", ctx_backend_pid}, {"query", l_ctx_query},       {"script", l_ctx_script},
+    {"copy_in", l_ctx_copy_in},       {"copy_out", l_ctx_copy_out}, {NULL, NULL},
+};
+
+const l_class l_ctx_class = {"larder.ctx", sizeof(l_ctx), ctx_close, methods};

@@ -1,0 +1,195 @@
+/* larder.core: the module table. What it offers is described in docs/internal-core-module.md. */
+#define _GNU_SOURCE /* dladdr, RTLD_NODELETE */
+#include <dlfcn.h>
+#include <errno.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "lua/base/error.h"
+#include "lua/base/int.h"
+#include "lua/base/state.h"
+#include "lua/engine/writer.h"
+#include "lua/module/secret.h"
+#include "lua/store/batch.h"
+#include "lua/store/schema.h"
+#include "lua/store/store.h"
+#include "values/time.h"
+
+/* ---- JSON ---- */
+
+/* core.json_encode(v [, canonical]) → text | nil, err */
+static int json_encode(lua_State *L) {
+  l_work *w;
+  const char *why;
+  ldr_buf *out;
+  luaL_checkany(L, 1);
+  lua_settop(L, 2);
+  w = l_work_take(L, 0, NULL);
+  w->name = "json_encode";
+  why = l_json_encode(L, 1, &w->buf);
+  if (why) {
+    ldr_fail(&w->err, LDR_INVALID, "the value %s", why);
+    return l_work_fail(L, w);
+  }
+  out = &w->buf;
+  if (lua_toboolean(L, 2) && !out->broken) {
+    out = &w->array;
+    ldr_buf_reset(out);
+    if (ldr_json_canonical(w->buf.p, w->buf.n, out, &w->err) != LDR_OK) return l_work_fail(L, w);
+  }
+  if (out->broken) {
+    ldr_fail_nomem(&w->err);
+    return l_work_fail(L, w);
+  }
+  lua_pushlstring(L, out->p, out->n);
+  return l_work_end(L, w, 1);
+}
+
+/* core.json_decode(text) → v | nil, err */
+static int json_decode(lua_State *L) {
+  size_t n;
+  const char *text = luaL_checklstring(L, 1, &n);
+  l_json_decoder d;
+  l_work *w;
+  lua_settop(L, 1);
+  w = l_work_take(L, 0, NULL);
+  w->name = "json_decode";
+  d.scratch = &w->buf;
+  d.array_mt = l_array_mark(L, w);
+  if (l_json_decode(L, &d, text, n)) return l_work_end(L, w, 1);
+  ldr_fail(&w->err, LDR_INVALID, "not JSON: %s", d.r.why ? d.r.why : "out of place");
+  return l_work_fail(L, w);
+}
+
+/* ---- time ---- */
+
+/* core.time_parse(v) → microseconds | nil */
+static int time_parse(lua_State *L) {
+  int64_t us;
+  luaL_checkany(L, 1);
+  if (!l_time_get(L, 1, &us)) return 0;
+  l_int_push(L, us);
+  return 1;
+}
+
+static int time_format(lua_State *L) {
+  char text[LDR_TIME_TEXT];
+  size_t n = ldr_time_format(l_int_check(L, 1, "a time"), text);
+  lua_pushlstring(L, text, n);
+  return 1;
+}
+
+static int now(lua_State *L) {
+  l_int_push(L, ldr_now_wall());
+  return 1;
+}
+
+/* core.clock() → seconds of the monotonic clock */
+static int monotonic(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)ldr_now_mono() / 1e6);
+  return 1;
+}
+
+/* core.sleep(seconds): blocks the process's thread; never inside an event loop */
+static int sleep_seconds(lua_State *L) {
+  lua_Number s = luaL_checknumber(L, 1);
+  struct timespec left;
+  luaL_argcheck(L, s >= 0 && s < 1e9, 1, "must be a number of seconds");
+  left.tv_sec = (time_t)s;
+  left.tv_nsec = (long)((s - (lua_Number)left.tv_sec) * 1e9);
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+  return 0;
+}
+
+/* ---- text, and what tests ask for ---- */
+
+static int utf8_valid(lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  lua_pushboolean(L, ldr_utf8_check(s, n) == n);
+  return 1;
+}
+
+static int mem_live(lua_State *L) {
+  l_int_push(L, (int64_t)ldr_mem_live());
+  return 1;
+}
+
+static int mem_fail_at(lua_State *L) {
+  ldr_mem_fail_at((long)l_int_check(L, 1, "n"));
+  return 0;
+}
+
+static int mem_failed(lua_State *L) {
+  lua_pushboolean(L, ldr_mem_failed());
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"schema", l_schema_new},
+    {"memory", l_memory},
+    {"postgres", l_postgres},
+    {"parse_conninfo", l_parse_conninfo},
+    {"batch", l_bulk_batch},
+    {"checksum", l_bulk_checksum},
+    {"json_encode", json_encode},
+    {"json_decode", json_decode},
+    {"time_parse", time_parse},
+    {"time_format", time_format},
+    {"now", now},
+    {"clock", monotonic},
+    {"sleep", sleep_seconds},
+    {"utf8_valid", utf8_valid},
+    {"mem_live", mem_live},
+    {"mem_fail_at", mem_fail_at},
+    {"mem_failed", mem_failed},
+    {NULL, NULL},
+};
+
+/* ---- opening ---- */
+
+/* Keeps the library in memory until the process ends: libpq and libsodium may still run code of ours when the
+ * last Lua state has gone. */
+static void pin(void) {
+  static const char here;
+  Dl_info info;
+  if (dladdr(&here, &info) && info.dli_fname) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NODELETE | RTLD_NOLOAD);
+}
+
+static void register_classes(lua_State *L) {
+  static const l_class *const classes[] = {&l_work_class,     &l_schema_class, &l_engine_class,
+                                           &l_store_class,    &l_ctx_class,    &l_batch_class,
+                                           &l_checksum_class, &l_scan_class,   &l_writer_class};
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) l_class_register(L, classes[i]);
+}
+
+static void set_ref(lua_State *L, int module, const char *name, l_ref r) {
+  l_ref_push(L, r);
+  lua_setfield(L, module, name);
+}
+
+L_EXPORT int luaopen_larder_core(lua_State *L);
+
+int luaopen_larder_core(lua_State *L) {
+  int module;
+  pin();
+  l_state_open(L);
+  l_int_open(L);
+  register_classes(L);
+  lua_newtable(L);
+  module = lua_gettop(L);
+  luaL_setfuncs(L, functions, 0);
+  l_secret_open(L, module);
+  l_error_open(L, module);
+  set_ref(L, module, "array_mt", L_ARRAY_MT);
+  set_ref(L, module, "expr_mt", L_EXPR_MT);
+  set_ref(L, module, "pred_mt", L_PRED_MT);
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, module, "null");
+  l_pending_push(L);
+  lua_setfield(L, module, "PENDING");
+  lua_pushliteral(L, LARDER_VERSION);
+  lua_setfield(L, module, "version");
+  return 1;
+}

@@ -1,0 +1,154 @@
+#include "lua/ops/op.h"
+
+#include <string.h>
+
+#include "lua/base/int.h"
+#include "lua/values/rows.h"
+
+static const char *const names[L_NOPTS] = {
+    [L_OP] = "op",
+    [L_NAME] = "name",
+    [L_TX] = "tx",
+    [L_TIMEOUT] = "timeout",
+    [L_WHERE] = "where",
+    [L_COLUMNS] = "columns",
+    [L_ORDER] = "order",
+    [L_LIMIT] = "limit",
+    [L_OFFSET] = "offset",
+    [L_AFTER] = "after",
+    [L_LOCK] = "lock",
+    [L_PER] = "per",
+    [L_PAGE] = "page",
+    [L_PLAIN] = "plain",
+    [L_ROWS] = "rows",
+    [L_ROW] = "row",
+    [L_ON_CONFLICT] = "on_conflict",
+    [L_TARGET] = "target",
+    [L_SET] = "set",
+    [L_KEEP_STAMPS] = "keep_stamps",
+    [L_RETURNING] = "returning",
+    [L_AGGS] = "aggs",
+    [L_GROUPS] = "groups",
+};
+
+#define BIT(o) (UINT32_C(1) << (o))
+enum { COMMON = BIT(L_OP) | BIT(L_NAME) | BIT(L_TX) | BIT(L_TIMEOUT), WRITE = COMMON | BIT(L_RETURNING) };
+
+static const struct kind {
+  const char *name;
+  ldr_op_kind kind;
+  uint32_t takes; /* options */
+  ldr_code (*build)(l_opargs *a);
+} kinds[] = {
+    {"select", LDR_OP_SELECT,
+     COMMON | BIT(L_WHERE) | BIT(L_COLUMNS) | BIT(L_ORDER) | BIT(L_LIMIT) | BIT(L_OFFSET) | BIT(L_AFTER) |
+         BIT(L_LOCK) | BIT(L_PER) | BIT(L_PAGE) | BIT(L_PLAIN),
+     l_op_select},
+    {"insert", LDR_OP_INSERT,
+     WRITE | BIT(L_ROWS) | BIT(L_ROW) | BIT(L_ON_CONFLICT) | BIT(L_TARGET) | BIT(L_SET) | BIT(L_KEEP_STAMPS),
+     l_op_insert},
+    {"update", LDR_OP_UPDATE, WRITE | BIT(L_WHERE) | BIT(L_SET) | BIT(L_KEEP_STAMPS), l_op_update},
+    {"delete", LDR_OP_DELETE, WRITE | BIT(L_WHERE), l_op_delete},
+    {"count", LDR_OP_COUNT, COMMON | BIT(L_WHERE), l_op_count},
+    {"aggregate", LDR_OP_AGGREGATE,
+     COMMON | BIT(L_WHERE) | BIT(L_AGGS) | BIT(L_GROUPS) | BIT(L_LIMIT) | BIT(L_OFFSET), l_op_aggregate},
+};
+
+static const struct kind *find_kind(lua_State *L, int idx) {
+  const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : "(none)";
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
+  luaL_error(L, "there is no operation '%s'", name);
+  return NULL;
+}
+
+static void check_taken(l_opargs *a, const struct kind *k) {
+  for (int i = 0; i < L_NOPTS; i++)
+    if (!lua_isnil(a->L, a->base + i) && !(k->takes & BIT(i)))
+      luaL_error(a->L, "operation %s takes no %s", k->name, names[i]);
+}
+
+ldr_code l_op_build(l_opargs *a, int idx) {
+  l_work *w = a->w;
+  const struct kind *k;
+  ldr_code code;
+  a->base = l_options(a->L, idx, names, L_NOPTS, "operation");
+  k = find_kind(a->L, a->base + L_OP);
+  check_taken(a, k);
+  w->name = k->name;
+  l_work_options(a->L, w, a->base + L_TX, a->base + L_TIMEOUT, a->base + L_NAME);
+  a->now = l_work_now(a->L, w);
+  w->op = ldr_arena_alloc(&w->arena, sizeof *w->op);
+  if (w->op == NULL) return ldr_fail_nomem(&w->err);
+  ldr_op_init(w->op, k->kind, a->store->e);
+  w->op->name = w->name;
+  w->op->now = a->now;
+  code = l_where_get(a->L, a->base + L_WHERE, w, a->store->e, &w->op->where);
+  if (code == LDR_OK) code = k->build(a);
+  /* the rows and sets of an insert were checked while they were read */
+  return code == LDR_OK && k->kind != LDR_OP_INSERT && !a->nothing ? ldr_op_check(w->op, &w->err) : code;
+}
+
+/* ---- what several operations share ---- */
+
+ldr_code l_op_columns(l_opargs *a, int idx) {
+  lua_State *L = a->L;
+  ldr_op *op = a->w->op;
+  uint16_t *out;
+  unsigned n;
+  if (lua_isnil(L, idx) || lua_isboolean(L, idx)) {
+    op->out = a->store->visible;
+    op->nout = a->store->nvisible;
+    return LDR_OK;
+  }
+  if (!lua_istable(L, idx)) luaL_error(L, "columns must be a list of field names");
+  n = (unsigned)lua_rawlen(L, idx);
+  if (n == 0) return ldr_fail(&a->w->err, LDR_INVALID, "columns must name a field");
+  out = ldr_arena_alloc(&a->w->arena, n * sizeof *out);
+  if (out == NULL) return ldr_fail_nomem(&a->w->err);
+  for (unsigned i = 0; i < n; i++) {
+    int field;
+    lua_rawgeti(L, idx, (int)i + 1);
+    field = l_field_get(L, -1, a->w, op->e);
+    if (field < 0) return a->w->err.code;
+    out[i] = (uint16_t)field;
+    lua_pop(L, 1);
+  }
+  op->out = out;
+  op->nout = n;
+  return LDR_OK;
+}
+
+ldr_code l_op_returning(l_opargs *a) {
+  int idx = a->base + L_RETURNING;
+  a->w->finish = l_finish_affected;
+  if (!lua_toboolean(a->L, idx)) return LDR_OK;
+  a->w->finish = l_finish_rows;
+  return l_op_columns(a, idx);
+}
+
+/* A count of rows: otherwise when nil, LDR_INVALID when negative. */
+static ldr_code get_count(l_opargs *a, int opt, int64_t otherwise, int64_t *out) {
+  int64_t n = otherwise;
+  if (!lua_isnil(a->L, a->base + opt)) {
+    n = l_int_check(a->L, a->base + opt, names[opt]);
+    if (n < 0) return ldr_fail_field(&a->w->err, names[opt], "must not be negative");
+  }
+  *out = n;
+  return LDR_OK;
+}
+
+ldr_code l_op_limits(l_opargs *a) {
+  ldr_op *op = a->w->op;
+  ldr_code code = get_count(a, L_LIMIT, -1, &op->limit);
+  if (code == LDR_OK) code = get_count(a, L_OFFSET, 0, &op->offset);
+  a->nothing = code == LDR_OK && op->limit == 0;
+  return code;
+}
+
+ldr_code l_op_count(l_opargs *a) {
+  a->w->finish = l_finish_affected;
+  return LDR_OK;
+}
+
+ldr_code l_op_delete(l_opargs *a) { return l_op_returning(a); }

@@ -1,0 +1,77 @@
+/* Operation tables → ldr_op, in the work's arena. */
+#ifndef LDR_LUA_OPS_OP_H
+#define LDR_LUA_OPS_OP_H
+
+#include "lua/ops/where.h"
+#include "lua/store/store.h"
+
+/* The options of all operations, at base + their number. */
+typedef enum l_opt {
+  L_OP,
+  L_NAME,
+  L_TX,
+  L_TIMEOUT,
+  L_WHERE,
+  L_COLUMNS,
+  L_ORDER,
+  L_LIMIT,
+  L_OFFSET,
+  L_AFTER,
+  L_LOCK,
+  L_PER,
+  L_PAGE,
+  L_PLAIN,
+  L_ROWS,
+  L_ROW,
+  L_ON_CONFLICT,
+  L_TARGET,
+  L_SET,
+  L_KEEP_STAMPS,
+  L_RETURNING,
+  L_AGGS,
+  L_GROUPS,
+  L_NOPTS
+} l_opt;
+
+typedef struct l_opargs {
+  lua_State *L;
+  l_work *w;
+  const l_store *store;
+  int base; /* first option */
+  int64_t now;
+  bool nothing; /* the answer is known to be empty */
+} l_opargs;
+
+/* Reads the table at idx into w->op and w->finish. Misuse raises; LDR_INVALID: w->err. */
+ldr_code l_op_build(l_opargs *a, int idx) LDR_MUSTCHECK;
+
+/* The same for the row at idx alone: an insert that returns it. */
+ldr_code l_op_create(l_opargs *a, int idx) LDR_MUSTCHECK;
+
+/* ---- parts, one file each; all fill a->w->op ---- */
+ldr_code l_op_select(l_opargs *a) LDR_MUSTCHECK;
+ldr_code l_op_aggregate(l_opargs *a) LDR_MUSTCHECK;
+ldr_code l_op_insert(l_opargs *a) LDR_MUSTCHECK;
+ldr_code l_op_update(l_opargs *a) LDR_MUSTCHECK;
+ldr_code l_op_delete(l_opargs *a) LDR_MUSTCHECK;
+ldr_code l_op_count(l_opargs *a) LDR_MUSTCHECK;
+
+/* order at idx (nil: none), ended by the key. */
+ldr_code l_op_order(l_opargs *a, int idx) LDR_MUSTCHECK;
+/* limit and offset. */
+ldr_code l_op_limits(l_opargs *a) LDR_MUSTCHECK;
+/* The fields named in the sequence at idx, or (nil) all that are not hidden. */
+ldr_code l_op_columns(l_opargs *a, int idx) LDR_MUSTCHECK;
+/* returning: columns and the finish function. */
+ldr_code l_op_returning(l_opargs *a) LDR_MUSTCHECK;
+/* The set table at idx → sets of the operation, checked and stamped. */
+ldr_code l_op_sets(l_opargs *a, int idx) LDR_MUSTCHECK;
+/* The same for an upsert without a set table: the fields of named[] that may change, from the proposed
+ * row. */
+ldr_code l_op_sets_excluded(l_opargs *a, const bool *named) LDR_MUSTCHECK;
+
+/* One row table → values[] and given[] of all fields; every fault of the row is in w->err. */
+ldr_code l_op_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, int64_t now, ldr_value *values,
+                  bool *given, bool *named) LDR_MUSTCHECK;
+
+#endif

@@ -1,0 +1,205 @@
+/* select and aggregate. */
+#include <string.h>
+
+#include "lua/base/int.h"
+#include "lua/ops/op.h"
+#include "lua/values/rows.h"
+#include "model/cursor.h"
+
+/* ---- select ---- */
+
+static ldr_code get_lock(l_opargs *a) {
+  static const char *const locks[] = {
+      [LDR_LOCK_NONE] = "",
+      [LDR_LOCK_UPDATE] = "update",
+      [LDR_LOCK_SHARE] = "share",
+      [LDR_LOCK_UPDATE_SKIP] = "update_skip",
+      [LDR_LOCK_UPDATE_NOWAIT] = "update_nowait",
+  };
+  int idx = a->base + L_LOCK;
+  if (lua_isnil(a->L, idx)) return LDR_OK;
+  for (unsigned i = LDR_LOCK_UPDATE; i < sizeof locks / sizeof *locks; i++) {
+    if (lua_type(a->L, idx) != LUA_TSTRING || strcmp(lua_tostring(a->L, idx), locks[i]) != 0) continue;
+    a->w->op->lock = (ldr_lock)i;
+    return LDR_OK;
+  }
+  luaL_error(a->L, "lock must be update, share, update_skip or update_nowait");
+  return LDR_INTERNAL;
+}
+
+/* per = { "field", n } */
+static ldr_code get_per(l_opargs *a) {
+  lua_State *L = a->L;
+  ldr_op *op = a->w->op;
+  int idx = a->base + L_PER;
+  if (lua_isnil(L, idx)) return LDR_OK;
+  if (!lua_istable(L, idx)) luaL_error(L, "per must be { field, limit }");
+  lua_rawgeti(L, idx, 1);
+  lua_rawgeti(L, idx, 2);
+  op->per_limit = l_int_check(L, -1, "per[2]");
+  op->per = l_field_get(L, -2, a->w, op->e);
+  lua_pop(L, 2);
+  return op->per < 0 ? a->w->err.code : LDR_OK;
+}
+
+/* The cursor after a page is made from the order fields of its last row, so these are fetched too; Lua does
+ * not see the ones that nobody asked for. */
+static ldr_code fetch_order_fields(l_opargs *a) {
+  ldr_op *op = a->w->op;
+  uint16_t *out = ldr_arena_alloc(&a->w->arena, (op->nout + op->norder) * sizeof *out);
+  if (out == NULL) return ldr_fail_nomem(&a->w->err);
+  memcpy(out, op->out, op->nout * sizeof *out);
+  op->out = out;
+  a->w->nshow = op->nout;
+  for (unsigned i = 0; i < op->norder; i++) {
+    unsigned k = 0;
+    if (op->order[i].kind != LDR_BY_FIELD)
+      return ldr_fail(&a->w->err, LDR_INVALID, "a page needs an order by fields only");
+    while (k < op->nout && out[k] != op->order[i].field) k++;
+    if (k == op->nout) out[op->nout++] = op->order[i].field;
+  }
+  return LDR_OK;
+}
+
+static ldr_code get_page(l_opargs *a) {
+  l_work *w = a->w;
+  if (!l_option_bool(a->L, a->base + L_PAGE, "page") || a->nothing) return LDR_OK;
+  if (w->op->limit < 0) luaL_error(a->L, "a page needs a limit");
+  w->keep = w->op->limit;
+  if (w->op->limit < INT64_MAX) w->op->limit++; /* one more row tells whether there is a next page */
+  return fetch_order_fields(a);
+}
+
+static ldr_code get_after(l_opargs *a) {
+  int idx = a->base + L_AFTER;
+  if (lua_isnil(a->L, idx)) return LDR_OK;
+  if (lua_type(a->L, idx) != LUA_TSTRING) luaL_error(a->L, "after must be a cursor");
+  return ldr_cursor_decode(a->w->op, lua_tostring(a->L, idx), lua_rawlen(a->L, idx), &a->w->arena,
+                           &a->w->op->after, &a->w->err);
+}
+
+ldr_code l_op_select(l_opargs *a) {
+  bool plain = l_option_bool(a->L, a->base + L_PLAIN, "plain");
+  ldr_code code = l_op_columns(a, a->base + L_COLUMNS);
+  a->w->finish = l_finish_rows;
+  if (code == LDR_OK && !plain) code = l_op_order(a, a->base + L_ORDER);
+  if (code == LDR_OK) code = l_op_limits(a);
+  if (code == LDR_OK) code = get_lock(a);
+  if (code == LDR_OK) code = get_per(a);
+  if (code == LDR_OK) code = get_page(a);
+  return code == LDR_OK ? get_after(a) : code;
+}
+
+/* ---- aggregate ---- */
+
+/* The text at t[i], kept in the arena; NULL when it is none. */
+static const char *item_text(l_opargs *a, int t, int i) {
+  const char *s = NULL;
+  lua_rawgeti(a->L, t, i);
+  if (lua_type(a->L, -1) == LUA_TSTRING)
+    s = ldr_arena_copy(&a->w->arena, lua_tostring(a->L, -1), lua_rawlen(a->L, -1));
+  lua_pop(a->L, 1);
+  return s;
+}
+
+/* The text of t.key, or otherwise. */
+static const char *named_text(l_opargs *a, int t, const char *key, const char *otherwise) {
+  const char *s = otherwise;
+  lua_getfield(a->L, t, key);
+  if (lua_type(a->L, -1) == LUA_TSTRING)
+    s = ldr_arena_copy(&a->w->arena, lua_tostring(a->L, -1), lua_rawlen(a->L, -1));
+  lua_pop(a->L, 1);
+  return s;
+}
+
+/* The field named t[i]; -1 when nil and that is allowed. */
+static ldr_code item_field(l_opargs *a, int t, int i, bool optional, int *out) {
+  int field = -1;
+  bool none;
+  lua_rawgeti(a->L, t, i);
+  none = lua_isnil(a->L, -1);
+  if (!none || !optional) field = l_field_get(a->L, -1, a->w, a->w->op->e);
+  lua_pop(a->L, 1);
+  *out = field;
+  return field < 0 && !(none && optional) ? a->w->err.code : LDR_OK;
+}
+
+/* { "count" | "sum" | …, field, as = name, filter = W } */
+static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
+  static const char *const fns[] = {"count", "sum", "avg", "min", "max"};
+  const char *fn = lua_istable(a->L, t) ? item_text(a, t, 1) : NULL;
+  unsigned i = 0;
+  ldr_code code;
+  while (fn && i < 5 && strcmp(fns[i], fn) != 0) i++;
+  if (fn == NULL || i == 5)
+    luaL_error(a->L, "an aggregate is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }");
+  out->fn = (ldr_agg_fn)i;
+  code = item_field(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field);
+  if (code != LDR_OK) return code;
+  out->name = named_text(a, t, "as", fn);
+  lua_getfield(a->L, t, "filter");
+  code = l_where_get(a->L, -1, a->w, a->w->op->e, &out->filter);
+  lua_pop(a->L, 1);
+  return code;
+}
+
+static ldr_code get_bucket(l_opargs *a, int t, ldr_bucket *out) {
+  static const char *const buckets[] = {"", "minute", "hour", "day", "week", "month", "year"};
+  const char *name = named_text(a, t, "bucket", "");
+  for (unsigned i = 0; i < sizeof buckets / sizeof *buckets; i++) {
+    if (name == NULL || strcmp(buckets[i], name) != 0) continue;
+    *out = (ldr_bucket)i;
+    return LDR_OK;
+  }
+  return ldr_fail_field(&a->w->err, "bucket", "must be minute, hour, day, week, month or year");
+}
+
+/* "field", or { "field", bucket =, as = } */
+static ldr_code get_group(l_opargs *a, int t, ldr_group *out) {
+  int field;
+  ldr_code code = LDR_OK;
+  if (lua_istable(a->L, t)) {
+    code = item_field(a, t, 1, false, &field);
+  } else {
+    field = l_field_get(a->L, t, a->w, a->w->op->e);
+    if (field < 0) code = a->w->err.code;
+  }
+  if (code != LDR_OK) return code;
+  out->field = (uint16_t)field;
+  out->name = a->w->op->e->fields[field].name;
+  if (!lua_istable(a->L, t)) return LDR_OK;
+  out->name = named_text(a, t, "as", out->name);
+  return get_bucket(a, t, &out->bucket);
+}
+
+/* Length of the list in option opt; 0 when nil. */
+static unsigned count_items(l_opargs *a, int opt, const char *name) {
+  int idx = a->base + opt;
+  if (lua_isnil(a->L, idx)) return 0;
+  if (!lua_istable(a->L, idx)) luaL_error(a->L, "%s must be a list", name);
+  return (unsigned)lua_rawlen(a->L, idx);
+}
+
+ldr_code l_op_aggregate(l_opargs *a) {
+  ldr_op *op = a->w->op;
+  unsigned naggs = count_items(a, L_AGGS, "aggs"), ngroups = count_items(a, L_GROUPS, "groups");
+  ldr_agg *aggs = ldr_arena_zalloc(&a->w->arena, naggs * sizeof *aggs);
+  ldr_group *groups = ldr_arena_zalloc(&a->w->arena, ngroups * sizeof *groups);
+  ldr_code code = aggs && groups ? LDR_OK : ldr_fail_nomem(&a->w->err);
+  for (unsigned i = 0; i < naggs && code == LDR_OK; i++) {
+    lua_rawgeti(a->L, a->base + L_AGGS, (int)i + 1);
+    code = get_agg(a, lua_gettop(a->L), &aggs[i]);
+    lua_pop(a->L, 1);
+  }
+  for (unsigned i = 0; i < ngroups && code == LDR_OK; i++) {
+    lua_rawgeti(a->L, a->base + L_GROUPS, (int)i + 1);
+    code = get_group(a, lua_gettop(a->L), &groups[i]);
+    lua_pop(a->L, 1);
+  }
+  op->aggs = aggs;
+  op->groups = groups;
+  op->naggs = naggs;
+  op->ngroups = ngroups;
+  a->w->finish = l_finish_rows;
+  return code == LDR_OK ? l_op_limits(a) : code;
+}

@@ -1,0 +1,219 @@
+#include "lua/ops/where.h"
+
+#include <string.h>
+
+#include "lua/base/state.h"
+#include "lua/ops/pred.h"
+
+enum { MAX_DEPTH = 32 }; /* also ends where tables that hold themselves */
+
+static ldr_code get(l_builder *b, int idx, const ldr_pred **out);
+
+/* ---- plain tables: all entries hold together ---- */
+
+/* By field and operator: Lua visits a table in any order, but one condition should have one statement. */
+static void sort(l_preds *l) {
+  for (uint32_t i = 1; i < l->n; i++) {
+    const ldr_pred *p = l->kids[i];
+    uint32_t k = i;
+    for (; k > 0; k--) {
+      const ldr_pred *q = l->kids[k - 1];
+      if (q->field < p->field || (q->field == p->field && q->kind <= p->kind)) break;
+      l->kids[k] = q;
+    }
+    l->kids[k] = p;
+  }
+}
+
+static ldr_code add_fields(l_builder *b, int idx, l_preds *l) {
+  lua_State *L = b->L;
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    if (lua_type(L, -2) != LUA_TNUMBER) {
+      int field = l_field_get(L, -2, b->w, b->e);
+      ldr_code code = field < 0 ? b->w->err.code : l_pred_field(b, (unsigned)field, lua_gettop(L), l);
+      if (code != LDR_OK) return code;
+    }
+    lua_pop(L, 1);
+  }
+  sort(l);
+  return LDR_OK;
+}
+
+/* The conditions in the array part: predicates, or plain tables again. */
+static ldr_code add_items(l_builder *b, int idx, l_preds *l) {
+  int n = (int)lua_rawlen(b->L, idx);
+  for (int i = 1; i <= n; i++) {
+    const ldr_pred *p = NULL;
+    ldr_code code;
+    lua_rawgeti(b->L, idx, i);
+    code = get(b, lua_gettop(b->L), &p);
+    if (code == LDR_OK) code = l_preds_add(b, l, p);
+    lua_pop(b->L, 1);
+    if (code != LDR_OK) return code;
+  }
+  return LDR_OK;
+}
+
+static ldr_code get_plain(l_builder *b, int idx, const ldr_pred **out) {
+  l_preds l = {0};
+  ldr_code code = add_fields(b, idx, &l);
+  if (code == LDR_OK) code = add_items(b, idx, &l);
+  return code == LDR_OK ? l_preds_join(b, LDR_P_AND, &l, out) : code;
+}
+
+/* ---- predicate tables ---- */
+
+static ldr_code get_any(l_builder *b, int idx, const ldr_pred **out) {
+  l_preds l = {0};
+  ldr_code code = add_items(b, idx, &l);
+  return code == LDR_OK ? l_preds_join(b, LDR_P_OR, &l, out) : code;
+}
+
+static ldr_code get_all(l_builder *b, int idx, const ldr_pred **out) {
+  l_preds l = {0};
+  ldr_code code = add_items(b, idx, &l);
+  return code == LDR_OK ? l_preds_join(b, LDR_P_AND, &l, out) : code;
+}
+
+static ldr_code get_not(l_builder *b, int idx, const ldr_pred **out) {
+  ldr_code code;
+  lua_rawgeti(b->L, idx, 1);
+  code = get(b, lua_gettop(b->L), out);
+  lua_pop(b->L, 1);
+  return code == LDR_OK ? l_pred_not(b, *out, out) : code;
+}
+
+/* on = { inner = outer } of an exists table */
+static ldr_code get_on(l_builder *b, int idx, ldr_pred *p) {
+  lua_State *L = b->L;
+  if (!lua_istable(L, idx))
+    return luaL_error(L, "exists needs on = { inner field = outer field }"), LDR_INTERNAL;
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    int inner = l_field_get(L, -2, b->w, p->inner);
+    int outer = inner < 0 ? -1 : l_field_get(L, -1, b->w, b->e);
+    if (outer < 0) return b->w->err.code;
+    if (p->non == LDR_MAX_KEY) return ldr_fail(&b->w->err, LDR_INVALID, "exists joins on too many fields");
+    p->on[p->non].inner = (uint16_t)inner;
+    p->on[p->non++].outer = (uint16_t)outer;
+    lua_pop(L, 1);
+  }
+  return LDR_OK;
+}
+
+static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
+  lua_State *L = b->L;
+  ldr_pred *p = l_pred_new(b, LDR_P_EXISTS, 0);
+  l_builder in = *b;
+  l_preds kid = {0};
+  const ldr_pred *where = NULL;
+  ldr_code code;
+  if (p == NULL) return ldr_fail_nomem(&b->w->err);
+  lua_getfield(L, idx, "store");
+  if (lua_type(L, -1) == LUA_TSTRING) p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
+  if (p->inner == NULL)
+    return ldr_fail(&b->w->err, LDR_INVALID, "exists: there is no such store in this family");
+  in.e = p->inner;
+  lua_getfield(L, idx, "on");
+  code = get_on(b, lua_gettop(L), p);
+  if (code != LDR_OK) return code;
+  lua_getfield(L, idx, "where");
+  code = lua_isnil(L, -1) ? l_preds_join(&in, LDR_P_AND, &kid, &where) : get(&in, lua_gettop(L), &where);
+  if (code == LDR_OK) code = l_preds_add(b, &kid, where);
+  p->kids = kid.kids;
+  p->n = kid.n;
+  lua_pop(L, 3);
+  *out = p;
+  return code;
+}
+
+/* One { k1, k2 } of a keys table. */
+static ldr_code get_key(l_builder *b, int idx, ldr_value *v) {
+  const ldr_unique *key = &b->e->key;
+  if (!lua_istable(b->L, idx))
+    return ldr_fail(&b->w->err, LDR_INVALID, "each key must be a list of %u values", key->n);
+  for (unsigned i = 0; i < key->n; i++) {
+    ldr_column c = l_column_of(&b->e->fields[key->field[i]]);
+    ldr_code code;
+    lua_rawgeti(b->L, idx, (int)i + 1);
+    code = l_value_operand(b->L, lua_gettop(b->L), &c, b->w, &v[i]);
+    lua_pop(b->L, 1);
+    if (code != LDR_OK) return code;
+  }
+  return LDR_OK;
+}
+
+static ldr_code get_keys(l_builder *b, int idx, const ldr_pred **out) {
+  uint32_t n = (uint32_t)lua_rawlen(b->L, idx), width = b->e->key.n;
+  ldr_pred *p = l_pred_new(b, LDR_P_KEYS, 0);
+  ldr_value *v = ldr_arena_alloc(&b->w->arena, (size_t)n * width * sizeof *v);
+  if (p == NULL || v == NULL) return ldr_fail_nomem(&b->w->err);
+  for (uint32_t i = 0; i < n; i++) {
+    ldr_code code;
+    lua_rawgeti(b->L, idx, (int)i + 1);
+    code = get_key(b, lua_gettop(b->L), v + (size_t)i * width);
+    lua_pop(b->L, 1);
+    if (code != LDR_OK) return code;
+  }
+  p->values = v;
+  p->n = n;
+  *out = p;
+  return LDR_OK;
+}
+
+static const struct {
+  const char *kind;
+  ldr_code (*get)(l_builder *b, int idx, const ldr_pred **out);
+} kinds[] = {
+    {"any", get_any}, {"all", get_all}, {"not", get_not}, {"exists", get_exists}, {"keys", get_keys},
+};
+
+static ldr_code get_pred(l_builder *b, int idx, const ldr_pred **out) {
+  const char *kind;
+  lua_getfield(b->L, idx, "kind");
+  kind = lua_type(b->L, -1) == LUA_TSTRING ? lua_tostring(b->L, -1) : "";
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    if (strcmp(kinds[i].kind, kind) != 0) continue;
+    lua_pop(b->L, 1);
+    return kinds[i].get(b, idx, out);
+  }
+  return luaL_error(b->L, "there is no predicate of kind '%s'", kind), LDR_INTERNAL;
+}
+
+static ldr_code get(l_builder *b, int idx, const ldr_pred **out) {
+  ldr_code code;
+  if (!lua_istable(b->L, idx)) luaL_error(b->L, "where must be a table, not a %s", luaL_typename(b->L, idx));
+  if (b->depth == MAX_DEPTH) return ldr_fail(&b->w->err, LDR_INVALID, "where is nested too deeply");
+  luaL_checkstack(b->L, 16, NULL);
+  b->depth++;
+  code = l_has_mt(b->L, idx, L_PRED_MT) ? get_pred(b, idx, out) : get_plain(b, idx, out);
+  b->depth--;
+  return code;
+}
+
+ldr_code l_where_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, const ldr_pred **out) {
+  l_builder b = {L, w, e, 0};
+  *out = NULL;
+  return lua_isnil(L, idx) ? LDR_OK : get(&b, lua_absindex(L, idx), out);
+}
+
+int l_field_get(lua_State *L, int idx, l_work *w, const ldr_entity *e) {
+  const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
+  int field = name && strlen(name) == lua_rawlen(L, idx) ? ldr_entity_field(e, name, strlen(name)) : -1;
+  if (field < 0) ldr_fail_field(&w->err, name ? name : "?", "is not a field of %s", e->name);
+  return field;
+}
+
+ldr_code l_where_key(l_work *w, const ldr_entity *e, const ldr_value *values, const ldr_pred **out) {
+  l_builder b = {NULL, w, e, 0};
+  l_preds l = {0};
+  for (unsigned i = 0; i < e->key.n; i++) {
+    ldr_pred *p = l_pred_new(&b, LDR_P_EQ, e->key.field[i]);
+    if (p == NULL) return ldr_fail_nomem(&w->err);
+    p->values = &values[i];
+    p->n = 1;
+    if (l_preds_add(&b, &l, p) != LDR_OK) return LDR_CAPACITY;
+  }
+  return l_preds_join(&b, LDR_P_AND, &l, out);
+}

@@ -1,0 +1,192 @@
+/* insert and update: rows and sets. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lua/base/state.h"
+#include "lua/ops/op.h"
+#include "lua/values/rows.h"
+#include "model/validate.h"
+
+/* ---- rows ---- */
+
+/* Reads every field the row table names; faults add up in w->err. */
+static ldr_code read_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, ldr_value *values,
+                         bool *given) {
+  bool bad = false;
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    ldr_code code = LDR_INVALID;
+    int field = -1;
+    /* the table of names is a hash: quicker than a walk over all fields */
+    lua_pushvalue(L, -2);
+    lua_rawget(L, w->names);
+    if (lua_type(L, -3) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER)
+      field = (int)lua_tointeger(L, -1) - 1;
+    lua_pop(L, 1);
+    if (field >= 0) {
+      ldr_column c = l_column_of(&e->fields[field]);
+      code = l_value_get(L, lua_gettop(L), &c, w, &values[field]);
+      given[field] = true;
+    } else {
+      const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+      ldr_fail_field(&w->err, name, "is not a field of %s", e->name);
+    }
+    if (code == LDR_CAPACITY) return code;
+    bad = bad || code != LDR_OK;
+    lua_pop(L, 1);
+  }
+  return bad ? LDR_INVALID : LDR_OK;
+}
+
+ldr_code l_op_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, int64_t now, ldr_value *values,
+                  bool *given, bool *named) {
+  ldr_code code;
+  if (!lua_istable(L, idx)) luaL_error(L, "a row must be a table, not a %s", luaL_typename(L, idx));
+  memset(given, 0, e->nfields * sizeof *given);
+  code = read_row(L, idx, w, e, values, given);
+  if (code != LDR_OK) return code;
+  for (unsigned i = 0; i < e->nfields; i++) named[i] = named[i] || given[i];
+  return ldr_check_row(e, values, given, now, &w->arena, &w->err);
+}
+
+/* The columns of an insert are all fields but the identity fields that no row gives: so every row of a store
+ * has one statement. values holds nrows × nfields on entry, nrows × ncols on return. */
+static ldr_code choose_columns(l_opargs *a, const bool *named, ldr_value *values, size_t nrows) {
+  const ldr_entity *e = a->store->e;
+  ldr_op *op = a->w->op;
+  uint16_t *cols = ldr_arena_alloc(&a->w->arena, e->nfields * sizeof *cols);
+  ldr_value *to = values;
+  if (cols == NULL) return ldr_fail_nomem(&a->w->err);
+  op->ncols = 0;
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (named[i] || e->fields[i].def != LDR_DEF_IDENTITY) cols[op->ncols++] = (uint16_t)i;
+  if (op->ncols < e->nfields)
+    for (size_t r = 0; r < nrows; r++)
+      for (unsigned i = 0; i < op->ncols; i++) *to++ = values[r * e->nfields + cols[i]];
+  op->cols = cols;
+  op->values = values;
+  op->nrows = nrows;
+  return LDR_OK;
+}
+
+/* A row without the identity that another row gives cannot go into the same insert. */
+static ldr_code check_identity(l_opargs *a, const bool *named, const ldr_value *values, size_t nrows) {
+  const ldr_entity *e = a->store->e;
+  for (unsigned i = 0; i < e->nfields; i++) {
+    if (e->fields[i].def != LDR_DEF_IDENTITY || !named[i]) continue;
+    for (size_t r = 0; r < nrows; r++)
+      if (values[r * e->nfields + i].type == LDR_T_NULL)
+        return ldr_fail_field(&a->w->err, e->fields[i].name, "must be given in all rows or in none");
+  }
+  return LDR_OK;
+}
+
+/* Reads row tables: the one at L_ROW, or the list at L_ROWS. */
+static ldr_code read_rows(l_opargs *a, bool *named, ldr_value *values, size_t nrows) {
+  lua_State *L = a->L;
+  const ldr_entity *e = a->store->e;
+  bool given[LDR_MAX_FIELDS];
+  for (size_t i = 0; i < nrows; i++) {
+    bool one = !lua_isnil(L, a->base + L_ROW);
+    ldr_code code;
+    if (one)
+      lua_pushvalue(L, a->base + L_ROW);
+    else
+      lua_rawgeti(L, a->base + L_ROWS, (int)i + 1);
+    code = l_op_row(L, lua_gettop(L), a->w, e, a->now, values + i * e->nfields, given, named);
+    lua_pop(L, 1);
+    if (code == LDR_INVALID && !one) snprintf(a->w->err.detail, sizeof a->w->err.detail, "row %zu", i + 1);
+    if (code != LDR_OK) return code;
+  }
+  return LDR_OK;
+}
+
+/* ---- on_conflict ---- */
+
+static ldr_code get_target(l_opargs *a) {
+  const ldr_entity *e = a->store->e;
+  const char *name = lua_tostring(a->L, a->base + L_TARGET);
+  if (name == NULL || strcmp(name, e->key.name) == 0) return LDR_OK;
+  if (strcmp(name, "*") == 0) {
+    a->w->op->target = LDR_TARGET_ANY;
+    return LDR_OK;
+  }
+  for (unsigned i = 0; i < e->nuniques; i++) {
+    if (strcmp(name, e->uniques[i].name) != 0) continue;
+    a->w->op->target = (int)i;
+    return LDR_OK;
+  }
+  return ldr_fail_field(&a->w->err, "target", "is no unique of %s", e->name);
+}
+
+/* Misuse raises here, before any row is looked at. */
+static void get_action(l_opargs *a) {
+  const char *action = lua_tostring(a->L, a->base + L_ON_CONFLICT);
+  if (action == NULL) return;
+  if (strcmp(action, "skip") == 0)
+    a->w->op->on_conflict = LDR_CONFLICT_SKIP;
+  else if (strcmp(action, "update") == 0)
+    a->w->op->on_conflict = LDR_CONFLICT_UPDATE;
+  else
+    luaL_error(a->L, "on_conflict must be skip or update");
+}
+
+static ldr_code get_conflict(l_opargs *a, const bool *named) {
+  ldr_code code = get_target(a);
+  if (code != LDR_OK || a->w->op->on_conflict != LDR_CONFLICT_UPDATE) return code;
+  if (lua_isnil(a->L, a->base + L_SET)) return l_op_sets_excluded(a, named);
+  return l_op_sets(a, a->base + L_SET);
+}
+
+/* Number of rows to insert; misuse raises. */
+static size_t count_rows(l_opargs *a) {
+  lua_State *L = a->L;
+  int rows = a->base + L_ROWS;
+  if (lua_isnil(L, rows)) {
+    if (!lua_istable(L, a->base + L_ROW)) luaL_error(L, "insert needs rows or a row");
+    return 1;
+  }
+  if (!lua_istable(L, rows) || !lua_isnil(L, a->base + L_ROW))
+    luaL_error(L, "insert needs a list of rows, or one row");
+  return lua_rawlen(L, rows);
+}
+
+ldr_code l_op_insert(l_opargs *a) {
+  const ldr_entity *e = a->store->e;
+  bool named[LDR_MAX_FIELDS] = {false};
+  size_t n = count_rows(a);
+  ldr_value *values;
+  ldr_code code;
+  get_action(a);
+  a->nothing = n == 0;
+  if (n > SIZE_MAX / e->nfields / sizeof *values) return ldr_fail_nomem(&a->w->err);
+  values = ldr_arena_alloc(&a->w->arena, n * e->nfields * sizeof *values);
+  if (values == NULL) return ldr_fail_nomem(&a->w->err);
+  code = read_rows(a, named, values, n);
+  if (code == LDR_OK) code = get_conflict(a, named);
+  if (code == LDR_OK) code = check_identity(a, named, values, n);
+  if (code == LDR_OK) code = choose_columns(a, named, values, n);
+  return code == LDR_OK ? l_op_returning(a) : code;
+}
+
+ldr_code l_op_create(l_opargs *a, int idx) {
+  const l_store *s = a->store;
+  bool given[LDR_MAX_FIELDS], named[LDR_MAX_FIELDS] = {false};
+  ldr_value *values = ldr_arena_alloc(&a->w->arena, s->e->nfields * sizeof *values);
+  ldr_op *op = ldr_arena_alloc(&a->w->arena, sizeof *op);
+  ldr_code code;
+  if (values == NULL || op == NULL) return ldr_fail_nomem(&a->w->err);
+  ldr_op_init(op, LDR_OP_INSERT, s->e);
+  op->name = a->w->name;
+  op->now = a->now;
+  op->out = s->visible;
+  op->nout = s->nvisible;
+  a->w->op = op;
+  code = l_op_row(a->L, idx, a->w, s->e, a->now, values, given, named);
+  return code == LDR_OK ? choose_columns(a, named, values, 1) : code;
+}
+
+ldr_code l_op_update(l_opargs *a) {
+  ldr_code code = l_op_sets(a, a->base + L_SET);
+  return code == LDR_OK ? l_op_returning(a) : code;
+}

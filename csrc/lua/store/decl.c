@@ -1,0 +1,194 @@
+#include "lua/store/decl.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "lua/base/int.h"
+
+void l_decl_fail(const l_decl *d, const char *fmt, ...) {
+  va_list ap;
+  luaL_where(d->L, 1);
+  lua_pushfstring(d->L, d->store ? "declaration of %s.%s: " : "declaration of %s: ", d->family, d->store);
+  va_start(ap, fmt);
+  lua_pushvfstring(d->L, fmt, ap);
+  va_end(ap);
+  lua_concat(d->L, 3);
+  lua_error(d->L);
+}
+
+void l_decl_check(const l_decl *d, ldr_code code) {
+  if (code != LDR_OK) luaL_error(d->L, "%s", d->w->err.message);
+}
+
+void l_decl_keys(const l_decl *d, int idx, const char *what, const char *const *keys) {
+  lua_State *L = d->L;
+  if (!lua_istable(L, idx)) l_decl_fail(d, "%s must be a table", what);
+  luaL_checkstack(L, 16, NULL);
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    const char *const *k = keys;
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING) continue;
+    while (*k && strcmp(*k, lua_tostring(L, -1)) != 0) k++;
+    if (*k == NULL) l_decl_fail(d, "%s has the unknown entry '%s'", what, lua_tostring(L, -1));
+  }
+}
+
+/* The text at idx in the arena: it must outlive the Lua value, which the caller pops. */
+static const char *keep(const l_decl *d, int idx) {
+  const char *s = lua_tostring(d->L, idx);
+  if (strlen(s) != lua_rawlen(d->L, idx)) l_decl_fail(d, "a name holds a zero byte");
+  s = ldr_arena_copy(&d->w->arena, s, strlen(s));
+  if (s == NULL) luaL_error(d->L, "out of memory");
+  return s;
+}
+
+const char *l_decl_text(const l_decl *d, int t, const char *key) {
+  const char *s = NULL;
+  lua_getfield(d->L, t, key);
+  if (lua_type(d->L, -1) == LUA_TSTRING)
+    s = keep(d, -1);
+  else if (!lua_isnil(d->L, -1))
+    l_decl_fail(d, "%s must be text", key);
+  lua_pop(d->L, 1);
+  return s;
+}
+
+const char *l_decl_need_text(const l_decl *d, int t, const char *key) {
+  const char *s = l_decl_text(d, t, key);
+  if (s == NULL) l_decl_fail(d, "%s is missing", key);
+  return s;
+}
+
+bool l_decl_bool(const l_decl *d, int t, const char *key) {
+  bool b;
+  lua_getfield(d->L, t, key);
+  if (!lua_isnil(d->L, -1) && !lua_isboolean(d->L, -1)) l_decl_fail(d, "%s must be a boolean", key);
+  b = lua_toboolean(d->L, -1);
+  lua_pop(d->L, 1);
+  return b;
+}
+
+bool l_decl_int(const l_decl *d, int t, const char *key, int64_t *out) {
+  bool given;
+  lua_getfield(d->L, t, key);
+  given = !lua_isnil(d->L, -1);
+  if (given && !l_int_get(d->L, -1, out)) l_decl_fail(d, "%s must be an integer", key);
+  lua_pop(d->L, 1);
+  return given;
+}
+
+l_names l_decl_names(const l_decl *d, int t) {
+  l_names names = {NULL, (unsigned)lua_rawlen(d->L, t)};
+  names.v = ldr_arena_alloc(&d->w->arena, names.n * sizeof *names.v);
+  if (names.v == NULL) luaL_error(d->L, "out of memory");
+  for (unsigned i = 0; i < names.n; i++) {
+    lua_rawgeti(d->L, t, (int)i + 1);
+    if (lua_type(d->L, -1) != LUA_TSTRING) l_decl_fail(d, "a list of names holds something else");
+    names.v[i] = keep(d, -1);
+    lua_pop(d->L, 1);
+  }
+  return names;
+}
+
+bool l_decl_open(const l_decl *d, int t, const char *key) {
+  lua_getfield(d->L, t, key);
+  if (lua_istable(d->L, -1)) return true;
+  if (!lua_isnil(d->L, -1)) l_decl_fail(d, "%s must be a table", key);
+  lua_pop(d->L, 1);
+  return false;
+}
+
+/* ---- fields ---- */
+
+static const char *const field_keys[] = {"name", "type",    "null",      "min_len", "max_len",
+                                         "enum", "default", "stamp",     "hidden",  "immutable",
+                                         "min",  "max",     "precision", "scale",   NULL};
+
+/* "text[]" is an array of text. */
+static void read_type(const l_decl *d, const char *type, ldr_field *f) {
+  size_t n = strlen(type);
+  char name[32];
+  f->array = n > 2 && strcmp(type + n - 2, "[]") == 0;
+  if (f->array) n -= 2;
+  if (n < sizeof name) {
+    memcpy(name, type, n);
+    name[n] = '\0';
+    if (ldr_ftype_by_name(name, &f->type)) return;
+  }
+  l_decl_fail(d, "field %s: there is no type '%s'", f->name, type);
+}
+
+/* { "now" } …: a default that is made, and not a value. A table in a json or array field is a value. */
+static bool read_made_default(const l_decl *d, int idx, ldr_field *f) {
+  static const struct {
+    const char *name;
+    ldr_default def;
+  } made[] = {
+      {"now", LDR_DEF_NOW}, {"uuid", LDR_DEF_UUID}, {"cuid", LDR_DEF_CUID}, {"identity", LDR_DEF_IDENTITY}};
+  const char *name;
+  if (!lua_istable(d->L, idx) || f->array || f->type == LDR_F_JSON || f->type == LDR_F_JSONB) return false;
+  lua_rawgeti(d->L, idx, 1);
+  name = lua_type(d->L, -1) == LUA_TSTRING ? lua_tostring(d->L, -1) : "";
+  for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+    if (strcmp(made[i].name, name) == 0) f->def = made[i].def;
+  lua_pop(d->L, 1);
+  return f->def != LDR_DEF_NONE;
+}
+
+static void read_default(const l_decl *d, int t, ldr_field *f) {
+  ldr_column c = l_column_of(f);
+  lua_getfield(d->L, t, "default");
+  if (!lua_isnil(d->L, -1) && !read_made_default(d, lua_gettop(d->L), f)) {
+    f->def = LDR_DEF_VALUE;
+    if (l_value_get(d->L, lua_gettop(d->L), &c, d->w, &f->def_value) != LDR_OK)
+      l_decl_fail(d, "default of %s", d->w->err.message);
+  }
+  lua_pop(d->L, 1);
+}
+
+static void read_enum(const l_decl *d, int t, ldr_field *f) {
+  l_names names;
+  if (!l_decl_open(d, t, "enum")) return;
+  names = l_decl_names(d, lua_gettop(d->L));
+  f->enums = names.v;
+  f->nenums = names.n;
+  lua_pop(d->L, 1);
+}
+
+static void read_stamp(const l_decl *d, int t, ldr_field *f) {
+  const char *stamp = l_decl_text(d, t, "stamp");
+  if (stamp == NULL) return;
+  f->stamp_insert = strcmp(stamp, "insert") == 0;
+  f->stamp_update = strcmp(stamp, "update") == 0;
+  if (!f->stamp_insert && !f->stamp_update)
+    l_decl_fail(d, "field %s: stamp must be insert or update", f->name);
+}
+
+/* A length or digit count; otherwise when nil. */
+static uint32_t read_count(const l_decl *d, int t, const char *key) {
+  int64_t n = 0;
+  l_decl_int(d, t, key, &n);
+  if (n < 0 || n > INT32_MAX) l_decl_fail(d, "%s is out of range", key);
+  return (uint32_t)n;
+}
+
+void l_decl_field(l_decl *d, int t) {
+  ldr_field f = {0};
+  l_decl_keys(d, t, "a field", field_keys);
+  f.name = l_decl_need_text(d, t, "name");
+  read_type(d, l_decl_need_text(d, t, "type"), &f);
+  f.null = l_decl_bool(d, t, "null");
+  f.hidden = l_decl_bool(d, t, "hidden");
+  f.immutable = l_decl_bool(d, t, "immutable");
+  f.has_min = l_decl_int(d, t, "min", &f.min);
+  f.has_max = l_decl_int(d, t, "max", &f.max);
+  f.min_len = read_count(d, t, "min_len");
+  f.max_len = read_count(d, t, "max_len");
+  f.precision = (int)read_count(d, t, "precision");
+  f.scale = (int)read_count(d, t, "scale");
+  read_enum(d, t, &f);
+  read_stamp(d, t, &f);
+  read_default(d, t, &f);
+  l_decl_check(d, ldr_entity_add_field(d->s, d->e, &f, &d->w->err));
+}

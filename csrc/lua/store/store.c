@@ -1,0 +1,220 @@
+#include "lua/store/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lua/base/error.h"
+#include "lua/ops/op.h"
+#include "lua/store/batch.h"
+#include "lua/store/direct.h"
+#include "lua/store/schema.h"
+#include "lua/values/rows.h"
+#include "memory/db.h"
+#include "model/validate.h"
+
+/* ---- the box ---- */
+
+static void store_close(void *p) {
+  l_store *s = p;
+  ldr_schema_release(s->schema);
+  ldr_free(s->full);
+  ldr_free(s->visible);
+  memset(s, 0, sizeof *s);
+}
+
+static l_store *check(lua_State *L) { return l_box_check(L, 1, &l_store_class); }
+
+/* Names and fields that every call needs; NULL members when memory is short. */
+static ldr_code fill(l_store *s, const ldr_entity *e, ldr_err *err) {
+  size_t n = strlen(e->schema->name) + strlen(e->name) + 2;
+  s->schema = ldr_schema_retain(e->schema);
+  s->e = e;
+  s->full = ldr_alloc(n);
+  s->visible = ldr_alloc_array(e->nfields, sizeof *s->visible);
+  if (s->full == NULL || s->visible == NULL) return ldr_fail_nomem(err);
+  snprintf(s->full, n, "%s.%s", e->schema->name, e->name);
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (!e->fields[i].hidden) s->visible[s->nvisible++] = (uint16_t)i;
+  return LDR_OK;
+}
+
+/* engine:store(schema, name) */
+int l_store_new(lua_State *L) {
+  l_engine *eng = l_box_check(L, 1, &l_engine_class);
+  const ldr_entity *e;
+  l_store *s;
+  ldr_err err;
+  lua_settop(L, 3);
+  e = l_schema_entity(L, 2, 3); /* 4: its names */
+  s = l_box_new(L, &l_store_class);
+  lua_createtable(L, 3, 0);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, L_ENV_ENGINE);
+  lua_pushvalue(L, 4);
+  lua_rawseti(L, -2, L_ENV_NAMES);
+  l_env_set(L, 5);
+  s->eng = eng;
+  if (fill(s, e, &err) != LDR_OK) return l_fail(L, &err, NULL, "store");
+  return 1;
+}
+
+/* ---- by key ---- */
+
+/* Takes work for a method called `name`. */
+static l_work *enter(lua_State *L, l_store *s, const char *name) {
+  l_work *w = l_work_take(L, 1, s->eng);
+  w->store = s->full;
+  w->name = name;
+  return w;
+}
+
+static ldr_code read_key(lua_State *L, l_store *s, l_work *w, ldr_value *key) {
+  const ldr_entity *e = s->e;
+  for (unsigned i = 0; i < e->key.n; i++) {
+    ldr_column c = l_column_of(&e->fields[e->key.field[i]]);
+    ldr_code code = l_value_operand(L, (int)i + 2, &c, w, &key[i]);
+    if (code != LDR_OK) return code;
+  }
+  return LDR_OK;
+}
+
+/* The memory engine reads a row by its key without an operation. */
+static ldr_code find_in_memory(l_store *s, l_work *w, const ldr_value *key) {
+  ldr_tx *tx = NULL;
+  ldr_code code = l_work_tx(w, &tx);
+  return code == LDR_OK ? ldr_memdb_get(s->eng->e, tx, s->e, key, &w->row, &w->err) : code;
+}
+
+static ldr_code select_by_key(l_store *s, l_work *w, const ldr_value *key) {
+  ldr_op *op = ldr_arena_alloc(&w->arena, sizeof *op);
+  ldr_value *kept = ldr_arena_alloc(&w->arena, s->e->key.n * sizeof *kept);
+  if (op == NULL || kept == NULL) return ldr_fail_nomem(&w->err);
+  memcpy(kept, key, s->e->key.n * sizeof *kept);
+  ldr_op_init(op, LDR_OP_SELECT, s->e);
+  op->name = w->name;
+  op->out = s->visible;
+  op->nout = s->nvisible;
+  w->op = op;
+  return l_where_key(w, s->e, kept, &op->where);
+}
+
+/* What get and exists begin with: the arguments are the key's values. */
+static l_work *enter_by_key(lua_State *L, l_store *s, const char *name, ldr_value *key, ldr_code *code) {
+  l_work *w;
+  if (lua_gettop(L) != (int)s->e->key.n + 1)
+    luaL_error(L, "%s:%s takes the %d values of its key, not %d", s->full, name, (int)s->e->key.n,
+               lua_gettop(L) - 1);
+  w = enter(L, s, name);
+  l_work_join(L, w);
+  *code = read_key(L, s, w, key);
+  return w;
+}
+
+/* cstore:get(k1, k2, …) → row | nil, err */
+static int store_get(lua_State *L) {
+  l_store *s = check(L);
+  ldr_value key[LDR_MAX_KEY];
+  ldr_code code;
+  l_work *w = enter_by_key(L, s, "get", key, &code);
+  if (code == LDR_OK && s->eng->postgres) code = select_by_key(s, w, key);
+  if (code == LDR_OK && !s->eng->postgres) code = find_in_memory(s, w, key);
+  if (code != LDR_OK) return l_work_fail(L, w);
+  if (s->eng->postgres) {
+    w->finish = l_finish_first;
+    return l_work_run(L, w);
+  }
+  if (!l_rows_push_packed(L, w, s->e, w->row, s->visible, s->nvisible)) return l_work_fail(L, w);
+  return l_work_end(L, w, 1);
+}
+
+/* cstore:exists(k1, k2, …) → boolean */
+static int store_exists(lua_State *L) {
+  l_store *s = check(L);
+  ldr_value key[LDR_MAX_KEY];
+  ldr_code code;
+  l_work *w = enter_by_key(L, s, "exists", key, &code);
+  if (code == LDR_OK && s->eng->postgres) {
+    code = select_by_key(s, w, key);
+    if (code != LDR_OK) return l_work_fail(L, w);
+    w->op->out = s->e->key.field;
+    w->op->nout = 1;
+    w->finish = l_finish_exists;
+    return l_work_run(L, w);
+  }
+  if (code == LDR_OK) code = find_in_memory(s, w, key);
+  if (code != LDR_OK && code != LDR_NOT_FOUND) return l_work_fail(L, w);
+  lua_pushboolean(L, code == LDR_OK);
+  return l_work_end(L, w, 1);
+}
+
+/* ---- create and run ---- */
+
+static const char *const create_options[] = {"tx", "timeout", "name"};
+
+/* cstore:create(row [, opts]) → row as stored */
+static int store_create(lua_State *L) {
+  l_store *s = check(L);
+  l_opargs a = {.L = L, .store = s};
+  int base;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 3);
+  a.w = enter(L, s, "create");
+  base = l_options(L, 3, create_options, 3, "options");
+  l_work_options(L, a.w, base, base + 1, base + 2);
+  a.now = l_work_now(L, a.w);
+  if (l_op_create(&a, 2) != LDR_OK) return l_work_fail(L, a.w);
+  a.w->finish = l_finish_first;
+  return l_work_run(L, a.w);
+}
+
+/* cstore:run(op) → results by kind */
+static int store_run(lua_State *L) {
+  l_store *s = check(L);
+  l_opargs a = {.L = L, .store = s};
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  a.w = enter(L, s, NULL);
+  if (l_op_build(&a, 2) != LDR_OK) return l_work_fail(L, a.w);
+  if (a.nothing) return a.w->finish(L, a.w);
+  return l_work_run(L, a.w);
+}
+
+/* ---- the declaration ---- */
+
+static int store_name(lua_State *L) {
+  lua_pushstring(L, check(L)->e->name);
+  return 1;
+}
+
+static int store_fields(lua_State *L) {
+  const ldr_entity *e = check(L)->e;
+  lua_createtable(L, (int)e->nfields, 0);
+  for (unsigned i = 0; i < e->nfields; i++) {
+    lua_pushstring(L, e->fields[i].name);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return 1;
+}
+
+static int store_describe(lua_State *L) {
+  l_store *s = check(L);
+  l_work *w = l_work_take(L, 1, s->eng);
+  l_schema_describe(L, w, s->e);
+  return l_work_end(L, w, 1);
+}
+
+static const luaL_Reg methods[] = {
+    {"get", store_get},
+    {"exists", store_exists},
+    {"create", store_create},
+    {"run", store_run},
+    {"load", l_bulk_load},
+    {"scan", l_bulk_scan},
+    {"name", store_name},
+    {"fields", store_fields},
+    {"describe", store_describe},
+    {"direct", l_direct},
+    {NULL, NULL},
+};
+
+const l_class l_store_class = {"larder.store", sizeof(l_store), store_close, methods};

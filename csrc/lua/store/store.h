@@ -1,0 +1,20 @@
+/* A store: one entity on one engine. */
+#ifndef LDR_LUA_STORE_STORE_H
+#define LDR_LUA_STORE_STORE_H
+
+#include "lua/engine/engine.h"
+
+typedef struct l_store {
+  l_engine *eng; /* anchored by the environment */
+  ldr_schema *schema;
+  const ldr_entity *e;
+  char *full;        /* "auth.users": err.store */
+  uint16_t *visible; /* fields that are not hidden: what reads return unless told otherwise */
+  unsigned nvisible;
+} l_store;
+
+extern const l_class l_store_class; /* "larder.store" */
+
+int l_store_new(lua_State *L); /* engine:store */
+
+#endif

@@ -1,0 +1,262 @@
+#include "lua/values/json.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "lua/base/int.h"
+#include "lua/base/state.h"
+
+/* ---- Lua → text ---- */
+
+typedef struct encoder {
+  ldr_buf *out;
+  unsigned depth;
+  const char *why;
+} encoder;
+
+static bool encode(lua_State *L, encoder *e, int idx);
+
+static bool refuse(encoder *e, const char *why) {
+  e->why = why;
+  return false;
+}
+
+static bool encode_string(lua_State *L, encoder *e, int idx) {
+  size_t n;
+  const char *s = lua_tolstring(L, idx, &n);
+  if (ldr_json_is_plain(s, n)) {
+    if (!ldr_buf_reserve(e->out, n + 2)) return true; /* whoever asked looks at out->broken */
+    ldr_buf_chr(e->out, '"');
+    ldr_buf_add(e->out, s, n);
+    ldr_buf_chr(e->out, '"');
+    return true;
+  }
+  if (memchr(s, '\0', n)) return refuse(e, "must not hold a zero byte");
+  if (ldr_utf8_check(s, n) != n) return refuse(e, "must be valid UTF-8");
+  ldr_json_add_string(e->out, s, n);
+  return true;
+}
+
+static bool encode_number(lua_State *L, encoder *e, int idx) {
+  int64_t i;
+  /* LuaJIT has one kind of number: it is an integer as long as integers are exact */
+  lua_Number n = lua_tonumber(L, idx);
+  bool integral = lua_isinteger(L, idx) || (!L_EXACT_INT && n >= -0x1p53 && n <= 0x1p53);
+  if (integral && l_int_get(L, idx, &i)) {
+    ldr_json_add_int(e->out, i);
+    return true;
+  }
+  return ldr_json_add_float(e->out, n) || refuse(e, "must not hold NaN or an infinity");
+}
+
+static bool encode_cdata(lua_State *L, encoder *e, int idx) {
+  int64_t i;
+  if (!l_int_get(L, idx, &i)) return refuse(e, "must not hold a cdata that is no 64-bit integer");
+  ldr_json_add_int(e->out, i);
+  return true;
+}
+
+static bool encode_array(lua_State *L, encoder *e, int idx, long n) {
+  ldr_buf_chr(e->out, '[');
+  for (long i = 1; i <= n; i++) {
+    if (i > 1) ldr_buf_chr(e->out, ',');
+    lua_rawgeti(L, idx, (int)i);
+    if (!encode(L, e, lua_gettop(L))) return false;
+    lua_pop(L, 1);
+  }
+  ldr_buf_chr(e->out, ']');
+  return true;
+}
+
+static bool encode_object(lua_State *L, encoder *e, int idx) {
+  bool first = true;
+  ldr_buf_chr(e->out, '{');
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+      return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
+    if (!first) ldr_buf_chr(e->out, ',');
+    first = false;
+    if (!encode_string(L, e, lua_gettop(L) - 1)) return false;
+    ldr_buf_chr(e->out, ':');
+    if (!encode(L, e, lua_gettop(L))) return false;
+    lua_pop(L, 1);
+  }
+  ldr_buf_chr(e->out, '}');
+  return true;
+}
+
+/* Is the first key found a number? Then the table means to be an array. */
+static bool looks_like_array(lua_State *L, int idx) {
+  bool number;
+  lua_pushnil(L);
+  if (!lua_next(L, idx)) return l_marked_array(L, idx);
+  number = lua_type(L, -2) == LUA_TNUMBER;
+  lua_pop(L, 2);
+  return number || l_marked_array(L, idx);
+}
+
+static bool encode_table(lua_State *L, encoder *e, int idx) {
+  bool ok;
+  /* an endless loop of tables ends here too */
+  if (e->depth >= LDR_JSON_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
+  e->depth++;
+  if (looks_like_array(L, idx)) {
+    long n = l_sequence(L, idx);
+    if (n < 0) return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
+    ok = encode_array(L, e, idx, n);
+  } else {
+    ok = encode_object(L, e, idx);
+  }
+  e->depth--;
+  return ok;
+}
+
+static bool encode(lua_State *L, encoder *e, int idx) {
+  switch (lua_type(L, idx)) {
+    case LUA_TBOOLEAN: ldr_buf_str(e->out, lua_toboolean(L, idx) ? "true" : "false"); return true;
+    case LUA_TNUMBER: return encode_number(L, e, idx);
+    case LUA_TSTRING: return encode_string(L, e, idx);
+    case LUA_TTABLE: return encode_table(L, e, idx);
+    case L_CDATA: return encode_cdata(L, e, idx);
+    case LUA_TNIL: ldr_buf_str(e->out, "null"); return true;
+    case LUA_TLIGHTUSERDATA:
+      if (l_is_null(L, idx)) {
+        ldr_buf_str(e->out, "null");
+        return true;
+      }
+      if (l_marked_array(L, idx)) {
+        ldr_buf_str(e->out, "[]");
+        return true;
+      }
+      break;
+    default: break;
+  }
+  return refuse(e, "must not hold a function, thread or userdata");
+}
+
+const char *l_json_encode(lua_State *L, int idx, ldr_buf *out) {
+  encoder e = {out, 0, NULL};
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 8, NULL);
+  encode(L, &e, lua_absindex(L, idx));
+  lua_settop(L, top); /* a refusal leaves the path to the culprit on the stack */
+  return e.why;
+}
+
+long l_sequence(lua_State *L, int idx) {
+  size_t n = lua_rawlen(L, idx), seen = 0;
+  if (n > INT32_MAX) return -1;
+  idx = lua_absindex(L, idx);
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    int64_t i;
+    bool in = lua_type(L, -2) == LUA_TNUMBER && l_int_get(L, -2, &i) && i >= 1 && (uint64_t)i <= n;
+    lua_pop(L, 1);
+    if (!in) {
+      lua_pop(L, 1);
+      return -1;
+    }
+    seen++;
+  }
+  return seen == n ? (long)n : -1;
+}
+
+/* ---- text → Lua ---- */
+
+static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev);
+
+/* A table that grows is allocated several times over. So the first members wait on the stack until their
+ * number is known, or BATCH of them are there; far down, where the stack is dear, they do not. */
+enum { BATCH = 16, FLAT = 16 };
+
+static unsigned batch_of(const l_json_decoder *d) { return d->r.depth <= FLAT ? BATCH : 1; }
+
+static bool push_array(lua_State *L, l_json_decoder *d) {
+  int at = lua_gettop(L) + 1, n = 0, batch = (int)batch_of(d);
+  bool done;
+  luaL_checkstack(L, batch + 4, "JSON is nested too deeply");
+  lua_pushnil(L); /* the table's place */
+  do {
+    ldr_json_event ev = LDR_JSON_ARRAY_END;
+    int waiting = 0;
+    while (waiting < batch && (ev = ldr_json_next(&d->r)) != LDR_JSON_ARRAY_END) {
+      if (!push_value(L, d, ev)) return false;
+      waiting++;
+    }
+    done = ev == LDR_JSON_ARRAY_END;
+    if (n == 0) {
+      lua_createtable(L, waiting, 0);
+      lua_replace(L, at);
+    }
+    n += waiting;
+    for (int i = n; waiting > 0; waiting--) lua_rawseti(L, at, i--);
+  } while (!done);
+  lua_pushvalue(L, d->array_mt);
+  lua_setmetatable(L, at);
+  return true;
+}
+
+/* Moves the pairs above `at` into the table there, in their order: of equal keys the last one stays. */
+static void set_pairs(lua_State *L, int at) {
+  int top = lua_gettop(L);
+  for (int i = at + 1; i < top; i += 2) {
+    lua_pushvalue(L, i);
+    lua_pushvalue(L, i + 1);
+    lua_rawset(L, at);
+  }
+  lua_settop(L, at);
+}
+
+static bool push_object(lua_State *L, l_json_decoder *d) {
+  int at = lua_gettop(L) + 1, batch = (int)batch_of(d);
+  bool first = true, done;
+  luaL_checkstack(L, 2 * batch + 6, "JSON is nested too deeply");
+  lua_pushnil(L); /* the table's place */
+  do {
+    ldr_json_event ev = LDR_JSON_OBJECT_END;
+    int waiting = 0;
+    while (waiting < batch && (ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
+      lua_pushlstring(L, d->r.s, d->r.n);
+      if (!push_value(L, d, ldr_json_next(&d->r))) return false;
+      waiting++;
+    }
+    if (ev != LDR_JSON_KEY && ev != LDR_JSON_OBJECT_END) return false;
+    done = ev == LDR_JSON_OBJECT_END;
+    if (first) {
+      lua_createtable(L, 0, waiting);
+      lua_replace(L, at);
+      first = false;
+    }
+    set_pairs(L, at);
+  } while (!done);
+  return true;
+}
+
+static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev) {
+  switch (ev) {
+    case LDR_JSON_NULL: lua_pushlightuserdata(L, NULL); return true;
+    case LDR_JSON_TRUE: lua_pushboolean(L, 1); return true;
+    case LDR_JSON_FALSE: lua_pushboolean(L, 0); return true;
+    case LDR_JSON_INT: l_int_push(L, d->r.i); return true;
+    case LDR_JSON_FLOAT: lua_pushnumber(L, d->r.f); return true;
+    case LDR_JSON_STRING: lua_pushlstring(L, d->r.s, d->r.n); return true;
+    case LDR_JSON_ARRAY: return push_array(L, d);
+    case LDR_JSON_OBJECT: return push_object(L, d);
+    case LDR_JSON_ERROR:
+    case LDR_JSON_END:
+    case LDR_JSON_KEY:
+    case LDR_JSON_ARRAY_END:
+    case LDR_JSON_OBJECT_END: break;
+  }
+  return false;
+}
+
+bool l_json_decode(lua_State *L, l_json_decoder *d, const char *text, size_t n) {
+  int top = lua_gettop(L);
+  ldr_json_read(&d->r, text, n, d->scratch);
+  luaL_checkstack(L, 4, NULL);
+  if (push_value(L, d, ldr_json_next(&d->r)) && ldr_json_next(&d->r) == LDR_JSON_END) return true;
+  lua_settop(L, top);
+  return false;
+}

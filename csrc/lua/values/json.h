@@ -1,0 +1,26 @@
+/* Lua values ↔ JSON text, straight and without loss. A table is an array when it carries array_mt or its keys
+ * are 1 … n; an empty table without the mark is an object. Decoded arrays carry array_mt; null is
+ * larder.null. */
+#ifndef LDR_LUA_VALUES_JSON_H
+#define LDR_LUA_VALUES_JSON_H
+
+#include "lua/base/compat.h"
+#include "values/json.h"
+
+/* Appends the value at idx. NULL when done, else why it is no JSON ("must not hold NaN or an infinity"). Out
+ * of memory shows in out->broken. */
+const char *l_json_encode(lua_State *L, int idx, ldr_buf *out);
+
+/* Number of elements when the table at idx is a sequence (keys 1 … n and no other), else -1. */
+long l_sequence(lua_State *L, int idx);
+
+typedef struct l_json_decoder {
+  ldr_json_reader r;
+  ldr_buf *scratch; /* borrowed; must lie in a box, since decoding may raise */
+  int array_mt;     /* absolute stack index of array_mt */
+} l_json_decoder;
+
+/* Pushes the value of text; false (nothing pushed, d->r.why says why) when it is not JSON. */
+bool l_json_decode(lua_State *L, l_json_decoder *d, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,160 @@
+#include "lua/values/rows.h"
+
+#include "lua/base/int.h"
+#include "model/cursor.h"
+
+/* Pushes the names of the columns shown, so that a list looks each up once; returns the first index. Fields
+ * of an entity have theirs in its table of names. */
+static int push_names(lua_State *L, l_work *w, unsigned n) {
+  int first = lua_gettop(L) + 1;
+  bool fields = w->op && w->op->nout;
+  luaL_checkstack(L, (int)n + 12, "too many columns");
+  for (unsigned i = 0; i < n; i++) {
+    if (fields)
+      lua_rawgeti(L, w->names, w->op->out[i] + 1);
+    else
+      lua_pushstring(L, w->result.rows->cols[i].name);
+  }
+  return first;
+}
+
+static unsigned shown(const l_work *w) {
+  return w->nshow < w->result.rows->ncols ? w->nshow : w->result.rows->ncols;
+}
+
+static bool bad_value(l_work *w, const char *column) {
+  ldr_fail(&w->err, LDR_INTERNAL, "column %s holds a value that cannot be read", column);
+  return false;
+}
+
+/* Pushes row number i; names: see push_names. */
+static bool push_row(lua_State *L, l_work *w, size_t i, int names, unsigned n) {
+  ldr_rows *r = w->result.rows;
+  lua_createtable(L, 0, (int)n);
+  for (unsigned c = 0; c < n; c++) {
+    ldr_value v;
+    if (ldr_rows_cell(r, i, c, &v, &w->err) != LDR_OK) return false;
+    if (v.type == LDR_T_NULL) continue;
+    lua_pushvalue(L, names + (int)c);
+    if (!l_value_push(L, w, &v)) return bad_value(w, r->cols[c].name);
+    lua_rawset(L, -3);
+  }
+  return true;
+}
+
+bool l_rows_push(lua_State *L, l_work *w) {
+  size_t n = w->result.rows ? w->result.rows->nrows : 0;
+  unsigned ncols;
+  int names;
+  if (w->keep >= 0 && (uint64_t)w->keep < n) n = (size_t)w->keep;
+  lua_createtable(L, n < INT32_MAX ? (int)n : INT32_MAX, 0);
+  if (n == 0) return true;
+  ncols = shown(w);
+  names = push_names(L, w, ncols);
+  for (size_t i = 0; i < n; i++) {
+    if (!push_row(L, w, i, names, ncols)) return false;
+    lua_rawseti(L, names - 1, (int)i + 1);
+  }
+  lua_settop(L, names - 1);
+  return true;
+}
+
+bool l_rows_push_first(lua_State *L, l_work *w) {
+  unsigned ncols;
+  int names;
+  if (w->result.rows == NULL || w->result.rows->nrows == 0) {
+    lua_pushnil(L);
+    return true;
+  }
+  ncols = shown(w);
+  names = push_names(L, w, ncols);
+  if (!push_row(L, w, 0, names, ncols)) return false;
+  if (ncols) lua_replace(L, names);
+  lua_settop(L, names);
+  return true;
+}
+
+bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,
+                        const uint16_t *fields, unsigned n) {
+  if (fields == NULL) n = e->nfields;
+  lua_createtable(L, 0, (int)n);
+  for (unsigned i = 0; i < n; i++) {
+    unsigned f = fields ? fields[i] : i;
+    ldr_value v;
+    ldr_row_get(e, r, f, &v);
+    if (v.type == LDR_T_NULL) continue;
+    lua_rawgeti(L, w->names, (int)f + 1);
+    if (!l_value_push(L, w, &v)) return bad_value(w, e->fields[f].name);
+    lua_rawset(L, -3);
+  }
+  return true;
+}
+
+/* ---- finish functions ---- */
+
+/* Pushes the cursor after row number `last`: the values of its order fields, which ops/op.c put among the
+ * columns. */
+static ldr_code push_cursor(lua_State *L, l_work *w, size_t last) {
+  const ldr_op *op = w->op;
+  ldr_value *v = ldr_arena_alloc(&w->arena, op->norder * sizeof *v);
+  ldr_code code = v ? LDR_OK : ldr_fail_nomem(&w->err);
+  for (unsigned i = 0; i < op->norder && code == LDR_OK; i++) {
+    unsigned col = 0;
+    while (op->out[col] != op->order[i].field) col++;
+    code = ldr_rows_cell(w->result.rows, last, col, &v[i], &w->err);
+    if (code == LDR_OK && !ldr_value_copy(&v[i], &w->arena)) code = ldr_fail_nomem(&w->err);
+  }
+  if (code != LDR_OK) return code;
+  ldr_buf_reset(&w->buf);
+  code = ldr_cursor_encode(op, v, &w->buf, &w->err);
+  if (code == LDR_OK) lua_pushlstring(L, w->buf.p, w->buf.n);
+  return code;
+}
+
+int l_finish_rows(lua_State *L, l_work *w) {
+  bool more = w->keep > 0 && w->result.rows && w->result.rows->nrows > (uint64_t)w->keep;
+  if (!l_rows_push(L, w)) return l_work_fail(L, w);
+  if (!more) return l_work_end(L, w, 1);
+  if (push_cursor(L, w, (size_t)w->keep - 1) != LDR_OK) return l_work_fail(L, w);
+  return l_work_end(L, w, 2);
+}
+
+int l_finish_first(lua_State *L, l_work *w) {
+  if (!l_rows_push_first(L, w)) return l_work_fail(L, w);
+  if (!lua_isnil(L, -1)) return l_work_end(L, w, 1);
+  ldr_fail(&w->err, LDR_NOT_FOUND, "%s: no such row", w->store ? w->store : "query");
+  return l_work_fail(L, w);
+}
+
+int l_finish_exists(lua_State *L, l_work *w) {
+  lua_pushboolean(L, w->result.rows && w->result.rows->nrows > 0);
+  return l_work_end(L, w, 1);
+}
+
+int l_finish_affected(lua_State *L, l_work *w) {
+  l_int_push(L, w->result.affected);
+  return l_work_end(L, w, 1);
+}
+
+/* A sequence of { name =, type = }, in the server's order. */
+static void push_columns(lua_State *L, l_work *w) {
+  const ldr_rows *r = w->result.rows;
+  unsigned n = r ? r->ncols : 0;
+  lua_createtable(L, (int)n, 0);
+  for (unsigned i = 0; i < n; i++) {
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, r->cols[i].name);
+    lua_setfield(L, -2, "name");
+    lua_pushfstring(L, "%s%s", ldr_ftype_get(r->cols[i].type)->name, r->cols[i].array ? "[]" : "");
+    lua_setfield(L, -2, "type");
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+}
+
+int l_finish_query(lua_State *L, l_work *w) {
+  if (!l_rows_push(L, w)) return l_work_fail(L, w);
+  l_int_push(L, w->result.affected);
+  if (!w->columns) return l_work_end(L, w, 2);
+  push_columns(L, w);
+  return l_work_end(L, w, 3);
+}

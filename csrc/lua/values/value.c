@@ -1,0 +1,241 @@
+#include "lua/values/value.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "lua/base/int.h"
+#include "lua/base/state.h"
+#include "lua/values/array.h"
+#include "values/numeric.h"
+#include "values/time.h"
+#include "values/typecheck.h"
+
+ldr_column l_column_of(const ldr_field *f) { return (ldr_column){f->name, f->type, f->array}; }
+
+/* ---- Lua → value: one function a type ---- */
+
+typedef ldr_code reader(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out);
+
+static ldr_code fault(l_work *w, const ldr_column *c, const char *text) {
+  return ldr_fail_field(&w->err, c->name, "%s", text);
+}
+
+/* The bytes as a value of type t, in the arena or where they are. */
+static ldr_code bytes(l_work *w, const ldr_column *c, ldr_type t, const char *s, size_t n, bool copy,
+                      ldr_value *out) {
+  if (n > INT32_MAX) return fault(w, c, "is too long");
+  if (copy) {
+    s = ldr_arena_copy(&w->arena, s, n);
+    if (s == NULL) return ldr_fail_nomem(&w->err);
+  }
+  *out = ldr_bytes_of(t, s, n);
+  return LDR_OK;
+}
+
+static ldr_code read_bool(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  if (lua_type(L, idx) != LUA_TBOOLEAN) return fault(w, c, "must be a boolean");
+  *out = ldr_bool(lua_toboolean(L, idx));
+  return LDR_OK;
+}
+
+static ldr_code read_int(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  int64_t i;
+  if (!l_int_get(L, idx, &i)) return fault(w, c, "must be an integer");
+  *out = ldr_int(i);
+  return LDR_OK;
+}
+
+static ldr_code read_float(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  int64_t i;
+  if (lua_type(L, idx) == LUA_TNUMBER)
+    *out = ldr_float(lua_tonumber(L, idx));
+  else if (lua_type(L, idx) == L_CDATA && l_int_get(L, idx, &i))
+    *out = ldr_float((double)i);
+  else
+    return fault(w, c, "must be a number");
+  return LDR_OK;
+}
+
+/* The shortest text that reads back as the same double. */
+static void spell(double f, char *out, size_t size) {
+  if (isnan(f) || isinf(f)) {
+    snprintf(out, size, "%s", isnan(f) ? "NaN" : f > 0 ? "Infinity" : "-Infinity");
+    return;
+  }
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(out, size, "%.*g", digits, f);
+    if (strtod(out, NULL) == f) return;
+  }
+}
+
+/* The text of a number or 64-bit cdata; false: it is neither. */
+static bool number_text(lua_State *L, int idx, char *out, size_t size) {
+  int64_t i;
+  bool number = lua_type(L, idx) == LUA_TNUMBER;
+  if (lua_isinteger(L, idx) || lua_type(L, idx) == L_CDATA) {
+    if (!l_int_get(L, idx, &i)) return false;
+    snprintf(out, size, "%" PRId64, i);
+  } else if (number) {
+    spell(lua_tonumber(L, idx), out, size);
+  }
+  return number || lua_type(L, idx) == L_CDATA;
+}
+
+static ldr_code read_numeric(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  char text[40];
+  const char *s = text;
+  size_t n;
+  if (lua_type(L, idx) == LUA_TSTRING)
+    s = lua_tolstring(L, idx, &n);
+  else if (number_text(L, idx, text, sizeof text))
+    n = strlen(text);
+  else
+    return fault(w, c, "must be a number");
+  ldr_buf_reset(&w->buf);
+  if (!ldr_numeric_normal(s, n, &w->buf)) return fault(w, c, "must be a number");
+  if (w->buf.broken) return ldr_fail_nomem(&w->err);
+  return bytes(w, c, LDR_T_NUMERIC, w->buf.p, w->buf.n, true, out);
+}
+
+static ldr_code read_text(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  size_t n;
+  const char *s;
+  if (lua_type(L, idx) != LUA_TSTRING) return fault(w, c, "must be text");
+  s = lua_tolstring(L, idx, &n);
+  return bytes(w, c, LDR_T_TEXT, s, n, w->copy, out);
+}
+
+static ldr_code read_bytea(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  size_t n;
+  const char *s;
+  if (lua_type(L, idx) != LUA_TSTRING) return fault(w, c, "must be a string of bytes");
+  s = lua_tolstring(L, idx, &n);
+  return bytes(w, c, LDR_T_BYTES, s, n, w->copy, out);
+}
+
+static ldr_code read_uuid(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  unsigned char id[16];
+  bool text = lua_type(L, idx) == LUA_TSTRING;
+  if (!text || !ldr_uuid_parse(lua_tostring(L, idx), lua_rawlen(L, idx), id))
+    return fault(w, c, "must be a uuid");
+  return bytes(w, c, LDR_T_UUID, (const char *)id, sizeof id, true, out);
+}
+
+static ldr_code read_time(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  int64_t us;
+  if (!l_time_get(L, idx, &us)) return fault(w, c, "must be a time: RFC 3339 text or seconds since 1970");
+  *out = ldr_time(us);
+  return LDR_OK;
+}
+
+static ldr_code read_json(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  const char *why;
+  ldr_buf_reset(&w->buf);
+  why = l_json_encode(L, idx, &w->buf);
+  if (why) return fault(w, c, why);
+  if (w->buf.broken) return ldr_fail_nomem(&w->err);
+  return bytes(w, c, LDR_T_JSON, w->buf.p, w->buf.n, true, out);
+}
+
+/* A type that larder does not know travels as the text PostgreSQL reads. */
+static ldr_code read_unknown(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  char text[40];
+  if (lua_type(L, idx) == LUA_TSTRING) return read_text(L, idx, c, w, out);
+  if (lua_type(L, idx) == LUA_TBOOLEAN)
+    snprintf(text, sizeof text, "%s", lua_toboolean(L, idx) ? "true" : "false");
+  else if (!number_text(L, idx, text, sizeof text))
+    return fault(w, c, "must be text, a number or a boolean");
+  return bytes(w, c, LDR_T_TEXT, text, strlen(text), true, out);
+}
+
+static reader *const readers[LDR_NFTYPES] = {
+    [LDR_F_BOOL] = read_bool,       [LDR_F_INT2] = read_int,         [LDR_F_INT4] = read_int,
+    [LDR_F_INT8] = read_int,        [LDR_F_FLOAT4] = read_float,     [LDR_F_FLOAT8] = read_float,
+    [LDR_F_NUMERIC] = read_numeric, [LDR_F_TEXT] = read_text,        [LDR_F_BYTEA] = read_bytea,
+    [LDR_F_UUID] = read_uuid,       [LDR_F_TIMESTAMPTZ] = read_time, [LDR_F_JSON] = read_json,
+    [LDR_F_JSONB] = read_json,      [LDR_F_UNKNOWN] = read_unknown,
+};
+
+ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  if (l_is_empty(L, idx)) {
+    *out = ldr_null();
+    return LDR_OK;
+  }
+  if (c->array) return l_array_get(L, idx, c, w, out);
+  return readers[c->type](L, idx, c, w, out);
+}
+
+ldr_code l_value_operand(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  ldr_value v;
+  ldr_code code;
+  if (l_is_empty(L, idx)) return fault(w, c, "must not be null");
+  code = l_value_get(L, idx, c, w, &v);
+  if (code != LDR_OK) return code;
+  if (v.type != LDR_T_JSON && v.type != LDR_T_ARRAY) { /* those were made here, and well */
+    code = ldr_fit(c->name, c->type, false, &v, &w->err);
+    if (code != LDR_OK) return code;
+  }
+  *out = v;
+  return LDR_OK;
+}
+
+bool l_time_get(lua_State *L, int idx, int64_t *us) {
+  int64_t s;
+  if (lua_type(L, idx) == LUA_TSTRING) return ldr_time_parse(lua_tostring(L, idx), lua_rawlen(L, idx), us);
+  if (l_int_get(L, idx, &s)) return ldr_time_from_int_seconds(s, us);
+  return lua_type(L, idx) == LUA_TNUMBER && ldr_time_from_seconds(lua_tonumber(L, idx), us);
+}
+
+/* ---- value → Lua ---- */
+
+int l_array_mark(lua_State *L, l_work *w) {
+  if (lua_isnil(L, w->array_mt)) {
+    l_ref_push(L, L_ARRAY_MT);
+    lua_replace(L, w->array_mt);
+  }
+  return w->array_mt;
+}
+
+/* The two stamps of a row are often one, and so are those of rows made together. */
+static void push_time(lua_State *L, l_work *w, int64_t us) {
+  if (w->time_length == 0 || w->time != us) {
+    w->time = us;
+    w->time_length = ldr_time_format(us, w->time_text);
+  }
+  lua_pushlstring(L, w->time_text, w->time_length);
+}
+
+static void push_uuid(lua_State *L, const char *id) {
+  char text[37];
+  ldr_uuid_format((const unsigned char *)id, text);
+  lua_pushlstring(L, text, 36);
+}
+
+static bool push_json(lua_State *L, l_work *w, const ldr_value *v) {
+  l_json_decoder d;
+  d.array_mt = l_array_mark(L, w);
+  d.scratch = &w->buf;
+  ldr_buf_reset(&w->buf);
+  return l_json_decode(L, &d, v->u.p, v->n);
+}
+
+bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
+  switch (v->type) {
+    case LDR_T_NULL: lua_pushnil(L); return true;
+    case LDR_T_BOOL: lua_pushboolean(L, v->u.b); return true;
+    case LDR_T_INT: l_int_push(L, v->u.i); return true;
+    case LDR_T_FLOAT: lua_pushnumber(L, v->u.f); return true;
+    case LDR_T_NUMERIC:
+    case LDR_T_TEXT:
+    case LDR_T_BYTES: lua_pushlstring(L, v->u.p, v->n); return true;
+    case LDR_T_UUID: push_uuid(L, v->u.p); return true;
+    case LDR_T_TIME: push_time(L, w, v->u.i); return true;
+    case LDR_T_JSON: return push_json(L, w, v);
+    case LDR_T_ARRAY: return l_array_push(L, w, v);
+  }
+  return false;
+}

@@ -1,0 +1,486 @@
+#include "model/op.h"
+#include "support/fixture.h"
+#include "support/test.h"
+
+static ldr_err err;
+static ldr_schema *schema;
+static const ldr_entity *customers, *orders;
+
+static void setup(void) {
+  schema = fixture_schema(&err);
+  customers = schema->entities[0];
+  orders = schema->entities[1];
+}
+
+static void teardown(void) { ldr_schema_release(schema); }
+
+static bool good(const ldr_op *op) {
+  ldr_code code = ldr_op_check(op, &err);
+  CHECK(code == LDR_OK || code == LDR_INVALID);
+  return code == LDR_OK;
+}
+
+/* ---- init ---- */
+
+TEST(init_turns_all_off) {
+  ldr_op op;
+  memset(&op, 0xff, sizeof op);
+  setup();
+  ldr_op_init(&op, LDR_OP_COUNT, customers);
+  CHECK(op.kind == LDR_OP_COUNT && op.e == customers);
+  CHECK_INT(op.limit, -1);
+  CHECK_INT(op.target, -1);
+  CHECK_INT(op.per, -1);
+  CHECK_INT(op.offset, 0);
+  CHECK(op.where == NULL && op.after == NULL && op.nout == 0 && op.lock == LDR_LOCK_NONE);
+  CHECK(good(&op));
+  teardown();
+}
+
+/* ---- predicates ---- */
+
+static bool where_good(ldr_pred p) {
+  ldr_op op = fixture_select(customers);
+  op.where = &p;
+  return good(&op);
+}
+
+static bool compare_good(ldr_pred_kind kind, unsigned field, ldr_value v) {
+  return where_good((ldr_pred){.kind = kind, .field = (uint16_t)field, .n = 1, .values = &v});
+}
+
+TEST(comparisons) {
+  setup();
+  CHECK(compare_good(LDR_P_EQ, C_EMAIL, fixture_text("x")));
+  CHECK(!compare_good(LDR_P_EQ, C_EMAIL, ldr_int(1)));
+  CHECK(!compare_good(LDR_P_EQ, C_EMAIL, ldr_null()));
+  CHECK(!compare_good(LDR_P_EQ, C_EMAIL, fixture_text("\xff")));
+  CHECK(!compare_good(LDR_P_EQ, C_COUNT, fixture_text("x")));
+  CHECK(compare_good(LDR_P_NE, C_VISITS, ldr_int(INT32_MIN)));
+  CHECK(!compare_good(LDR_P_NE, C_VISITS, ldr_int(INT64_MIN)));
+  CHECK(compare_good(LDR_P_EQ, C_SETTINGS, fixture_json("{}")));
+  CHECK(compare_good(LDR_P_EQ, C_TAGS, fixture_tags()));
+  CHECK(!compare_good(LDR_P_GE, C_SETTINGS, fixture_json("{}")));
+  CHECK(!compare_good(LDR_P_LT, C_TAGS, fixture_tags()));
+  CHECK(compare_good(LDR_P_GT, C_CREATED, ldr_time(0)));
+  CHECK(compare_good(LDR_P_ILIKE, C_EMAIL, fixture_text("a%")));
+  CHECK(!compare_good(LDR_P_LIKE, C_VISITS, fixture_text("1%")));
+  CHECK(!compare_good(LDR_P_LIKE, C_EMAIL, ldr_int(1)));
+  CHECK(compare_good(LDR_P_CONTAINS, C_SETTINGS, fixture_json("[]")));
+  CHECK(compare_good(LDR_P_CONTAINS, C_TAGS, fixture_tags()));
+  CHECK(!compare_good(LDR_P_CONTAINS, C_EMAIL, fixture_text("a")));
+  CHECK(!compare_good(LDR_P_CONTAINS, C_SETTINGS, fixture_json("[")));
+  CHECK(compare_good(LDR_P_HAS_KEY, C_SETTINGS, fixture_text("k")));
+  CHECK(!compare_good(LDR_P_HAS_KEY, C_TAGS, fixture_text("k")));
+  CHECK(!compare_good((ldr_pred_kind)99, C_EMAIL, fixture_text("x")));
+  CHECK(where_good((ldr_pred){.kind = LDR_P_IS_NULL, .field = C_SETTINGS}));
+  CHECK(!where_good((ldr_pred){.kind = LDR_P_EQ, .field = C_EMAIL}));
+  teardown();
+}
+
+TEST(json_has_no_equality) {
+  ldr_value v = fixture_json("{}");
+  ldr_pred p = {.kind = LDR_P_EQ, .field = O_NOTE, .n = 1, .values = &v};
+  ldr_op op;
+  setup();
+  ldr_op_init(&op, LDR_OP_COUNT, orders);
+  op.where = &p;
+  CHECK(!good(&op));
+  p.kind = LDR_P_IN;
+  CHECK(!good(&op));
+  p.kind = LDR_P_CONTAINS;
+  CHECK(!good(&op));
+  p.kind = LDR_P_IS_NULL;
+  CHECK(good(&op));
+  teardown();
+}
+
+TEST(lists) {
+  const ldr_value texts[] = {fixture_text("a"), fixture_text("b"), fixture_text("c"), ldr_null()};
+  ldr_pred in = {.kind = LDR_P_IN, .field = C_EMAIL, .n = 3, .values = texts};
+  ldr_pred keys = {.kind = LDR_P_KEYS, .n = 1, .values = texts};
+  setup();
+  CHECK(where_good(in));
+  in.n = 4;
+  CHECK(!where_good(in));
+  in.n = 0;
+  in.values = NULL;
+  CHECK(where_good(in));
+  in.n = 1;
+  CHECK(!where_good(in));
+  CHECK(where_good(keys));
+  keys.n = 2; /* the second row ends in the null */
+  CHECK(!where_good(keys));
+  keys.n = 0;
+  CHECK(where_good(keys));
+  teardown();
+}
+
+TEST(trees) {
+  ldr_value v = fixture_text("x");
+  ldr_pred leaf = {.kind = LDR_P_EQ, .field = C_EMAIL, .n = 1, .values = &v}, chain[80];
+  const ldr_pred *one[] = {&leaf}, *torn[] = {&leaf, NULL}, *next[80];
+  setup();
+  CHECK(where_good((ldr_pred){.kind = LDR_P_AND}));
+  CHECK(where_good((ldr_pred){.kind = LDR_P_OR, .n = 1, .kids = one}));
+  CHECK(where_good((ldr_pred){.kind = LDR_P_NOT, .n = 1, .kids = one}));
+  CHECK(!where_good((ldr_pred){.kind = LDR_P_NOT}));
+  CHECK(!where_good((ldr_pred){.kind = LDR_P_AND, .n = 2, .kids = torn}));
+  CHECK(!where_good((ldr_pred){.kind = LDR_P_AND, .n = 2}));
+  for (int i = 0; i < 80; i++) {
+    next[i] = i ? &chain[i - 1] : &leaf;
+    chain[i] = (ldr_pred){.kind = LDR_P_NOT, .n = 1, .kids = &next[i]};
+  }
+  CHECK(where_good(chain[60]));
+  CHECK(!where_good(chain[79]));
+  teardown();
+}
+
+TEST(semi_joins) {
+  ldr_value note = fixture_json("1"), id = ldr_int(1);
+  ldr_pred is_null = {.kind = LDR_P_IS_NULL, .field = O_NOTE};
+  ldr_pred by_id = {.kind = LDR_P_EQ, .field = O_ID, .n = 1, .values = &id};
+  ldr_pred by_note = {.kind = LDR_P_EQ, .field = O_NOTE, .n = 1, .values = &note};
+  const ldr_pred *kids[] = {&is_null};
+  ldr_pred p = {.kind = LDR_P_EXISTS, .n = 1, .kids = kids, .non = 1, .on = {{O_CUSTOMER, C_ID}}};
+  ldr_schema *other = fixture_schema(&err);
+  setup();
+  CHECK(!where_good(p));
+  p.inner = other->entities[1]; /* of another family */
+  CHECK(!where_good(p));
+  p.inner = orders;
+  CHECK(where_good(p));
+  kids[0] = &by_id;
+  CHECK(where_good(p));
+  kids[0] = &by_note; /* checked against the inner store */
+  CHECK(!where_good(p));
+  kids[0] = &is_null;
+  p.on[0].inner = O_ID;
+  CHECK(!where_good(p));
+  p.on[0].inner = O_COUNT;
+  CHECK(!where_good(p));
+  p.on[0].inner = O_CUSTOMER;
+  p.non = 0;
+  CHECK(!where_good(p));
+  p.non = 9;
+  CHECK(!where_good(p));
+  p.non = 1;
+  p.n = 0;
+  CHECK(!where_good(p));
+  ldr_schema_release(other);
+  teardown();
+}
+
+/* ---- selects ---- */
+
+TEST(orders_and_limits) {
+  static const ldr_order by_json[] = {{.field = C_SETTINGS}}, by_none[] = {{.field = C_COUNT}},
+                         by_null[] = {{.kind = LDR_BY_NULL, .field = C_SETTINGS}};
+  ldr_pred p = {.kind = LDR_P_IS_NULL, .field = C_SETTINGS};
+  const ldr_pred *ranks[] = {&p};
+  ldr_order by_rank = {.kind = LDR_BY_RANK, .nranks = 1, .ranks = ranks};
+  ldr_op op;
+  setup();
+  op = fixture_select(customers);
+  CHECK(good(&op));
+  op.limit = 0;
+  op.offset = 5;
+  op.lock = LDR_LOCK_UPDATE_SKIP;
+  CHECK(good(&op));
+  op.limit = -2;
+  CHECK(!good(&op));
+  op = fixture_select(customers);
+  op.offset = -1;
+  CHECK(!good(&op));
+  op = fixture_select(customers);
+  op.lock = (ldr_lock)9;
+  CHECK(!good(&op));
+  op = fixture_select(customers);
+  op.nout = 0;
+  CHECK(!good(&op));
+  op = fixture_select(customers);
+  op.norder = 1;
+  op.order = by_json;
+  CHECK(!good(&op));
+  op.order = by_none;
+  CHECK(!good(&op));
+  op.order = by_null;
+  CHECK(good(&op));
+  op.order = &by_rank;
+  CHECK(good(&op));
+  by_rank.nranks = 0;
+  CHECK(!good(&op));
+  op.order = NULL;
+  CHECK(!good(&op));
+  teardown();
+}
+
+TEST(keysets) {
+  static const ldr_order partial[] = {{.field = C_CREATED}, {.field = C_ID}, {.field = C_ID}},
+                         by_null[] = {{.kind = LDR_BY_NULL, .field = C_DELETED},
+                                      {.field = C_TENANT},
+                                      {.field = C_ID}},
+                         nullable[] = {{.field = C_DELETED}, {.field = C_ID}, {.field = C_TENANT}};
+  ldr_value after[] = {ldr_time(1), fixture_text("t"), fixture_text("i")};
+  ldr_op op;
+  setup();
+  op = fixture_select(customers);
+  op.after = after;
+  CHECK(good(&op));
+  after[0] = ldr_int(1);
+  CHECK(!good(&op));
+  after[0] = ldr_null(); /* created_at is never null */
+  CHECK(!good(&op));
+  op.order = nullable;
+  CHECK(good(&op));
+  after[0] = ldr_time(1);
+  op.order = partial;
+  CHECK(!good(&op));
+  op.order = by_null;
+  CHECK(!good(&op));
+  op.norder = 0;
+  CHECK(!good(&op));
+  teardown();
+}
+
+TEST(limits_per_value) {
+  ldr_value after[] = {ldr_time(1), fixture_text("t"), fixture_text("i")};
+  ldr_op op;
+  setup();
+  op = fixture_select(customers);
+  op.per = C_TENANT;
+  op.per_limit = 3;
+  CHECK(good(&op));
+  op.after = after;
+  CHECK(!good(&op));
+  op.after = NULL;
+  op.lock = LDR_LOCK_UPDATE;
+  CHECK(!good(&op));
+  op.lock = LDR_LOCK_NONE;
+  op.per = C_SETTINGS;
+  CHECK(!good(&op));
+  op.per = C_COUNT;
+  CHECK(!good(&op));
+  op.per = -2;
+  CHECK(!good(&op));
+  op.per = C_ID;
+  op.per_limit = -1;
+  CHECK(!good(&op));
+  teardown();
+}
+
+/* ---- writes ---- */
+
+TEST(inserts) {
+  static const uint16_t twice[] = {C_ID, C_ID}, beyond[] = {C_ID, C_COUNT};
+  const ldr_value values[] = {fixture_text("a"), fixture_text("b"), fixture_text("a"), ldr_null()};
+  const ldr_value wrong[] = {fixture_text("a"), ldr_int(1)};
+  ldr_op op;
+  setup();
+  op = fixture_insert(customers, values, 2); /* a null is for the engine to refuse: it may be an identity */
+  CHECK(good(&op));
+  op.on_conflict = LDR_CONFLICT_SKIP;
+  op.target = 0;
+  CHECK(good(&op));
+  op.target = 1;
+  CHECK(!good(&op));
+  op.target = LDR_TARGET_ANY;
+  CHECK(good(&op));
+  op.on_conflict = LDR_CONFLICT_UPDATE; /* which of them, then? */
+  CHECK(!good(&op));
+  op.target = LDR_TARGET_ANY - 1;
+  CHECK(!good(&op));
+  op = fixture_insert(customers, values, 0);
+  CHECK(!good(&op));
+  op = fixture_insert(customers, wrong, 1);
+  CHECK(!good(&op));
+  op = fixture_insert(customers, values, 1);
+  op.cols = twice;
+  CHECK(!good(&op));
+  op.cols = beyond;
+  CHECK(!good(&op));
+  op.ncols = 0;
+  CHECK(!good(&op));
+  op = fixture_insert(customers, values, 1);
+  op.on_conflict = (ldr_conflict)7;
+  CHECK(!good(&op));
+  op.on_conflict = LDR_CONFLICT_UPDATE; /* of nothing: the row is found and returned */
+  CHECK(good(&op));
+  op = fixture_insert(customers, values, 1);
+  op.lock = LDR_LOCK_UPDATE;
+  CHECK(!good(&op));
+  op = fixture_insert(customers, values, 1);
+  op.limit = 1;
+  CHECK(!good(&op));
+  teardown();
+}
+
+TEST(sets) {
+  const ldr_value values[] = {fixture_text("a"), fixture_text("b")};
+  ldr_set s[2] = {{.field = C_EMAIL, .value = {.type = LDR_T_TEXT, .n = 1, .u.p = "x"}}};
+  ldr_op op;
+  setup();
+  op = fixture_update(customers, s, 1);
+  CHECK(good(&op));
+  s[0].value = ldr_null();
+  CHECK(good(&op));
+  s[0].value = ldr_int(1);
+  CHECK(!good(&op));
+  s[0].kind = LDR_SET_DEFAULT;
+  CHECK(good(&op));
+  s[0].field = C_COUNT;
+  CHECK(!good(&op));
+  s[0] = (ldr_set){.field = C_ID, .value = fixture_text("x")};
+  CHECK(!good(&op));
+  CHECK_STR(err.message, "id cannot be changed");
+  s[0].field = C_REF;
+  CHECK(!good(&op));
+  s[0] = s[1] = (ldr_set){.field = C_DELETED};
+  op.nsets = 2;
+  CHECK(!good(&op));
+  op.nsets = 0;
+  CHECK(good(&op));
+  s[0] = (ldr_set){.field = C_EMAIL, .excluded = true};
+  op.nsets = 1;
+  CHECK(!good(&op)); /* an update proposes no row */
+  op = fixture_insert(customers, values, 1);
+  op.nsets = 1;
+  op.sets = s;
+  CHECK(!good(&op));
+  op.on_conflict = LDR_CONFLICT_UPDATE;
+  CHECK(good(&op));
+  s[0].kind = LDR_SET_DEFAULT;
+  CHECK(!good(&op));
+  s[0] = (ldr_set){.field = C_SETTINGS, .kind = LDR_SET_MERGE, .value = fixture_json("[]")};
+  CHECK(!good(&op));
+  s[0].kind = LDR_SET_APPEND;
+  CHECK(good(&op));
+  ldr_op_init(&op, LDR_OP_DELETE, customers);
+  CHECK(good(&op));
+  op.nsets = 1;
+  op.sets = s;
+  CHECK(!good(&op));
+  teardown();
+}
+
+/* ---- aggregates ---- */
+
+static bool agg_good(ldr_agg_fn fn, int field) {
+  ldr_agg a = {.fn = fn, .field = field, .name = "x"};
+  ldr_op op = fixture_aggregate(customers, &a, 1, NULL, 0);
+  return good(&op);
+}
+
+TEST(aggregates) {
+  ldr_agg a[2] = {{.fn = LDR_AGG_COUNT, .field = -1, .name = "n"},
+                  {.fn = LDR_AGG_MAX, .field = C_ID, .name = "m"}};
+  ldr_group g = {.field = C_CREATED, .bucket = LDR_DAY, .name = "day"};
+  ldr_pred broken = {.kind = LDR_P_EQ, .field = C_ID};
+  ldr_op op;
+  setup();
+  op = fixture_aggregate(customers, a, 2, &g, 1);
+  op.limit = 3;
+  CHECK(good(&op));
+  a[1].name = "day";
+  CHECK(!good(&op));
+  a[1].name = "a\"b";
+  CHECK(!good(&op));
+  a[1].name = NULL;
+  CHECK(!good(&op));
+  a[1].name = "m";
+  a[1].filter = &broken;
+  CHECK(!good(&op));
+  a[1].filter = NULL;
+  g.field = C_EMAIL;
+  CHECK(!good(&op));
+  g.bucket = LDR_BUCKET_NONE;
+  CHECK(good(&op));
+  g.field = C_SETTINGS;
+  CHECK(!good(&op));
+  op = fixture_aggregate(customers, NULL, 0, &g, 1);
+  g.field = C_EMAIL;
+  CHECK(good(&op));
+  op.ngroups = 0;
+  CHECK(!good(&op));
+  CHECK(agg_good(LDR_AGG_COUNT, C_SETTINGS));
+  CHECK(agg_good(LDR_AGG_SUM, C_BALANCE));
+  CHECK(agg_good(LDR_AGG_AVG, C_VISITS));
+  CHECK(agg_good(LDR_AGG_MIN, C_CREATED));
+  CHECK(!agg_good(LDR_AGG_SUM, -1));
+  CHECK(!agg_good(LDR_AGG_SUM, C_EMAIL));
+  CHECK(!agg_good(LDR_AGG_MIN, C_REF));
+  CHECK(!agg_good(LDR_AGG_MIN, C_SETTINGS));
+  CHECK(!agg_good(LDR_AGG_SUM, C_COUNT));
+  CHECK(!agg_good((ldr_agg_fn)9, C_VISITS));
+  teardown();
+}
+
+TEST(parts_of_other_operations) {
+  ldr_agg a = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n"};
+  ldr_op op;
+  setup();
+  op = fixture_select(customers);
+  op.naggs = 1;
+  op.aggs = &a;
+  CHECK(!good(&op));
+  op = fixture_aggregate(customers, &a, 1, NULL, 0);
+  op.nout = 1;
+  op.out = fixture_out;
+  CHECK(!good(&op));
+  op = fixture_aggregate(customers, &a, 1, NULL, 0);
+  op.norder = 1;
+  op.order = fixture_order;
+  CHECK(!good(&op));
+  op = fixture_select(customers);
+  op.kind = (ldr_op_kind)77;
+  CHECK(!good(&op));
+  op = fixture_select(customers);
+  op.e = NULL;
+  CHECK(!good(&op));
+  teardown();
+}
+
+/* ---- memory runs out ---- */
+
+static bool check_and_shape(void) {
+  const ldr_value v = fixture_json("{\"a\\n\": [\"\\u00e9\"]}"), n = fixture_numeric("1.5");
+  const ldr_pred p = {.kind = LDR_P_EQ, .field = C_SETTINGS, .n = 1, .values = &v};
+  const ldr_pred q = {.kind = LDR_P_EQ, .field = C_BALANCE, .n = 1, .values = &n};
+  const ldr_pred *both[] = {&p, &q};
+  const ldr_pred all = {.kind = LDR_P_AND, .n = 2, .kids = both};
+  ldr_op op = fixture_select(customers);
+  ldr_buf b = {0};
+  ldr_code code;
+  bool broken;
+  op.where = &all;
+  code = ldr_op_check(&op, &err);
+  if (code != LDR_OK) CHECK_INT(code, LDR_CAPACITY);
+  ldr_op_shape(&op, &b);
+  broken = b.broken;
+  ldr_buf_free(&b);
+  return code == LDR_OK && !broken;
+}
+
+TEST(memory_runs_out) {
+  setup();
+  test_oom("check_and_shape", check_and_shape);
+  teardown();
+}
+
+void test_op(void);
+void test_op(void) {
+  RUN(init_turns_all_off);
+  RUN(comparisons);
+  RUN(json_has_no_equality);
+  RUN(lists);
+  RUN(trees);
+  RUN(semi_joins);
+  RUN(orders_and_limits);
+  RUN(keysets);
+  RUN(limits_per_value);
+  RUN(inserts);
+  RUN(sets);
+  RUN(aggregates);
+  RUN(parts_of_other_operations);
+  RUN(memory_runs_out);
+}

@@ -1,0 +1,188 @@
+/* ldr_op_shape: what is a parameter leaves no trace, what makes other SQL shows. */
+#include "model/op.h"
+#include "support/fixture.h"
+#include "support/test.h"
+
+static ldr_err err;
+static ldr_schema *schema;
+static const ldr_entity *customers, *orders;
+
+static void setup(void) {
+  schema = fixture_schema(&err);
+  customers = schema->entities[0];
+  orders = schema->entities[1];
+}
+
+static void teardown(void) { ldr_schema_release(schema); }
+
+static bool same_shape(const ldr_op *a, const ldr_op *b) {
+  ldr_buf x = {0}, y = {0};
+  bool same;
+  ldr_op_shape(a, &x);
+  ldr_op_shape(b, &y);
+  CHECK(!x.broken && !y.broken);
+  same = x.n == y.n && memcmp(x.p, y.p, x.n) == 0;
+  ldr_buf_free(&x);
+  ldr_buf_free(&y);
+  return same;
+}
+
+TEST(values_are_no_shape) {
+  const ldr_value v[] = {fixture_text("a"), fixture_text("b"), fixture_text("c"), fixture_text("d")};
+  ldr_pred p = {.kind = LDR_P_IN, .field = C_EMAIL, .n = 1, .values = v}, q = p;
+  const ldr_value after1[] = {ldr_time(1), v[0], v[1]}, after2[] = {ldr_time(2), v[2], v[3]};
+  ldr_op a, b;
+  setup();
+  a = b = fixture_select(customers);
+  a.where = &p;
+  b.where = &q;
+  q.n = 4;
+  a.limit = 10;
+  b.limit = 50;
+  a.offset = 1;
+  b.offset = 2;
+  a.after = after1;
+  b.after = after2;
+  a.now = 5;
+  b.name = "other";
+  CHECK(same_shape(&a, &b));
+  p.kind = q.kind = LDR_P_KEYS;
+  CHECK(same_shape(&a, &b));
+  p.kind = q.kind = LDR_P_EQ;
+  p.n = q.n = 1;
+  q.values = &v[3];
+  CHECK(same_shape(&a, &b));
+  a = fixture_insert(customers, v, 2);
+  b = fixture_insert(customers, v, 300);
+  CHECK(same_shape(&a, &b));
+  teardown();
+}
+
+/* Change one part at a time: each must show. */
+TEST(every_part_of_a_select_is_shape) {
+  static const ldr_order other_order[] = {
+      {.field = C_UPDATED, .desc = true}, {.field = C_TENANT}, {.field = C_ID}};
+  static const ldr_order ascending[] = {{.field = C_CREATED}, {.field = C_TENANT}, {.field = C_ID}};
+  static const ldr_order by_null[] = {
+      {.kind = LDR_BY_NULL, .field = C_CREATED, .desc = true}, {.field = C_TENANT}, {.field = C_ID}};
+  static const uint16_t swapped[] = {C_ID, C_TENANT};
+  const ldr_value after[] = {ldr_time(1), fixture_text("t"), fixture_text("i")};
+  ldr_value nulls[] = {ldr_null(), fixture_text("t"), fixture_text("i")};
+  ldr_pred p = {.kind = LDR_P_AND};
+  ldr_op a, b;
+  setup();
+  a = fixture_select(customers);
+#define SHOWS(change)           \
+  do {                          \
+    b = a;                      \
+    change;                     \
+    CHECK(!same_shape(&a, &b)); \
+  } while (0)
+  SHOWS(b.where = &p);
+  SHOWS(b.limit = 1);
+  SHOWS(b.offset = 1);
+  SHOWS(b.lock = LDR_LOCK_SHARE);
+  SHOWS(b.per = 0);
+  SHOWS(b.nout = 1);
+  SHOWS(b.out = swapped);
+  SHOWS(b.norder = 2);
+  SHOWS(b.order = other_order);
+  SHOWS(b.order = ascending);
+  SHOWS(b.order = by_null);
+  SHOWS(b.after = after);
+  SHOWS(b.kind = LDR_OP_DELETE);
+  a.after = after;
+  SHOWS(b.after = nulls);
+  teardown();
+}
+
+TEST(every_part_of_a_write_is_shape) {
+  static const uint16_t swapped[] = {C_ID, C_TENANT};
+  const ldr_value v[] = {fixture_text("a"), fixture_text("b"), fixture_text("c"), fixture_text("d")};
+  const ldr_set s = {.field = C_EMAIL}, other = {.field = C_TOKEN},
+                coalesce = {.field = C_EMAIL, .kind = LDR_SET_COALESCE},
+                excluded = {.field = C_EMAIL, .excluded = true};
+  ldr_op a, b;
+  setup();
+  a = fixture_insert(customers, v, 1);
+  SHOWS(b.nrows = 2);
+  SHOWS(b.cols = swapped);
+  SHOWS(b.ncols = 1);
+  SHOWS(b.on_conflict = LDR_CONFLICT_SKIP);
+  SHOWS(b.target = 0);
+  SHOWS((b.nout = 1, b.out = swapped));
+  a = fixture_update(customers, &s, 1);
+  SHOWS(b.sets = &other);
+  SHOWS(b.sets = &coalesce);
+  SHOWS(b.sets = &excluded);
+  SHOWS(b.nsets = 0);
+  teardown();
+}
+
+TEST(every_part_of_an_aggregate_is_shape) {
+  const ldr_pred all = {.kind = LDR_P_AND};
+  const ldr_agg n = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n"},
+                m = {.fn = LDR_AGG_COUNT, .field = -1, .name = "m"},
+                field = {.fn = LDR_AGG_COUNT, .field = 0, .name = "n"},
+                max = {.fn = LDR_AGG_MAX, .field = -1, .name = "n"},
+                filtered = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n", .filter = &all};
+  const ldr_group g = {.field = C_CREATED, .name = "g"},
+                  day = {.field = C_CREATED, .name = "g", .bucket = LDR_DAY},
+                  named = {.field = C_CREATED, .name = "h"}, other = {.field = C_UPDATED, .name = "g"};
+  ldr_op a, b;
+  setup();
+  a = fixture_aggregate(customers, &n, 1, &g, 1);
+  SHOWS(b.aggs = &m);
+  SHOWS(b.aggs = &field);
+  SHOWS(b.aggs = &max);
+  SHOWS(b.aggs = &filtered);
+  SHOWS(b.naggs = 0);
+  SHOWS(b.groups = &day);
+  SHOWS(b.groups = &named);
+  SHOWS(b.groups = &other);
+  SHOWS(b.ngroups = 0);
+  teardown();
+}
+
+TEST(every_part_of_a_predicate_is_shape) {
+  ldr_pred leaf = {.kind = LDR_P_IS_NULL, .field = C_EMAIL},
+           other = {.kind = LDR_P_IS_NULL, .field = C_TOKEN};
+  const ldr_pred *two[] = {&leaf, &leaf}, *mixed[] = {&leaf, &other};
+  ldr_pred p, q, one_inside, two_inside;
+  const ldr_pred *left_nest[] = {&one_inside, &leaf}, *right_nest[] = {&two_inside};
+  ldr_op a, b;
+  setup();
+  a = b = fixture_select(customers);
+  a.where = &p;
+  b.where = &q;
+#define DIFFER(left, right)     \
+  do {                          \
+    p = left;                   \
+    q = right;                  \
+    CHECK(!same_shape(&a, &b)); \
+  } while (0)
+#define TREE(k, count, list) ((ldr_pred){.kind = k, .n = count, .kids = list})
+#define JOIN(i, o, in) \
+  ((ldr_pred){.kind = LDR_P_EXISTS, .n = 1, .kids = two, .inner = in, .non = 1, .on = {{i, o}}})
+  DIFFER(leaf, other);
+  DIFFER(leaf, ((ldr_pred){.kind = LDR_P_EQ, .field = C_EMAIL, .n = 1}));
+  DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_OR, 2, two));
+  DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_AND, 1, two));
+  DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_AND, 2, mixed));
+  one_inside = TREE(LDR_P_AND, 1, two); /* and(and(x), x) is not and(and(x, x)) */
+  two_inside = TREE(LDR_P_AND, 2, two);
+  DIFFER(TREE(LDR_P_AND, 2, left_nest), TREE(LDR_P_AND, 1, right_nest));
+  DIFFER(JOIN(0, 0, orders), JOIN(0, 0, customers));
+  DIFFER(JOIN(0, 0, orders), JOIN(1, 0, orders));
+  DIFFER(JOIN(0, 0, orders), JOIN(0, 1, orders));
+  teardown();
+}
+
+void test_shape(void);
+void test_shape(void) {
+  RUN(values_are_no_shape);
+  RUN(every_part_of_a_select_is_shape);
+  RUN(every_part_of_a_write_is_shape);
+  RUN(every_part_of_an_aggregate_is_shape);
+  RUN(every_part_of_a_predicate_is_shape);
+}

@@ -1,0 +1,327 @@
+/* Transactions on PostgreSQL: savepoints, lost connections, commits whose answer is lost. Needs a server. */
+#include "support/pgfix.h"
+#include "support/pgproxy.h"
+#include "support/test.h"
+
+static ldr_code savepoint(pgfix *f, ldr_tx *tx) { return f->db->ops->savepoint(tx, &f->err); }
+static ldr_code release(pgfix *f, ldr_tx *tx) { return f->db->ops->release(tx, &f->err); }
+static ldr_code rollback_to(pgfix *f, ldr_tx *tx) { return f->db->ops->rollback_to(tx, &f->err); }
+
+TEST(an_empty_transaction_sends_nothing) {
+  pgfix f;
+  ldr_tx *tx;
+  uint64_t before;
+  if (!pg_open(&f, NULL)) return;
+  before = pg_stats(&f).acquires;
+  tx = pg_begin(&f);
+  CHECK_INT(savepoint(&f, tx), LDR_OK);
+  CHECK_INT(rollback_to(&f, tx), LDR_OK);
+  CHECK_INT(ldr_pg_backend_pid(tx), 0);
+  CHECK_INT(pg_commit(&f, tx), LDR_OK);
+  pg_rollback(&f, pg_begin(&f));
+  CHECK_INT(pg_stats(&f).acquires, before);
+  pg_close(&f);
+}
+
+TEST(commit_and_rollback) {
+  pgfix f;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  CHECK_INT(pg_count(&f), 0);
+  CHECK_INT(pg_commit(&f, tx), LDR_OK);
+  CHECK_INT(pg_count(&f), 1);
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i2", "two"), LDR_OK);
+  pg_rollback(&f, tx);
+  CHECK_INT(pg_count(&f), 1);
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i3", "three"), LDR_OK);
+  f.db->ops->abandon(tx);
+  CHECK_INT(pg_count(&f), 1);
+  CHECK_INT(pg_stats(&f).busy, 0);
+  pg_close(&f);
+}
+
+TEST(savepoints_undo_their_part) {
+  pgfix f;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  CHECK_INT(savepoint(&f, tx), LDR_OK);
+  CHECK_INT(pg_insert(&f, tx, "i2", "two"), LDR_OK);
+  CHECK_INT(savepoint(&f, tx), LDR_OK);
+  CHECK_INT(pg_insert(&f, tx, "i3", "one"), LDR_CONFLICT);
+  CHECK_INT(pg_insert(&f, tx, "i4", "four"), LDR_CLOSED);
+  CHECK_STR(f.err.sqlstate, "25P02");
+  CHECK_STR(f.err.message, "transaction was aborted by an earlier error");
+  CHECK_INT(release(&f, tx), LDR_CLOSED);
+  CHECK_INT(savepoint(&f, tx), LDR_CLOSED);
+  CHECK_INT(rollback_to(&f, tx), LDR_OK);
+  CHECK_INT(release(&f, tx), LDR_OK); /* keeps i2 */
+  CHECK_INT(savepoint(&f, tx), LDR_OK);
+  CHECK_INT(release(&f, tx), LDR_OK);
+  CHECK_INT(savepoint(&f, tx), LDR_OK);
+  CHECK_INT(pg_insert(&f, tx, "i5", "five"), LDR_OK);
+  CHECK_INT(rollback_to(&f, tx), LDR_OK);
+  CHECK_INT(rollback_to(&f, tx), LDR_INVALID);
+  CHECK_INT(pg_insert(&f, tx, "i6", "six"), LDR_OK);
+  CHECK_INT(pg_commit(&f, tx), LDR_OK);
+  CHECK_STR(pg_text(&f, NULL, "select string_agg(id, ' ' order by id) from ldr_test.items"), "i1 i2 i6");
+  pg_close(&f);
+}
+
+TEST(what_is_pending_goes_before_the_commit) {
+  pgfix f;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  CHECK_INT(savepoint(&f, tx), LDR_OK);
+  CHECK_INT(pg_insert(&f, tx, "i2", "one"), LDR_CONFLICT);
+  CHECK_INT(rollback_to(&f, tx), LDR_OK);
+  CHECK_INT(pg_commit(&f, tx), LDR_OK);
+  CHECK_STR(pg_text(&f, NULL, "select string_agg(id, ' ') from ldr_test.items"), "i1");
+  pg_close(&f);
+}
+
+TEST(a_failed_transaction_commits_nothing) {
+  pgfix f;
+  ldr_tx *tx;
+  uint64_t before;
+  if (!pg_open(&f, NULL)) return;
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  CHECK_INT(pg_insert(&f, tx, "i2", "one"), LDR_CONFLICT);
+  before = pg_stats(&f).queries;
+  CHECK_INT(pg_insert(&f, tx, "i3", "three"), LDR_CLOSED);
+  CHECK_INT(pg_stats(&f).queries, before); /* without a round trip */
+  CHECK_INT(pg_commit(&f, tx), LDR_CONFLICT);
+  CHECK_STR(f.err.constraint, "items_name_key");
+  CHECK_INT(pg_count(&f), 0);
+  CHECK_INT(pg_stats(&f).destroyed_broken, 1); /* the fixture's session */
+  pg_close(&f);
+}
+
+TEST(a_statement_that_ends_the_transaction_ends_it) {
+  pgfix f;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  CHECK_INT(pg_do(&f, tx, "rollback"), LDR_OK);
+  CHECK_INT(pg_insert(&f, tx, "i2", "two"), LDR_CLOSED);
+  CHECK_INT(pg_commit(&f, tx), LDR_CLOSED);
+  CHECK_INT(pg_count(&f), 0);
+  pg_close(&f);
+}
+
+TEST(what_fails_at_commit_is_told) {
+  pgfix f;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  CHECK_INT(
+      pg_do(&f, NULL,
+            "alter table ldr_test.lines alter constraint lines_item_fkey deferrable initially deferred"),
+      LDR_OK);
+  tx = pg_begin(&f);
+  CHECK_INT(pg_do(&f, tx, "insert into ldr_test.lines(tenant, item) values ('acme', 'none')"), LDR_OK);
+  CHECK_INT(pg_commit(&f, tx), LDR_FOREIGN_KEY);
+  CHECK_STR(f.err.constraint, "lines_item_fkey");
+  /* an implicit transaction commits at the end of its statement: the error is that statement's */
+  CHECK_INT(pg_do(&f, NULL, "insert into ldr_test.lines(tenant, item) values ('acme', 'none')"),
+            LDR_FOREIGN_KEY);
+  CHECK_STR(pg_text(&f, NULL, "select count(*) from ldr_test.lines"), "0");
+  CHECK_INT(pg_stats(&f).busy, 0);
+  pg_close(&f);
+}
+
+TEST(options_reach_the_server) {
+  const ldr_txopts o = {LDR_SERIALIZABLE, true, true};
+  pgfix f;
+  ldr_tx *tx = NULL;
+  if (!pg_open(&f, NULL)) return;
+  CHECK_INT(f.db->ops->begin(f.db, &o, &tx, &f.err), LDR_OK);
+  CHECK_STR(pg_text(&f, tx, "show transaction_isolation"), "serializable");
+  CHECK_STR(pg_text(&f, tx, "show transaction_deferrable"), "on");
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_PERMISSION);
+  CHECK_STR(f.err.sqlstate, "25006");
+  CHECK(!f.err.retryable);
+  pg_rollback(&f, tx);
+  CHECK_INT(pg_stats(&f).destroyed_broken, 1); /* a healthy connection stays */
+  pg_close(&f);
+}
+
+TEST(serialization_failures_are_retryable) {
+  const ldr_txopts o = {.isolation = LDR_REPEATABLE_READ};
+  pgfix f;
+  ldr_tx *tx = NULL;
+  if (!pg_open(&f, NULL)) return;
+  CHECK_INT(pg_insert(&f, NULL, "i1", "one"), LDR_OK);
+  CHECK_INT(f.db->ops->begin(f.db, &o, &tx, &f.err), LDR_OK);
+  CHECK_STR(pg_text(&f, tx, "select n from ldr_test.items"), "1");
+  CHECK_INT(pg_do(&f, NULL, "update ldr_test.items set n = 2"), LDR_OK);
+  CHECK_INT(pg_do(&f, tx, "update ldr_test.items set n = 3"), LDR_SERIALIZATION);
+  CHECK(f.err.retryable);
+  pg_rollback(&f, tx);
+  pg_close(&f);
+}
+
+/* ---- lost connections ---- */
+
+TEST(nothing_runs_outside_a_killed_transaction) {
+  pgfix f, other;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  CHECK(pg_open_with(&other, NULL, NULL));
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  pg_kill(&other, ldr_pg_backend_pid(tx));
+  CHECK_INT(pg_insert(&f, tx, "i2", "two"), LDR_CONNECTION);
+  CHECK_STR(f.err.sqlstate, "57P01");
+  CHECK(f.err.retryable);
+  for (int i = 0; i < 3; i++) CHECK_INT(pg_insert(&f, tx, "i3", "three"), LDR_CLOSED);
+  CHECK_INT(savepoint(&f, tx), LDR_CLOSED);
+  CHECK_INT(rollback_to(&f, tx), LDR_CLOSED);
+  CHECK_INT(pg_commit(&f, tx), LDR_CLOSED);
+  CHECK_INT(pg_count(&f), 0);
+  CHECK_INT(pg_insert(&f, NULL, "i4", "four"), LDR_OK);
+  pg_close(&other);
+  pg_close(&f);
+}
+
+TEST(a_commit_on_a_dead_connection_is_surely_undone) {
+  pgfix f, other;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  CHECK(pg_open_with(&other, NULL, NULL));
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  pg_kill(&other, ldr_pg_backend_pid(tx));
+  CHECK_INT(pg_commit(&f, tx), LDR_CONNECTION);
+  CHECK(f.err.retryable);
+  CHECK_INT(pg_count(&f), 0);
+  pg_close(&other);
+  pg_close(&f);
+}
+
+/* Commits one row, inserted by `sql` or (NULL) an operation, over a line that fails as `mode` says. */
+static ldr_code lossy_commit(const char *sql, pgproxy_mode mode, long long *count, ldr_err *err) {
+  pgfix f, direct;
+  pgproxy *proxy = pgproxy_start(pg_url());
+  ldr_code code = LDR_INTERNAL;
+  ldr_tx *tx;
+  *count = -1;
+  CHECK(proxy != NULL);
+  if (!pg_open(&direct, NULL)) return code;
+  if (proxy && pg_open_with(&f, NULL, pgproxy_settings(proxy))) {
+    tx = pg_begin(&f);
+    CHECK_INT(sql ? pg_do(&f, tx, sql) : pg_insert(&f, tx, "i1", "one"), LDR_OK);
+    pgproxy_set(proxy, mode, 0);
+    code = pg_commit(&f, tx);
+    *err = f.err;
+    CHECK(pgproxy_done(proxy));
+    CHECK_INT(pg_insert(&f, NULL, "i2", "two"), LDR_OK); /* the pool goes on */
+    CHECK_INT(pg_stats(&f).busy, 0);
+    *count = pg_count(&direct) - 1;
+    pg_close(&f);
+  }
+  pg_close(&direct);
+  pgproxy_stop(proxy);
+  return code;
+}
+
+/* The id of its transaction is asked for with the commit. */
+static const char raw_insert[] =
+    "insert into ldr_test.items (tenant, id, name, n, at) values ('acme', 'i1', 'one', 1, now())";
+
+TEST(a_commit_without_answer_that_took_place) {
+  ldr_err err;
+  long long count;
+  CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_COMMIT_REPLY, &count, &err), LDR_OK);
+  CHECK_INT(count, 1);
+}
+
+TEST(a_commit_without_answer_that_did_not) {
+  ldr_err err;
+  long long count;
+  CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_COMMIT, &count, &err), LDR_CONNECTION);
+  CHECK(err.retryable);
+  CHECK_INT(count, 0);
+}
+
+TEST(a_commit_of_which_nothing_is_known) {
+  ldr_err err;
+  long long count;
+  CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_ALL_REPLY, &count, &err), LDR_COMMIT_UNKNOWN);
+  CHECK(!err.retryable);
+  CHECK_INT(count, 1);
+}
+
+TEST(a_commit_of_an_operation_whose_id_is_known) {
+  ldr_err err;
+  long long count;
+  CHECK_INT(lossy_commit(NULL, PGPROXY_CUT_ALL_REPLY, &count, &err), LDR_OK);
+  CHECK_INT(count, 1);
+  CHECK_INT(lossy_commit(NULL, PGPROXY_CUT_COMMIT, &count, &err), LDR_CONNECTION);
+  CHECK(err.retryable);
+  CHECK_INT(count, 0);
+}
+
+typedef struct killer {
+  pgfix *other;
+  const char *at;
+  int calls;
+} killer;
+
+static void kill_at(void *ud, const char *point, int pid) {
+  killer *k = ud;
+  k->calls++;
+  if (strcmp(point, k->at) == 0) pg_kill(k->other, pid);
+}
+
+TEST(a_backend_killed_around_commit) {
+  static const char *const points[] = {"before_commit", "after_commit_sent"};
+  pgfix f, other;
+  if (!pg_open(&f, NULL)) return;
+  CHECK(pg_open_with(&other, NULL, NULL));
+  for (int i = 0; i < 2; i++) {
+    killer k = {&other, points[i], 0};
+    ldr_tx *tx = pg_begin(&f);
+    long long before = pg_count(&f);
+    ldr_code code;
+    CHECK_INT(pg_insert(&f, tx, points[i], points[i]), LDR_OK);
+    ldr_pg_set_hook(f.db, kill_at, &k);
+    code = pg_commit(&f, tx);
+    ldr_pg_set_hook(f.db, NULL, NULL);
+    /* after it was sent the commit may win or lose, but what is said is what happened */
+    CHECK(code == LDR_OK || (code == LDR_CONNECTION && f.err.retryable));
+    CHECK_INT(pg_count(&f) - before, code == LDR_OK);
+    CHECK_INT(k.calls, i == 0 ? 1 : 2);
+  }
+  pg_close(&other);
+  pg_close(&f);
+}
+
+void test_transaction(void);
+void test_transaction(void) {
+  if (!pg_available("pgtx")) return;
+  RUN(an_empty_transaction_sends_nothing);
+  RUN(commit_and_rollback);
+  RUN(savepoints_undo_their_part);
+  RUN(what_is_pending_goes_before_the_commit);
+  RUN(a_failed_transaction_commits_nothing);
+  RUN(a_statement_that_ends_the_transaction_ends_it);
+  RUN(what_fails_at_commit_is_told);
+  RUN(options_reach_the_server);
+  RUN(serialization_failures_are_retryable);
+  RUN(nothing_runs_outside_a_killed_transaction);
+  RUN(a_commit_on_a_dead_connection_is_surely_undone);
+  RUN(a_commit_without_answer_that_took_place);
+  RUN(a_commit_without_answer_that_did_not);
+  RUN(a_commit_of_which_nothing_is_known);
+  RUN(a_commit_of_an_operation_whose_id_is_known);
+  RUN(a_backend_killed_around_commit);
+}

@@ -1,0 +1,151 @@
+/* What PostgreSQL reports, in larder's words. No server. */
+#include "postgres/protocol/errors.h"
+#include "support/test.h"
+
+static const ldr_pgfields nothing = {"", "", "", "", "", "", "", ""};
+
+static ldr_err make(const char *sqlstate, const char *message, const char *detail, const char *constraint) {
+  ldr_pgfields f = nothing;
+  ldr_err err;
+  ldr_code code;
+  f.sqlstate = sqlstate;
+  f.message = message;
+  f.detail = detail;
+  f.constraint = constraint;
+  code = ldr_pgerr_fill(&f, false, &err);
+  CHECK_INT(err.code, code);
+  CHECK_STR(err.sqlstate, sqlstate);
+  return err;
+}
+
+TEST(states_have_codes) {
+  static const struct {
+    const char *state;
+    ldr_code code;
+    bool retryable;
+  } cases[] = {
+      {"08006", LDR_CONNECTION, false},     {"0A000", LDR_UNSUPPORTED, false},
+      {"22003", LDR_INVALID, false},        {"22ZZZ", LDR_INVALID, false},
+      {"23001", LDR_FOREIGN_KEY, false},    {"23502", LDR_NOT_NULL, false},
+      {"23503", LDR_FOREIGN_KEY, false},    {"23505", LDR_CONFLICT, false},
+      {"23514", LDR_CHECK, false},          {"23P01", LDR_CONFLICT, false},
+      {"25006", LDR_PERMISSION, false},     {"25P02", LDR_CLOSED, false},
+      {"28P01", LDR_PERMISSION, false},     {"40001", LDR_SERIALIZATION, true},
+      {"40P01", LDR_DEADLOCK, true},        {"42501", LDR_PERMISSION, false},
+      {"42601", LDR_SYNTAX, false},         {"42P01", LDR_SYNTAX, false},
+      {"53100", LDR_CAPACITY, false},       {"53300", LDR_CAPACITY, false},
+      {"55P03", LDR_LOCK_TIMEOUT, false},   {"57014", LDR_CANCELED, false},
+      {"57P01", LDR_CONNECTION, false},     {"P0001", LDR_INVALID, false},
+      {"P0002", LDR_NOT_FOUND, false},      {"XX000", LDR_INTERNAL, false},
+      {"40003", LDR_COMMIT_UNKNOWN, false}, {"22004", LDR_NOT_NULL, false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ldr_err err = make(cases[i].state, "it went wrong", "", "");
+    CHECK_INT(err.code, cases[i].code);
+    CHECK_INT(err.retryable, cases[i].retryable);
+  }
+  CHECK_INT(make("57014", "canceling statement due to statement timeout", "", "").code, LDR_TIMEOUT);
+}
+
+TEST(values_never_pass) {
+  static const char *const secret = "hunter2";
+  ldr_err err = make("22P02", "invalid input syntax for type integer: \"hunter2\"", "hunter2", "");
+  CHECK_STR(err.message, "a text is not a valid value of its type");
+  CHECK_STR(err.detail, "");
+  err = make("22Q99", "something about \"hunter2\"", "", "");
+  CHECK(strstr(err.message, secret) == NULL);
+  err = make("23505", "duplicate key …", "Key (tenant, lower(name))=(a, hunter2 (x) ) already exists.", "u");
+  CHECK_STR(err.detail, "Key (tenant, lower(name)) already exists.");
+  err = make("23503", "insert …", "Key (a)=(hunter2) is not present in table \"items\".", "fk");
+  CHECK_STR(err.detail, "Key (a) is not present in table \"items\".");
+  err = make("23P01", "conflicting …", "Key (a)=(hunter2) conflicts with existing key (a)=(hunter2).", "x");
+  CHECK_STR(err.detail, "");
+  err = make("23514", "new row …", "Failing row contains (1, hunter2).", "c");
+  CHECK_STR(err.detail, "");
+  err = make("23505", "duplicate key …", "Key (a)=(cut off hunter2", "u");
+  CHECK_STR(err.detail, "");
+  err = make("42P01", "relation \"x\" does not exist", "There is one in another schema.", "");
+  CHECK_STR(err.detail, "There is one in another schema.");
+}
+
+TEST(constraint_faults_are_said_alike) {
+  ldr_pgfields f = nothing;
+  ldr_err err = make("23505", "Schlüssel doppelt", "", "items_pkey");
+  CHECK_STR(err.message, "duplicate value violates unique constraint \"items_pkey\"");
+  err = make("23503", "…", "Key (a)=(1) is not present in table \"t\".", "fk");
+  CHECK_STR(err.message, "row refers to a missing row: constraint \"fk\"");
+  err = make("23503", "…", "Key (a)=(1) is still referenced from table \"t\".", "fk");
+  CHECK_STR(err.message, "row is still referred to: constraint \"fk\"");
+  err = make("23503", "update or delete on table \"t\" violates …", "", "fk");
+  CHECK_STR(err.message, "row is still referred to: constraint \"fk\"");
+  f.sqlstate = "23503";
+  f.message = f.detail = "in a language unknown here";
+  f.constraint = "fk";
+  f.table = "lines";
+  ldr_pgerr_fill(&f, true, &err);
+  CHECK_STR(err.message, "row is still referred to: constraint \"fk\"");
+  CHECK_STR(err.table, "lines");
+  err = make("23514", "…", "", "positive");
+  CHECK_STR(err.message, "row violates check constraint \"positive\"");
+}
+
+TEST(a_shard_is_not_named) {
+  ldr_err err = make("23505", "duplicate key value violates unique constraint \"apps_pkey_102060\"", "", "");
+  CHECK_STR(err.constraint, "apps_pkey");
+  CHECK_STR(err.message, "duplicate value violates unique constraint \"apps_pkey\"");
+  err = make("XX000", "duplicate key value violates unique constraint \"apps_pkey_102060\"", "", "");
+  CHECK_INT(err.code, LDR_CONFLICT);
+  CHECK_STR(err.constraint, "apps_pkey");
+  err = make("23514", "new row for relation \"t\" violates check constraint \"size_2\"", "", "");
+  CHECK_STR(err.constraint, "size_2");
+  err = make("23505", "no name here", "", "");
+  CHECK_STR(err.constraint, "");
+}
+
+TEST(failed_connections_are_told_in_one_line) {
+  ldr_err err;
+  CHECK_INT(
+      ldr_pgerr_connect("connection to server at \"h\" (10.0.0.1), port 5432 failed: FATAL:  28P01: password "
+                        "authentication failed for user \"app\"\nLOCATION:  auth_failed, auth.c:338\n",
+                        &err),
+      LDR_PERMISSION);
+  CHECK_STR(err.message,
+            "connection to server at \"h\" (10.0.0.1), port 5432 failed: password authentication "
+            "failed for user \"app\"");
+  CHECK_STR(err.sqlstate, "28P01");
+  CHECK(ldr_pgerr_permanent(&err));
+  CHECK_INT(
+      ldr_pgerr_connect("connection to server at \"a\" failed: Connection refused\n\tIs the server running?\n"
+                        "connection to server at \"b\" failed: SCHWERWIEGEND:  57P03: fährt hoch\n",
+                        &err),
+      LDR_CONNECTION);
+  CHECK_STR(err.message,
+            "connection to server at \"a\" failed: Connection refused; connection to server at \"b\" "
+            "failed: fährt hoch");
+  CHECK_STR(err.sqlstate, "57P03");
+  CHECK(!ldr_pgerr_permanent(&err));
+  CHECK_INT(ldr_pgerr_connect("… FATAL:  53300: sorry, too many clients already\n", &err), LDR_CAPACITY);
+  CHECK_INT(ldr_pgerr_connect("", &err), LDR_CONNECTION);
+  CHECK(*err.message);
+}
+
+TEST(stale_statements_are_known) {
+  ldr_pgfields f = nothing;
+  f.sqlstate = "0A000";
+  CHECK(!ldr_pgerr_stale(&f));
+  f.routine = "RevalidateCachedQuery";
+  CHECK(ldr_pgerr_stale(&f));
+  f.sqlstate = "26000";
+  CHECK(ldr_pgerr_stale(&f));
+  CHECK(ldr_pgerr_fatal("57P01") && !ldr_pgerr_fatal("57014") && !ldr_pgerr_fatal("08006"));
+}
+
+void test_errors(void);
+void test_errors(void) {
+  RUN(states_have_codes);
+  RUN(values_never_pass);
+  RUN(constraint_faults_are_said_alike);
+  RUN(a_shard_is_not_named);
+  RUN(failed_connections_are_told_in_one_line);
+  RUN(stale_statements_are_known);
+}

@@ -1,0 +1,41 @@
+--- Sealing small secrets that must be stored, such as the connection strings of tenants.
+
+local core = require "larder.core"
+local errors = require "larder.base.errors"
+
+local seal = {}
+
+--- The key: 32 bytes, or 64 hex digits; by default of the variable LARDER_SEAL_KEY.
+local function key_bytes(key)
+  key = key or os.getenv "LARDER_SEAL_KEY"
+  if key and #key == 32 then return key end
+  if key and #key == 64 and not key:find "%X" then
+    return (key:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end))
+  end
+  return errors.invalid({ key = "must be 32 bytes or 64 hex digits (LARDER_SEAL_KEY)" })
+end
+
+--- Encrypt and authenticate.
+---@param text string
+---@param key? string
+---@return string|nil sealed  "sealed:v1:…"
+---@return larder.Error? err
+function seal.seal(text, key)
+  local bytes, err = key_bytes(key)
+  if not bytes then return nil, err end
+  return core.seal(bytes, text)
+end
+
+--- Undo seal. A text that was never sealed comes back as it is, so that a column may hold both.
+---@param text string
+---@param key? string
+---@return string|nil plain
+---@return larder.Error? err  `unauthorized`: another key, or the text was changed
+function seal.unseal(text, key)
+  if text:sub(1, 7) ~= "sealed:" then return text end
+  local bytes, err = key_bytes(key)
+  if not bytes then return nil, err end
+  return core.unseal(bytes, text)
+end
+
+return seal

@@ -1,0 +1,195 @@
+--- Raw SQL: statements, cursors, pipelines and COPY. Memory answers `unsupported`.
+
+local compat = require "larder.base.compat"
+local errors = require "larder.base.errors"
+local wait = require "larder.base.wait"
+
+local pack, settle = compat.pack, wait.settle
+
+local raw = {}
+
+-- A statement is a text, or a table with the text first and options beside it.
+local function split(sql)
+  if type(sql) == "table" then return sql[1], sql end
+  return sql, nil
+end
+
+local function check_text(sql, level)
+  if type(sql) ~= "string" then error("the statement must be a string, not a " .. type(sql), level + 1) end
+end
+
+local function run(db, ctx, text, params, opts)
+  local target = ctx or db._engine
+  if db._plain then return settle(db._wait, target:query(text, params, opts)) end
+  opts = opts or {}
+  return db:_guarded({ op = "query", sql = text }, opts.timeout, function(timeout)
+    return settle(db._wait, target:query(text, params, { timeout = timeout, columns = opts.columns }))
+  end)
+end
+
+---@param db larder.Db
+---@param ctx userdata|nil  nil: the transaction of the running coroutine, if there is one
+function raw.query(db, ctx, sql, ...)
+  local text, opts = split(sql)
+  check_text(text, 3)
+  return run(db, ctx, text, pack(...), opts)
+end
+
+-- ---- cursors ----
+
+local PAGE = 500
+local cursors = 0
+
+local Cursor = {}
+Cursor.__index = Cursor
+
+function Cursor:fail(err)
+  self:close()
+  error(err, 0)
+end
+
+--- Its own transaction, or a name in the one that runs.
+function Cursor:open(text, params)
+  local engine = self.db._engine
+  local err
+  self.ctx = engine:ambient()
+  if not self.ctx then
+    self.ctx, err = engine:begin { read_only = true }
+    if not self.ctx then return self:fail(err) end
+    self.owned = true
+  end
+  local ok
+  ok, err = run(self.db, self.ctx, ("declare %s no scroll cursor for %s"):format(self.name, text), params)
+  if not ok then self:fail(err) end
+end
+
+function Cursor:fetch()
+  local rows, err = run(self.db, self.ctx, ("fetch %d from %s"):format(self.page, self.name), { n = 0 })
+  if not rows then return self:fail(err) end
+  self.rows, self.at = rows, 0
+  return #rows > 0
+end
+
+function Cursor:next()
+  if self.done then return nil end
+  if self.at == #self.rows then
+    if #self.rows > 0 and #self.rows < self.page or not self:fetch() then
+      self:close()
+      return nil
+    end
+  end
+  self.at = self.at + 1
+  return self.rows[self.at]
+end
+
+function Cursor:close()
+  if self.done then return end
+  self.done = true
+  local ctx = self.ctx
+  self.ctx = nil
+  if not ctx then return end
+  if self.owned then
+    settle(self.db._wait, ctx:rollback {})
+  elseif ctx:active() then
+    settle(self.db._wait, ctx:query("close " .. self.name, { n = 0 }))
+  end
+end
+
+Cursor.__close = Cursor.close
+
+function raw.each(db, sql, ...)
+  local text, opts = split(sql)
+  check_text(text, 3)
+  cursors = cursors + 1
+  local cursor = setmetatable({
+    db = db, name = "larder_cursor_" .. cursors, page = opts and opts.page or PAGE, rows = {}, at = 0,
+  }, Cursor)
+  local params = pack(...)
+  local function iterate()
+    if not cursor.ctx and not cursor.done then cursor:open(text, params) end
+    return cursor:next()
+  end
+  return iterate, nil, nil, cursor
+end
+
+-- ---- pipelines ----
+
+---@class larder.Pipeline
+local Pipeline = {}
+Pipeline.__index = Pipeline
+
+--- Add a statement.
+---@param sql string
+---@param ... any
+---@return integer number  of its result
+function Pipeline:query(sql, ...)
+  check_text(sql, 2)
+  self[#self + 1] = { sql = sql, params = pack(...) }
+  return #self
+end
+
+local function first_failure(results)
+  for i, result in ipairs(results) do
+    if result.err and result.err.code ~= "canceled" then return result.err, i end
+  end
+end
+
+-- In an event loop the core must know the statements before, or it would wait inside to ask the server about them.
+local function run_pipeline(db, items, atomic, timeout)
+  local opts, engine, known = { timeout = timeout }, db._engine, {}
+  for _, item in ipairs(db._wait and items or {}) do
+    if not known[item.sql] then
+      known[item.sql] = true
+      local ok, err = settle(db._wait, engine:prepare(item.sql, opts))
+      -- what is wrong with the statement, the pipeline tells
+      if not ok and (err.code == "closed" or err.code == "unsupported") then return nil, err end
+    end
+  end
+  return settle(db._wait, engine:pipeline(setmetatable(items, nil), atomic, opts))
+end
+
+function raw.pipeline(db, opts, fn)
+  local items = setmetatable({}, Pipeline)
+  fn(items)
+  if #items == 0 then return {} end
+  local atomic = opts.atomic == true or db:in_transaction()
+  local results, err = db:_guarded({ op = "pipeline" }, opts.timeout, function(timeout)
+    return run_pipeline(db, items, atomic, timeout)
+  end)
+  if not results then return nil, err end
+  local failed = atomic and first_failure(results)
+  if failed then return nil, failed, results end
+  return results
+end
+
+-- ---- COPY ----
+
+--- fn(ctx) in the running transaction, or in one of its own.
+local function within(db, fn)
+  if db:kind() == "memory" then
+    return nil, errors.new { code = "unsupported", message = "COPY needs PostgreSQL" }
+  end
+  return db:transaction(function(tx) return fn(tx._ctx) end)
+end
+
+local function feeder(source)
+  if type(source) == "function" then return source end
+  local pieces = type(source) == "table" and source or { source }
+  local at = 0
+  return function()
+    at = at + 1
+    return pieces[at]
+  end
+end
+
+function raw.copy_in(db, sql, source, opts)
+  check_text(sql, 3)
+  return within(db, function(ctx) return settle(db._wait, ctx:copy_in(sql, feeder(source), opts)) end)
+end
+
+function raw.copy_out(db, sql, sink, opts)
+  check_text(sql, 3)
+  return within(db, function(ctx) return settle(db._wait, ctx:copy_out(sql, sink, opts)) end)
+end
+
+return raw

@@ -1,0 +1,195 @@
+--- Transactions as functions: commit when the function returns, roll back when it fails.
+--
+-- A transaction belongs to the coroutine that opened it: every store call made there joins it. It fails by `return nil, err`
+-- and by error() alike; both come back as `nil, err`, so that `assert` works inside and outside.
+
+local compat = require "larder.base.compat"
+local core = require "larder.core"
+local errors = require "larder.base.errors"
+local events = require "larder.base.events"
+local wait = require "larder.base.wait"
+
+local pack, unpack, settle = compat.pack, compat.unpack, wait.settle
+
+local tx = {}
+
+---@class larder.TxOptions
+---@field isolation? "read_committed"|"repeatable_read"|"serializable"
+---@field read_only? boolean
+---@field deferrable? boolean
+---@field retries? integer   how often to run the function again after a serialization failure or deadlock (0)
+---@field timeout? number    seconds for the whole transaction, waiting included
+---@field tenant? string     on PostgreSQL the setting larder.tenant for its duration (row level security)
+
+local OPTIONS = {
+  isolation = "string", read_only = "boolean", deferrable = "boolean", retries = "number", timeout = "number",
+  tenant = "string",
+}
+local OUTERMOST_ONLY = { "isolation", "read_only", "deferrable", "tenant" }
+
+local SET_TENANT = "select set_config('larder.tenant', $1, true)"
+local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1 -- seconds
+
+local function check_options(opts, nested)
+  for name, value in pairs(opts) do
+    if not OPTIONS[name] then error(("transaction has no option %q"):format(tostring(name)), 3) end
+    if type(value) ~= OPTIONS[name] then
+      error(("transaction option %s must be a %s"):format(name, OPTIONS[name]), 3)
+    end
+  end
+  for _, name in ipairs(nested and OUTERMOST_ONLY or {}) do
+    if opts[name] ~= nil then error("an inner transaction cannot set " .. name, 3) end
+  end
+end
+
+-- ---- the handle that the function is given ----
+
+---@class larder.Tx
+---@field attempt integer  1, or more when the transaction runs again
+local Tx = {}
+Tx.__index = Tx
+Tx.__name = "larder.db.tx"
+
+function Tx:__tostring()
+  return self:active() and "larder.tx (active)" or "larder.tx (finished)"
+end
+
+--- Run SQL in this transaction, from any coroutine.
+---@param sql string|table
+---@param ... any
+---@return table[]|nil rows
+---@return integer|larder.Error affected
+function Tx:query(sql, ...)
+  return self._db:_query(self._ctx, sql, ...)
+end
+
+---@return boolean
+function Tx:active()
+  return self._ctx:active()
+end
+
+--- The server process behind the transaction's connection; 0 on memory.
+---@return integer
+function Tx:backend_pid()
+  return self._ctx:backend_pid()
+end
+
+-- ---- running the function ----
+
+--- Of pcall's packed results: did the function fail, and why?
+local function failure(results)
+  if not results[1] then return true, results[2] == nil and "error without a value" or results[2] end
+  if results[2] == nil and results[3] ~= nil then return true, results[3] end
+  return false
+end
+
+local function values(results)
+  if results.n == 1 then return true end
+  return unpack(results, 2, results.n)
+end
+
+local function set_tenant(db, ctx, opts)
+  if not opts.tenant or db:kind() == "memory" then return true end
+  return settle(db._wait, ctx:query(SET_TENANT, { n = 1, opts.tenant }))
+end
+
+local function body(db, ctx, opts, fn, attempt)
+  local ok, err = set_tenant(db, ctx, opts)
+  if not ok then return nil, err end
+  return fn(setmetatable({ _db = db, _ctx = ctx, attempt = attempt }, Tx))
+end
+
+--- One run from begin to commit or rollback: true and the packed results, or false and the error.
+local function once(db, opts, fn, attempt)
+  local engine = db._engine
+  local ctx, err = engine:begin {
+    isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable,
+  }
+  if not ctx then return false, err end
+  engine:bind(ctx)
+  db:_set_deadline(ctx, opts.deadline)
+  local results = pack(pcall(body, db, ctx, opts, fn, attempt))
+  local left = db:_time_left(ctx)
+  db:_set_deadline(ctx, nil)
+  engine:bind(nil)
+  local failed
+  failed, err = failure(results)
+  if not failed and left and left <= 0 then failed, err = true, tx.timed_out() end
+  if failed then
+    settle(db._wait, ctx:rollback {})
+    return false, err
+  end
+  local ok
+  ok, err = settle(db._wait, ctx:commit { timeout = left })
+  if not ok then return false, err end
+  return true, results
+end
+
+--- The error of a transaction whose time is over.
+---@return larder.Error
+function tx.timed_out()
+  return errors.new { code = "timeout", message = "the transaction's time is over" }
+end
+
+--- Full jitter over a doubling pause, so that those who met once do not meet again.
+local function pause(attempt)
+  local longest = math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ^ attempt)
+  return longest * tonumber(core.random_hex(4), 16) / 0x100000000
+end
+
+local function may_retry(err, attempt, opts)
+  if attempt > (opts.retries or 0) or not errors.is(err) then return false end
+  if not err.retryable or err.code == "commit_unknown" then return false end
+  return not opts.deadline or core.clock() < opts.deadline
+end
+
+local function outermost(db, opts, fn)
+  local started, attempt = core.clock(), 1
+  local run = setmetatable({ deadline = opts.timeout and started + opts.timeout }, { __index = opts })
+  local ok, result = once(db, run, fn, attempt)
+  while not ok and may_retry(result, attempt, run) do
+    wait.sleep(db._wait, pause(attempt))
+    attempt = attempt + 1
+    ok, result = once(db, run, fn, attempt)
+  end
+  if events.heard(db, "transaction") then
+    events.emit(db, "transaction", {
+      op = ok and "commit" or "rollback", attempts = attempt, duration = core.clock() - started,
+      err = not ok and result or nil,
+    })
+  end
+  if not ok then return nil, result end
+  return values(result)
+end
+
+local function nested(db, ctx, opts, fn)
+  local ok, err = ctx:savepoint()
+  if not ok then return nil, err end
+  local before = db:_deadline(ctx)
+  local deadline = opts.timeout and core.clock() + opts.timeout or before
+  db:_set_deadline(ctx, before and math.min(before, deadline) or deadline)
+  local results = pack(pcall(body, db, ctx, opts, fn, 1))
+  db:_set_deadline(ctx, before)
+  local failed
+  failed, err = failure(results)
+  if not failed then
+    ok, err = ctx:release()
+    if ok then return values(results) end
+  end
+  ctx:rollback_to()
+  return nil, err
+end
+
+--- Run fn in a transaction; inside one, in a savepoint.
+---@param db larder.Db
+---@param opts larder.TxOptions
+---@param fn fun(tx: larder.Tx): ...
+---@return any ...  what fn returned (true when nothing), or nil and the error
+function tx.run(db, opts, fn)
+  local ctx = db._engine:ambient()
+  check_options(opts, ctx ~= nil)
+  if ctx then return nested(db, ctx, opts, fn) end
+  return outermost(db, opts, fn)
+end
+
+return tx

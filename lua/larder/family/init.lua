@@ -1,0 +1,248 @@
+--- Families: stores declared as data. Built-in ones and those of users are made here in the same way.
+
+local compat = require "larder.base.compat"
+local core = require "larder.core"
+local errors = require "larder.base.errors"
+local async = require "larder.store.async"
+local read = require "larder.store.read"
+local support = require "larder.store.support"
+local write = require "larder.store.write"
+
+local unpack = compat.unpack
+
+local family = {}
+
+---@class larder.FieldDeclaration
+---@field name string
+---@field type string      bool, int2, int4, int8, float4, float8, numeric, text, bytea, uuid, timestamptz, json,
+-- jsonb; "text[]" = array
+---@field null? boolean    may be null (default: not)
+---@field default? any     a value, { "now" }, { "uuid" }, { "cuid" } or { "identity" }
+---@field enum? string[]
+---@field min_len? integer
+---@field max_len? integer
+---@field min? integer
+---@field max? integer
+---@field precision? integer
+---@field scale? integer
+---@field stamp? "insert"|"update"
+---@field hidden? boolean     a secret: no generic method returns it
+---@field immutable? boolean
+---@field blank? "default"    an empty text counts as absent
+
+---@class larder.EntityDeclaration
+---@field name string         store name
+---@field table string        "schema.table"
+---@field fields larder.FieldDeclaration[]
+---@field key table           { name = constraint, field, … }
+---@field uniques? table[]    { name = constraint, field, …, where = { field = value } }
+---@field references? table[] { name =, fields = {…}, to = store, on_delete = restrict, cascade or set_null }
+---@field indexes? string[][]
+---@field tenant? string
+---@field soft_delete? string field that marks a row as deleted: reads leave it out, delete only marks
+---@field soft? table         hides = false: reads show marked rows and delete is hard; set, unset: further
+-- changes that marking and unmarking make; alive: the condition of rows that count as there
+---@field order? string|string[]   of list and each; the key by default
+---@field scope? string[]     fields whose values stand before the options of list
+---@field filters? table      option of list → field, or function(value) → condition
+---@field methods? table      name → function, { get_by = {…} } or { list_by = {…} }
+---@field without? string[]   generic methods that this store does not have
+
+local FAMILY_KEYS = support.names("name", "entities")
+local CORE_KEYS = support.names("name", "table", "key", "uniques", "references", "indexes", "tenant",
+  "soft_delete")
+local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without")
+
+local declared = {} -- name → family
+
+local function fail(where, fmt, ...)
+  error(("declaration of %s: "):format(where) .. fmt:format(...), 0)
+end
+
+-- ---- fields ----
+
+local function copy_without(t, left_out)
+  local copy = {}
+  for k, v in pairs(t) do
+    if k ~= left_out then copy[k] = v end
+  end
+  return copy
+end
+
+local function index_fields(entity, decl)
+  local in_key = support.names(unpack(decl.key))
+  local blanks = {}
+  for _, field in ipairs(decl.fields) do
+    local info = copy_without(field, nil)
+    info.fixed = in_key[field.name] or field.immutable or field.stamp ~= nil
+    entity.fields[field.name] = info
+    if not info.fixed then entity.replaced[#entity.replaced + 1] = info end
+    if field.blank == "default" then blanks[#blanks + 1] = field.name end
+  end
+  if #blanks > 0 then entity.blanks = blanks end
+end
+
+local function known_field(entity, name, what)
+  if not entity.fields[name] then fail(entity.full, "%s names the unknown field %s", what, tostring(name)) end
+end
+
+-- ---- methods ----
+
+local function made_method(entity, name, spec)
+  if type(spec) == "function" then return spec end
+  if type(spec) == "table" then
+    local by = spec.get_by or spec.list_by or {}
+    for _, field in ipairs(by) do known_field(entity, field, "method " .. name) end
+    if spec.get_by then return read.declared.lookup(name, spec.get_by) end
+    if spec.list_by then return read.declared.listing(name, spec.list_by) end
+  end
+  return fail(entity.full, "method %s must be a function, { get_by = … } or { list_by = … }", name)
+end
+
+local function merge(into, methods)
+  for name, method in pairs(methods) do into[name] = method end
+end
+
+local function class_of(entity, decl)
+  local methods = { run = support.operate }
+  merge(methods, read.methods)
+  merge(methods, write.methods)
+  merge(methods, async.methods)
+  if entity.soft then merge(methods, write.soft) end
+  for name, spec in pairs(decl.methods or {}) do methods[name] = made_method(entity, name, spec) end
+  for _, name in ipairs(decl.without or {}) do methods[name] = nil end
+  return {
+    __name = "larder.store", __index = methods,
+    __tostring = function() return "larder.store (" .. entity.full .. ")" end,
+  }
+end
+
+-- ---- entities ----
+
+local function soft_rules(decl)
+  if not decl.soft_delete then return nil end
+  local rules = decl.soft or {}
+  return {
+    field = decl.soft_delete, hides = rules.hides ~= false, set = rules.set, unset = rules.unset,
+    alive = rules.alive or { [decl.soft_delete] = core.null },
+  }
+end
+
+--- Names by which upsert may call a unique: its fields, with and without the tenant.
+local function unique_info(decl, unique)
+  local all, others = {}, {}
+  for _, name in ipairs(unique) do
+    all[#all + 1] = name
+    if name ~= decl.tenant then others[#others + 1] = name end
+  end
+  return { name = unique.name, by_all = table.concat(all, ","), by = table.concat(others, ",") }
+end
+
+local function make_entity(family_name, decl)
+  local full = ("%s.%s"):format(family_name, tostring(decl.name))
+  for name in pairs(decl) do
+    if not CORE_KEYS[name] and not OUR_KEYS[name] then fail(full, "unknown entry %s", tostring(name)) end
+  end
+  if type(decl.fields) ~= "table" then fail(full, "fields are required") end
+  if type(decl.key) ~= "table" then fail(full, "a key is required") end
+  local entity = {
+    name = decl.name, full = full, key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
+    uniques = {},
+    order = decl.order, scope = decl.scope or {}, filters = decl.filters or {}, soft = soft_rules(decl),
+  }
+  entity.hides = entity.soft ~= nil and entity.soft.hides
+  entity.no_row = errors.no_row(full, entity.key)
+  index_fields(entity, decl)
+  for _, name in ipairs(entity.scope) do known_field(entity, name, "scope") end
+  for _, unique in ipairs(decl.uniques or {}) do
+    entity.uniques[#entity.uniques + 1] = unique_info(decl, unique)
+  end
+  entity.list_options, entity.each_options = read.declared.option_sets(entity.filters)
+  entity.class = class_of(entity, decl)
+  return entity
+end
+
+--- What the core is told of an entity.
+local function core_entity(decl)
+  local copy = { fields = {} }
+  for name in pairs(CORE_KEYS) do copy[name] = decl[name] end
+  for i, field in ipairs(decl.fields) do copy.fields[i] = copy_without(field, "blank") end
+  return copy
+end
+
+-- ---- families ----
+
+---@class larder.Family
+---@field name string
+---@field stores string[]  in declaration order: targets of references come first
+---@field schema userdata
+local Family = {}
+Family.__index = Family
+Family.__name = "larder.family"
+
+local function unknown_store(set, name)
+  error(("no store %q in family %s"):format(tostring(name), getmetatable(set).family), 2)
+end
+
+--- The family's stores on a database.
+function Family:open(db)
+  local set = setmetatable({}, { __index = unknown_store, family = self.name })
+  for _, entity in ipairs(self.entities) do
+    local store = setmetatable({
+      db = db, stores = set, name = entity.full, _entity = entity, _wait = db._wait,
+      _core = db._engine:store(self.schema, entity.name),
+    }, entity.class)
+    rawset(set, entity.name, store)
+    read.declared.direct(store, db._plain)
+  end
+  async.know(db, self.schema)
+  return set
+end
+
+local function make_family(def)
+  if type(def) ~= "table" or type(def.name) ~= "string" or type(def.entities) ~= "table" then
+    fail("a family", "name and entities are required")
+  end
+  for name in pairs(def) do
+    if not FAMILY_KEYS[name] then fail(def.name, "unknown entry %s", tostring(name)) end
+  end
+  local made = setmetatable({ name = def.name, stores = {}, entities = {} }, Family)
+  local decl = { name = def.name, entities = {} }
+  for i, entity in ipairs(def.entities) do
+    made.entities[i] = make_entity(def.name, entity)
+    made.stores[i] = entity.name
+    decl.entities[i] = core_entity(entity)
+  end
+  made.schema = core.schema(decl)
+  return made
+end
+
+--- Declare a family. Raises when the declaration is wrong, naming the place.
+---@param def { name: string, entities: larder.EntityDeclaration[] }
+---@return larder.Family
+function family.declare(def)
+  local made = make_family(def)
+  if declared[made.name] then error(("family %s is declared already"):format(made.name), 2) end
+  declared[made.name] = made
+  return made
+end
+
+--- A family by its name: declared before, or a module larder.families.<name>.
+---@param name string
+---@return larder.Family
+function family.get(name)
+  local made = declared[name]
+  if made then return made end
+  if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then
+    error("a family's name must be a plain word", 3)
+  end
+  local module = "larder.families." .. name
+  if not compat.has_module(module) then
+    error(("no family is called %s"):format(name), 3)
+  end
+  declared[name] = make_family(require(module))
+  return declared[name]
+end
+
+
+return family
