@@ -17,7 +17,7 @@
 
 enum { TICK_US = 500000 };
 
-struct ldr_chan {
+struct ldr_completions {
   pthread_mutex_t lock; /* of these: */
   uint64_t *ring;
   size_t cap, first, n, expected; /* n numbers are here, `expected` more will come */
@@ -31,17 +31,17 @@ struct ldr_chan {
   char dir[64], path[80];
 };
 
-static ldr_chan *of_listening(ldr_watch *w) {
-  return (ldr_chan *)(void *)((char *)w - offsetof(ldr_chan, listening));
+static ldr_completions *of_listening(ldr_watch *w) {
+  return (ldr_completions *)(void *)((char *)w - offsetof(ldr_completions, listening));
 }
-static ldr_chan *of_peering(ldr_watch *w) {
-  return (ldr_chan *)(void *)((char *)w - offsetof(ldr_chan, peering));
+static ldr_completions *of_peering(ldr_watch *w) {
+  return (ldr_completions *)(void *)((char *)w - offsetof(ldr_completions, peering));
 }
 
 /* ---- numbers ---- */
 
-ldr_code ldr_chan_new(ldr_chan **out, ldr_err *err) {
-  ldr_chan *c = ldr_alloc(sizeof *c);
+ldr_code ldr_completions_new(ldr_completions **out, ldr_err *err) {
+  ldr_completions *c = ldr_alloc(sizeof *c);
   if (c == NULL) return ldr_fail_nomem(err);
   pthread_mutex_init(&c->lock, NULL);
   c->peer = c->listener = -1;
@@ -50,11 +50,11 @@ ldr_code ldr_chan_new(ldr_chan **out, ldr_err *err) {
     *out = c;
     return LDR_OK;
   }
-  ldr_chan_free(c);
+  ldr_completions_free(c);
   return ldr_fail(err, LDR_CAPACITY, "no descriptor is left for the database's wake-ups");
 }
 
-static bool grow(ldr_chan *c) {
+static bool grow(ldr_completions *c) {
   size_t cap = c->cap ? c->cap * 2 : 64;
   uint64_t *ring = ldr_alloc_array(cap, sizeof *ring);
   if (ring == NULL) return false;
@@ -66,7 +66,7 @@ static bool grow(ldr_chan *c) {
   return true;
 }
 
-ldr_code ldr_chan_expect(ldr_chan *c, ldr_err *err) {
+ldr_code ldr_completions_reserve(ldr_completions *c, ldr_err *err) {
   bool ok;
   pthread_mutex_lock(&c->lock);
   ok = c->n + c->expected < c->cap || grow(c);
@@ -75,14 +75,14 @@ ldr_code ldr_chan_expect(ldr_chan *c, ldr_err *err) {
   return ok ? LDR_OK : ldr_fail_nomem(err);
 }
 
-static void ring_bell(const ldr_chan *c, int peer) {
+static void ring_bell(const ldr_completions *c, int peer) {
   if (peer >= 0)
     (void)!send(peer, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
   else
     eventfd_write(c->wake, 1);
 }
 
-void ldr_chan_put(ldr_chan *c, uint64_t ticket) {
+void ldr_completions_put(ldr_completions *c, uint64_t ticket) {
   bool first;
   int peer;
   pthread_mutex_lock(&c->lock);
@@ -95,13 +95,13 @@ void ldr_chan_put(ldr_chan *c, uint64_t ticket) {
   if (first) ring_bell(c, peer);
 }
 
-void ldr_chan_hush(ldr_chan *c) {
+void ldr_completions_suppress_notify(ldr_completions *c) {
   pthread_mutex_lock(&c->lock);
   c->rung = true;
   pthread_mutex_unlock(&c->lock);
 }
 
-size_t ldr_chan_take(ldr_chan *c, uint64_t *tickets, size_t max) {
+size_t ldr_completions_take(ldr_completions *c, uint64_t *tickets, size_t max) {
   eventfd_t ignored;
   size_t n = 0;
   if (c->peer < 0)
@@ -117,11 +117,11 @@ size_t ldr_chan_take(ldr_chan *c, uint64_t *tickets, size_t max) {
   return n;
 }
 
-int ldr_chan_fd(const ldr_chan *c) { return c->wake; }
+int ldr_completions_fd(const ldr_completions *c) { return c->wake; }
 
 /* ---- a socket in place of the eventfd ---- */
 
-static void remove_path(ldr_chan *c) {
+static void remove_path(ldr_completions *c) {
   if (c->listener < 0) return;
   if (c->loop) ldr_loop_unwatch(c->loop, &c->listening, c->listener);
   close(c->listener);
@@ -130,7 +130,7 @@ static void remove_path(ldr_chan *c) {
   rmdir(c->dir);
 }
 
-static void set_peer(ldr_chan *c, int peer) {
+static void set_peer(ldr_completions *c, int peer) {
   pthread_mutex_lock(&c->lock);
   if (c->peer >= 0) {
     ldr_loop_unwatch(c->loop, &c->peering, c->peer);
@@ -143,7 +143,7 @@ static void set_peer(ldr_chan *c, int peer) {
 
 /* The peer says nothing; what can be read is its end. */
 static void peer_ready(ldr_watch *w) {
-  ldr_chan *c = of_peering(w);
+  ldr_completions *c = of_peering(w);
   char ignored[64];
   ssize_t n = recv(c->peer, ignored, sizeof ignored, MSG_DONTWAIT);
   if (n == 0) set_peer(c, -1);
@@ -156,7 +156,7 @@ static bool is_me(int fd) {
 }
 
 static void listener_ready(ldr_watch *w) {
-  ldr_chan *c = of_listening(w);
+  ldr_completions *c = of_listening(w);
   int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) return;
   if (!is_me(fd)) {
@@ -170,14 +170,14 @@ static void listener_ready(ldr_watch *w) {
   ldr_loop_watch(c->loop, &c->peering, fd, LDR_READ);
 }
 
-static bool make_dir(ldr_chan *c) {
+static bool make_dir(ldr_completions *c) {
   const char *base = getenv("TMPDIR");
   int n = snprintf(c->dir, sizeof c->dir, "%s/larder.XXXXXX", base && *base == '/' ? base : "/tmp");
   if (n >= (int)sizeof c->dir) snprintf(c->dir, sizeof c->dir, "/tmp/larder.XXXXXX");
   return mkdtemp(c->dir) != NULL;
 }
 
-ldr_code ldr_chan_listen(ldr_chan *c, ldr_loop *l, const char **path, ldr_err *err) {
+ldr_code ldr_completions_listen(ldr_completions *c, ldr_loop *l, const char **path, ldr_err *err) {
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   remove_path(c);
   c->loop = l;
@@ -197,7 +197,7 @@ ldr_code ldr_chan_listen(ldr_chan *c, ldr_loop *l, const char **path, ldr_err *e
   return LDR_OK;
 }
 
-int64_t ldr_chan_tick(ldr_chan *c, int64_t now) {
+int64_t ldr_completions_keepalive(ldr_completions *c, int64_t now) {
   if (c->peer < 0) return LDR_NEVER;
   if (now >= c->tick_at) {
     c->tick_at = now + TICK_US;
@@ -208,7 +208,7 @@ int64_t ldr_chan_tick(ldr_chan *c, int64_t now) {
 
 /* ---- the end ---- */
 
-bool ldr_chan_renew(ldr_chan *c) {
+bool ldr_completions_reset_after_fork(ldr_completions *c) {
   c->loop = NULL;
   c->listening.on = c->peering.on = false;
   if (c->listener >= 0) close(c->listener); /* its path is the parent's */
@@ -221,7 +221,7 @@ bool ldr_chan_renew(ldr_chan *c) {
   return c->wake >= 0;
 }
 
-void ldr_chan_free(ldr_chan *c) {
+void ldr_completions_free(ldr_completions *c) {
   if (c == NULL) return;
   c->loop = NULL;
   remove_path(c);

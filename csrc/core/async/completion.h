@@ -8,27 +8,29 @@
 
 #include "async/loop.h"
 
-typedef struct ldr_chan ldr_chan;
+typedef struct ldr_completions ldr_completions;
 
-ldr_code ldr_chan_new(ldr_chan **out, ldr_err *err) LDR_MUSTCHECK;
-void ldr_chan_free(ldr_chan *c); /* its loop must have ended; NULL is fine */
+ldr_code ldr_completions_new(ldr_completions **out, ldr_err *err) LDR_MUSTCHECK;
+void ldr_completions_free(ldr_completions *c); /* its loop must have ended; NULL is fine */
 
 /* The receiver: */
-ldr_code ldr_chan_expect(ldr_chan *c,
-                         ldr_err *err) LDR_MUSTCHECK; /* room for one more number that will be put */
-void ldr_chan_hush(ldr_chan *c);                      /* it will take in a moment, so it need not be told */
-size_t ldr_chan_take(ldr_chan *c, uint64_t *tickets, size_t max);
-int ldr_chan_fd(const ldr_chan *c);
+ldr_code ldr_completions_reserve(ldr_completions *c,
+                                 ldr_err *err) LDR_MUSTCHECK; /* room for one more number that will be put */
+void ldr_completions_suppress_notify(
+    ldr_completions *c); /* it will take in a moment, so it need not be told */
+size_t ldr_completions_take(ldr_completions *c, uint64_t *tickets, size_t max);
+int ldr_completions_fd(const ldr_completions *c);
 /* A unix socket in a directory that only this user may enter. It vanishes with the first connection, whose
  * peer must be this process; a later call makes another, which takes the place of the first. In a visit of
  * the loop. */
-ldr_code ldr_chan_listen(ldr_chan *c, ldr_loop *l, const char **path, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_completions_listen(ldr_completions *c, ldr_loop *l, const char **path,
+                                ldr_err *err) LDR_MUSTCHECK;
 
 /* The loop: */
-void ldr_chan_put(ldr_chan *c, uint64_t ticket); /* never fails: there is room */
-int64_t ldr_chan_tick(ldr_chan *c,
-                      int64_t now); /* a byte twice a second for a connected peer; returns when next */
+void ldr_completions_put(ldr_completions *c, uint64_t ticket); /* never fails: there is room */
+int64_t ldr_completions_keepalive(
+    ldr_completions *c, int64_t now); /* a byte twice a second for a connected peer; returns when next */
 /* In a forked child, once the loop is freed: the descriptors are the parent's, so new ones are made. */
-bool ldr_chan_renew(ldr_chan *c);
+bool ldr_completions_reset_after_fork(ldr_completions *c);
 
 #endif

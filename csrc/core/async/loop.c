@@ -285,7 +285,7 @@ static void *run(void *ud) {
 int ldr_loop_fd(ldr_loop *l, int also) {
   struct epoll_event e = {.events = EPOLLIN};
   if (atomic_load(&l->has_owner)) return l->outer;
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   if (l->door < 0) l->door = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (l->outer < 0) l->outer = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ctl(l->outer, EPOLL_CTL_ADD, l->door, &e) == 0 &&
@@ -295,20 +295,20 @@ int ldr_loop_fd(ldr_loop *l, int also) {
     close(l->outer);
     l->outer = -1;
   }
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   return atomic_load(&l->has_owner) ? l->outer : -1;
 }
 
-void ldr_loop_alone(ldr_loop *l) {
+void ldr_loop_owner_blocks(ldr_loop *l) {
   if (!atomic_load(&l->has_owner)) return;
   atomic_store(&l->alone, true);
   eventfd_write(l->bell, 1);
 }
 
-int64_t ldr_loop_unseen(const ldr_loop *l) { return l->unseen; }
-int64_t ldr_loop_seen(const ldr_loop *l) { return l->looked; }
+int64_t ldr_loop_poll_delay(const ldr_loop *l) { return l->unseen; }
+int64_t ldr_loop_last_poll(const ldr_loop *l) { return l->looked; }
 
-void ldr_loop_lend(ldr_loop *l, ldr_load load) {
+void ldr_loop_set_load(ldr_loop *l, ldr_load load) {
   ldr_load before = atomic_exchange(&l->load, load);
   atomic_store(&l->alone, false);
   if ((before == LDR_HEAVY) != (load == LDR_HEAVY) && l->outer >= 0) show_set(l, EPOLL_CTL_MOD);
@@ -329,7 +329,7 @@ static bool take_own_turn(ldr_loop *l, int events) {
   return its;
 }
 
-void ldr_loop_hand_in(ldr_loop *l, ldr_post *p) {
+void ldr_loop_submit_or_run(ldr_loop *l, ldr_post *p) {
   if (atomic_load(&l->has_owner) || atomic_load(&l->load) != LDR_IDLE || !try_to_hold(l)) {
     ldr_loop_post(l, p);
     return;
@@ -339,7 +339,7 @@ void ldr_loop_hand_in(ldr_loop *l, ldr_post *p) {
   if (atomic_load(&l->due) < atomic_load(&l->sleeps_until)) wake(l);
 }
 
-void ldr_loop_drive(ldr_loop *l) {
+void ldr_loop_run_once(ldr_loop *l) {
   eventfd_t ignored;
   if (!atomic_load(&l->has_owner)) return;
   if (atomic_load(&l->rung)) {
@@ -357,13 +357,13 @@ void ldr_loop_drive(ldr_loop *l) {
   wake(l); /* to look on */
 }
 
-void ldr_loop_enter(ldr_loop *l) {
+void ldr_loop_lock(ldr_loop *l) {
   if (l == NULL) return;
   hold(l);
   take_posts(l);
 }
 
-void ldr_loop_leave(ldr_loop *l) {
+void ldr_loop_unlock(ldr_loop *l) {
   if (l == NULL) return;
   let_go(l);
   if (!l->forked) wake(l); /* what is due may have changed */

@@ -10,7 +10,7 @@
  * A thread hears of everything two wake-ups later than who looks himself. So an owner who has an event loop
  * of his own may drive: he polls ldr_loop_fd and takes the turns, while the thread only looks on and goes on
  * by itself once the owner has not come for a few milliseconds. What is served says in each turn whether the
- * next ones are light enough for that (ldr_loop_lend).
+ * next ones are light enough for that (ldr_loop_set_load).
  *
  * The thread takes no signals. It does not exist in a forked child; the loop knows and answers
  * ldr_loop_forked, and all that may be done with it there is ldr_loop_free. A fork waits for the turn to end,
@@ -19,6 +19,7 @@
 #define LDR_ASYNC_LOOP_H
 
 #include "base/err.h"
+#include "base/io.h"
 
 typedef struct ldr_loop ldr_loop;
 
@@ -34,7 +35,6 @@ typedef struct ldr_watch { /* embedded in what has a descriptor; zero-initialise
   uint64_t id; /* of this registration: what the kernel tells may be about an older one */
   struct ldr_watch *next;
 } ldr_watch;
-enum { LDR_READ = 1, LDR_WRITE = 2 };
 
 typedef struct ldr_loop_ops {             /* called on the loop's thread, or by a visitor */
   void (*arrived)(void *ud, ldr_post *p); /* posts of one thread arrive in their order */
@@ -51,20 +51,21 @@ void ldr_loop_post(ldr_loop *l, ldr_post *p); /* any thread */
 
 /* The same for an owner who does not drive: when nothing is under way he takes the turn himself, so that the
  * work begins a wake-up earlier. */
-void ldr_loop_hand_in(ldr_loop *l, ldr_post *p);
-/* Readable when ldr_loop_drive has work, or `also` is; -1: no descriptor is left. */
+void ldr_loop_submit_or_run(ldr_loop *l, ldr_post *p);
+/* Readable when ldr_loop_run_once has work, or `also` is; -1: no descriptor is left. */
 int ldr_loop_fd(ldr_loop *l, int also);
-void ldr_loop_alone(ldr_loop *l); /* the owner waits for something else: the thread takes the next turn */
-void ldr_loop_drive(ldr_loop *l); /* takes a turn if he may; only for the thread that polls ldr_loop_fd */
+void ldr_loop_owner_blocks(
+    ldr_loop *l);                    /* the owner waits for something else: the thread takes the next turn */
+void ldr_loop_run_once(ldr_loop *l); /* takes a turn if he may; only for the thread that polls ldr_loop_fd */
 
 typedef enum ldr_load { LDR_IDLE, LDR_LIGHT, LDR_HEAVY } ldr_load;
-void ldr_loop_lend(ldr_loop *l, ldr_load load); /* in a turn: what is under way */
+void ldr_loop_set_load(ldr_loop *l, ldr_load load); /* in a turn: what is under way */
 /* In a turn: microseconds for which what is ready may have waited for the owner. */
-int64_t ldr_loop_unseen(const ldr_loop *l);
-int64_t ldr_loop_seen(const ldr_loop *l); /* … and when somebody last looked */
+int64_t ldr_loop_poll_delay(const ldr_loop *l);
+int64_t ldr_loop_last_poll(const ldr_loop *l); /* … and when somebody last looked */
 
-void ldr_loop_enter(ldr_loop *l); /* a visit begins; everything posted before has arrived. NULL is fine */
-void ldr_loop_leave(ldr_loop *l); /* NULL is fine */
+void ldr_loop_lock(ldr_loop *l);   /* a visit begins; everything posted before has arrived. NULL is fine */
+void ldr_loop_unlock(ldr_loop *l); /* NULL is fine */
 
 /* On the loop's thread or in a visit. libpq closes sockets by itself, and their numbers are used again, so a
  * watch ends with the number that the descriptor has now: with another one, or -1, nothing is said to the

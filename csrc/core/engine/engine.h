@@ -6,7 +6,8 @@
 #ifndef LDR_ENGINE_ENGINE_H
 #define LDR_ENGINE_ENGINE_H
 
-#include "async/loop.h" /* LDR_READ, LDR_WRITE */
+#include "base/io.h"
+#include "model/op.h"
 #include "model/rows.h"
 
 typedef struct ldr_engine ldr_engine;

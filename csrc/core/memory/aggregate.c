@@ -214,9 +214,9 @@ static ldr_code average_of(aggregation *a, const ldr_field *f, const cell *c, ld
     return LDR_OK;
   }
   if (type == LDR_T_INT)
-    ok = ldr_average(text, print_wide(total(&c->ints), text), c->count, &avg);
+    ok = ldr_avg(text, print_wide(total(&c->ints), text), c->count, &avg);
   else if (type == LDR_T_NUMERIC)
-    ok = ldr_average(c->numeric.p, c->numeric.n, c->count, &avg);
+    ok = ldr_avg(c->numeric.p, c->numeric.n, c->count, &avg);
   else
     avg = c->floats / (double)c->count;
   if (!ok) return ldr_fail_nomem(a->err);
@@ -252,7 +252,7 @@ static ldr_code results(aggregation *a, ldr_rows **out) {
   if (op->limit >= 0 && (uint64_t)op->limit < n) n = (size_t)op->limit;
   values =
       n > SIZE_MAX / sizeof *values / ncols ? NULL : ldr_arena_alloc(&a->arena, n * ncols * sizeof *values);
-  ldr_sqlgen_columns(op, &cols);
+  ldr_op_columns(op, &cols);
   if (values == NULL || cols.broken) code = ldr_fail_nomem(a->err);
   for (size_t r = 0; code == LDR_OK && r < n; r++) {
     const group *g = a->groups[from + r];
@@ -275,7 +275,7 @@ static void free_all(aggregation *a) {
   ldr_arena_free(&a->arena);
 }
 
-ldr_code ldr_memagg(ldr_memtx *tx, const ldr_memtab *t, const ldr_op *op, ldr_rows **out, ldr_err *err) {
+ldr_code ldr_memagg(ldr_undo *tx, const ldr_memtab *t, const ldr_op *op, ldr_rows **out, ldr_err *err) {
   const ldr_memquery q = {.tab = t, .tx = tx, .where = op->where, .wanted = -1};
   aggregation a = {.op = op, .m = ldr_memread_matcher(&q, err), .err = err};
   ldr_code code = take_rows(&a, &q);

@@ -4,7 +4,7 @@
 
 #include "memory/read.h"
 
-ldr_code ldr_memagg(ldr_memtx *tx, const ldr_memtab *t, const ldr_op *op, ldr_rows **out,
+ldr_code ldr_memagg(ldr_undo *tx, const ldr_memtab *t, const ldr_op *op, ldr_rows **out,
                     ldr_err *err) LDR_MUSTCHECK;
 
 #endif

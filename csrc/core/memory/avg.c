@@ -90,7 +90,7 @@ static bool to_double(const ldr_buf *text, bool negative, double *out) {
   return true;
 }
 
-bool ldr_average(const char *sum, size_t n, int64_t count, double *out) {
+bool ldr_avg(const char *sum, size_t n, int64_t count, double *out) {
   bool negative = n && *sum == '-', done = false;
   char text[24];
   decimal d, by;

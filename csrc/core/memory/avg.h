@@ -7,6 +7,6 @@
 #include "base/buf.h"
 
 /* sum: a numeric's normal form; count > 0. false: out of memory. */
-bool ldr_average(const char *sum, size_t n, int64_t count, double *out);
+bool ldr_avg(const char *sum, size_t n, int64_t count, double *out);
 
 #endif

@@ -14,14 +14,14 @@ typedef struct memdb {
   family *families;
   size_t nfamilies;
   ldr_tx *txs;      /* the open ones */
-  ldr_memtx single; /* of statements outside a transaction; empty between them */
+  ldr_undo single;  /* of statements outside a transaction; empty between them */
   uint64_t commits; /* that changed rows */
 } memdb;
 
 struct ldr_tx {
   memdb *db;
   ldr_tx *prev, *next;
-  ldr_memtx w;
+  ldr_undo w;
   bool read_only;
   bool strict;       /* repeatable read or more: nothing else may commit meanwhile … */
   bool began;        /* … since the first statement, … */
@@ -106,26 +106,25 @@ static ldr_code begin_statement(memdb *db, ldr_tx *tx, bool writes, ldr_err *err
 
 /* All of a statement, or nothing of it. Outside of a transaction it is one itself. */
 static ldr_code end_statement(memdb *db, ldr_tx *tx, size_t from, ldr_code code, const ldr_err *err) {
-  ldr_memtx *w = tx ? &tx->w : &db->single;
+  ldr_undo *w = tx ? &tx->w : &db->single;
   if (code != LDR_OK) {
-    ldr_memtx_undo(w, from);
+    ldr_undo_revert(w, from);
     return failed(tx, code, err);
   }
   if (tx)
-    ldr_memtx_settle(w, from);
-  else if (ldr_memtx_commit(w))
+    ldr_undo_settle(w, from);
+  else if (ldr_undo_commit(w))
     db->commits++;
   return LDR_OK;
 }
 
-static ldr_code aggregate(ldr_memtx *w, const ldr_memtab *t, const ldr_op *op, ldr_result *res,
-                          ldr_err *err) {
+static ldr_code aggregate(ldr_undo *w, const ldr_memtab *t, const ldr_op *op, ldr_result *res, ldr_err *err) {
   ldr_code code = ldr_memagg(w, t, op, &res->rows, err);
   if (code == LDR_OK) res->affected = (int64_t)res->rows->nrows;
   return code;
 }
 
-static ldr_code rows_of(ldr_memtx *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_memrows *rows,
+static ldr_code rows_of(ldr_undo *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_memrows *rows,
                         int64_t *affected, ldr_err *err) {
   ldr_code code;
   switch (op->kind) {
@@ -139,7 +138,7 @@ static ldr_code rows_of(ldr_memtx *w, ldr_memtab *t, const ldr_op *op, bool keep
   return code;
 }
 
-static ldr_code execute(ldr_memtx *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_result *res,
+static ldr_code execute(ldr_undo *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_result *res,
                         ldr_err *err) {
   ldr_memrows rows = {0};
   ldr_code code;
@@ -159,7 +158,7 @@ static bool is_write(const ldr_op *op) {
 static ldr_code run(ldr_engine *base, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
                     ldr_task **task, ldr_err *err) {
   memdb *db = (memdb *)base;
-  ldr_memtx *w = tx ? &tx->w : &db->single;
+  ldr_undo *w = tx ? &tx->w : &db->single;
   size_t from = w->n;
   ldr_result res = {0};
   ldr_memtab *t;
@@ -177,7 +176,7 @@ static ldr_code run(ldr_engine *base, ldr_tx *tx, const ldr_op *op, const ldr_ca
 static ldr_code load(ldr_engine *base, ldr_tx *tx, const ldr_batch *b, ldr_conflict conflict,
                      const ldr_call *call, int64_t *loaded, ldr_task **task, ldr_err *err) {
   memdb *db = (memdb *)base;
-  ldr_memtx *w = tx ? &tx->w : &db->single;
+  ldr_undo *w = tx ? &tx->w : &db->single;
   size_t from = w->n;
   int64_t n = 0;
   ldr_memtab *t;
@@ -297,7 +296,7 @@ static ldr_code begin(ldr_engine *base, const ldr_txopts *opts, ldr_tx **out, ld
 }
 
 static void abandon(ldr_tx *tx) {
-  ldr_memtx_free(&tx->w);
+  ldr_undo_free(&tx->w);
   if (tx->prev)
     tx->prev->next = tx->next;
   else
@@ -314,7 +313,7 @@ static ldr_code commit(ldr_tx *tx, const ldr_call *call, ldr_task **task, ldr_er
     *err = tx->first, code = tx->first.code;
   else if (tx->strict && tx->w.n && tx->snapshot != tx->db->commits)
     code = ldr_memerr_serialization(err);
-  else if (ldr_memtx_commit(&tx->w))
+  else if (ldr_undo_commit(&tx->w))
     tx->db->commits++;
   abandon(tx); /* what was not committed is undone */
   return code;
@@ -333,19 +332,19 @@ static ldr_code no_savepoint(ldr_err *err) {
 }
 
 static ldr_code savepoint(ldr_tx *tx, ldr_err *err) {
-  return tx->failed ? aborted(err) : ldr_memtx_savepoint(&tx->w, err);
+  return tx->failed ? aborted(err) : ldr_undo_savepoint(&tx->w, err);
 }
 
 static ldr_code release(ldr_tx *tx, ldr_err *err) {
   if (tx->failed) return aborted(err);
   if (tx->w.nmarks == 0) return no_savepoint(err);
-  ldr_memtx_release(&tx->w);
+  ldr_undo_release(&tx->w);
   return LDR_OK;
 }
 
 static ldr_code rollback_to(ldr_tx *tx, ldr_err *err) {
   if (tx->w.nmarks == 0) return no_savepoint(err);
-  ldr_memtx_rollback_to(&tx->w);
+  ldr_undo_rollback_to(&tx->w);
   tx->failed = false;
   return LDR_OK;
 }
@@ -356,7 +355,7 @@ static void close_db(ldr_engine *base) {
   memdb *db = (memdb *)base;
   if (db == NULL) return;
   while (db->txs) abandon(db->txs);
-  ldr_memtx_free(&db->single);
+  ldr_undo_free(&db->single);
   for (size_t i = 0; i < db->nfamilies; i++) free_family(&db->families[i]);
   ldr_free(db->families);
   ldr_free(db);

@@ -136,7 +136,7 @@ void ldr_memslots_free(ldr_memslots *l) {
   *l = (ldr_memslots){0};
 }
 
-ldr_code ldr_memread_targets(ldr_memtx *tx, const ldr_memtab *t, const ldr_pred *where, ldr_memslots *out,
+ldr_code ldr_memread_targets(ldr_undo *tx, const ldr_memtab *t, const ldr_pred *where, ldr_memslots *out,
                              ldr_err *err) {
   const ldr_memquery q = {.tab = t, .tx = tx, .where = where, .wanted = -1};
   ldr_memreader r;
@@ -149,7 +149,7 @@ ldr_code ldr_memread_targets(ldr_memtx *tx, const ldr_memtab *t, const ldr_pred 
   return code;
 }
 
-ldr_code ldr_memread_count(ldr_memtx *tx, const ldr_memtab *t, const ldr_pred *where, int64_t *out,
+ldr_code ldr_memread_count(ldr_undo *tx, const ldr_memtab *t, const ldr_pred *where, int64_t *out,
                            ldr_err *err) {
   const ldr_memquery q = {.tab = t, .tx = tx, .where = where, .wanted = -1};
   ldr_memreader r;
@@ -188,12 +188,12 @@ static ldr_code collect(const ldr_memquery *q, const ldr_op *op, ldr_memsort *s,
   return code;
 }
 
-static ldr_code lock_rows(ldr_memtx *tx, ldr_memtab *t, const ldr_memsort *s, bool keep, ldr_err *err) {
+static ldr_code lock_rows(ldr_undo *tx, ldr_memtab *t, const ldr_memsort *s, bool keep, ldr_err *err) {
   for (size_t i = 0; i < s->n; i++) {
     ldr_memslot *slot = s->item[i].ver->slot;
     ldr_code code = LDR_OK;
     if (ldr_memslot_held(slot, tx)) return ldr_memerr_locked(t->e, err);
-    if (keep) code = ldr_memtx_lock(tx, t, slot, err);
+    if (keep) code = ldr_undo_lock(tx, t, slot, err);
     if (code != LDR_OK) return code;
   }
   return LDR_OK;
@@ -209,7 +209,7 @@ static ldr_code cut(const ldr_memsort *s, const ldr_op *op, ldr_memrows *out, ld
   return LDR_OK;
 }
 
-ldr_code ldr_memread_select(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, bool keep, ldr_memrows *out,
+ldr_code ldr_memread_select(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, bool keep, ldr_memrows *out,
                             ldr_err *err) {
   const ldr_memquery q = {.tab = t,
                           .tx = tx,

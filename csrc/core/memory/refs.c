@@ -22,7 +22,7 @@ static bool unchanged(const ldr_entity *e, const ldr_ref *r, const ldr_row *old,
   return true;
 }
 
-static ldr_code find_targets(const ldr_memtx *tx, const ldr_memtab *t, const ldr_row *row, const ldr_row *old,
+static ldr_code find_targets(const ldr_undo *tx, const ldr_memtab *t, const ldr_row *row, const ldr_row *old,
                              ldr_err *err) {
   for (unsigned i = 0; i < t->e->nrefs; i++) {
     const ldr_ref *r = &t->e->refs[i];
@@ -47,7 +47,7 @@ static void index_values(const ldr_memindex *ix, const ldr_ref *r, const ldr_row
 }
 
 /* The child rows that tx sees; another transaction's hand on one of them is a conflict. */
-static ldr_code find_children(const ldr_memtx *tx, const ldr_memtab *t, unsigned ref, const ldr_row *gone,
+static ldr_code find_children(const ldr_undo *tx, const ldr_memtab *t, unsigned ref, const ldr_row *gone,
                               ldr_memslots *out, ldr_err *err) {
   const ldr_memindex *ix = &t->index[t->ref_index[ref]];
   const ldr_ref *r = &t->e->refs[ref];
@@ -69,7 +69,7 @@ static ldr_code find_children(const ldr_memtx *tx, const ldr_memtab *t, unsigned
   return LDR_OK;
 }
 
-static ldr_code set_null(ldr_memtx *tx, ldr_memtab *t, const ldr_ref *r, ldr_memslot *slot, ldr_err *err) {
+static ldr_code set_null(ldr_undo *tx, ldr_memtab *t, const ldr_ref *r, ldr_memslot *slot, ldr_err *err) {
   const ldr_row *old = ldr_memslot_visible(slot, tx)->data;
   const uint16_t *list = r->nset_null ? r->set_null : r->field;
   unsigned n = r->nset_null ? r->nset_null : r->n;
@@ -79,16 +79,16 @@ static ldr_code set_null(ldr_memtx *tx, ldr_memtab *t, const ldr_ref *r, ldr_mem
   for (unsigned i = 0; i < t->e->nfields; i++) ldr_row_get(t->e, old, i, &values[i]);
   for (unsigned i = 0; i < n; i++) values[list[i]] = ldr_null();
   code = ldr_row_pack(t->e, values, &row, err);
-  return code == LDR_OK ? ldr_memtx_write(tx, t, slot, row, err) : code;
+  return code == LDR_OK ? ldr_undo_write(tx, t, slot, row, err) : code;
 }
 
-static ldr_code act_on(ldr_memtx *tx, ldr_memtab *t, unsigned ref, const ldr_row *gone, ldr_err *err) {
+static ldr_code act_on(ldr_undo *tx, ldr_memtab *t, unsigned ref, const ldr_row *gone, ldr_err *err) {
   const ldr_ref *r = &t->e->refs[ref];
   ldr_memslots children = {0};
   ldr_code code = find_children(tx, t, ref, gone, &children, err);
   for (size_t i = 0; i < children.n && code == LDR_OK; i++) {
     if (r->on_delete == LDR_CASCADE)
-      code = ldr_memtx_write(tx, t, children.slot[i], NULL, err);
+      code = ldr_undo_write(tx, t, children.slot[i], NULL, err);
     else
       code = set_null(tx, t, r, children.slot[i], err);
   }
@@ -96,7 +96,7 @@ static ldr_code act_on(ldr_memtx *tx, ldr_memtab *t, unsigned ref, const ldr_row
   return code;
 }
 
-static ldr_code act_on_children(ldr_memtx *tx, const ldr_memtab *t, const ldr_row *gone, ldr_err *err) {
+static ldr_code act_on_children(ldr_undo *tx, const ldr_memtab *t, const ldr_row *gone, ldr_err *err) {
   for (unsigned i = 0; i < t->e->nchildren; i++) {
     ldr_memtab *child = t->family[t->e->children[i].entity->id];
     ldr_code code = act_on(tx, child, t->e->children[i].ref, gone, err);
@@ -113,7 +113,7 @@ static const ldr_row *replaced(const ldr_memver *v) {
   return old ? old->data : NULL;
 }
 
-ldr_code ldr_memfk_run(ldr_memtx *tx, size_t from, ldr_err *err) {
+ldr_code ldr_memfk_run(ldr_undo *tx, size_t from, ldr_err *err) {
   for (size_t i = from; i < tx->n; i++) { /* the log grows meanwhile */
     const ldr_memlog rec = tx->log[i];
     const ldr_row *old;

@@ -157,8 +157,8 @@ static ldr_code assign(assigner *x, const ldr_set *s, const ldr_value *old, cons
   }
 }
 
-ldr_code ldr_assign(const ldr_entity *e, const ldr_set *sets, unsigned n, const ldr_value *old,
-                    const ldr_value *excluded, ldr_arena *a, ldr_value *out, ldr_err *err) {
+ldr_code ldr_set_apply(const ldr_entity *e, const ldr_set *sets, unsigned n, const ldr_value *old,
+                       const ldr_value *excluded, ldr_arena *a, ldr_value *out, ldr_err *err) {
   memcpy(out, old, e->nfields * sizeof *out);
   for (unsigned i = 0; i < n; i++) {
     const ldr_set *s = &sets[i];

@@ -8,7 +8,7 @@ enum { KEPT = 1024 }; /* records that an empty log keeps room for */
 
 /* ---- writing ---- */
 
-static bool reserve(ldr_memtx *tx) {
+static bool reserve(ldr_undo *tx) {
   size_t cap = tx->cap ? tx->cap * 2 : 16;
   ldr_memlog *log;
   if (tx->n < tx->cap) return true;
@@ -20,7 +20,7 @@ static bool reserve(ldr_memtx *tx) {
   return true;
 }
 
-static ldr_code check_uniques(const ldr_memtx *tx, const ldr_memtab *t, const ldr_memslot *slot,
+static ldr_code check_uniques(const ldr_undo *tx, const ldr_memtab *t, const ldr_memslot *slot,
                               ldr_err *err) {
   for (unsigned i = 0; i < t->nhash; i++) {
     ldr_memslot *by;
@@ -33,7 +33,7 @@ static ldr_code check_uniques(const ldr_memtx *tx, const ldr_memtab *t, const ld
   return LDR_OK;
 }
 
-static void push(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v) {
+static void push(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v) {
   if (v) {
     v->was_locked = slot->owner == tx && slot->pending == NULL;
     slot->pending = v;
@@ -43,7 +43,7 @@ static void push(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v)
 }
 
 /* Takes over the row on success only. */
-static bool add_version(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row) {
+static bool add_version(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row) {
   ldr_memslot *s = slot;
   ldr_memver *v;
   if (!reserve(tx)) return false;
@@ -57,7 +57,7 @@ static bool add_version(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row
   return v != NULL;
 }
 
-ldr_code ldr_memtx_write(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row, ldr_err *err) {
+ldr_code ldr_undo_write(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row, ldr_err *err) {
   ldr_code code = LDR_OK;
   if (slot && ldr_memslot_held(slot, tx)) code = ldr_memerr_locked(t->e, err);
   if (code == LDR_OK && row) {
@@ -69,7 +69,7 @@ ldr_code ldr_memtx_write(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_ro
   return code;
 }
 
-ldr_code ldr_memtx_lock(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) {
+ldr_code ldr_undo_lock(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) {
   if (ldr_memslot_held(slot, tx)) return ldr_memerr_locked(t->e, err);
   if (slot->owner == tx) return LDR_OK;
   if (!reserve(tx)) return ldr_fail_nomem(err);
@@ -79,7 +79,7 @@ ldr_code ldr_memtx_lock(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err
 
 /* ---- undoing ---- */
 
-static void undo_last(ldr_memtx *tx) {
+static void undo_last(ldr_undo *tx) {
   ldr_memlog last = tx->log[--tx->n];
   ldr_memslot *s = last.slot;
   assert(s->pending == last.ver && s->owner == tx);
@@ -93,13 +93,13 @@ static void undo_last(ldr_memtx *tx) {
   if (s->pending == NULL && s->committed == NULL) ldr_memtab_drop_slot(last.tab, s);
 }
 
-void ldr_memtx_undo(ldr_memtx *tx, size_t to) {
+void ldr_undo_revert(ldr_undo *tx, size_t to) {
   while (tx->n > to) undo_last(tx);
 }
 
 /* ---- settling: a version becomes one with the version before it ---- */
 
-static void merge_into_prev(const ldr_memtx *tx, ldr_memtab *t, ldr_memver *v) {
+static void merge_into_prev(const ldr_undo *tx, ldr_memtab *t, ldr_memver *v) {
   ldr_memver *old = v->prev, **link = &v->slot->pending;
   while (*link != v) link = &(*link)->prev;
   assert(tx->log[old->log].ver == old);
@@ -107,7 +107,7 @@ static void merge_into_prev(const ldr_memtx *tx, ldr_memtab *t, ldr_memver *v) {
   ldr_memtab_merge(t, old, v);
 }
 
-void ldr_memtx_settle(ldr_memtx *tx, size_t from) {
+void ldr_undo_settle(ldr_undo *tx, size_t from) {
   size_t base = tx->nmarks ? tx->mark[tx->nmarks - 1] : 0, to = from;
   for (size_t i = from; i < tx->n; i++) {
     ldr_memlog rec = tx->log[i];
@@ -147,7 +147,7 @@ static void commit_slot(ldr_memtab *t, ldr_memslot *s) {
   ldr_memtab_drop_slot(t, s);
 }
 
-bool ldr_memtx_commit(ldr_memtx *tx) {
+bool ldr_undo_commit(ldr_undo *tx) {
   bool changed = false;
   for (size_t i = 0; i < tx->n;
        i++) { /* a slot ends with the record of its newest version: no later one names it */
@@ -159,13 +159,13 @@ bool ldr_memtx_commit(ldr_memtx *tx) {
     changed = changed || rec.ver;
   }
   tx->n = tx->nmarks = 0;
-  if (tx->cap > KEPT) ldr_memtx_free(tx); /* the log of a bulk load is not worth keeping */
+  if (tx->cap > KEPT) ldr_undo_free(tx); /* the log of a bulk load is not worth keeping */
   return changed;
 }
 
 /* ---- savepoints ---- */
 
-ldr_code ldr_memtx_savepoint(ldr_memtx *tx, ldr_err *err) {
+ldr_code ldr_undo_savepoint(ldr_undo *tx, ldr_err *err) {
   if (tx->nmarks == tx->marks_cap) {
     size_t cap = tx->marks_cap ? tx->marks_cap * 2 : 4;
     size_t *mark = ldr_realloc(tx->mark, cap * sizeof *mark);
@@ -177,13 +177,13 @@ ldr_code ldr_memtx_savepoint(ldr_memtx *tx, ldr_err *err) {
   return LDR_OK;
 }
 
-void ldr_memtx_release(ldr_memtx *tx) { ldr_memtx_settle(tx, tx->mark[--tx->nmarks]); }
+void ldr_undo_release(ldr_undo *tx) { ldr_undo_settle(tx, tx->mark[--tx->nmarks]); }
 
-void ldr_memtx_rollback_to(ldr_memtx *tx) { ldr_memtx_undo(tx, tx->mark[--tx->nmarks]); }
+void ldr_undo_rollback_to(ldr_undo *tx) { ldr_undo_revert(tx, tx->mark[--tx->nmarks]); }
 
-void ldr_memtx_free(ldr_memtx *tx) {
-  ldr_memtx_undo(tx, 0);
+void ldr_undo_free(ldr_undo *tx) {
+  ldr_undo_revert(tx, 0);
   ldr_free(tx->log);
   ldr_free(tx->mark);
-  *tx = (ldr_memtx){0};
+  *tx = (ldr_undo){0};
 }

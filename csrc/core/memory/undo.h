@@ -11,30 +11,30 @@ typedef struct ldr_memlog {
   ldr_memver *ver; /* NULL: the slot was locked */
 } ldr_memlog;
 
-typedef struct ldr_memtx { /* zero-initialise; its address is the owner of the slots it holds */
+typedef struct ldr_undo { /* zero-initialise; its address is the owner of the slots it holds */
   ldr_memlog *log;
   size_t n, cap;
   size_t *mark; /* length of the log at each open savepoint */
   size_t nmarks, marks_cap;
-} ldr_memtx;
+} ldr_undo;
 
 /* Write one row: `slot` NULL inserts, `row` NULL deletes. Takes over the caller's count of row, also on
  * failure. LDR_LOCK_TIMEOUT when another transaction holds the slot or an equal value, LDR_CONFLICT for a
  * duplicate. */
-ldr_code ldr_memtx_write(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row,
-                         ldr_err *err) LDR_MUSTCHECK;
-ldr_code ldr_memtx_lock(ldr_memtx *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_undo_write(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row,
+                        ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_undo_lock(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) LDR_MUSTCHECK;
 
-void ldr_memtx_undo(ldr_memtx *tx, size_t to); /* back to a length of the log */
+void ldr_undo_revert(ldr_undo *tx, size_t to); /* back to a length of the log */
 /* A statement that began at this length has succeeded: versions of the same savepoint that it replaced are
  * dropped, so that a row has at most one version for each savepoint. */
-void ldr_memtx_settle(ldr_memtx *tx, size_t from);
-bool ldr_memtx_commit(ldr_memtx *tx); /* true: rows changed; false: there were at most locks */
+void ldr_undo_settle(ldr_undo *tx, size_t from);
+bool ldr_undo_commit(ldr_undo *tx); /* true: rows changed; false: there were at most locks */
 
-ldr_code ldr_memtx_savepoint(ldr_memtx *tx, ldr_err *err) LDR_MUSTCHECK;
-void ldr_memtx_release(ldr_memtx *tx);     /* the innermost savepoint, which exists */
-void ldr_memtx_rollback_to(ldr_memtx *tx); /* undo to it and close it */
+ldr_code ldr_undo_savepoint(ldr_undo *tx, ldr_err *err) LDR_MUSTCHECK;
+void ldr_undo_release(ldr_undo *tx);     /* the innermost savepoint, which exists */
+void ldr_undo_rollback_to(ldr_undo *tx); /* undo to it and close it */
 
-void ldr_memtx_free(ldr_memtx *tx); /* undoes what is left */
+void ldr_undo_free(ldr_undo *tx); /* undoes what is left */
 
 #endif

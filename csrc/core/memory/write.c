@@ -6,7 +6,7 @@
 
 /* One statement under way. */
 typedef struct writer {
-  ldr_memtx *tx;
+  ldr_undo *tx;
   ldr_memtab *t;
   const ldr_op *op; /* NULL: a load */
   size_t from;      /* the log's length when it began */
@@ -36,7 +36,7 @@ static void unpack(const ldr_entity *e, const ldr_row *row, ldr_value *values) {
 
 /* Writes the row in place of what the slot has; the caller's count of it goes over. */
 static ldr_code replace(writer *w, ldr_memslot *slot, ldr_row *row) {
-  ldr_code code = ldr_memtx_write(w->tx, w->t, slot, row, w->err);
+  ldr_code code = ldr_undo_write(w->tx, w->t, slot, row, w->err);
   return code == LDR_OK ? wrote(w, row) : code;
 }
 
@@ -47,7 +47,7 @@ static ldr_code change(writer *w, ldr_memslot *slot, const ldr_value *excluded) 
   ldr_code code;
   ldr_arena_reset(&w->arena);
   unpack(e, ldr_memslot_visible(slot, w->tx)->data, old);
-  code = ldr_assign(e, w->op->sets, w->op->nsets, old, excluded, &w->arena, values, w->err);
+  code = ldr_set_apply(e, w->op->sets, w->op->nsets, old, excluded, &w->arena, values, w->err);
   if (code == LDR_OK) code = ldr_row_pack(e, values, &row, w->err);
   return code == LDR_OK ? replace(w, slot, row) : code;
 }
@@ -124,7 +124,7 @@ static ldr_code number(writer *w, uint16_t field, ldr_value *out) {
   return LDR_OK;
 }
 
-ldr_code ldr_memwrite_insert(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
+ldr_code ldr_memwrite_insert(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
                              int64_t *affected, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .op = op, .from = tx->n, .out = op->nout ? out : NULL, .err = err};
   uint16_t numbered[LDR_MAX_FIELDS];
@@ -143,7 +143,7 @@ ldr_code ldr_memwrite_insert(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr
 
 /* ---- updating and deleting ---- */
 
-ldr_code ldr_memwrite_update(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
+ldr_code ldr_memwrite_update(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
                              int64_t *affected, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .op = op, .from = tx->n, .out = op->nout ? out : NULL, .err = err};
   ldr_memslots targets = {0};
@@ -155,10 +155,10 @@ ldr_code ldr_memwrite_update(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr
 
 static ldr_code delete_row(writer *w, ldr_memslot *slot) {
   ldr_code code = wrote(w, ldr_memslot_visible(slot, w->tx)->data);
-  return code == LDR_OK ? ldr_memtx_write(w->tx, w->t, slot, NULL, w->err) : code;
+  return code == LDR_OK ? ldr_undo_write(w->tx, w->t, slot, NULL, w->err) : code;
 }
 
-ldr_code ldr_memwrite_delete(ldr_memtx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
+ldr_code ldr_memwrite_delete(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
                              int64_t *affected, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .op = op, .from = tx->n, .out = op->nout ? out : NULL, .err = err};
   ldr_memslots targets = {0};
@@ -220,7 +220,7 @@ static void move_identities(ldr_memtab *t, const ldr_batch *b) {
   }
 }
 
-ldr_code ldr_memwrite_load(ldr_memtx *tx, ldr_memtab *t, const ldr_batch *b, ldr_conflict conflict,
+ldr_code ldr_memwrite_load(ldr_undo *tx, ldr_memtab *t, const ldr_batch *b, ldr_conflict conflict,
                            int64_t *loaded, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .from = tx->n, .err = err};
   ldr_hash seen = {0};

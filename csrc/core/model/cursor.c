@@ -134,7 +134,7 @@ static ldr_code get_values(const ldr_op *op, reader *r, ldr_value *values, ldr_e
     ldr_code code;
     if (!get_value(r, &values[i])) return not_a_cursor(err);
     if (values[i].type == LDR_T_NULL && f->null) continue;
-    code = ldr_fit(f->name, f->type, f->array, &values[i], err);
+    code = ldr_typecheck(f->name, f->type, f->array, &values[i], err);
     if (code == LDR_INVALID) return not_a_cursor(err); /* a field's fault would puzzle whoever sent none */
     if (code != LDR_OK) return code;
   }

@@ -190,7 +190,7 @@ static ldr_code copy_enums(ldr_schema *s, const ldr_entity *e, const ldr_field *
   if (list == NULL) return ldr_fail_nomem(err);
   for (unsigned i = 0; i < f->nenums; i++) {
     ldr_value v = ldr_text(f->enums[i], strlen(f->enums[i]));
-    if (ldr_fit("enum", LDR_F_TEXT, false, &v, err) != LDR_OK)
+    if (ldr_typecheck("enum", LDR_F_TEXT, false, &v, err) != LDR_OK)
       return fault(err, e, "field", f->name, "an enum text is not valid UTF-8");
     for (unsigned k = 0; k < i; k++)
       if (strcmp(list[k], f->enums[i]) == 0)
@@ -214,8 +214,8 @@ static ldr_code literal_fits(const ldr_entity *e, const ldr_field *f, const ldr_
   ldr_code code;
   char why[200];
   if (v->type == LDR_T_NULL) return fault(err, e, "field", f->name, "%s is null", what);
-  err->code = LDR_OK; /* *err may hold an older validation, to which ldr_fit would add */
-  code = ldr_fit(what, f->type, f->array, v, err);
+  err->code = LDR_OK; /* *err may hold an older validation, to which ldr_typecheck would add */
+  code = ldr_typecheck(what, f->type, f->array, v, err);
   if (code == LDR_INVALID) {
     ldr_err_set(why, sizeof why, err->message);
     return fault(err, e, "field", f->name, "%s", why);

@@ -56,7 +56,7 @@ ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) {
   if (s->excluded || !combines(s->kind)) return LDR_OK;
   /* an operand, not yet what the field will hold: lengths, limits and scale are not for it */
   if (s->value.type == LDR_T_NULL) return ldr_fail_field(err, f->name, "needs a value to combine with");
-  code = ldr_fit(f->name, f->type, f->array, &s->value, err);
+  code = ldr_typecheck(f->name, f->type, f->array, &s->value, err);
   if (code == LDR_OK && s->kind == LDR_SET_MERGE && !is_object(&s->value))
     return ldr_fail_field(err, f->name, "must be a JSON object to merge");
   return code;
@@ -77,7 +77,7 @@ static ldr_code bad(const checker *c, const char *what) { return wrong(c->err, c
 
 static ldr_code check_value(const checker *c, const ldr_field *f, const ldr_value *v) {
   if (v->type == LDR_T_NULL) return bad(c, "a null stands where a value must");
-  return ldr_fit(f->name, f->type, f->array, v, c->err);
+  return ldr_typecheck(f->name, f->type, f->array, v, c->err);
 }
 
 static ldr_code check_values(const checker *c, const ldr_field *f, const ldr_value *v, size_t n) {
@@ -127,7 +127,7 @@ static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_p
 
 /* A text operand that is not of the field's own type: a pattern, a key. */
 static ldr_code check_text(const checker *c, const ldr_field *f, const ldr_pred *p) {
-  return ldr_fit(f->name, LDR_F_TEXT, false, p->values, c->err);
+  return ldr_typecheck(f->name, LDR_F_TEXT, false, p->values, c->err);
 }
 
 static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ldr_pred *p) {

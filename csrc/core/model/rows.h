@@ -4,7 +4,7 @@
 #define LDR_MODEL_ROWS_H
 
 #include "model/row.h"
-#include "postgres/statement/sqlgen.h"
+#include "values/param.h"
 
 typedef struct ldr_rows ldr_rows;
 

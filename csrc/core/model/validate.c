@@ -67,7 +67,7 @@ static ldr_code round_numeric(const ldr_field *f, ldr_value *v, ldr_arena *a, ld
 ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
   ldr_code code;
   if (v->type == LDR_T_NULL) return f->null ? LDR_OK : ldr_fail_field(err, f->name, "is required");
-  code = ldr_fit(f->name, f->type, f->array, v, err);
+  code = ldr_typecheck(f->name, f->type, f->array, v, err);
   if (code != LDR_OK) return code;
   switch (v->type) {
     case LDR_T_TEXT: return check_text(f, v, err);

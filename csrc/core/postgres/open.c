@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "postgres/exec/bulk.h"
 #include "postgres/exec/transaction.h"
+#include "postgres/postgres.h"
 #include "postgres/request/reactor.h"
 
 void ldr_pool_config_default(ldr_pool_config *c) {
@@ -27,9 +28,9 @@ static void pg_close(ldr_engine *engine) {
   ldr_pg *e = ldr_pg_of(engine);
   if (e == NULL) return;
   while (e->txs) ldr_pgtx_abandon((ldr_tx *)(void *)e->txs);
-  while (e->jobs) ldr_job_detach(e->jobs);
-  ldr_pgreact_stop(e);
-  ldr_job_free_spares(e);
+  while (e->requests) ldr_request_detach(e->requests);
+  ldr_reactor_stop(e);
+  ldr_request_free_spares(e);
   ldr_pool_free(e->pool);
   ldr_conninfo_free(e->info);
   ldr_stmt_release(e->ask_xid);
@@ -53,37 +54,37 @@ static const ldr_engine_ops ops = {.name = "postgres",
 
 /* ---- open ---- */
 
-static ldr_code hello_start(ldr_job *j, ldr_err *err) {
-  if (ldr_job_query(j, "select pg_backend_pid()") == NULL) return ldr_fail_nomem(err);
-  return ldr_job_submit(j, err);
+static ldr_code hello_start(ldr_request *rq, ldr_err *err) {
+  if (ldr_request_query(rq, "select pg_backend_pid()") == NULL) return ldr_fail_nomem(err);
+  return ldr_request_submit(rq, err);
 }
 
 /* Behind a pooler the session's process is not the one that answers. */
-static ldr_code hello_answered(ldr_job *j, ldr_err *err) {
+static ldr_code hello_answered(ldr_request *rq, ldr_err *err) {
   const ldr_pgres *res;
   const char *pid;
   size_t n = 0;
-  if (ldr_job_failed(j)) return ldr_job_error(j, err);
-  res = j->req->cmd[0].res;
+  if (ldr_request_failed(rq)) return ldr_request_error(rq, err);
+  res = rq->exchange->cmd[0].res;
   pid = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
-  j->e->server_version = ldr_conn_version(j->conn);
-  j->e->pooler = pid && n == 4 && (int)ldr_be32(pid) != ldr_conn_pid(j->conn);
-  if (j->e->pooler && j->e->config.pgbouncer != 0) {
-    j->e->pool->unnamed = true;
-    j->slot->prepared.cap = 0;
+  rq->e->server_version = ldr_conn_version(rq->conn);
+  rq->e->pooler = pid && n == 4 && (int)ldr_be32(pid) != ldr_conn_pid(rq->conn);
+  if (rq->e->pooler && rq->e->config.pgbouncer != 0) {
+    rq->e->pool->unnamed = true;
+    rq->slot->prepared.cap = 0;
   }
   return LDR_OK;
 }
 
-static const ldr_job_kind hello = {.start = hello_start, .answered = hello_answered};
+static const ldr_request_kind hello = {.start = hello_start, .answered = hello_answered};
 
 static ldr_code prove(ldr_pg *e, ldr_err *err) {
   double patience = e->config.open_timeout > 0 ? e->config.open_timeout : e->config.connect_timeout;
   const ldr_call call = {ldr_deadline(patience > 0 ? patience : -1), true};
-  ldr_job *j = NULL;
+  ldr_request *rq = NULL;
   ldr_code code = ldr_pool_connect(e->pool, call.deadline, err);
-  if (code == LDR_OK) code = ldr_job_new(e, NULL, &hello, "open", &call, &j, err);
-  return code ? code : ldr_job_run(j, NULL, NULL, err);
+  if (code == LDR_OK) code = ldr_request_new(e, NULL, &hello, "open", &call, &rq, err);
+  return code ? code : ldr_request_run(rq, NULL, NULL, err);
 }
 
 static const char ask_xid[] = "select pg_current_xact_id_if_assigned()";
@@ -123,7 +124,7 @@ void ldr_pg_stats_get(const ldr_engine *engine, ldr_pg_stats *out) {
   const ldr_pg *e = ldr_pg_of(engine);
   const ldr_pool *p = e->pool;
   const ldr_pg_counts *c = &e->counts;
-  ldr_loop_enter(e->loop);
+  ldr_loop_lock(e->loop);
   *out = p->stats;
   out->server_version = e->server_version;
   out->pooler = e->pooler;
@@ -141,7 +142,7 @@ void ldr_pg_stats_get(const ldr_engine *engine, ldr_pg_stats *out) {
   out->idle = p->slots.by_state[LDR_SLOT_IDLE].n;
   out->busy = p->slots.by_state[LDR_SLOT_BUSY].n + p->slots.by_state[LDR_SLOT_SHARED].n;
   out->waiting = p->queue.n;
-  ldr_loop_leave(e->loop);
+  ldr_loop_unlock(e->loop);
 }
 
 void ldr_pg_set_hook(ldr_engine *engine, ldr_pg_hook *hook, void *ud) {

@@ -109,7 +109,7 @@ static ldr_code fit_float(const char *field, ldr_ftype t, double f, ldr_err *err
   return LDR_OK;
 }
 
-ldr_code ldr_fit(const char *field, ldr_ftype t, bool array, const ldr_value *v, ldr_err *err) {
+ldr_code ldr_typecheck(const char *field, ldr_ftype t, bool array, const ldr_value *v, ldr_err *err) {
   const ldr_ftype_info *info = ldr_ftype_get(t);
   if (v->type != (array ? LDR_T_ARRAY : info->type))
     return ldr_fail_field(err, field, "must be of type %s%s", info->sql, array ? "[]" : "");

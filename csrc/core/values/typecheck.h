@@ -7,6 +7,7 @@
 
 /* A null fits no type. LDR_INVALID adds the fault to err->fields under the name `field`; the value itself is
  * never part of it. LDR_CAPACITY when out of memory. */
-ldr_code ldr_fit(const char *field, ldr_ftype t, bool array, const ldr_value *v, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_typecheck(const char *field, ldr_ftype t, bool array, const ldr_value *v,
+                       ldr_err *err) LDR_MUSTCHECK;
 
 #endif

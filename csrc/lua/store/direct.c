@@ -74,7 +74,7 @@ static bool fits(const lookup *k) {
   for (unsigned i = 0; i < e->key.n; i++) {
     const ldr_field *f = &e->fields[e->key.field[i]];
     ldr_err err = {0};
-    if (ldr_fit(f->name, f->type, f->array, &k->key[i], &err) != LDR_OK) return false;
+    if (ldr_typecheck(f->name, f->type, f->array, &k->key[i], &err) != LDR_OK) return false;
   }
   return true;
 }

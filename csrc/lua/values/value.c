@@ -176,7 +176,7 @@ ldr_code l_value_operand(lua_State *L, int idx, const ldr_column *c, l_work *w, 
   code = l_value_get(L, idx, c, w, &v);
   if (code != LDR_OK) return code;
   if (v.type != LDR_T_JSON && v.type != LDR_T_ARRAY) { /* those were made here, and well */
-    code = ldr_fit(c->name, c->type, false, &v, &w->err);
+    code = ldr_typecheck(c->name, c->type, false, &v, &w->err);
     if (code != LDR_OK) return code;
   }
   *out = v;

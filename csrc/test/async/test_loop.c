@@ -68,9 +68,9 @@ static bool await(ldr_loop *l, served *s, bool (*what)(const served *s)) {
   int64_t end = ldr_deadline(20);
   for (;;) {
     bool yes;
-    ldr_loop_enter(l);
+    ldr_loop_lock(l);
     yes = what(s);
-    ldr_loop_leave(l);
+    ldr_loop_unlock(l);
     if (yes || ldr_now_mono() > end) return yes;
     usleep(200);
   }
@@ -104,10 +104,10 @@ TEST(posts_arrive_once_and_in_order) {
     CHECK_INT(pthread_create(&threads[t], NULL, post_all, &posters[t]), 0);
   }
   for (int t = 0; t < POSTERS; t++) pthread_join(threads[t], NULL);
-  ldr_loop_enter(l); /* everything posted before has arrived */
+  ldr_loop_lock(l); /* everything posted before has arrived */
   CHECK_INT(s.arrived, POSTERS * POSTS);
   CHECK_INT(s.out_of_order, 0);
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   CHECK(await(l, &s, all_here));
   ldr_loop_free(l);
 }
@@ -118,26 +118,26 @@ TEST(descriptors_and_time_wake_the_loop) {
   ldr_loop *l = start(&s);
   if (l == NULL) return;
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   s.watch.ready = readable;
   ldr_loop_watch(l, &s.watch, pair[0], LDR_READ);
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   CHECK_INT(write(pair[1], "abc", 3), 3);
   CHECK(await(l, &s, three_bytes));
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   ldr_loop_unwatch(l, &s.watch, pair[0]);
   s.turns = 0;
   s.due = 0; /* over: a turn follows the other */
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   CHECK(await(l, &s, ten_turns));
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   s.due = LDR_NEVER;
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   CHECK_INT(write(pair[1], "d", 1), 1);
   usleep(20000);
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   CHECK_INT(s.bytes, 3); /* nobody watches */
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   ldr_loop_free(l);
   close(pair[0]);
   close(pair[1]);
@@ -167,7 +167,7 @@ static int64_t shared_turn(void *ud) {
     atomic_store(&x->halt, 2);
     while (atomic_load(&x->halt)) usleep(10);
   }
-  if (x->loop) ldr_loop_lend(x->loop, atomic_load(&x->load));
+  if (x->loop) ldr_loop_set_load(x->loop, atomic_load(&x->load));
   return LDR_NEVER;
 }
 
@@ -190,8 +190,8 @@ static ldr_loop *start_shared(shared *x, ldr_load load) {
   ldr_loop_post(x->loop, &first.post);
   CHECK(reaches(&x->by_thread, 1));
   atomic_store(&x->by_thread, 0);
-  ldr_loop_enter(x->loop); /* the turn has ended */
-  ldr_loop_leave(x->loop);
+  ldr_loop_lock(x->loop); /* the turn has ended */
+  ldr_loop_unlock(x->loop);
   return x->loop;
 }
 
@@ -219,18 +219,18 @@ TEST(an_owner_who_polls_takes_the_turns) {
   for (int i = 0; i < N; i++) {
     ldr_loop_post(l, &items[i].post);
     CHECK(readable_within(fd, 5000));
-    ldr_loop_drive(l);
+    ldr_loop_run_once(l);
   }
   CHECK(atomic_load(&x.by_owner) >
         N / 2); /* on a busy machine the thread thinks now and then that he is gone */
   CHECK_INT(atomic_load(&x.by_owner) + atomic_load(&x.by_thread), N);
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   x.s.watch.ready = readable;
   ldr_loop_watch(l, &x.s.watch, pair[0], LDR_READ);
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   CHECK_INT(write(pair[1], "abc", 3), 3);
   CHECK(readable_within(fd, 5000));
-  for (int i = 0; i < 1000 && !await(l, &x.s, three_bytes); i++) ldr_loop_drive(l);
+  for (int i = 0; i < 1000 && !await(l, &x.s, three_bytes); i++) ldr_loop_run_once(l);
   CHECK(await(l, &x.s, three_bytes));
   CHECK_INT(eventfd_write(x.also, 1), 0);
   CHECK(readable_within(fd, 5000));
@@ -249,11 +249,11 @@ TEST(the_thread_goes_on_when_its_owner_does_not_come) {
   fd = ldr_loop_fd(l, x.also);
   ldr_loop_post(l, &items[0].post);
   CHECK(readable_within(fd, 5000));
-  ldr_loop_drive(l);
+  ldr_loop_run_once(l);
   for (int i = 1; i < 10; i++) { /* who drove a moment ago, and who did not */
     ldr_loop_post(l, &items[i].post);
     CHECK(reaches(&x.by_thread, i));
-    if (i % 2) ldr_loop_drive(l);
+    if (i % 2) ldr_loop_run_once(l);
   }
   end_shared(&x);
 }
@@ -281,7 +281,7 @@ TEST(work_is_not_left_between_owner_and_thread) {
     took = ldr_now_mono() - from;
     if (took < best) best = took;
     atomic_store(&x.load, LDR_HEAVY);
-    ldr_loop_drive(l);
+    ldr_loop_run_once(l);
   }
   CHECK(best < 4000); /* the thread looks on for 5 ms */
   end_shared(&x);
@@ -295,7 +295,7 @@ TEST(an_owner_does_not_drive_what_is_heavy) {
   CHECK(ldr_loop_fd(l, x.also) >= 0);
   for (int i = 0; i < 100; i++) {
     ldr_loop_post(l, &items[i].post);
-    ldr_loop_drive(l);
+    ldr_loop_run_once(l);
   }
   CHECK(reaches(&x.by_thread, 100));
   CHECK_INT(atomic_load(&x.by_owner), 0);
@@ -309,7 +309,7 @@ TEST(an_idle_loop_takes_what_is_handed_in_at_once) {
   if (l == NULL) return;
   for (int i = 0; i < 100; i++) {
     usleep(100); /* the thread goes to sleep again */
-    ldr_loop_hand_in(l, &items[i].post);
+    ldr_loop_submit_or_run(l, &items[i].post);
   }
   CHECK(atomic_load(&x.by_owner) > 0);
   for (int i = 0; i < 20000 && atomic_load(&x.by_owner) + atomic_load(&x.by_thread) < 100; i++) usleep(1000);
@@ -327,7 +327,7 @@ TEST(a_closed_descriptor_takes_nothing_from_the_next) {
   ldr_loop *l = start(&s);
   if (l == NULL) return;
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, old), 0);
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   ldr_loop_watch(l, &gone, old[0], LDR_READ);
   CHECK_INT(close(old[0]), 0);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, new), 0);
@@ -335,7 +335,7 @@ TEST(a_closed_descriptor_takes_nothing_from_the_next) {
   s.watch.ready = readable;
   ldr_loop_watch(l, &s.watch, new[0], LDR_READ);
   ldr_loop_unwatch(l, &gone, -1);
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   CHECK_INT(write(new[1], "abc", 3), 3);
   CHECK(await(l, &s, three_bytes));
   ldr_loop_free(l);
@@ -354,7 +354,7 @@ TEST(a_closed_descriptor_with_a_copy_disturbs_nobody) {
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, lost), 0);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
   copy = dup(lost[0]);
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   gone->ready = readable;
   ldr_loop_watch(l, gone, lost[0], LDR_READ);
   s.watch.ready = readable;
@@ -362,12 +362,12 @@ TEST(a_closed_descriptor_with_a_copy_disturbs_nobody) {
   close(lost[0]);
   ldr_loop_unwatch(l, gone, -1);
   ldr_free(gone);
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   close(lost[1]);
   usleep(50000);
-  ldr_loop_enter(l);
+  ldr_loop_lock(l);
   CHECK(s.turns < 50); /* not one after the other */
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   CHECK_INT(write(other[1], "abc", 3), 3);
   CHECK(await(l, &s, three_bytes));
   ldr_loop_free(l);
@@ -407,10 +407,10 @@ TEST(posts_without_end_starve_no_descriptor) {
   CHECK_INT(ldr_loop_new(&endless, &c, &c.loop, &err), LDR_OK);
   CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   if (c.loop == NULL) return;
-  ldr_loop_enter(c.loop);
+  ldr_loop_lock(c.loop);
   c.watch.ready = read_on;
   ldr_loop_watch(c.loop, &c.watch, pair[0], LDR_READ);
-  ldr_loop_leave(c.loop);
+  ldr_loop_unlock(c.loop);
   ldr_loop_post(c.loop, &c.items[0].post);
   usleep(10000);
   CHECK_INT(write(pair[1], "abc", 3), 3);
@@ -445,22 +445,22 @@ TEST(a_forked_child_finds_the_loop_gone) {
 
 TEST(tickets_come_in_order_and_are_signalled_once) {
   uint64_t got[300];
-  ldr_chan *c = NULL;
+  ldr_completions *c = NULL;
   ldr_err err;
-  CHECK_INT(ldr_chan_new(&c, &err), LDR_OK);
+  CHECK_INT(ldr_completions_new(&c, &err), LDR_OK);
   for (uint64_t round = 0; round < 3; round++) {
-    for (int i = 0; i < 260; i++) CHECK_INT(ldr_chan_expect(c, &err), LDR_OK);
-    CHECK(!readable_now(ldr_chan_fd(c)));
-    for (uint64_t i = 0; i < 260; i++) ldr_chan_put(c, round * 1000 + i);
-    CHECK(readable_now(ldr_chan_fd(c)));
-    CHECK_INT(ldr_chan_take(c, got, 100), 100);
-    CHECK(readable_now(ldr_chan_fd(c))); /* there are more */
-    CHECK_INT(ldr_chan_take(c, got + 100, 200), 160);
-    CHECK(!readable_now(ldr_chan_fd(c)));
-    CHECK_INT(ldr_chan_take(c, got, 0), 0);
+    for (int i = 0; i < 260; i++) CHECK_INT(ldr_completions_reserve(c, &err), LDR_OK);
+    CHECK(!readable_now(ldr_completions_fd(c)));
+    for (uint64_t i = 0; i < 260; i++) ldr_completions_put(c, round * 1000 + i);
+    CHECK(readable_now(ldr_completions_fd(c)));
+    CHECK_INT(ldr_completions_take(c, got, 100), 100);
+    CHECK(readable_now(ldr_completions_fd(c))); /* there are more */
+    CHECK_INT(ldr_completions_take(c, got + 100, 200), 160);
+    CHECK(!readable_now(ldr_completions_fd(c)));
+    CHECK_INT(ldr_completions_take(c, got, 0), 0);
     for (uint64_t i = 0; i < 260; i++) CHECK_INT(got[i], round * 1000 + i);
   }
-  ldr_chan_free(c);
+  ldr_completions_free(c);
 }
 
 static bool byte_within(int fd, int milliseconds) {
@@ -477,21 +477,21 @@ static bool gone_within(const char *path, int seconds) {
 TEST(a_socket_stands_in_for_the_descriptor) {
   served s = {0};
   ldr_loop *l = start(&s);
-  ldr_chan *c = NULL;
+  ldr_completions *c = NULL;
   const char *path = NULL;
   char kept[108];
   uint64_t got[4];
   ldr_err err;
   int fd, other, status = 0;
   pid_t pid;
-  CHECK_INT(ldr_chan_new(&c, &err), LDR_OK);
+  CHECK_INT(ldr_completions_new(&c, &err), LDR_OK);
   if (l == NULL || c == NULL) return;
-  for (int i = 0; i < 3; i++) CHECK_INT(ldr_chan_expect(c, &err), LDR_OK);
-  ldr_chan_put(c, 7); /* before anybody listens */
-  ldr_loop_enter(l);
-  CHECK_INT(ldr_chan_listen(c, l, &path, &err), LDR_OK);
+  for (int i = 0; i < 3; i++) CHECK_INT(ldr_completions_reserve(c, &err), LDR_OK);
+  ldr_completions_put(c, 7); /* before anybody listens */
+  ldr_loop_lock(l);
+  CHECK_INT(ldr_completions_listen(c, l, &path, &err), LDR_OK);
   snprintf(kept, sizeof kept, "%s", path);
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   pid = fork(); /* another process is turned away */
   if (pid == 0) {
     char byte;
@@ -504,22 +504,22 @@ TEST(a_socket_stands_in_for_the_descriptor) {
   CHECK(fd >= 0);
   CHECK(byte_within(fd, 5000));
   CHECK(gone_within(kept, 5));
-  CHECK_INT(ldr_chan_take(c, got, 4), 1);
+  CHECK_INT(ldr_completions_take(c, got, 4), 1);
   CHECK_INT(got[0], 7);
-  ldr_chan_put(c, 8);
+  ldr_completions_put(c, 8);
   CHECK(byte_within(fd, 5000));
-  ldr_loop_enter(l); /* a second one takes the place of the first */
-  CHECK_INT(ldr_chan_listen(c, l, &path, &err), LDR_OK);
+  ldr_loop_lock(l); /* a second one takes the place of the first */
+  CHECK_INT(ldr_completions_listen(c, l, &path, &err), LDR_OK);
   snprintf(kept, sizeof kept, "%s", path);
-  ldr_loop_leave(l);
+  ldr_loop_unlock(l);
   other = test_dial(kept);
   CHECK(byte_within(other, 5000)); /* 8 still waits */
   CHECK(!byte_within(fd, 5000));   /* closed */
-  CHECK_INT(ldr_chan_take(c, got, 4), 1);
+  CHECK_INT(ldr_completions_take(c, got, 4), 1);
   close(fd);
   close(other);
   ldr_loop_free(l);
-  ldr_chan_free(c);
+  ldr_completions_free(c);
 }
 
 void test_loop(void) {

@@ -160,7 +160,7 @@ static const char *after_set(ldr_set set, const ldr_value *old, const ldr_value 
   static ldr_value out[U_COUNT];
   static char text[200];
   const ldr_value *v = &out[set.field];
-  if (ldr_assign(w.e[USERS], &set, 1, old, excluded, &arena, out, &w.err) != LDR_OK) return w.err.sqlstate;
+  if (ldr_set_apply(w.e[USERS], &set, 1, old, excluded, &arena, out, &w.err) != LDR_OK) return w.err.sqlstate;
   switch (v->type) {
     case LDR_T_NULL: return "null";
     case LDR_T_INT: snprintf(text, sizeof text, "%lld", (long long)v->u.i); break;
@@ -215,7 +215,7 @@ TEST(sets_see_the_old_row_and_the_proposed_one) {
   old[U_ID] = INT(7);
   proposed[U_SCORE] = INT(50);
   proposed[U_ID] = INT(99);
-  CHECK(ldr_assign(w.e[USERS], sets, 2, old, proposed, &arena, out, &w.err) == LDR_OK);
+  CHECK(ldr_set_apply(w.e[USERS], sets, 2, old, proposed, &arena, out, &w.err) == LDR_OK);
   CHECK_INT(out[U_SCORE].u.i, 50);
   CHECK_INT(out[U_ID].u.i, 8);
   ldr_arena_free(&arena);
@@ -232,18 +232,18 @@ TEST(arrays_are_joined) {
   old[U_TAGS] = tags_of(&b[0], xy, 2);
   set.value = tags_of(&b[1], z, 1);
   want = tags_of(&b[2], xyz, 3);
-  CHECK(ldr_assign(w.e[USERS], &set, 1, old, NULL, &arena, out, &w.err) == LDR_OK);
+  CHECK(ldr_set_apply(w.e[USERS], &set, 1, old, NULL, &arena, out, &w.err) == LDR_OK);
   CHECK_INT(ldr_value_cmp(&out[U_TAGS], &want), 0);
   old[U_TAGS] = NUL;
-  CHECK(ldr_assign(w.e[USERS], &set, 1, old, NULL, &arena, out, &w.err) == LDR_OK);
+  CHECK(ldr_set_apply(w.e[USERS], &set, 1, old, NULL, &arena, out, &w.err) == LDR_OK);
   CHECK_INT(ldr_value_cmp(&out[U_TAGS], &set.value), 0);
   ldr_array_begin(&b[3], LDR_F_TEXT, 2, two_by_one, false); /* {{x},{y}} || {z} = {{x},{y},{z}} */
   ldr_buf_add(&b[3], b[0].p + 20, b[0].n - 20);
   old[U_TAGS] = ldr_bytes_of(LDR_T_ARRAY, b[3].p, b[3].n);
-  CHECK(ldr_assign(w.e[USERS], &set, 1, old, NULL, &arena, out, &w.err) == LDR_OK);
+  CHECK(ldr_set_apply(w.e[USERS], &set, 1, old, NULL, &arena, out, &w.err) == LDR_OK);
   CHECK_INT(out[U_TAGS].n, want.n + 8);
   set.value = want;
-  CHECK(ldr_assign(w.e[USERS], &set, 1, old, NULL, &arena, out, &w.err) == LDR_INVALID);
+  CHECK(ldr_set_apply(w.e[USERS], &set, 1, old, NULL, &arena, out, &w.err) == LDR_INVALID);
   CHECK_STR(w.err.sqlstate, "2202E");
   for (int i = 0; i < 4; i++) ldr_buf_free(&b[i]);
   ldr_arena_free(&arena);
@@ -254,7 +254,7 @@ TEST(arrays_are_joined) {
 
 static double average(const char *sum, int64_t count) {
   double out = -1;
-  CHECK(ldr_average(sum, strlen(sum), count, &out));
+  CHECK(ldr_avg(sum, strlen(sum), count, &out));
   return out;
 }
 

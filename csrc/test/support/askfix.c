@@ -10,7 +10,7 @@
 /* ---- callers ---- */
 
 ask asks[ASKS];
-static uint64_t serial; /* tickets: serial number, place in asks */
+static uint64_t serial; /* completion_ids: serial number, place in asks */
 
 static uint64_t seed = 88172645463325252u;
 
@@ -52,20 +52,20 @@ void ask_submit(ask *a, ldr_code code, const ldr_err *err) {
     end(a, code, err);
     return;
   }
-  a->ticket = ++serial * ASKS + (uint64_t)(a - asks);
-  code = ldr_task_submit(a->task, a->ticket, &refused);
+  a->completion_id = ++serial * ASKS + (uint64_t)(a - asks);
+  code = ldr_task_submit(a->task, a->completion_id, &refused);
   if (code) end(a, code, &refused);
 }
 
 static void take(pgfix *f) {
-  uint64_t tickets[50];
+  uint64_t completion_ids[50];
   size_t n;
-  while ((n = ldr_pg_done(f->db, tickets, 50)) > 0)
+  while ((n = ldr_pg_done(f->db, completion_ids, 50)) > 0)
     for (size_t i = 0; i < n; i++) {
-      ask *a = &asks[tickets[i] % ASKS];
+      ask *a = &asks[completion_ids[i] % ASKS];
       ldr_err err;
       ldr_code code;
-      if (a->ticket != tickets[i] || a->task == NULL) continue; /* given up meanwhile */
+      if (a->completion_id != completion_ids[i] || a->task == NULL) continue; /* given up meanwhile */
       code = a->task->ops->step(a->task, &err);
       CHECK(code != LDR_PENDING);
       end(a, code, &err);
@@ -75,7 +75,7 @@ static void take(pgfix *f) {
 bool ask_thread_drives;
 static int bell = -1;
 
-static void drop_bell(void) {
+static void drop_event_fd(void) {
   if (bell >= 0) close(bell);
   bell = -1;
 }
@@ -212,7 +212,7 @@ void ask_stmt(pgfix *f, ask *a, ldr_tx *tx, ldr_stmt *s, const ldr_value *values
 bool ask_open(pgfix *f, pgfix *other, const ldr_pool_config *c, const char *const *settings) {
   static const char *const name[] = {"application_name", "driven", NULL};
   char sql[300];
-  drop_bell();
+  drop_event_fd();
   if (!pg_open(other, NULL)) return false;
   snprintf(
       sql, sizeof sql,
@@ -242,5 +242,5 @@ void ask_warm(pgfix *f) {
 void ask_close(pgfix *f, pgfix *other) {
   pg_close(f);
   pg_close(other);
-  drop_bell();
+  drop_event_fd();
 }

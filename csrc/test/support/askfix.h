@@ -8,7 +8,7 @@ enum { ASKS = 6000, ROWS = 1000, PATIENCE = 60 }; /* seconds, of a caller who is
 
 typedef struct ask { /* one caller's question and what came of it */
   ldr_task *task;
-  uint64_t ticket;
+  uint64_t completion_id;
   ldr_code code; /* LDR_PENDING while it runs */
   ldr_result result;
   char sqlstate[6], why[160];

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "postgres/exec/transaction.h"
 #include "postgres/statement/copyformat.h"
+#include "postgres/statement/sqlgen.h"
 
 enum { CHUNK = 64 * 1024 }; /* bytes of COPY data made at a time */
 
@@ -14,8 +15,8 @@ enum { CHUNK = 64 * 1024 }; /* bytes of COPY data made at a time */
  *   SKIP, UPDATE:   [begin] create temp table, copy into it, insert … select … on conflict, [commit]
  */
 
-typedef struct load_job {
-  ldr_job base; /* first */
+typedef struct load_request {
+  ldr_request base; /* first */
   ldr_batch *rows;
   ldr_conflict conflict;
   size_t at; /* rows sent */
@@ -23,12 +24,12 @@ typedef struct load_job {
   int64_t loaded;
   ldr_buf chunk, sql;
   ldr_err first; /* why it is being undone */
-} load_job;
+} load_request;
 
-static load_job *load_of(ldr_job *j) { return (load_job *)j; }
+static load_request *load_of(ldr_request *rq) { return (load_request *)rq; }
 
-static void load_dispose(ldr_job *j) {
-  load_job *x = load_of(j);
+static void load_dispose(ldr_request *rq) {
+  load_request *x = load_of(rq);
   ldr_batch_free(x->rows);
   ldr_buf_free(&x->chunk);
   ldr_buf_free(&x->sql);
@@ -57,7 +58,7 @@ static void add_sets(ldr_buf *b, const ldr_entity *e) {
 }
 
 /* The statements that bring the rows to the server, up to the COPY. */
-static void copy_sql(const load_job *x, bool alone, ldr_buf *b) {
+static void copy_sql(const load_request *x, bool alone, ldr_buf *b) {
   const ldr_entity *e = x->rows->e;
   if (x->conflict == LDR_CONFLICT_ERROR) {
     ldr_sqlgen_copy(e, true, b);
@@ -73,7 +74,7 @@ static void copy_sql(const load_job *x, bool alone, ldr_buf *b) {
 
 /* From the staging table into the real one. Of rows with the same key the last wins, as if they were written
  * one after the other: COPY has filled the staging table in their order. */
-static void merge_sql(const load_job *x, ldr_buf *b) {
+static void merge_sql(const load_request *x, ldr_buf *b) {
   const ldr_entity *e = x->rows->e;
   bool update = x->conflict == LDR_CONFLICT_UPDATE && e->key.n < e->nfields;
   ldr_buf_fmt(b, "insert into %s (", e->table);
@@ -98,14 +99,14 @@ static void merge_sql(const load_job *x, ldr_buf *b) {
   add_sets(b, e);
 }
 
-static ldr_code load_start(ldr_job *j, ldr_err *err) {
-  load_job *x = load_of(j);
-  copy_sql(x, j->tx == NULL, &x->sql);
+static ldr_code load_start(ldr_request *rq, ldr_err *err) {
+  load_request *x = load_of(rq);
+  copy_sql(x, rq->tx == NULL, &x->sql);
   if (ldr_buf_cstr(&x->sql) == NULL) return ldr_fail_nomem(err);
-  return ldr_pgsess_simple(j, x->sql.p, err);
+  return ldr_pgsess_simple(rq, x->sql.p, err);
 }
 
-static bool fill_chunk(load_job *x) {
+static bool fill_chunk(load_request *x) {
   ldr_buf_reset(&x->chunk);
   if (!x->headed) ldr_copybin_header(&x->chunk);
   x->headed = true;
@@ -116,31 +117,31 @@ static bool fill_chunk(load_job *x) {
 }
 
 /* As much as the socket takes; then the end of the data. */
-static ldr_code load_copying(ldr_job *j, ldr_err *err) {
-  load_job *x = load_of(j);
+static ldr_code load_copying(ldr_request *rq, ldr_err *err) {
+  load_request *x = load_of(rq);
   ldr_code code = LDR_OK;
-  if (ldr_conn_events(j->conn) & LDR_WRITE) return LDR_PENDING; /* what was given has not left yet */
+  if (ldr_conn_events(rq->conn) & LDR_WRITE) return LDR_PENDING; /* what was given has not left yet */
   while (code == LDR_OK && (x->at < x->rows->n || !x->headed)) {
-    if (j->deadline != LDR_NEVER && ldr_now_mono() >= j->deadline) {
-      j->cancelled = true;
-      j->deadline = ldr_now_mono() + LDR_GRACE_US;
-      code = ldr_conn_copy_end(j->conn, "the deadline passed", err);
+    if (rq->deadline != LDR_NEVER && ldr_now_mono() >= rq->deadline) {
+      rq->cancelled = true;
+      rq->deadline = ldr_now_mono() + LDR_GRACE_US;
+      code = ldr_conn_copy_end(rq->conn, "the deadline passed", err);
       return code ? code : LDR_PENDING;
     }
     if (!fill_chunk(x)) {
-      ldr_conn_cut(j->conn);
+      ldr_conn_cut(rq->conn);
       return ldr_fail_nomem(err);
     }
-    code = ldr_conn_copy_put(j->conn, x->chunk.p, x->chunk.n, err);
+    code = ldr_conn_copy_put(rq->conn, x->chunk.p, x->chunk.n, err);
   }
   if (code == LDR_PENDING && x->at < x->rows->n) return code;
   if (code != LDR_OK && code != LDR_PENDING) return code;
-  code = ldr_conn_copy_end(j->conn, NULL, err);
+  code = ldr_conn_copy_end(rq->conn, NULL, err);
   return code ? code : LDR_PENDING;
 }
 
 /* Numbers that rows bring along are numbers that the sequence must not give out again. */
-static bool add_numbering(load_job *x) {
+static bool add_numbering(load_request *x) {
   const ldr_entity *e = x->rows->e;
   for (unsigned i = 0; i < e->nfields; i++) {
     int64_t top = 0;
@@ -156,86 +157,87 @@ static bool add_numbering(load_job *x) {
                 "select setval(s::regclass, %lld) from pg_get_serial_sequence('%s', '%s') s"
                 " where coalesce(pg_sequence_last_value(s::regclass), 0) < %lld",
                 (long long)top, e->table, e->fields[i].name, (long long)top);
-    return ldr_buf_cstr(&x->sql) && ldr_job_query(&x->base, x->sql.p); /* a table has one identity column */
+    return ldr_buf_cstr(&x->sql) &&
+           ldr_request_query(&x->base, x->sql.p); /* a table has one identity column */
   }
   return true;
 }
 
-static ldr_code submit_merge(ldr_job *j, ldr_err *err) {
-  load_job *x = load_of(j);
+static ldr_code submit_merge(ldr_request *rq, ldr_err *err) {
+  load_request *x = load_of(rq);
   x->merging = true;
-  ldr_req_reset(j->req);
+  ldr_exchange_reset(rq->exchange);
   ldr_buf_reset(&x->chunk);
   merge_sql(x, &x->chunk);
-  if (ldr_buf_cstr(&x->chunk) == NULL || !ldr_job_query(j, x->chunk.p) || !add_numbering(x) ||
-      !ldr_job_query(j, j->tx ? "drop table pg_temp.ldr_load" : "commit"))
+  if (ldr_buf_cstr(&x->chunk) == NULL || !ldr_request_query(rq, x->chunk.p) || !add_numbering(x) ||
+      !ldr_request_query(rq, rq->tx ? "drop table pg_temp.ldr_load" : "commit"))
     return ldr_fail_nomem(err);
-  return ldr_job_submit(j, err);
+  return ldr_request_submit(rq, err);
 }
 
-static ldr_code submit_numbering(ldr_job *j, ldr_err *err) {
-  load_job *x = load_of(j);
+static ldr_code submit_numbering(ldr_request *rq, ldr_err *err) {
+  load_request *x = load_of(rq);
   x->numbering = true;
-  ldr_req_reset(j->req);
+  ldr_exchange_reset(rq->exchange);
   if (!add_numbering(x)) return ldr_fail_nomem(err);
-  return j->req->n ? ldr_job_submit(j, err) : LDR_OK;
+  return rq->exchange->n ? ldr_request_submit(rq, err) : LDR_OK;
 }
 
 /* The load failed: a transaction of its own is rolled back, so that the connection can be used again. */
-static ldr_code undo(ldr_job *j, ldr_err *err) {
-  load_job *x = load_of(j);
-  ldr_job_error(j, err);
-  if (j->tx || ldr_conn_dead(j->conn) || !ldr_conn_in_tx(j->conn)) return err->code;
+static ldr_code undo(ldr_request *rq, ldr_err *err) {
+  load_request *x = load_of(rq);
+  ldr_request_error(rq, err);
+  if (rq->tx || ldr_conn_dead(rq->conn) || !ldr_conn_in_tx(rq->conn)) return err->code;
   x->first = *err;
   x->undoing = true;
-  ldr_req_reset(j->req);
-  if (!ldr_job_query(j, "rollback")) return ldr_fail_nomem(err);
-  return ldr_job_submit(j, err);
+  ldr_exchange_reset(rq->exchange);
+  if (!ldr_request_query(rq, "rollback")) return ldr_fail_nomem(err);
+  return ldr_request_submit(rq, err);
 }
 
-static ldr_code load_answered(ldr_job *j, ldr_err *err) {
-  load_job *x = load_of(j);
-  const ldr_pgres *res = j->req->cmd[0].res;
+static ldr_code load_answered(ldr_request *rq, ldr_err *err) {
+  load_request *x = load_of(rq);
+  const ldr_pgres *res = rq->exchange->cmd[0].res;
   ldr_code code = LDR_OK;
   if (x->undoing) {
     *err = x->first;
     return err->code;
   }
-  if (ldr_job_failed(j)) return undo(j, err);
-  if (j->tx) j->tx->wrote = true;
+  if (ldr_request_failed(rq)) return undo(rq, err);
+  if (rq->tx) rq->tx->wrote = true;
   if (!x->numbering) x->loaded = res ? ldr_pgres_affected(res) : 0;
-  if (!x->merging && x->conflict != LDR_CONFLICT_ERROR) return submit_merge(j, err);
-  if (!x->merging && !x->numbering) code = submit_numbering(j, err);
-  j->task.result.affected = x->loaded;
+  if (!x->merging && x->conflict != LDR_CONFLICT_ERROR) return submit_merge(rq, err);
+  if (!x->merging && !x->numbering) code = submit_numbering(rq, err);
+  rq->task.result.affected = x->loaded;
   return code;
 }
 
-static const ldr_job_kind load_kind = {.start = load_start,
-                                       .answered = load_answered,
-                                       .copying = load_copying,
-                                       .dispose = load_dispose,
-                                       .size = sizeof(load_job)};
+static const ldr_request_kind load_kind = {.start = load_start,
+                                           .answered = load_answered,
+                                           .copying = load_copying,
+                                           .dispose = load_dispose,
+                                           .size = sizeof(load_request)};
 
 ldr_code ldr_pgbulk_load(ldr_engine *engine, ldr_tx *t, const ldr_batch *b, ldr_conflict conflict,
                          const ldr_call *call, int64_t *loaded, ldr_task **task, ldr_err *err) {
   ldr_result result = {0};
-  ldr_job *j = NULL;
-  load_job *x;
+  ldr_request *rq = NULL;
+  load_request *x;
   ldr_code code;
   if (b->n == 0) {
     *loaded = 0;
     return LDR_OK;
   }
-  code = ldr_job_new(ldr_pg_of(engine), ldr_pgtx_of(t), &load_kind, b->e->name, call, &j, err);
+  code = ldr_request_new(ldr_pg_of(engine), ldr_pgtx_of(t), &load_kind, b->e->name, call, &rq, err);
   if (code) return code;
-  x = load_of(j);
+  x = load_of(rq);
   x->conflict = conflict;
   code = ldr_batch_slice(b, 0, b->n, &x->rows, err); /* the caller's may be gone before the task ends */
   if (code) {
-    ldr_job_free(j);
+    ldr_request_free(rq);
     return code;
   }
-  code = ldr_job_run(j, &result, task, err);
+  code = ldr_request_run(rq, &result, task, err);
   if (code == LDR_OK) *loaded = result.affected;
   return code;
 }

@@ -5,81 +5,83 @@
 #include "base/clock.h"
 #include "postgres/exec/transaction.h"
 
-typedef struct copy_job {
-  ldr_job base; /* first */
+typedef struct copy_request {
+  ldr_request base; /* first */
   const char *sql;
   bool in;
-} copy_job;
+} copy_request;
 
-static ldr_code start(ldr_job *j, ldr_err *err) { return ldr_pgsess_simple(j, ((copy_job *)j)->sql, err); }
+static ldr_code start(ldr_request *rq, ldr_err *err) {
+  return ldr_pgsess_simple(rq, ((copy_request *)rq)->sql, err);
+}
 
-static ldr_code copying(ldr_job *j, ldr_err *err) {
-  const copy_job *x = (copy_job *)j;
-  if (ldr_pgres_copies_in(j->req->cmd[0].res) != x->in) {
-    ldr_conn_cut(j->conn);
+static ldr_code copying(ldr_request *rq, ldr_err *err) {
+  const copy_request *x = (copy_request *)rq;
+  if (ldr_pgres_copies_in(rq->exchange->cmd[0].res) != x->in) {
+    ldr_conn_cut(rq->conn);
     return ldr_fail(err, LDR_INVALID, "the statement copies in the other direction");
   }
-  j->stage = LDR_JOB_COPY;
+  rq->stage = LDR_REQUEST_COPY;
   return LDR_PENDING;
 }
 
-static ldr_code answered(ldr_job *j, ldr_err *err) {
-  const ldr_pgres *res = j->req->cmd[0].res;
-  j->tx->wrote = true;
-  if (ldr_job_failed(j)) return ldr_job_error(j, err);
+static ldr_code answered(ldr_request *rq, ldr_err *err) {
+  const ldr_pgres *res = rq->exchange->cmd[0].res;
+  rq->tx->wrote = true;
+  if (ldr_request_failed(rq)) return ldr_request_error(rq, err);
   if (res == NULL || strncmp(ldr_pgres_tag(res), "COPY ", 5) != 0)
     return ldr_fail(err, LDR_INVALID, "the statement is not COPY");
-  j->task.result.affected = ldr_pgres_affected(res);
+  rq->task.result.affected = ldr_pgres_affected(res);
   return LDR_OK;
 }
 
-static const ldr_job_kind kind = {
-    .start = start, .copying = copying, .answered = answered, .size = sizeof(copy_job)};
+static const ldr_request_kind kind = {
+    .start = start, .copying = copying, .answered = answered, .size = sizeof(copy_request)};
 
 static ldr_code begin(ldr_tx *t, const char *sql, bool in, const ldr_call *call, ldr_err *err) {
   const ldr_call blocking = {call->deadline, true};
   ldr_pgtx *tx = ldr_pgtx_of(t);
-  ldr_job *j = NULL;
-  ldr_code code = ldr_job_new(tx->e, tx, &kind, in ? "copy in" : "copy out", &blocking, &j, err);
+  ldr_request *rq = NULL;
+  ldr_code code = ldr_request_new(tx->e, tx, &kind, in ? "copy in" : "copy out", &blocking, &rq, err);
   if (code) return code;
-  ((copy_job *)j)->sql = sql;
-  ((copy_job *)j)->in = in;
-  code = ldr_job_drive(j, err);
-  if (code == LDR_PENDING) return LDR_OK; /* tx->job is the COPY under way */
-  ldr_job_free(j);
+  ((copy_request *)rq)->sql = sql;
+  ((copy_request *)rq)->in = in;
+  code = ldr_request_drive(rq, err);
+  if (code == LDR_PENDING) return LDR_OK; /* tx->request is the COPY under way */
+  ldr_request_free(rq);
   return code ? code : ldr_fail(err, LDR_INVALID, "the statement copied nothing");
 }
 
 /* The COPY under way in t. */
-static ldr_code under_way(ldr_tx *t, bool in, ldr_job **out, ldr_err *err) {
+static ldr_code under_way(ldr_tx *t, bool in, ldr_request **out, ldr_err *err) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
-  ldr_job *j = tx->job;
+  ldr_request *rq = tx->request;
   ldr_pg_check_fork(tx->e);
-  if (j == NULL || j->kind != &kind || j->stage != LDR_JOB_COPY || ((copy_job *)j)->in != in)
+  if (rq == NULL || rq->kind != &kind || rq->stage != LDR_REQUEST_COPY || ((copy_request *)rq)->in != in)
     return ldr_fail(err, LDR_INVALID, "no COPY of this kind is under way");
-  *out = j;
+  *out = rq;
   return LDR_OK;
 }
 
-/* The server's word after the data. The job is gone then. */
-static ldr_code finish(ldr_job *j, int64_t *rows, ldr_err *err) {
+/* The server's word after the data. The request is gone then. */
+static ldr_code finish(ldr_request *rq, int64_t *rows, ldr_err *err) {
   ldr_code code;
-  j->stage = LDR_JOB_REQUEST;
-  code = ldr_job_drive(j, err);
-  if (code == LDR_OK) *rows = j->task.result.affected;
-  ldr_job_free(j);
+  rq->stage = LDR_REQUEST_REQUEST;
+  code = ldr_request_drive(rq, err);
+  if (code == LDR_OK) *rows = rq->task.result.affected;
+  ldr_request_free(rq);
   return code;
 }
 
-static ldr_code give_up(ldr_job *j, const char *why, ldr_err *err) {
+static ldr_code give_up(ldr_request *rq, const char *why, ldr_err *err) {
   int64_t ignored;
-  ldr_code code = ldr_conn_copy_end(j->conn, why, err);
+  ldr_code code = ldr_conn_copy_end(rq->conn, why, err);
   (void)code; /* a connection that is lost shows in the answer */
-  return finish(j, &ignored, err);
+  return finish(rq, &ignored, err);
 }
 
-static ldr_code overdue(ldr_job *j, ldr_err *err) {
-  give_up(j, "the deadline passed", err);
+static ldr_code overdue(ldr_request *rq, ldr_err *err) {
+  give_up(rq, "the deadline passed", err);
   return ldr_fail_state(err, LDR_TIMEOUT, "57014", "the deadline passed during COPY");
 }
 
@@ -88,31 +90,31 @@ ldr_code ldr_pg_copy_in_begin(ldr_tx *t, const char *sql, const ldr_call *call, 
 }
 
 ldr_code ldr_pg_copy_in_data(ldr_tx *t, const void *p, size_t n, const ldr_call *call, ldr_err *err) {
-  ldr_job *j = NULL;
-  ldr_code code = under_way(t, true, &j, err);
+  ldr_request *rq = NULL;
+  ldr_code code = under_way(t, true, &rq, err);
   if (code) return code;
-  code = ldr_conn_copy_put(j->conn, p, n, err);
+  code = ldr_conn_copy_put(rq->conn, p, n, err);
   while (code == LDR_PENDING) {
-    if (ldr_millis_left(call->deadline) == 0) return overdue(j, err);
-    ldr_pg_wait(ldr_conn_fd(j->conn), LDR_READ | LDR_WRITE, call->deadline);
-    ldr_conn_pump(j->conn);
-    if (ldr_conn_dead(j->conn))
+    if (ldr_millis_left(call->deadline) == 0) return overdue(rq, err);
+    ldr_pg_wait(ldr_conn_fd(rq->conn), LDR_READ | LDR_WRITE, call->deadline);
+    ldr_conn_pump(rq->conn);
+    if (ldr_conn_dead(rq->conn))
       code = LDR_CONNECTION;
-    else if (!(ldr_conn_events(j->conn) & LDR_WRITE))
+    else if (!(ldr_conn_events(rq->conn) & LDR_WRITE))
       code = LDR_OK;
   }
-  return code ? give_up(j, "the connection was lost", err) : LDR_OK;
+  return code ? give_up(rq, "the connection was lost", err) : LDR_OK;
 }
 
 ldr_code ldr_pg_copy_in_end(ldr_tx *t, const char *why, const ldr_call *call, int64_t *rows, ldr_err *err) {
-  ldr_job *j = NULL;
-  ldr_code code = under_way(t, true, &j, err);
+  ldr_request *rq = NULL;
+  ldr_code code = under_way(t, true, &rq, err);
   if (code) return code;
-  j->deadline = call->deadline;
-  if (why) return give_up(j, why, err);
-  code = ldr_conn_copy_end(j->conn, NULL, err);
+  rq->deadline = call->deadline;
+  if (why) return give_up(rq, why, err);
+  code = ldr_conn_copy_end(rq->conn, NULL, err);
   (void)code;
-  return finish(j, rows, err);
+  return finish(rq, rows, err);
 }
 
 ldr_code ldr_pg_copy_out_begin(ldr_tx *t, const char *sql, const ldr_call *call, ldr_err *err) {
@@ -120,21 +122,21 @@ ldr_code ldr_pg_copy_out_begin(ldr_tx *t, const char *sql, const ldr_call *call,
 }
 
 ldr_code ldr_pg_copy_out_data(ldr_tx *t, const ldr_call *call, const char **p, size_t *n, ldr_err *err) {
-  ldr_job *j = NULL;
+  ldr_request *rq = NULL;
   int64_t ignored;
-  ldr_code code = under_way(t, false, &j, err);
+  ldr_code code = under_way(t, false, &rq, err);
   if (code) return code;
-  while ((code = ldr_conn_copy_get(j->conn, p, n, err)) == LDR_PENDING) {
+  while ((code = ldr_conn_copy_get(rq->conn, p, n, err)) == LDR_PENDING) {
     if (ldr_millis_left(call->deadline) == 0) {
-      ldr_conn_drop(j->conn);
-      code = finish(j, &ignored, err);
+      ldr_conn_drop(rq->conn);
+      code = finish(rq, &ignored, err);
       return ldr_fail_state(err, LDR_TIMEOUT, "57014", "the deadline passed during COPY");
     }
-    ldr_pg_wait(ldr_conn_fd(j->conn), ldr_conn_events(j->conn), call->deadline);
+    ldr_pg_wait(ldr_conn_fd(rq->conn), ldr_conn_events(rq->conn), call->deadline);
   }
   if (code == LDR_OK && *p) return LDR_OK;
-  j->deadline = call->deadline;
-  return finish(j, &ignored, err); /* an error of the server ends the data, too */
+  rq->deadline = call->deadline;
+  return finish(rq, &ignored, err); /* an error of the server ends the data, too */
 }
 
 void ldr_pgcopy_drain(ldr_tx *t) {
@@ -142,6 +144,6 @@ void ldr_pgcopy_drain(ldr_tx *t) {
   const char *p = "";
   size_t n;
   ldr_err ignored;
-  while (ldr_pgtx_of(t)->job && p)
+  while (ldr_pgtx_of(t)->request && p)
     if (ldr_pg_copy_out_data(t, &call, &p, &n, &ignored) != LDR_OK) return;
 }

@@ -4,30 +4,30 @@
 
 #include "base/clock.h"
 
-enum { WINDOW = 256 }; /* isolated requests in flight */
+enum { WINDOW = 256 }; /* isolated exchanges in flight */
 
 typedef struct entry { /* one item */
   ldr_stmt *stmt;
-  ldr_args args;
-  ldr_req req;       /* isolated: when it is not the last of its window, which is the job's */
-  unsigned main;     /* the command that is the statement itself */
-  ldr_pgres *answer; /* until it is collected */
-  bool stale;        /* isolated: it did nothing, and is run once more */
-  bool sent;         /* req was, and its answer is not looked at */
+  ldr_bind args;
+  ldr_exchange exchange; /* isolated: when it is not the last of its window, which is the request's */
+  unsigned main;         /* the command that is the statement itself */
+  ldr_pgres *answer;     /* until it is collected */
+  bool stale;            /* isolated: it did nothing, and is run once more */
+  bool sent;             /* req was, and its answer is not looked at */
 } entry;
 
 /* The items are run from `at` on; [from, at) is the window that was sent last. */
-typedef struct pipe_job {
-  ldr_job base; /* first */
+typedef struct pipe_request {
+  ldr_request base; /* first */
   size_t n, from, at;
-  size_t last; /* the item whose request is the job's */
+  size_t last; /* the item whose exchange is the request's */
   entry *entries;
   ldr_result *results; /* the caller's, as are … */
   ldr_err **errs;      /* … these */
   bool again;          /* the second time, for the stale ones */
-} pipe_job;
+} pipe_request;
 
-static pipe_job *pipe_of(ldr_job *j) { return (pipe_job *)j; }
+static pipe_request *pipe_of(ldr_request *rq) { return (pipe_request *)rq; }
 
 /* ---- items ---- */
 
@@ -35,16 +35,16 @@ static ldr_code prepare(ldr_pg *e, entry *x, const ldr_item *item, ldr_err *err)
   ldr_code code;
   if (item->stmt) {
     x->stmt = ldr_stmt_retain(item->stmt);
-    return ldr_args_from_values(&x->args, x->stmt->params, x->stmt->oids, item->values, x->stmt->nparams,
+    return ldr_bind_from_values(&x->args, x->stmt->params, x->stmt->oids, item->values, x->stmt->nparams,
                                 err);
   }
   code = ldr_stmts_op(&e->stmts, item->op, &e->params, &x->stmt, err);
   if (code) return code;
-  return ldr_args_from_params(&x->args, (const ldr_param *)(void *)e->params.p,
+  return ldr_bind_from_params(&x->args, (const ldr_param *)(void *)e->params.p,
                               e->params.n / sizeof(ldr_param), err);
 }
 
-static ldr_code make_entries(pipe_job *p, const ldr_item *items, ldr_err *err) {
+static ldr_code make_entries(pipe_request *p, const ldr_item *items, ldr_err *err) {
   ldr_code code = LDR_OK;
   p->entries = ldr_alloc_array(p->n, sizeof *p->entries);
   if (p->entries == NULL) return ldr_fail_nomem(err);
@@ -53,34 +53,34 @@ static ldr_code make_entries(pipe_job *p, const ldr_item *items, ldr_err *err) {
   return code;
 }
 
-static void settle(pipe_job *p, entry *x) {
-  if (x->sent) ldr_pg_settle(p->base.e, p->base.slot, &x->req);
+static void settle(pipe_request *p, entry *x) {
+  if (x->sent) ldr_pg_settle(p->base.e, p->base.slot, &x->exchange);
   x->sent = false;
 }
 
 /* Work that ends early leaves answers behind that nobody will look at. */
-static void leaving(ldr_job *j) {
-  pipe_job *p = pipe_of(j);
+static void leaving(ldr_request *rq) {
+  pipe_request *p = pipe_of(rq);
   for (size_t i = 0; p->entries && i < p->n; i++) {
     entry *x = &p->entries[i];
-    if (x->sent && !x->req.done) ldr_conn_drop(p->base.slot->conn);
+    if (x->sent && !x->exchange.done) ldr_conn_drop(p->base.slot->conn);
     settle(p, x);
   }
 }
 
-static void dispose(ldr_job *j) {
-  pipe_job *p = pipe_of(j);
+static void dispose(ldr_request *rq) {
+  pipe_request *p = pipe_of(rq);
   for (size_t i = 0; p->entries && i < p->n; i++) {
     entry *x = &p->entries[i];
     ldr_stmt_release(x->stmt);
-    ldr_args_free(&x->args);
-    ldr_req_free(&x->req);
+    ldr_bind_free(&x->args);
+    ldr_exchange_free(&x->exchange);
     ldr_pgres_free(x->answer);
   }
   ldr_free(p->entries);
 }
 
-static ldr_code set_error(pipe_job *p, size_t i, const ldr_err *what, ldr_err *err) {
+static ldr_code set_error(pipe_request *p, size_t i, const ldr_err *what, ldr_err *err) {
   p->errs[i] = ldr_alloc(sizeof *what);
   if (p->errs[i] == NULL) return ldr_fail_nomem(err);
   *p->errs[i] = *what;
@@ -88,13 +88,13 @@ static ldr_code set_error(pipe_job *p, size_t i, const ldr_err *what, ldr_err *e
 }
 
 /* The answer to item i stands in r. */
-static void take(pipe_job *p, size_t i, ldr_req *r) {
+static void take(pipe_request *p, size_t i, ldr_exchange *r) {
   entry *x = &p->entries[i];
-  x->answer = ldr_req_take(r, x->main);
+  x->answer = ldr_exchange_take(r, x->main);
   if (x->answer) ldr_pgrun_note(p->base.tx, p->base.slot, x->stmt, ldr_pgres_tag(x->answer));
 }
 
-static ldr_code add_item(pipe_job *p, size_t i, ldr_req *r, ldr_err *err) {
+static ldr_code add_item(pipe_request *p, size_t i, ldr_exchange *r, ldr_err *err) {
   entry *x = &p->entries[i];
   ldr_code code = ldr_pgrun_form(r, x->stmt, err);
   if (code == LDR_OK) code = ldr_registry_exec(&p->base.slot->prepared, x->stmt, &x->args, r, err);
@@ -103,13 +103,13 @@ static ldr_code add_item(pipe_job *p, size_t i, ldr_req *r, ldr_err *err) {
 }
 
 /* On the owner's thread: rows for those who have an answer. */
-static ldr_code collect(ldr_job *j, ldr_err *err) {
-  pipe_job *p = pipe_of(j);
+static ldr_code collect(ldr_request *rq, ldr_err *err) {
+  pipe_request *p = pipe_of(rq);
   ldr_code code = LDR_OK;
   for (size_t i = 0; i < p->n && code == LDR_OK; i++) {
     entry *x = &p->entries[i];
     ldr_pgres *answer = x->answer;
-    if (x->stale && x->stmt->e == NULL) ldr_stmts_forget(&j->e->stmts, x->stmt);
+    if (x->stale && x->stmt->e == NULL) ldr_stmts_forget(&rq->e->stmts, x->stmt);
     if (p->errs[i]) continue;
     x->answer = NULL;
     code = ldr_pgrun_result(x->stmt, answer, &p->results[i], err);
@@ -119,78 +119,79 @@ static ldr_code collect(ldr_job *j, ldr_err *err) {
 
 /* ---- atomic ---- */
 
-static ldr_code atomic_start(ldr_job *j, ldr_err *err) {
-  pipe_job *p = pipe_of(j);
+static ldr_code atomic_start(ldr_request *rq, ldr_err *err) {
+  pipe_request *p = pipe_of(rq);
   ldr_code code;
-  ldr_req_reset(j->req);
-  code = ldr_job_prefix(j, err);
-  for (size_t i = 0; i < p->n && code == LDR_OK; i++) code = add_item(p, i, j->req, err);
+  ldr_exchange_reset(rq->exchange);
+  code = ldr_request_prefix(rq, err);
+  for (size_t i = 0; i < p->n && code == LDR_OK; i++) code = add_item(p, i, rq->exchange, err);
   if (code) return code;
-  ldr_count(&j->e->counts.queries, p->n);
-  return ldr_job_submit(j, err);
+  ldr_count(&rq->e->counts.queries, p->n);
+  return ldr_request_submit(rq, err);
 }
 
 /* Which item failed: that of the failed command, or the last when the commit did. */
-static size_t failed_item(const pipe_job *p, unsigned command) {
+static size_t failed_item(const pipe_request *p, unsigned command) {
   size_t i = 0;
   while (i + 1 < p->n && p->entries[i].main < command) i++;
   return i;
 }
 
 /* The items tell what happened; in a transaction that fails with the first of them. */
-static ldr_code atomic_failed(ldr_job *j, ldr_err *err) {
-  pipe_job *p = pipe_of(j);
-  size_t at = failed_item(p, j->req->error ? j->req->failed : j->req->at);
+static ldr_code atomic_failed(ldr_request *rq, ldr_err *err) {
+  pipe_request *p = pipe_of(rq);
+  size_t at = failed_item(p, rq->exchange->error ? rq->exchange->failed : rq->exchange->at);
   ldr_err why, others;
   ldr_code code = LDR_OK;
-  j->deletes = p->entries[at].stmt->deletes;
-  ldr_job_error(j, &why);
-  ldr_count(&j->e->counts.errors, 1);
+  rq->deletes = p->entries[at].stmt->deletes;
+  ldr_request_error(rq, &why);
+  ldr_count(&rq->e->counts.errors, 1);
   ldr_fail(&others, LDR_CANCELED, "item %zu of the pipeline failed, so none took effect", at + 1);
   for (size_t i = 0; i < p->n && code == LDR_OK; i++) code = set_error(p, i, i == at ? &why : &others, err);
-  if (code == LDR_OK && j->tx) ldr_pgtx_fail(j->tx, &why);
+  if (code == LDR_OK && rq->tx) ldr_pgtx_fail(rq->tx, &why);
   return code;
 }
 
-static ldr_code atomic_answered(ldr_job *j, ldr_err *err) {
-  pipe_job *p = pipe_of(j);
-  if (ldr_job_failed(j)) {
-    if (j->retried || !ldr_req_stale(j->req) || !ldr_conn_clean(j->conn)) return atomic_failed(j, err);
-    j->retried = true;
-    ldr_count(&j->e->counts.retries_stale, 1);
-    return atomic_start(j, err);
+static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
+  pipe_request *p = pipe_of(rq);
+  if (ldr_request_failed(rq)) {
+    if (rq->retried || !ldr_exchange_stale(rq->exchange) || !ldr_conn_clean(rq->conn))
+      return atomic_failed(rq, err);
+    rq->retried = true;
+    ldr_count(&rq->e->counts.retries_stale, 1);
+    return atomic_start(rq, err);
   }
-  for (size_t i = 0; i < p->n; i++) take(p, i, j->req);
+  for (size_t i = 0; i < p->n; i++) take(p, i, rq->exchange);
   return LDR_OK;
 }
 
-static const ldr_job_kind atomic_kind = {.start = atomic_start,
-                                         .answered = atomic_answered,
-                                         .collect = collect,
-                                         .dispose = dispose,
-                                         .size = sizeof(pipe_job)};
+static const ldr_request_kind atomic_kind = {.start = atomic_start,
+                                             .answered = atomic_answered,
+                                             .collect = collect,
+                                             .dispose = dispose,
+                                             .size = sizeof(pipe_request)};
 
 /* ---- isolated ----
  *
- * A request an item, sent in windows; the last of a window is the job's own, so that its answer is the
+ * A exchange an item, sent in windows; the last of a window is the request's own, so that its answer is the
  * window's. The reader of the socket reads while the rest of a window is still being sent, so neither side's
  * buffers can fill up for good. */
 
-static bool wanted(const pipe_job *p, size_t i) { return !p->again || p->entries[i].stale; }
+static bool wanted(const pipe_request *p, size_t i) { return !p->again || p->entries[i].stale; }
 
-static size_t next_wanted(const pipe_job *p, size_t i) {
+static size_t next_wanted(const pipe_request *p, size_t i) {
   while (i < p->n && !wanted(p, i)) i++;
   return i;
 }
 
-/* Sends the request of an item that is not the last of its window. */
-static ldr_code send_one(pipe_job *p, size_t i, ldr_err *err) {
+/* Sends the exchange of an item that is not the last of its window. */
+static ldr_code send_one(pipe_request *p, size_t i, ldr_err *err) {
   entry *x = &p->entries[i];
   ldr_registry *g = &p->base.slot->prepared;
   ldr_code code;
-  ldr_req_reset(&x->req);
-  code = add_item(p, i, &x->req, err);
-  if (code == LDR_OK) code = ldr_conn_submit(p->base.conn, &x->req, err);
+  ldr_exchange_reset(&x->exchange);
+  code = add_item(p, i, &x->exchange, err);
+  if (code == LDR_OK) code = ldr_conn_submit(p->base.conn, &x->exchange, err);
   ldr_registry_sent(g);
   x->sent = true;
   if (code == LDR_OK) return code;
@@ -199,10 +200,10 @@ static ldr_code send_one(pipe_job *p, size_t i, ldr_err *err) {
   return code;
 }
 
-static ldr_code lost(pipe_job *p, size_t at, ldr_err *err);
+static ldr_code lost(pipe_request *p, size_t at, ldr_err *err);
 
-static ldr_code send_window(ldr_job *j, ldr_err *err) {
-  pipe_job *p = pipe_of(j);
+static ldr_code send_window(ldr_request *rq, ldr_err *err) {
+  pipe_request *p = pipe_of(rq);
   size_t i = next_wanted(p, p->at), next;
   ldr_code code = LDR_OK;
   p->from = i;
@@ -212,36 +213,36 @@ static ldr_code send_window(ldr_job *j, ldr_err *err) {
     if (next >= p->n || sent == WINDOW) break;
     code = send_one(p, i, err);
     if (code == LDR_CONNECTION) return lost(p, i, err);
-    ldr_count(&j->e->counts.queries, 1);
+    ldr_count(&rq->e->counts.queries, 1);
   }
-  ldr_req_reset(j->req);
-  if (code == LDR_OK) code = add_item(p, p->last, j->req, err);
+  ldr_exchange_reset(rq->exchange);
+  if (code == LDR_OK) code = add_item(p, p->last, rq->exchange, err);
   if (code) return code;
   p->at = p->last + 1;
-  ldr_count(&j->e->counts.queries, 1);
-  code = ldr_job_submit(j, err);
+  ldr_count(&rq->e->counts.queries, 1);
+  code = ldr_request_submit(rq, err);
   return code == LDR_CONNECTION ? lost(p, p->last, err) : code;
 }
 
-static ldr_code item_failed(pipe_job *p, size_t i, ldr_req *r, ldr_err *err) {
+static ldr_code item_failed(pipe_request *p, size_t i, ldr_exchange *r, ldr_err *err) {
   entry *x = &p->entries[i];
   ldr_err why;
-  if (!p->again && ldr_req_stale(r)) {
+  if (!p->again && ldr_exchange_stale(r)) {
     x->stale = true;
     return LDR_OK;
   }
-  ldr_req_error(r, x->stmt->deletes, &why);
+  ldr_exchange_error(r, x->stmt->deletes, &why);
   if (p->base.cancelled && (r->lost || strcmp(why.sqlstate, "57014") == 0))
     ldr_fail_state(&why, LDR_TIMEOUT, "57014", "the deadline passed and the statement was cancelled");
   ldr_count(&p->base.e->counts.errors, 1);
   return set_error(p, i, &why, err);
 }
 
-static ldr_code take_window(pipe_job *p, ldr_err *err) {
+static ldr_code take_window(pipe_request *p, ldr_err *err) {
   ldr_code code = LDR_OK;
   for (size_t i = p->from; i < p->at && code == LDR_OK; i++) {
     entry *x = &p->entries[i];
-    ldr_req *r = i == p->last ? p->base.req : &x->req;
+    ldr_exchange *r = i == p->last ? p->base.exchange : &x->exchange;
     if (!wanted(p, i)) continue;
     settle(p, x);
     if (r->error || r->lost)
@@ -253,7 +254,7 @@ static ldr_code take_window(pipe_job *p, ldr_err *err) {
 }
 
 /* Those that were not sent, because time or the connection is gone. */
-static ldr_code not_sent(pipe_job *p, ldr_err *err) {
+static ldr_code not_sent(pipe_request *p, ldr_err *err) {
   ldr_err why;
   ldr_code code = LDR_OK;
   if (p->base.cancelled)
@@ -268,7 +269,7 @@ static ldr_code not_sent(pipe_job *p, ldr_err *err) {
 
 /* The connection was lost when item `at` should have been sent. Before the first it is the pipeline's fault.
  */
-static ldr_code lost(pipe_job *p, size_t at, ldr_err *err) {
+static ldr_code lost(pipe_request *p, size_t at, ldr_err *err) {
   ldr_code code;
   if (at == 0) return err->code;
   p->at = at;
@@ -277,43 +278,43 @@ static ldr_code lost(pipe_job *p, size_t at, ldr_err *err) {
   return code ? code : not_sent(p, err);
 }
 
-static bool some_stale(const pipe_job *p) {
+static bool some_stale(const pipe_request *p) {
   for (size_t i = 0; i < p->n; i++)
     if (p->entries[i].stale) return true;
   return false;
 }
 
-static ldr_code isolated_answered(ldr_job *j, ldr_err *err) {
-  pipe_job *p = pipe_of(j);
+static ldr_code isolated_answered(ldr_request *rq, ldr_err *err) {
+  pipe_request *p = pipe_of(rq);
   ldr_code code = take_window(p, err);
   if (code) return code;
-  if (j->cancelled || ldr_conn_dead(j->conn)) return not_sent(p, err);
-  if (next_wanted(p, p->at) < p->n) return send_window(j, err);
+  if (rq->cancelled || ldr_conn_dead(rq->conn)) return not_sent(p, err);
+  if (next_wanted(p, p->at) < p->n) return send_window(rq, err);
   if (p->again || !some_stale(p)) return LDR_OK;
   p->again = true; /* prepared before a table changed */
   p->at = 0;
-  ldr_count(&j->e->counts.retries_stale, 1);
-  return send_window(j, err);
+  ldr_count(&rq->e->counts.retries_stale, 1);
+  return send_window(rq, err);
 }
 
-static const ldr_job_kind isolated_kind = {.start = send_window,
-                                           .answered = isolated_answered,
-                                           .collect = collect,
-                                           .leaving = leaving,
-                                           .dispose = dispose,
-                                           .size = sizeof(pipe_job)};
+static const ldr_request_kind isolated_kind = {.start = send_window,
+                                               .answered = isolated_answered,
+                                               .collect = collect,
+                                               .leaving = leaving,
+                                               .dispose = dispose,
+                                               .size = sizeof(pipe_request)};
 
 ldr_code ldr_pg_pipeline(ldr_engine *engine, ldr_tx *t, const ldr_item *items, size_t n, bool atomic,
                          const ldr_call *call, ldr_result *results, ldr_err **errs, ldr_task **task,
                          ldr_err *err) {
-  const ldr_job_kind *kind = t || atomic ? &atomic_kind : &isolated_kind;
-  ldr_job *j = NULL;
-  pipe_job *p;
+  const ldr_request_kind *kind = t || atomic ? &atomic_kind : &isolated_kind;
+  ldr_request *rq = NULL;
+  pipe_request *p;
   ldr_code code;
   if (n == 0) return LDR_OK;
-  code = ldr_job_new(ldr_pg_of(engine), ldr_pgtx_of(t), kind, "pipeline", call, &j, err);
+  code = ldr_request_new(ldr_pg_of(engine), ldr_pgtx_of(t), kind, "pipeline", call, &rq, err);
   if (code) return code;
-  p = pipe_of(j);
+  p = pipe_of(rq);
   p->n = n;
   p->results = results;
   p->errs = errs;
@@ -323,10 +324,10 @@ ldr_code ldr_pg_pipeline(ldr_engine *engine, ldr_tx *t, const ldr_item *items, s
   }
   code = make_entries(p, items, err);
   if (code) {
-    ldr_job_free(j);
+    ldr_request_free(rq);
     return code;
   }
-  code = ldr_job_run(j, NULL, task, err);
+  code = ldr_request_run(rq, NULL, task, err);
   for (size_t i = 0; code > LDR_PENDING && i < n; i++) { /* nothing is handed out then */
     ldr_rows_free(results[i].rows);
     ldr_free(errs[i]);

@@ -1,4 +1,4 @@
-/* Single statements of the PostgreSQL engine: operations, and raw SQL with parameters (postgres/postgres.h).
+/* Single statements of the PostgreSQL engine: operations, and raw SQL with parameters.
  */
 #ifndef LDR_POSTGRES_EXEC_QUERY_H
 #define LDR_POSTGRES_EXEC_QUERY_H
@@ -8,15 +8,24 @@
 ldr_code ldr_pgrun_op(ldr_engine *, ldr_tx *, const ldr_op *, const ldr_call *, ldr_result *out,
                       ldr_task **task, ldr_err *);
 /* Goes before a statement whose results travel as text. */
-ldr_code ldr_pgrun_form(ldr_req *r, const ldr_stmt *s, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_pgrun_form(ldr_exchange *r, const ldr_stmt *s, ldr_err *err) LDR_MUSTCHECK;
 /* What an answer brings its caller; takes over res, also on failure. */
 ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err *err) LDR_MUSTCHECK;
 /* A statement succeeded: what its tag says of the transaction and of the session's state. */
 void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag);
 ldr_pgtx *ldr_pgtx_of(ldr_tx *tx);
-/* One more command, which asks for the id of the job's transaction. */
-ldr_code ldr_pgrun_ask_xid(ldr_job *j, ldr_err *err) LDR_MUSTCHECK;
+/* One more command, which asks for the id of the request's transaction. */
+ldr_code ldr_pgrun_ask_xid(ldr_request *rq, ldr_err *err) LDR_MUSTCHECK;
 /* Its answer: 0 as long as the transaction has changed nothing. false: there is none. */
 bool ldr_pgrun_read_xid(const ldr_pgres *res, uint64_t *xid);
+
+/* ---- raw statements ---- */
+/* Cached by text; *task only with LDR_PENDING (then the result is fetched with ldr_pg_prepared). */
+ldr_code ldr_pg_prepare(ldr_engine *, ldr_tx *, const char *sql, size_t n, const ldr_call *, ldr_stmt **out,
+                        ldr_task **task, ldr_err *) LDR_MUSTCHECK;
+ldr_stmt *ldr_pg_prepared(ldr_task *done);
+/* values: one a parameter, of the parameter's type (or text for LDR_F_UNKNOWN), nulls allowed. */
+ldr_code ldr_pg_execute(ldr_engine *, ldr_tx *, ldr_stmt *, const ldr_value *values, const ldr_call *,
+                        ldr_result *out, ldr_task **task, ldr_err *) LDR_MUSTCHECK;
 
 #endif

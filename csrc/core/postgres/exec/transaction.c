@@ -142,10 +142,10 @@ ldr_code ldr_pgtx_rollback_to(ldr_tx *t, ldr_err *err) {
 
 /* ---- the end of a transaction ---- */
 
-typedef struct end_job {
-  ldr_job base; /* first */
-  bool commit;  /* else roll back */
-  bool failed;  /* commit: the transaction has failed, so roll back and return this: */
+typedef struct end_request {
+  ldr_request base; /* first */
+  bool commit;      /* else roll back */
+  bool failed;      /* commit: the transaction has failed, so roll back and return this: */
   ldr_err first;
   ldr_buf pending; /* commit: statements that go before it, a rollback to a savepoint above all */
   unsigned npending;
@@ -158,43 +158,43 @@ typedef struct end_job {
   bool connecting;     /* it is not connected yet */
   char host[256], port[16];
   char sql[80];
-} end_job;
+} end_request;
 
-static end_job *end_of(ldr_job *j) { return (end_job *)j; }
+static end_request *end_of(ldr_request *rq) { return (end_request *)rq; }
 
-static void drop_fresh(ldr_job *j) {
-  end_job *x = end_of(j);
+static void drop_fresh(ldr_request *rq) {
+  end_request *x = end_of(rq);
   if (x->fresh == NULL) return;
-  ldr_job_unwatch(j);
-  if (x->generation != j->e->pool->generation) ldr_conn_abandon(x->fresh); /* it is the parent's */
+  ldr_request_unwatch(rq);
+  if (x->generation != rq->e->pool->generation) ldr_conn_abandon(x->fresh); /* it is the parent's */
   ldr_conn_drop(x->fresh);
   ldr_conn_close(x->fresh);
   x->fresh = NULL;
-  j->conn = NULL;
+  rq->conn = NULL;
 }
 
-static void dispose(ldr_job *j) {
-  drop_fresh(j);
-  ldr_buf_free(&end_of(j)->pending);
+static void dispose(ldr_request *rq) {
+  drop_fresh(rq);
+  ldr_buf_free(&end_of(rq)->pending);
 }
 
-static ldr_code submit_one(ldr_job *j, const char *sql, ldr_err *err) {
-  ldr_req_reset(j->req);
-  if (ldr_job_query(j, sql) == NULL) return ldr_fail_nomem(err);
-  return ldr_job_submit(j, err);
+static ldr_code submit_one(ldr_request *rq, const char *sql, ldr_err *err) {
+  ldr_exchange_reset(rq->exchange);
+  if (ldr_request_query(rq, sql) == NULL) return ldr_fail_nomem(err);
+  return ldr_request_submit(rq, err);
 }
 
-static ldr_code rolled_back(ldr_job *j, ldr_err *err) {
-  const end_job *x = end_of(j);
-  ldr_count(&j->e->counts.rollbacks, 1);
+static ldr_code rolled_back(ldr_request *rq, ldr_err *err) {
+  const end_request *x = end_of(rq);
+  ldr_count(&rq->e->counts.rollbacks, 1);
   if (!x->commit) return LDR_OK;
   *err = x->first;
   return err->code;
 }
 
-static ldr_code roll_back(ldr_job *j, ldr_err *err) {
-  if (ldr_conn_dead(j->conn)) return rolled_back(j, err); /* the server does it */
-  return submit_one(j, "rollback", err);
+static ldr_code roll_back(ldr_request *rq, ldr_err *err) {
+  if (ldr_conn_dead(rq->conn)) return rolled_back(rq, err); /* the server does it */
+  return submit_one(rq, "rollback", err);
 }
 
 /* The connection died before COMMIT could have run: nothing is in the database. */
@@ -204,50 +204,50 @@ static ldr_code surely_undone(ldr_err *err) {
   return err->code;
 }
 
-static void call_hook(const ldr_job *j, const char *point) {
-  if (j->e->hook && !j->driven) j->e->hook(j->e->hook_ud, point, ldr_conn_pid(j->conn));
+static void call_hook(const ldr_request *rq, const char *point) {
+  if (rq->e->hook && !rq->driven) rq->e->hook(rq->e->hook_ud, point, ldr_conn_pid(rq->conn));
 }
 
-static bool add_pending(ldr_job *j, const end_job *x) {
+static bool add_pending(ldr_request *rq, const end_request *x) {
   const char *sql = x->pending.p;
   for (unsigned i = 0; i < x->npending; i++, sql += strlen(sql) + 1)
-    if (ldr_job_query(j, sql) == NULL) return false;
+    if (ldr_request_query(rq, sql) == NULL) return false;
   return true;
 }
 
 /* The id of the transaction must be known here by the time the outcome may get lost. Unless it is, it is
  * asked for just before COMMIT, and the server told to answer that first. */
-static ldr_code add_question(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
+static ldr_code add_question(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
   ldr_code code;
   x->asked = UINT_MAX;
   if (!x->wrote || x->has_xid) return LDR_OK;
-  code = ldr_pgrun_ask_xid(j, err);
+  code = ldr_pgrun_ask_xid(rq, err);
   if (code) return code;
-  x->asked = j->req->n - 1;
-  j->req->cmd[x->asked].flush = true;
+  x->asked = rq->exchange->n - 1;
+  rq->exchange->cmd[x->asked].flush = true;
   return LDR_OK;
 }
 
-static ldr_code submit_commit(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
+static ldr_code submit_commit(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
   ldr_code code;
-  call_hook(j, "before_commit");
-  if (!ldr_conn_check(j->conn)) return surely_undone(err);
-  ldr_req_reset(j->req);
-  if (!add_pending(j, x)) return ldr_fail_nomem(err);
-  code = add_question(j, err);
+  call_hook(rq, "before_commit");
+  if (!ldr_conn_check(rq->conn)) return surely_undone(err);
+  ldr_exchange_reset(rq->exchange);
+  if (!add_pending(rq, x)) return ldr_fail_nomem(err);
+  code = add_question(rq, err);
   if (code) return code;
-  if (ldr_job_query(j, "commit") == NULL) return ldr_fail_nomem(err);
-  code = ldr_job_submit(j, err);
-  if (code == LDR_PENDING) call_hook(j, "after_commit_sent");
+  if (ldr_request_query(rq, "commit") == NULL) return ldr_fail_nomem(err);
+  code = ldr_request_submit(rq, err);
+  if (code == LDR_PENDING) call_hook(rq, "after_commit_sent");
   return code;
 }
 
-static ldr_code start(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
-  if (x->failed || !x->commit) return roll_back(j, err);
-  return submit_commit(j, err);
+static ldr_code start(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
+  if (x->failed || !x->commit) return roll_back(rq, err);
+  return submit_commit(rq, err);
 }
 
 /* ---- a COMMIT without an answer ---- */
@@ -256,135 +256,137 @@ static ldr_code unknown(ldr_err *err, const char *why) {
   return ldr_fail(err, LDR_COMMIT_UNKNOWN, "the connection was lost during the commit, and %s", why);
 }
 
-static ldr_code ask_connection(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
-  drop_fresh(j);
+static ldr_code ask_connection(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
+  drop_fresh(rq);
   x->connecting = true;
-  if (ldr_now_mono() >= j->deadline) return unknown(err, "its outcome could not be asked for in time");
-  if (ldr_conn_start(j->e->info, &x->fresh, err) != LDR_OK) {
-    ldr_job_sleep(j, ASK_AGAIN_US);
+  if (ldr_now_mono() >= rq->deadline) return unknown(err, "its outcome could not be asked for in time");
+  if (ldr_conn_start(rq->e->info, &x->fresh, err) != LDR_OK) {
+    ldr_request_sleep(rq, ASK_AGAIN_US);
     return LDR_PENDING;
   }
-  x->generation = j->e->pool->generation;
-  j->conn = x->fresh;
-  j->stage = LDR_JOB_CONNECT;
+  x->generation = rq->e->pool->generation;
+  rq->conn = x->fresh;
+  rq->stage = LDR_REQUEST_CONNECT;
   return LDR_PENDING;
 }
 
-static ldr_code ask(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
+static ldr_code ask(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
   snprintf(x->sql, sizeof x->sql, "select pg_xact_status('%llu'::xid8)::text", (unsigned long long)x->xid);
-  return submit_one(j, x->sql, err);
+  return submit_one(rq, x->sql, err);
 }
 
 /* Another server may have given the same number to another transaction. */
-static bool same_server(const end_job *x) {
+static bool same_server(const end_request *x) {
   return strcmp(ldr_conn_host(x->fresh), x->host) == 0 && strcmp(ldr_conn_port(x->fresh), x->port) == 0;
 }
 
-static ldr_code connected(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
+static ldr_code connected(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
   x->connecting = false;
-  if (j->connected != LDR_OK) {
-    drop_fresh(j);
-    ldr_job_sleep(j, ASK_AGAIN_US);
+  if (rq->connected != LDR_OK) {
+    drop_fresh(rq);
+    ldr_request_sleep(rq, ASK_AGAIN_US);
     return LDR_PENDING;
   }
   if (!same_server(x)) return unknown(err, "another server answers now");
-  return ask(j, err);
+  return ask(rq, err);
 }
 
-static ldr_code resume(ldr_job *j, ldr_err *err) {
-  const end_job *x = end_of(j);
-  if (x->fresh && x->connecting) return connected(j, err);
-  if (x->fresh == NULL || ldr_conn_dead(x->fresh)) return ask_connection(j, err);
-  return ask(j, err);
+static ldr_code resume(ldr_request *rq, ldr_err *err) {
+  const end_request *x = end_of(rq);
+  if (x->fresh && x->connecting) return connected(rq, err);
+  if (x->fresh == NULL || ldr_conn_dead(x->fresh)) return ask_connection(rq, err);
+  return ask(rq, err);
 }
 
-static ldr_code told(ldr_job *j, ldr_err *err) {
-  const ldr_pgres *res = j->req->cmd[0].res;
+static ldr_code told(ldr_request *rq, ldr_err *err) {
+  const ldr_pgres *res = rq->exchange->cmd[0].res;
   size_t n = 0;
   const char *status = res && ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
-  if (j->req->lost) {
-    ldr_job_sleep(j, ASK_AGAIN_US);
+  if (rq->exchange->lost) {
+    ldr_request_sleep(rq, ASK_AGAIN_US);
     return LDR_PENDING;
   }
   if (status && n == 9 && memcmp(status, "committed", 9) == 0) return LDR_OK;
   if (status && n == 7 && memcmp(status, "aborted", 7) == 0) return surely_undone(err);
-  if (status && n == 11 && memcmp(status, "in progress", 11) == 0 && ldr_now_mono() < j->deadline) {
-    ldr_job_sleep(j, ASK_AGAIN_US);
+  if (status && n == 11 && memcmp(status, "in progress", 11) == 0 && ldr_now_mono() < rq->deadline) {
+    ldr_request_sleep(rq, ASK_AGAIN_US);
     return LDR_PENDING;
   }
   return unknown(err, "the server does not know its outcome");
 }
 
-static ldr_code resolve(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
+static ldr_code resolve(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
   int64_t now = ldr_now_mono();
   if (!x->wrote || (x->has_xid && x->xid == 0)) return surely_undone(err);
   if (!x->has_xid) return unknown(err, "its outcome cannot be asked for");
-  if (j->deadline < now + RESOLVE_MIN_US) j->deadline = now + RESOLVE_MIN_US;
-  if (j->deadline > now + RESOLVE_MAX_US) j->deadline = now + RESOLVE_MAX_US;
-  j->cancelled = false;
-  ldr_err_set(x->host, sizeof x->host, ldr_conn_host(j->conn));
-  ldr_err_set(x->port, sizeof x->port, ldr_conn_port(j->conn));
-  return ask_connection(j, err);
+  if (rq->deadline < now + RESOLVE_MIN_US) rq->deadline = now + RESOLVE_MIN_US;
+  if (rq->deadline > now + RESOLVE_MAX_US) rq->deadline = now + RESOLVE_MAX_US;
+  rq->cancelled = false;
+  ldr_err_set(x->host, sizeof x->host, ldr_conn_host(rq->conn));
+  ldr_err_set(x->port, sizeof x->port, ldr_conn_port(rq->conn));
+  return ask_connection(rq, err);
 }
 
 /* ---- the answer to the end ---- */
 
-static ldr_code committed(ldr_job *j, ldr_err *err) {
-  const ldr_pgres *res = j->req->cmd[j->req->n - 1].res;
+static ldr_code committed(ldr_request *rq, ldr_err *err) {
+  const ldr_pgres *res = rq->exchange->cmd[rq->exchange->n - 1].res;
   if (res && strcmp(ldr_pgres_tag(res), "COMMIT") == 0) {
-    ldr_count(&j->e->counts.commits, 1);
+    ldr_count(&rq->e->counts.commits, 1);
     return LDR_OK;
   }
   return ldr_fail_state(err, LDR_CLOSED, "25P02",
                         "the server rolled the transaction back instead of committing it");
 }
 
-static ldr_code commit_answered(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
-  if (x->asked < j->req->n) x->has_xid = ldr_pgrun_read_xid(j->req->cmd[x->asked].res, &x->xid);
-  if (!ldr_job_failed(j)) return committed(j, err);
+static ldr_code commit_answered(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
+  if (x->asked < rq->exchange->n) x->has_xid = ldr_pgrun_read_xid(rq->exchange->cmd[x->asked].res, &x->xid);
+  if (!ldr_request_failed(rq)) return committed(rq, err);
   /* the server refused, or ended the session, before it came to COMMIT */
-  if (j->req->error && *ldr_req_sqlstate(j->req) && j->req->failed < j->req->n - 1) {
-    ldr_job_error(j, err);
-    err->retryable = err->retryable || j->req->lost;
-    if (!ldr_conn_in_tx(j->conn)) return err->code;
+  if (rq->exchange->error && *ldr_exchange_sqlstate(rq->exchange) &&
+      rq->exchange->failed < rq->exchange->n - 1) {
+    ldr_request_error(rq, err);
+    err->retryable = err->retryable || rq->exchange->lost;
+    if (!ldr_conn_in_tx(rq->conn)) return err->code;
     x->failed = true;
     x->first = *err;
-    return roll_back(j, err);
+    return roll_back(rq, err);
   }
-  if (j->req->lost) return resolve(j, err);
-  return ldr_job_error(j, err); /* the commit itself failed: a deferred constraint, a serialization failure */
+  if (rq->exchange->lost) return resolve(rq, err);
+  return ldr_request_error(
+      rq, err); /* the commit itself failed: a deferred constraint, a serialization failure */
 }
 
-static ldr_code answered(ldr_job *j, ldr_err *err) {
-  end_job *x = end_of(j);
-  if (x->fresh) return told(j, err);
-  if (x->commit && !x->failed) return commit_answered(j, err);
-  return rolled_back(j, err); /* also when the connection was lost */
+static ldr_code answered(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
+  if (x->fresh) return told(rq, err);
+  if (x->commit && !x->failed) return commit_answered(rq, err);
+  return rolled_back(rq, err); /* also when the connection was lost */
 }
 
-static const ldr_job_kind end_kind = {.start = start,
-                                      .answered = answered,
-                                      .resume = resume,
-                                      .dispose = dispose,
-                                      .size = sizeof(end_job),
-                                      .ends_tx = true};
+static const ldr_request_kind end_kind = {.start = start,
+                                          .answered = answered,
+                                          .resume = resume,
+                                          .dispose = dispose,
+                                          .size = sizeof(end_request),
+                                          .ends_tx = true};
 
-/* Hands the connection of tx to a job that ends it. tx is gone. */
+/* Hands the connection of tx to a request that ends it. tx is gone. */
 static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **task, ldr_err *err) {
   ldr_pg *e = tx->e;
-  ldr_job *j = NULL;
-  end_job *x;
-  ldr_code code = ldr_job_new(e, NULL, &end_kind, commit ? "commit" : "rollback", call, &j, err);
+  ldr_request *rq = NULL;
+  end_request *x;
+  ldr_code code = ldr_request_new(e, NULL, &end_kind, commit ? "commit" : "rollback", call, &rq, err);
   if (code) {
     ldr_pgtx_abandon((ldr_tx *)(void *)tx);
     return code;
   }
-  x = end_of(j);
+  x = end_of(rq);
   x->commit = commit;
   x->failed = tx->failed;
   x->wrote = tx->wrote;
@@ -394,9 +396,9 @@ static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **
   x->pending = tx->pending;
   x->npending = tx->npending;
   tx->pending = (ldr_buf){0};
-  j->slot = tx->slot;
+  rq->slot = tx->slot;
   ldr_pgtx_free(tx);
-  return ldr_job_run(j, NULL, task, err);
+  return ldr_request_run(rq, NULL, task, err);
 }
 
 /* What a session may have left behind (locks, settings) must be gone at once, not with the next use. */
@@ -410,7 +412,7 @@ static void give_back(ldr_pgtx *tx) {
 static bool silent(const ldr_pgtx *tx) { return !tx->begun || tx->dead || tx->session; }
 
 /* By the loop, which all of tx belongs to then. */
-static bool is_driven(const ldr_pgtx *tx) { return tx->job && tx->job->driven; }
+static bool is_driven(const ldr_pgtx *tx) { return tx->request && tx->request->driven; }
 
 ldr_code ldr_pgtx_commit(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr_err *err) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
@@ -444,18 +446,18 @@ ldr_code ldr_pgtx_rollback(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr
 void ldr_pgtx_abandon(ldr_tx *t) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_loop *loop;
-  ldr_job *j;
+  ldr_request *rq;
   if (tx == NULL) return;
   ldr_pg_check_fork(tx->e);
-  loop = tx->job || tx->slot ? tx->e->loop : NULL;
-  ldr_loop_enter(loop);
-  j = tx->job;
-  if (j) {
-    bool copies = j->stage == LDR_JOB_COPY; /* then it has no owner but tx */
-    ldr_job_stop(j);
-    if (copies) ldr_job_free(j);
+  loop = tx->request || tx->slot ? tx->e->loop : NULL;
+  ldr_loop_lock(loop);
+  rq = tx->request;
+  if (rq) {
+    bool copies = rq->stage == LDR_REQUEST_COPY; /* then it has no owner but tx */
+    ldr_request_stop(rq);
+    if (copies) ldr_request_free(rq);
   }
   give_back(tx);
-  ldr_loop_leave(loop);
+  ldr_loop_unlock(loop);
   ldr_pgtx_free(tx);
 }

@@ -13,21 +13,21 @@ static bool under_way_for(const ldr_slot *s, int64_t us, int64_t seen) {
 }
 
 static bool has_room(const ldr_slot *s, int64_t now) {
-  unsigned depth = s->quick ? LDR_GROUPS * LDR_LANE_DEPTH : LDR_LANE_DEPTH;
+  unsigned depth = s->quick ? LDR_GROUPS * LDR_SHARED_DEPTH : LDR_SHARED_DEPTH;
   return s->users < depth && !s->discard && now < s->expires && !ldr_conn_dead(s->conn) &&
          !ldr_conn_cancelling(s->conn);
 }
 
 static bool gathers(const ldr_slot *s, unsigned group_max) {
-  return ldr_conn_syncs(s->conn) < LDR_GROUPS && ldr_conn_gathers(s->conn) < group_max;
+  return ldr_conn_syncs(s->conn) < LDR_GROUPS && ldr_conn_group_size(s->conn) < group_max;
 }
 
 static survey look(const ldr_slots *l, int64_t seen) {
   survey v = {0};
   for (ldr_slot *s = l->by_state[LDR_SLOT_SHARED].first; s; s = s->next) {
     bool late = s->quick && under_way_for(s, LDR_QUICK_US / 2, seen);
-    if (s->solo) v.solo++;
-    if (s->solo || s->draining || under_way_for(s, LDR_STALL_US, seen)) continue;
+    if (s->exclusive) v.solo++;
+    if (s->exclusive || s->closing || under_way_for(s, LDR_STALL_US, seen)) continue;
     v.lanes += !s->quick;
     v.quick += s->quick && !late;
     v.late += late;
@@ -49,45 +49,46 @@ static ldr_place join(ldr_slot *s, ldr_slot **out) {
   return s ? LDR_PLACE_JOIN : LDR_PLACE_NONE;
 }
 
-ldr_place ldr_lane_place(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t seen, ldr_slot **out) {
+ldr_place ldr_share_place(const ldr_slots *l, unsigned max, ldr_share_class lane, int64_t seen,
+                          ldr_slot **out) {
   survey v = look(l, seen);
   bool idle = ldr_slots_count(l, LDR_SLOT_IDLE) > 0;
   bool full = ldr_slots_total(l) >= max;
   bool solo = idle && v.solo < solo_max(max);
   switch (lane) {
-    case LDR_LANE_OWN: return LDR_PLACE_NONE;
-    case LDR_LANE_SLOW: return solo ? LDR_PLACE_SOLO : LDR_PLACE_NONE;
-    case LDR_LANE_WRITE:
-      if (idle) return solo ? LDR_PLACE_SOLO : LDR_PLACE_SHARE;
+    case LDR_SHARE_OWN: return LDR_PLACE_NONE;
+    case LDR_SHARE_SLOW: return solo ? LDR_PLACE_EXCLUSIVE : LDR_PLACE_NONE;
+    case LDR_SHARE_WRITE:
+      if (idle) return solo ? LDR_PLACE_EXCLUSIVE : LDR_PLACE_SHARE;
       return join(full ? v.any : NULL, out);
-    case LDR_LANE_QUICK:
+    case LDR_SHARE_QUICK:
       if (v.group || v.quick) return join(v.group, out);
-      if (idle && v.late < LDR_LANES) return LDR_PLACE_SHARE;
+      if (idle && v.late < LDR_SHARED_MAX) return LDR_PLACE_SHARE;
       return join(v.late_group || v.late || !full ? v.late_group : v.any, out);
-    case LDR_LANE_NEW:
-    case LDR_LANE_READ:
-      if (solo && lane == LDR_LANE_NEW) return LDR_PLACE_SOLO;
-      if (idle && v.lanes < LDR_LANES) return LDR_PLACE_SHARE;
+    case LDR_SHARE_NEW:
+    case LDR_SHARE_READ:
+      if (solo && lane == LDR_SHARE_NEW) return LDR_PLACE_EXCLUSIVE;
+      if (idle && v.lanes < LDR_SHARED_MAX) return LDR_PLACE_SHARE;
       return join(v.least == NULL && full ? v.any : v.least, out);
   }
   return LDR_PLACE_NONE;
 }
 
-bool ldr_lane_grows(const ldr_slots *l, unsigned max, ldr_lane lane, int64_t seen) {
+bool ldr_share_wants_more(const ldr_slots *l, unsigned max, ldr_share_class lane, int64_t seen) {
   unsigned coming = ldr_slots_count(l, LDR_SLOT_CONNECTING) + ldr_slots_count(l, LDR_SLOT_IDLE);
   survey v = look(l, seen);
-  if (lane == LDR_LANE_QUICK || lane == LDR_LANE_READ || lane == LDR_LANE_NEW)
-    return v.lanes + coming < LDR_LANES;
-  return lane != LDR_LANE_SLOW || v.solo + coming < solo_max(max);
+  if (lane == LDR_SHARE_QUICK || lane == LDR_SHARE_READ || lane == LDR_SHARE_NEW)
+    return v.lanes + coming < LDR_SHARED_MAX;
+  return lane != LDR_SHARE_SLOW || v.solo + coming < solo_max(max);
 }
 
-ldr_slot *ldr_lane_drain(const ldr_slots *l, unsigned wanted) {
+ldr_slot *ldr_share_pick_to_close(const ldr_slots *l, unsigned wanted) {
   unsigned lanes = 0, draining = 0, held = ldr_slots_count(l, LDR_SLOT_BUSY);
   ldr_slot *least = NULL;
   for (ldr_slot *s = l->by_state[LDR_SLOT_SHARED].first; s; s = s->next) {
-    if (s->solo) {
+    if (s->exclusive) {
       held++;
-    } else if (s->draining) {
+    } else if (s->closing) {
       draining++;
     } else {
       lanes++;
@@ -98,7 +99,7 @@ ldr_slot *ldr_lane_drain(const ldr_slots *l, unsigned wanted) {
   return lanes > 1 || held + draining == 0 ? least : NULL;
 }
 
-int64_t ldr_lane_learn(int64_t expected, int64_t us) {
+int64_t ldr_share_learn(int64_t expected, int64_t us) {
   if (us < 1) us = 1;
   return expected ? expected + (us - expected) / 4 : us;
 }

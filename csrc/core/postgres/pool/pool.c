@@ -28,7 +28,7 @@ static void destroy(ldr_pool *p, ldr_slot *s) {
   ldr_pool_unwatch(p, s);
   ldr_conn_close(s->conn);
   ldr_registry_done(&s->prepared);
-  ldr_req_free(&s->undo);
+  ldr_exchange_free(&s->undo);
   ldr_free(s);
 }
 
@@ -73,7 +73,7 @@ static ldr_slot *take_idle(ldr_pool *p) {
 }
 
 static bool reads(const ldr_waiter *w) {
-  return w->lane == LDR_LANE_QUICK || w->lane == LDR_LANE_READ || w->lane == LDR_LANE_NEW;
+  return w->lane == LDR_SHARE_QUICK || w->lane == LDR_SHARE_READ || w->lane == LDR_SHARE_NEW;
 }
 
 static ldr_slot *take_own(ldr_pool *p) {
@@ -87,27 +87,27 @@ static ldr_slot *take_shared(ldr_pool *p, bool solo, bool quick) {
   if (s == NULL) return NULL;
   ldr_slots_move(&p->slots, s, LDR_SLOT_SHARED);
   s->users = 1;
-  s->solo = solo;
+  s->exclusive = solo;
   s->quick = quick;
-  s->draining = false;
+  s->closing = false;
   return s;
 }
 
 /* A place for w that can be had now. */
 static ldr_slot *place(ldr_pool *p, const ldr_waiter *w) {
   ldr_slot *s = NULL;
-  if (p->loop == NULL || w->lane == LDR_LANE_OWN) return take_own(p);
-  switch (ldr_lane_place(&p->slots, p->config.max, w->lane, ldr_loop_seen(p->loop), &s)) {
+  if (p->loop == NULL || w->lane == LDR_SHARE_OWN) return take_own(p);
+  switch (ldr_share_place(&p->slots, p->config.max, w->lane, ldr_loop_last_poll(p->loop), &s)) {
     case LDR_PLACE_NONE: return NULL;
-    case LDR_PLACE_SOLO: return take_shared(p, true, false);
-    case LDR_PLACE_SHARE: return take_shared(p, false, w->lane == LDR_LANE_QUICK);
+    case LDR_PLACE_EXCLUSIVE: return take_shared(p, true, false);
+    case LDR_PLACE_SHARE: return take_shared(p, false, w->lane == LDR_SHARE_QUICK);
     case LDR_PLACE_JOIN: s->users++; break;
   }
   return s;
 }
 
 static void hand_over(ldr_pool *p, ldr_waiter *w, ldr_slot *s) {
-  ldr_queue_remove(&p->queue, w);
+  ldr_waiters_remove(&p->queue, w);
   w->slot = s;
   w->served = true;
   if (w->driving) {
@@ -125,7 +125,7 @@ static void serve(ldr_pool *p) {
     ldr_slot *s;
     next = w->next;
     if (!idle && (full || p->loop == NULL)) return;
-    if (!idle && w->lane == LDR_LANE_OWN) continue;
+    if (!idle && w->lane == LDR_SHARE_OWN) continue;
     s = place(p, w);
     if (s)
       hand_over(p, w, s);
@@ -217,7 +217,7 @@ static ldr_code step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
   if (code) {
     destroy(p, s);
     note_failure(p, err);
-    if (p->loop && ldr_pgerr_permanent(err)) ldr_queue_wake_all(&p->queue); /* it concerns everybody */
+    if (p->loop && ldr_pgerr_permanent(err)) ldr_waiters_wake_all(&p->queue); /* it concerns everybody */
   } else {
     if (p->loop) ldr_pool_watch(p, s);
     p->failures = 0;
@@ -321,7 +321,7 @@ static ldr_code join_queue(ldr_pool *p, ldr_waiter *w, bool block, int64_t deadl
   w->since = ldr_now_mono();
   w->hard = deadline <= own;
   w->deadline = w->hard ? deadline : own;
-  ldr_queue_add(&p->queue, w, block && p->loop == NULL);
+  ldr_waiters_add(&p->queue, w, block && p->loop == NULL);
   return LDR_OK;
 }
 
@@ -337,10 +337,11 @@ static ldr_code grow(ldr_pool *p, const ldr_waiter *w, ldr_err *err) {
   ldr_slot *s;
   ldr_code code;
   if (ldr_slots_total(&p->slots) >= p->config.max && !reads(w)) {
-    s = ldr_lane_drain(&p->slots, not_reading(p));
-    if (s) s->draining = true;
+    s = ldr_share_pick_to_close(&p->slots, not_reading(p));
+    if (s) s->closing = true;
   }
-  if (!may_connect(p) || !ldr_lane_grows(&p->slots, p->config.max, w->lane, ldr_now_mono())) return LDR_OK;
+  if (!may_connect(p) || !ldr_share_wants_more(&p->slots, p->config.max, w->lane, ldr_now_mono()))
+    return LDR_OK;
   code = start_connect(p, &s, err);
   return code == LDR_CAPACITY || (code && ldr_pgerr_permanent(err)) ? code : LDR_OK;
 }
@@ -413,7 +414,7 @@ static ldr_code got(ldr_pool *p, ldr_waiter *w, ldr_slot *s, const char *holder)
 /* The lane that w joined was in use already: more lanes, until there are enough. */
 static void widen(ldr_pool *p, const ldr_waiter *w) {
   ldr_err ignored;
-  ldr_code code = ldr_slots_total(&p->slots) < LDR_LANES ? grow(p, w, &ignored) : LDR_OK;
+  ldr_code code = ldr_slots_total(&p->slots) < LDR_SHARED_MAX ? grow(p, w, &ignored) : LDR_OK;
   (void)code; /* w has its place */
 }
 
@@ -445,7 +446,7 @@ ldr_code ldr_pool_acquire(ldr_pool *p, ldr_waiter *w, const char *holder, bool b
 }
 
 void ldr_pool_leave(ldr_pool *p, ldr_waiter *w) {
-  if (w->queued) ldr_queue_remove(&p->queue, w);
+  if (w->queued) ldr_waiters_remove(&p->queue, w);
   if (w->driving) {
     stop_driving(w);
     poke(p);
@@ -459,7 +460,7 @@ void ldr_pool_leave(ldr_pool *p, ldr_waiter *w) {
 
 /* Nobody uses s any more. */
 static void retire(ldr_pool *p, ldr_slot *s) {
-  s->draining = s->solo = false;
+  s->closing = s->exclusive = false;
   if (!ldr_conn_clean(s->conn) || s->discard) {
     p->stats.destroyed_broken++;
     destroy(p, s);

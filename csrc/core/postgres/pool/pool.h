@@ -10,6 +10,7 @@
 #ifndef LDR_POSTGRES_POOL_POOL_H
 #define LDR_POSTGRES_POOL_POOL_H
 
+#include "postgres/pool/config.h"
 #include "postgres/pool/waiters.h"
 
 typedef struct ldr_pool {
@@ -20,7 +21,7 @@ typedef struct ldr_pool {
   ldr_loop *loop; /* NULL: none */
   void (*ready)(ldr_watch *w);
   void *owner;
-  ldr_queue queue;
+  ldr_waiters queue;
   int64_t retry_at; /* server down: no attempt before */
   unsigned failures;
   ldr_err why; /* of the last failure */

@@ -28,18 +28,18 @@ typedef struct ldr_slot {
   struct ldr_waiter *driver; /* CONNECTING: who waits for its socket; NULL: nobody, or the loop */
   int64_t since;             /* entered the state */
   int64_t connect_by, expires;
-  bool discard;    /* never recycle: the server refused writes, or session state cannot be undone */
-  bool reset;      /* session state was changed: undo it before the next use … */
-  ldr_req undo;    /* … by this */
-  char holder[64]; /* BUSY: the operation that has it */
+  bool discard;      /* never recycle: the server refused writes, or session state cannot be undone */
+  bool reset;        /* session state was changed: undo it before the next use … */
+  ldr_exchange undo; /* … by this */
+  char holder[64];   /* BUSY: the operation that has it */
   /* under a loop */
   ldr_watch watch;
   void *owner;        /* of the watch: whose slot it is */
   unsigned users;     /* SHARED: statements on it */
   bool quick;         /* SHARED: by quick reads, in groups */
-  bool solo;          /* SHARED: by one that nobody shall wait behind */
-  bool draining;      /* SHARED: takes no more, so that somebody gets it for himself */
-  unsigned in_flight; /* requests that the loop waits for */
+  bool exclusive;     /* SHARED: by one that nobody shall wait behind */
+  bool closing;       /* SHARED: takes no more, so that somebody gets it for himself */
+  unsigned in_flight; /* exchanges that the loop waits for */
   int64_t head_since; /* the oldest of them began */
   int64_t cancelled;  /* when a cancel was last sent */
 } ldr_slot;

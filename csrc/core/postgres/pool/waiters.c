@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-void ldr_queue_add(ldr_queue *q, ldr_waiter *w, bool in_front) {
+void ldr_waiters_add(ldr_waiters *q, ldr_waiter *w, bool in_front) {
   ldr_waiter *before = in_front ? NULL : q->last, *after = in_front ? q->first : NULL;
   w->prev = before;
   w->next = after;
@@ -15,7 +15,7 @@ void ldr_queue_add(ldr_queue *q, ldr_waiter *w, bool in_front) {
   q->n++;
 }
 
-void ldr_queue_remove(ldr_queue *q, ldr_waiter *w) {
+void ldr_waiters_remove(ldr_waiters *q, ldr_waiter *w) {
   *(w->prev ? &w->prev->next : &q->first) = w->next;
   *(w->next ? &w->next->prev : &q->last) = w->prev;
   w->queued = false;
@@ -29,7 +29,7 @@ void ldr_waiter_wake(ldr_waiter *w) {
     eventfd_write(w->wake, 1);
 }
 
-void ldr_queue_wake_all(ldr_queue *q) {
+void ldr_waiters_wake_all(ldr_waiters *q) {
   for (ldr_waiter *w = q->first; w; w = w->next) ldr_waiter_wake(w);
 }
 

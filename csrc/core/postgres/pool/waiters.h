@@ -11,7 +11,7 @@ typedef struct ldr_waiter { /* a caller that wants a connection; zero-initialise
   ldr_slot *driving;   /* the one it opens meanwhile */
   int64_t since, deadline;
   bool hard;                           /* the deadline is the call's, not the pool's */
-  ldr_lane lane;                       /* with a loop: what kind of place it wants */
+  ldr_share_class lane;                /* with a loop: what kind of place it wants */
   void (*woken)(struct ldr_waiter *w); /* … and who is called in place of the eventfd; NULL: use that */
   int wake;                            /* an eventfd: its turn has come, or there is a connect to drive */
   int set; /* an epoll set of it and the socket of the connect; both are made when first needed */
@@ -21,14 +21,14 @@ typedef struct ldr_waiter { /* a caller that wants a connection; zero-initialise
   int64_t again; /* … at most until then */
 } ldr_waiter;
 
-typedef struct ldr_queue {
+typedef struct ldr_waiters {
   ldr_waiter *first, *last; /* oldest first */
   unsigned n;
-} ldr_queue;
+} ldr_waiters;
 
-void ldr_queue_add(ldr_queue *q, ldr_waiter *w, bool in_front);
-void ldr_queue_remove(ldr_queue *q, ldr_waiter *w);
-void ldr_queue_wake_all(ldr_queue *q);
+void ldr_waiters_add(ldr_waiters *q, ldr_waiter *w, bool in_front);
+void ldr_waiters_remove(ldr_waiters *q, ldr_waiter *w);
+void ldr_waiters_wake_all(ldr_waiters *q);
 
 bool ldr_waiter_make_fds(ldr_waiter *w); /* false: none are left */
 void ldr_waiter_done(ldr_waiter *w);     /* closes its descriptors */

@@ -6,7 +6,7 @@
 #include "values/codec.h"
 
 /* Room for n parameters; what was in *a is gone. One block holds the five arrays, widest first. */
-static bool prepare(ldr_args *a, size_t n) {
+static bool prepare(ldr_bind *a, size_t n) {
   ldr_buf_reset(&a->data);
   a->n = 0;
   if (n > a->cap) {
@@ -25,7 +25,7 @@ static bool prepare(ldr_args *a, size_t n) {
   return true;
 }
 
-static void add_null(ldr_args *a, uint32_t oid) {
+static void add_null(ldr_bind *a, uint32_t oid) {
   unsigned i = a->n++;
   a->oid[i] = oid;
   a->from[i] = SIZE_MAX;
@@ -34,7 +34,7 @@ static void add_null(ldr_args *a, uint32_t oid) {
 }
 
 /* The bytes of a parameter stand at the end of data since offset `from`. */
-static bool add_bytes(ldr_args *a, uint32_t oid, size_t from, int format) {
+static bool add_bytes(ldr_bind *a, uint32_t oid, size_t from, int format) {
   size_t n = a->data.n - from;
   unsigned i = a->n++;
   if (n > INT_MAX) return false;
@@ -46,7 +46,7 @@ static bool add_bytes(ldr_args *a, uint32_t oid, size_t from, int format) {
   return true;
 }
 
-static ldr_code finish(ldr_args *a, ldr_err *err) {
+static ldr_code finish(ldr_bind *a, ldr_err *err) {
   if (a->data.broken) return ldr_fail_nomem(err);
   for (unsigned i = 0; i < a->n; i++) a->value[i] = a->from[i] == SIZE_MAX ? NULL : a->data.p + a->from[i];
   return LDR_OK;
@@ -60,7 +60,7 @@ static ldr_code too_large(ldr_err *err, size_t i) {
   return ldr_fail(err, LDR_INVALID, "parameter $%zu is larger than 2 GB", i + 1);
 }
 
-static void encode_param(ldr_args *a, const ldr_param *p) {
+static void encode_param(ldr_bind *a, const ldr_param *p) {
   const ldr_value *v = ldr_param_value(p, 0);
   if (p->array && !p->is_array_value)
     ldr_codec_encode_list(p->type, v, p->n, p->stride, &a->data);
@@ -70,7 +70,7 @@ static void encode_param(ldr_args *a, const ldr_param *p) {
     ldr_codec_encode(p->type, v, &a->data);
 }
 
-ldr_code ldr_args_from_params(ldr_args *a, const ldr_param *p, size_t n, ldr_err *err) {
+ldr_code ldr_bind_from_params(ldr_bind *a, const ldr_param *p, size_t n, ldr_err *err) {
   if (n > LDR_MAX_PARAMS) return too_many(err, n);
   if (!prepare(a, n)) return ldr_fail_nomem(err);
   for (size_t i = 0; i < n; i++) {
@@ -96,14 +96,14 @@ static bool fits(const ldr_column *type, const ldr_value *v) {
   return v->type == LDR_T_ARRAY && ldr_array_read(&r, v->u.p, v->n) && r.elem == type->type;
 }
 
-static void encode_value(ldr_args *a, const ldr_column *type, const ldr_value *v) {
+static void encode_value(ldr_bind *a, const ldr_column *type, const ldr_value *v) {
   if (type->array)
     ldr_buf_add(&a->data, v->u.p, v->n);
   else
     ldr_codec_encode(type->type, v, &a->data);
 }
 
-ldr_code ldr_args_from_values(ldr_args *a, const ldr_column *types, const uint32_t *oids, const ldr_value *v,
+ldr_code ldr_bind_from_values(ldr_bind *a, const ldr_column *types, const uint32_t *oids, const ldr_value *v,
                               size_t n, ldr_err *err) {
   if (n > LDR_MAX_PARAMS) return too_many(err, n);
   if (!prepare(a, n)) return ldr_fail_nomem(err);
@@ -126,8 +126,8 @@ ldr_code ldr_args_from_values(ldr_args *a, const ldr_column *types, const uint32
   return finish(a, err);
 }
 
-void ldr_args_free(ldr_args *a) {
+void ldr_bind_free(ldr_bind *a) {
   ldr_buf_free(&a->data);
   ldr_free(a->value);
-  *a = (ldr_args){0};
+  *a = (ldr_bind){0};
 }

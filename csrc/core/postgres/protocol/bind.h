@@ -3,12 +3,12 @@
 #ifndef LDR_POSTGRES_PROTOCOL_BIND_H
 #define LDR_POSTGRES_PROTOCOL_BIND_H
 
-#include "postgres/statement/sqlgen.h"
+#include "values/param.h"
 
 enum { LDR_MAX_PARAMS = 65535 }; /* the protocol counts them in 16 bits */
 
 /*  data: bytes of 0 | zero | bytes of 1 | zero | …      value[i] → into data, or NULL for a null */
-typedef struct ldr_args { /* zero-initialise; reused from statement to statement */
+typedef struct ldr_bind { /* zero-initialise; reused from statement to statement */
   ldr_buf data;
   unsigned n, cap;
   uint32_t *oid;
@@ -16,13 +16,13 @@ typedef struct ldr_args { /* zero-initialise; reused from statement to statement
   int *length;
   int *format;  /* 1 binary, 0 text */
   size_t *from; /* offset of value i while data may still move */
-} ldr_args;
+} ldr_bind;
 
-ldr_code ldr_args_from_params(ldr_args *a, const ldr_param *p, size_t n, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_bind_from_params(ldr_bind *a, const ldr_param *p, size_t n, ldr_err *err) LDR_MUSTCHECK;
 /* types and oids: n of them, as the server described the statement. A value that is not of its parameter's
  * type travels as text and the server reads it. */
-ldr_code ldr_args_from_values(ldr_args *a, const ldr_column *types, const uint32_t *oids, const ldr_value *v,
+ldr_code ldr_bind_from_values(ldr_bind *a, const ldr_column *types, const uint32_t *oids, const ldr_value *v,
                               size_t n, ldr_err *err) LDR_MUSTCHECK;
-void ldr_args_free(ldr_args *a);
+void ldr_bind_free(ldr_bind *a);
 
 #endif

@@ -17,12 +17,12 @@
 struct ldr_conn {
   PGconn *pg; /* NULL while names are looked up */
   const ldr_conninfo *info;
-  ldr_resolve *resolve;    /* the look-up under way */
-  ldr_req *head, *tail;    /* in flight, oldest first */
-  ldr_req *due;            /* whose answers come next; NULL: none is known to come */
-  unsigned gathers, syncs; /* the last requests, which have no Sync yet; Syncs that are not answered */
-  char *copied;            /* the last message of copy_get, libpq's */
-  ldr_cancel *cancel;      /* the last one; NULL: none */
+  ldr_resolve *resolve;      /* the look-up under way */
+  ldr_exchange *head, *tail; /* in flight, oldest first */
+  ldr_exchange *due;         /* whose answers come next; NULL: none is known to come */
+  unsigned gathers, syncs;   /* the last exchanges, which have no Sync yet; Syncs that are not answered */
+  char *copied;              /* the last message of copy_get, libpq's */
+  ldr_cancel *cancel;        /* the last one; NULL: none */
   unsigned events;
   bool connected;
   bool dead;
@@ -176,7 +176,7 @@ static void lose(ldr_conn *c) {
   c->due = NULL;
   c->gathers = 0;
   while (c->head) {
-    ldr_req *r = c->head;
+    ldr_exchange *r = c->head;
     c->head = r->next;
     if (c->head == NULL) c->tail = NULL;
     r->next = NULL;
@@ -254,9 +254,9 @@ bool ldr_conn_check(ldr_conn *c) {
   return !c->dead;
 }
 
-/* ---- requests ---- */
+/* ---- exchanges ---- */
 
-ldr_cmd *ldr_req_add(ldr_req *r, ldr_cmd_kind kind) {
+ldr_cmd *ldr_exchange_add(ldr_exchange *r, ldr_cmd_kind kind) {
   ldr_cmd *cmd;
   if (r->n == r->cap) {
     unsigned cap = r->cap ? r->cap * 2 : 4;
@@ -270,20 +270,20 @@ ldr_cmd *ldr_req_add(ldr_req *r, ldr_cmd_kind kind) {
   return cmd;
 }
 
-void ldr_req_reset(ldr_req *r) {
-  ldr_req kept = {.cmd = r->cmd, .cap = r->cap, .on_done = r->on_done, .job = r->job};
+void ldr_exchange_reset(ldr_exchange *r) {
+  ldr_exchange kept = {.cmd = r->cmd, .cap = r->cap, .on_done = r->on_done, .request = r->request};
   for (unsigned i = 0; i < r->n; i++) PQclear(r->cmd[i].res);
   PQclear(r->error);
   *r = kept;
 }
 
-void ldr_req_free(ldr_req *r) {
-  ldr_req_reset(r);
+void ldr_exchange_free(ldr_exchange *r) {
+  ldr_exchange_reset(r);
   ldr_free(r->cmd);
-  *r = (ldr_req){0};
+  *r = (ldr_exchange){0};
 }
 
-ldr_pgres *ldr_req_take(ldr_req *r, unsigned i) {
+ldr_pgres *ldr_exchange_take(ldr_exchange *r, unsigned i) {
   ldr_pgres *res = r->cmd[i].res;
   r->cmd[i].res = NULL;
   return res;
@@ -305,7 +305,7 @@ static ldr_pgfields fields_of(const PGresult *res) {
                         .routine = field(res, PG_DIAG_SOURCE_FUNCTION)};
 }
 
-ldr_code ldr_req_error(const ldr_req *r, bool deleting, ldr_err *err) {
+ldr_code ldr_exchange_error(const ldr_exchange *r, bool deleting, ldr_err *err) {
   ldr_pgfields f;
   if (r->error && *field(r->error, PG_DIAG_SQLSTATE)) {
     f = fields_of(r->error);
@@ -317,20 +317,22 @@ ldr_code ldr_req_error(const ldr_req *r, bool deleting, ldr_err *err) {
   return ldr_fail(err, LDR_INTERNAL, "the answer of the server could not be read");
 }
 
-const char *ldr_req_sqlstate(const ldr_req *r) { return r->error ? field(r->error, PG_DIAG_SQLSTATE) : ""; }
+const char *ldr_exchange_sqlstate(const ldr_exchange *r) {
+  return r->error ? field(r->error, PG_DIAG_SQLSTATE) : "";
+}
 
-bool ldr_req_stale(const ldr_req *r) {
+bool ldr_exchange_stale(const ldr_exchange *r) {
   ldr_pgfields f;
   if (r->error == NULL || r->lost) return false;
   f = fields_of(r->error);
   return ldr_pgerr_stale(&f);
 }
 
-ldr_req *ldr_conn_head(const ldr_conn *c) { return c->head; }
+ldr_exchange *ldr_conn_head(const ldr_conn *c) { return c->head; }
 
 static int send_cmd(PGconn *pg, const ldr_cmd *c) {
-  static const ldr_args none;
-  const ldr_args *a = c->args ? c->args : &none;
+  static const ldr_bind none;
+  const ldr_bind *a = c->args ? c->args : &none;
   int n = (int)a->n, as = c->text ? 0 : 1;
   switch (c->kind) {
     case LDR_CMD_PARSE: return PQsendPrepare(pg, c->name, c->sql, n, a->oid);
@@ -341,7 +343,7 @@ static int send_cmd(PGconn *pg, const ldr_cmd *c) {
   return 0;
 }
 
-static bool send_piped(ldr_conn *c, const ldr_req *r) {
+static bool send_piped(ldr_conn *c, const ldr_exchange *r) {
   if (PQpipelineStatus(c->pg) == PQ_PIPELINE_OFF && !PQenterPipelineMode(c->pg)) return false;
   for (unsigned i = 0; i < r->n; i++) {
     if (!send_cmd(c->pg, &r->cmd[i])) return false;
@@ -351,7 +353,7 @@ static bool send_piped(ldr_conn *c, const ldr_req *r) {
 }
 
 /* Outside of pipeline mode nothing else may be in flight: then it is sent when its turn comes. */
-static bool send_simple(ldr_conn *c, ldr_req *r) {
+static bool send_simple(ldr_conn *c, ldr_exchange *r) {
   r->unsent = c->head != NULL && c->head != r;
   if (r->unsent) return true;
   if (PQpipelineStatus(c->pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(c->pg)) return false;
@@ -362,13 +364,13 @@ static void flush(ldr_conn *c) { c->events = PQflush(c->pg) == 1 ? LDR_READ | LD
 
 /* Everything up to the next Sync may run at once. */
 static void mark_begun(const ldr_conn *c) {
-  for (ldr_req *r = c->head; r; r = r->next) {
+  for (ldr_exchange *r = c->head; r; r = r->next) {
     r->began = true;
     if (r->sealed) return;
   }
 }
 
-static void append(ldr_conn *c, ldr_req *r) {
+static void append(ldr_conn *c, ldr_exchange *r) {
   if (c->tail)
     c->tail->next = r;
   else
@@ -381,7 +383,7 @@ static void append(ldr_conn *c, ldr_req *r) {
   mark_begun(c);
 }
 
-void ldr_conn_seal(ldr_conn *c) {
+void ldr_conn_flush_group(ldr_conn *c) {
   if (c->gathers == 0) return;
   if (PQpipelineSync(c->pg) != 1) {
     ldr_conn_cut(c);
@@ -394,12 +396,12 @@ void ldr_conn_seal(ldr_conn *c) {
   flush(c);
 }
 
-unsigned ldr_conn_gathers(const ldr_conn *c) { return c->gathers; }
+unsigned ldr_conn_group_size(const ldr_conn *c) { return c->gathers; }
 unsigned ldr_conn_syncs(const ldr_conn *c) { return c->syncs; }
 
-ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) {
+ldr_code ldr_conn_submit(ldr_conn *c, ldr_exchange *r, ldr_err *err) {
   assert(!r->done && r->n > 0);
-  if (!r->grouped) ldr_conn_seal(c);
+  if (!r->grouped) ldr_conn_flush_group(c);
   if (!c->dead && !(r->simple ? send_simple(c, r) : send_piped(c, r))) {
     bool lost = PQstatus(c->pg) == CONNECTION_BAD;
     ldr_conn_cut(c);
@@ -416,13 +418,13 @@ ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) {
 
 /* The Sync of `due` was answered, and with it all in front of it. */
 static void finish(ldr_conn *c) {
-  ldr_req *first = c->head, *end = c->due->next, *next;
+  ldr_exchange *first = c->head, *end = c->due->next, *next;
   unsigned n = 0;
-  for (const ldr_req *r = first; r != end; r = r->next) n++;
+  for (const ldr_exchange *r = first; r != end; r = r->next) n++;
   c->head = c->due = end;
   if (end == NULL) c->tail = NULL;
   mark_begun(c);
-  for (ldr_req *r = first; r != end; r = next) {
+  for (ldr_exchange *r = first; r != end; r = next) {
     next = r->next;
     r->next = NULL;
     r->done = true;
@@ -437,7 +439,7 @@ static void finish(ldr_conn *c) {
 }
 
 /* The first error counts: "terminating connection" comes before "the server closed the connection". */
-static void keep_error(ldr_req *r, PGresult *res) {
+static void keep_error(ldr_exchange *r, PGresult *res) {
   if (r->error) {
     PQclear(res);
     return;
@@ -446,7 +448,7 @@ static void keep_error(ldr_req *r, PGresult *res) {
   r->failed = r->at;
 }
 
-static void keep_answer(ldr_req *r, PGresult *res) {
+static void keep_answer(ldr_exchange *r, PGresult *res) {
   if (r->at >= r->n) {
     PQclear(res);
     return;
@@ -455,8 +457,8 @@ static void keep_answer(ldr_req *r, PGresult *res) {
   r->cmd[r->at].res = res;
 }
 
-/* COPY belongs to a request of its own; inside a pipeline nobody could feed it. */
-static void begin_copy(ldr_conn *c, ldr_req *r, PGresult *res) {
+/* COPY belongs to a exchange of its own; inside a pipeline nobody could feed it. */
+static void begin_copy(ldr_conn *c, ldr_exchange *r, PGresult *res) {
   r->copying = true;
   if (r->simple) {
     keep_answer(r, res);
@@ -468,7 +470,7 @@ static void begin_copy(ldr_conn *c, ldr_req *r, PGresult *res) {
 
 /* One step through what the server answered; false: nothing more to hand out now. */
 static bool deliver_one(ldr_conn *c) {
-  ldr_req *r = c->due;
+  ldr_exchange *r = c->due;
   PGresult *res;
   if (r == NULL || r->copying || PQisBusy(c->pg)) return false;
   res = PQgetResult(c->pg);
@@ -560,41 +562,6 @@ ldr_code ldr_conn_copy_get(ldr_conn *c, const char **p, size_t *n, ldr_err *err)
   if (got == -2) return copy_lost(c, err);
   *p = got > 0 ? c->copied : NULL;
   *n = got > 0 ? (size_t)got : 0;
-  if (got < 0) c->head->copying = false; /* the request goes on to its end */
+  if (got < 0) c->head->copying = false; /* the exchange goes on to its end */
   return LDR_OK;
-}
-
-/* ---- answers ---- */
-
-void ldr_pgres_free(ldr_pgres *res) { PQclear(res); }
-size_t ldr_pgres_rows(const ldr_pgres *res) { return (size_t)PQntuples(res); }
-unsigned ldr_pgres_cols(const ldr_pgres *res) { return (unsigned)PQnfields(res); }
-const char *ldr_pgres_name(const ldr_pgres *res, unsigned col) { return PQfname(res, (int)col); }
-uint32_t ldr_pgres_oid(const ldr_pgres *res, unsigned col) { return PQftype(res, (int)col); }
-bool ldr_pgres_is_text(const ldr_pgres *res, unsigned col) { return PQfformat(res, (int)col) == 0; }
-bool ldr_pgres_has_rows(const ldr_pgres *res) { return PQresultStatus(res) == PGRES_TUPLES_OK; }
-unsigned ldr_pgres_params(const ldr_pgres *res) { return (unsigned)PQnparams(res); }
-uint32_t ldr_pgres_param_oid(const ldr_pgres *res, unsigned i) { return PQparamtype(res, (int)i); }
-
-const char *ldr_pgres_cell(const ldr_pgres *res, size_t row, unsigned col, size_t *n) {
-  *n = (size_t)PQgetlength(res, (int)row, (int)col);
-  if (*n == 0 && PQgetisnull(res, (int)row, (int)col)) return NULL;
-  return PQgetvalue(res, (int)row, (int)col);
-}
-
-/* PQcmdStatus and PQcmdTuples only read, but libpq 15 declares them without const. */
-static PGresult *unconst(const ldr_pgres *res) {
-  union {
-    const ldr_pgres *in;
-    PGresult *out;
-  } u = {res};
-  return u.out;
-}
-
-int64_t ldr_pgres_affected(const ldr_pgres *res) { return strtoll(PQcmdTuples(unconst(res)), NULL, 10); }
-const char *ldr_pgres_tag(const ldr_pgres *res) { return PQcmdStatus(unconst(res)); }
-bool ldr_pgres_copies_in(const ldr_pgres *res) { return PQresultStatus(res) == PGRES_COPY_IN; }
-
-unsigned ldr_pgres_error_position(const ldr_pgres *res) {
-  return (unsigned)strtoul(field(res, PG_DIAG_STATEMENT_POSITION), NULL, 10);
 }

@@ -1,17 +1,17 @@
 /* One connection to PostgreSQL as a state machine that never blocks: the only module that sees libpq.
  *
- *   names looked up ──► connect ──► requests in flight, in pipeline mode ──► closed
- *                                     head → req → req → tail      each request = its commands, then one Sync
+ *   names looked up ──► connect ──► exchanges in flight, in pipeline mode ──► closed
+ *                                     head → req → req → tail      each exchange = its commands, then one
+ * Sync
  *
- * A request ends at its Sync, so that an implicit commit (and what it may fail with) belongs to it. Reads may
- * be grouped: they share the Sync of the last of them, and when one fails, the server skips those behind it,
- * which then have done nothing. Scripts
- * of the simple protocol and COPY leave pipeline mode for a request of their own. A connection and its
- * requests belong to one owner at a time. */
+ * A exchange ends at its Sync, so that an implicit commit (and what it may fail with) belongs to it. Reads
+ * may be grouped: they share the Sync of the last of them, and when one fails, the server skips those behind
+ * it, which then have done nothing. Scripts of the simple protocol and COPY leave pipeline mode for a
+ * exchange of their own. A connection and its exchanges belong to one owner at a time. */
 #ifndef LDR_POSTGRES_PROTOCOL_CONNECTION_H
 #define LDR_POSTGRES_PROTOCOL_CONNECTION_H
 
-#include "engine/engine.h"
+#include "base/io.h"
 #include "postgres/protocol/bind.h"
 #include "postgres/protocol/conninfo.h"
 #include "postgres/protocol/errors.h"
@@ -31,10 +31,10 @@ ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) LDR
 ldr_code ldr_conn_connect(ldr_conn *c,
                           ldr_err *err) LDR_MUSTCHECK; /* LDR_PENDING until connected or failed */
 void ldr_conn_close(
-    ldr_conn *c); /* never blocks; NULL is fine. No request may be in flight but dropped ones */
+    ldr_conn *c); /* never blocks; NULL is fine. No exchange may be in flight but dropped ones */
 /* In a forked child: the session is the parent's. Nothing is written to it, now or later. */
 void ldr_conn_abandon(ldr_conn *c);
-void ldr_conn_cut(ldr_conn *c);              /* ends the session at once; requests in flight are lost */
+void ldr_conn_cut(ldr_conn *c);              /* ends the session at once; exchanges in flight are lost */
 int ldr_conn_fd(const ldr_conn *c);          /* -1 when dead */
 unsigned ldr_conn_events(const ldr_conn *c); /* LDR_READ | LDR_WRITE: what it waits for */
 bool ldr_conn_dead(const ldr_conn *c);
@@ -50,7 +50,7 @@ const char *ldr_conn_port(const ldr_conn *c);
 void ldr_conn_cancel(ldr_conn *c);
 bool ldr_conn_cancelling(const ldr_conn *c);
 
-/* ---- requests ---- */
+/* ---- exchanges ---- */
 typedef enum ldr_cmd_kind {
   LDR_CMD_PARSE,    /* prepare `sql` under `name` */
   LDR_CMD_DESCRIBE, /* the prepared statement `name` */
@@ -64,18 +64,18 @@ typedef struct ldr_cmd {
   bool flush;       /* the server shall answer before it goes on to the next command */
   const char *name; /* these are read by ldr_conn_submit only */
   const char *sql;
-  const ldr_args *args; /* NULL: none */
+  const ldr_bind *args; /* NULL: none */
   void *mark;           /* the owner's */
-  ldr_pgres *res;       /* the answer when it is no error; owned by the request until taken */
+  ldr_pgres *res;       /* the answer when it is no error; owned by the exchange until taken */
 } ldr_cmd;
 
-typedef struct ldr_req { /* zero-initialise */
-  struct ldr_req *next;
+typedef struct ldr_exchange { /* zero-initialise */
+  struct ldr_exchange *next;
   ldr_cmd *cmd;
   unsigned n, cap;
   unsigned at;      /* the command whose answer is due; n: the Sync */
   unsigned failed;  /* when error is set: whose it is; n: the Sync's, that is the commit's */
-  bool grouped;     /* the next one may share its Sync: ldr_conn_seal ends the group */
+  bool grouped;     /* the next one may share its Sync: ldr_conn_flush_group ends the group */
   bool sealed;      /* its Sync was sent */
   bool skipped;     /* behind another's failure in its group: it did nothing */
   bool simple;      /* one command by the simple protocol: any number of statements, or COPY */
@@ -85,36 +85,37 @@ typedef struct ldr_req { /* zero-initialise */
   bool lost;        /* the connection ended before the whole answer came */
   ldr_pgres *error; /* the first error */
   bool began;       /* nothing under another Sync was in front of it, so the server may have begun it */
-  unsigned peers;   /* done: requests under the same Sync */
+  unsigned peers;   /* done: exchanges under the same Sync */
   /* the owner's: */
   void (*on_done)(
-      struct ldr_req *r); /* called when it is done, inside of pump, cut, submit …; NULL: not called */
-  void *job, *home;
-} ldr_req;
+      struct ldr_exchange *r); /* called when it is done, inside of pump, cut, submit …; NULL: not called */
+  void *request, *home;
+} ldr_exchange;
 
-ldr_cmd *ldr_req_add(ldr_req *r,
-                     ldr_cmd_kind kind); /* zeroed; valid until the next add; NULL: out of memory */
-void ldr_req_reset(ldr_req *r);          /* frees the answers, keeps the memory and on_done; not in flight */
-void ldr_req_free(ldr_req *r);
-ldr_pgres *ldr_req_take(ldr_req *r, unsigned i); /* the answer of command i becomes the caller's */
-/* The error of a request that is done and failed, also of a lost one. */
-ldr_code ldr_req_error(const ldr_req *r, bool deleting, ldr_err *err);
-const char *ldr_req_sqlstate(const ldr_req *r); /* "" when it has no error */
-bool ldr_req_stale(const ldr_req *r); /* failed by a prepared statement that should be prepared again */
+ldr_cmd *ldr_exchange_add(ldr_exchange *r,
+                          ldr_cmd_kind kind); /* zeroed; valid until the next add; NULL: out of memory */
+void ldr_exchange_reset(ldr_exchange *r); /* frees the answers, keeps the memory and on_done; not in flight */
+void ldr_exchange_free(ldr_exchange *r);
+ldr_pgres *ldr_exchange_take(ldr_exchange *r, unsigned i); /* the answer of command i becomes the caller's */
+/* The error of a exchange that is done and failed, also of a lost one. */
+ldr_code ldr_exchange_error(const ldr_exchange *r, bool deleting, ldr_err *err);
+const char *ldr_exchange_sqlstate(const ldr_exchange *r); /* "" when it has no error */
+bool ldr_exchange_stale(
+    const ldr_exchange *r); /* failed by a prepared statement that should be prepared again */
 
-/* Sends r behind the requests in flight; r stays the caller's and must live until done, and so must the text
+/* Sends r behind the exchanges in flight; r stays the caller's and must live until done, and so must the text
  * of a simple one. On failure r will not be answered; the connection is dead. */
-ldr_code ldr_conn_submit(ldr_conn *c, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_conn_submit(ldr_conn *c, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
 void ldr_conn_pump(ldr_conn *c); /* reads and writes what is possible now, hands out answers */
-/* Ends a group, whose requests are only now sent for sure. Nothing to do without one. */
-void ldr_conn_seal(ldr_conn *c);
-unsigned ldr_conn_gathers(const ldr_conn *c); /* requests in the group that is not sealed */
-unsigned ldr_conn_syncs(const ldr_conn *c);   /* groups, and requests without one, under way */
-ldr_req *ldr_conn_head(const ldr_conn *c);    /* the oldest request in flight; NULL: none */
+/* Ends a group, whose exchanges are only now sent for sure. Nothing to do without one. */
+void ldr_conn_flush_group(ldr_conn *c);
+unsigned ldr_conn_group_size(const ldr_conn *c); /* exchanges in the group that is not sealed */
+unsigned ldr_conn_syncs(const ldr_conn *c);      /* groups, and exchanges without one, under way */
+ldr_exchange *ldr_conn_head(const ldr_conn *c);  /* the oldest exchange in flight; NULL: none */
 void ldr_conn_drop(
-    ldr_conn *c); /* the owner leaves its requests in flight: cancels them, cuts the connection */
+    ldr_conn *c); /* the owner leaves its exchanges in flight: cancels them, cuts the connection */
 
-/* ---- COPY, after a simple request is `copying` ---- */
+/* ---- COPY, after a simple exchange is `copying` ---- */
 /* LDR_PENDING: taken, but wait for the socket to drain before giving more. */
 ldr_code ldr_conn_copy_put(ldr_conn *c, const void *p, size_t n, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_conn_copy_end(ldr_conn *c, const char *why,
@@ -135,7 +136,7 @@ int64_t ldr_pgres_affected(const ldr_pgres *res);
 const char *ldr_pgres_tag(const ldr_pgres *res); /* "INSERT 0 1" */
 unsigned ldr_pgres_params(const ldr_pgres *res); /* of a described statement */
 uint32_t ldr_pgres_param_oid(const ldr_pgres *res, unsigned i);
-bool ldr_pgres_copies_in(const ldr_pgres *res);          /* of a request that is copying */
+bool ldr_pgres_copies_in(const ldr_pgres *res);          /* of a exchange that is copying */
 unsigned ldr_pgres_error_position(const ldr_pgres *res); /* 1-based character of the statement, 0: unknown */
 
 #endif

@@ -15,7 +15,7 @@ void ldr_pgtx_look_alive(ldr_pgtx *tx) {
 static const char busy[] = "another statement of this transaction is still running";
 
 ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
-  if (tx->job && tx->job->driven)
+  if (tx->request && tx->request->driven)
     return ldr_fail(err, LDR_INVALID, "%s", busy); /* all else is the loop's now */
   ldr_pgtx_look_alive(tx);
   if (tx->dead)
@@ -23,7 +23,7 @@ ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
                     tx->session ? "the connection of this session was lost" : tx->dead);
   if (tx->failed)
     return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
-  if (tx->job) return ldr_fail(err, LDR_INVALID, "%s", busy);
+  if (tx->request) return ldr_fail(err, LDR_INVALID, "%s", busy);
   return LDR_OK;
 }
 
@@ -36,7 +36,7 @@ void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err) {
 
 /* ---- prepared statements ---- */
 
-void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_req *r) {
+void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_exchange *r) {
   ldr_registry *g = &slot->prepared;
   ldr_registry_settle(g, r);
   ldr_count(&e->counts.prepares, g->parses);
@@ -44,80 +44,80 @@ void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_req *r) {
   g->parses = g->evictions = 0;
 }
 
-/* ---- driven jobs: the loop's lists ---- */
+/* ---- driven requests: the loop's lists ---- */
 
-void ldr_job_ready(ldr_job *j) {
-  ldr_jobs *l = &j->e->ready;
-  if (j->is_ready) return;
-  j->is_ready = true;
-  j->next_ready = NULL;
-  *(l->last ? &l->last->next_ready : &l->first) = j;
-  l->last = j;
+void ldr_request_ready(ldr_request *rq) {
+  ldr_request_list *l = &rq->e->ready;
+  if (rq->is_ready) return;
+  rq->is_ready = true;
+  rq->next_ready = NULL;
+  *(l->last ? &l->last->next_ready : &l->first) = rq;
+  l->last = rq;
   l->n++;
 }
 
-ldr_job *ldr_jobs_take(ldr_jobs *l) {
-  ldr_job *j = l->first;
-  if (j == NULL) return NULL;
-  l->first = j->next_ready;
+ldr_request *ldr_request_list_take(ldr_request_list *l) {
+  ldr_request *rq = l->first;
+  if (rq == NULL) return NULL;
+  l->first = rq->next_ready;
   if (l->first == NULL) l->last = NULL;
   l->n--;
-  j->is_ready = false;
-  return j;
+  rq->is_ready = false;
+  return rq;
 }
 
-void ldr_job_not_ready(ldr_job *j) {
-  ldr_jobs all = j->e->ready;
-  ldr_job *other;
-  if (!j->is_ready) return;
-  j->e->ready = (ldr_jobs){0};
-  while ((other = ldr_jobs_take(&all)) != NULL)
-    if (other != j) ldr_job_ready(other);
+void ldr_request_not_ready(ldr_request *rq) {
+  ldr_request_list all = rq->e->ready;
+  ldr_request *other;
+  if (!rq->is_ready) return;
+  rq->e->ready = (ldr_request_list){0};
+  while ((other = ldr_request_list_take(&all)) != NULL)
+    if (other != rq) ldr_request_ready(other);
 }
 
-void ldr_job_running(ldr_job *j) {
-  if (j->is_running) return;
-  j->is_running = true;
-  j->run_prev = NULL;
-  j->run_next = j->e->running;
-  if (j->run_next) j->run_next->run_prev = j;
-  j->e->running = j;
+void ldr_request_running(ldr_request *rq) {
+  if (rq->is_running) return;
+  rq->is_running = true;
+  rq->run_prev = NULL;
+  rq->run_next = rq->e->running;
+  if (rq->run_next) rq->run_next->run_prev = rq;
+  rq->e->running = rq;
 }
 
-void ldr_job_not_running(ldr_job *j) {
-  if (!j->is_running) return;
-  j->is_running = false;
-  *(j->run_prev ? &j->run_prev->run_next : &j->e->running) = j->run_next;
-  if (j->run_next) j->run_next->run_prev = j->run_prev;
+void ldr_request_not_running(ldr_request *rq) {
+  if (!rq->is_running) return;
+  rq->is_running = false;
+  *(rq->run_prev ? &rq->run_prev->run_next : &rq->e->running) = rq->run_next;
+  if (rq->run_next) rq->run_next->run_prev = rq->run_prev;
 }
 
-void ldr_job_unwatch(ldr_job *j) {
-  if (j->e->loop) ldr_loop_unwatch(j->e->loop, &j->watch, j->conn ? ldr_conn_fd(j->conn) : -1);
+void ldr_request_unwatch(ldr_request *rq) {
+  if (rq->e->loop) ldr_loop_unwatch(rq->e->loop, &rq->watch, rq->conn ? ldr_conn_fd(rq->conn) : -1);
 }
 
-void ldr_job_finished(ldr_job *j, ldr_code code, const ldr_err *err) {
-  uint64_t ticket = j->ticket;
-  ldr_chan *chan = j->e->chan;
-  ldr_job_not_running(j);
-  j->outcome = code;
+void ldr_request_finished(ldr_request *rq, ldr_code code, const ldr_err *err) {
+  uint64_t completion_id = rq->completion_id;
+  ldr_completions *chan = rq->e->completions;
+  ldr_request_not_running(rq);
+  rq->outcome = code;
   if (code) {
-    j->why = ldr_alloc(sizeof *j->why);
-    if (j->why) *j->why = *err;
+    rq->why = ldr_alloc(sizeof *rq->why);
+    if (rq->why) *rq->why = *err;
   }
-  if (j->rings) {
-    j->e->bells--;
-    atomic_store(&j->phase, LDR_JOB_RINGING);
-    eventfd_write(j->bell, 1);
+  if (rq->has_event_fd) {
+    rq->e->event_fd_waiters--;
+    atomic_store(&rq->phase, LDR_REQUEST_SIGNALLING);
+    eventfd_write(rq->event_fd, 1);
   }
-  atomic_store(&j->phase, LDR_JOB_FINISHED); /* from here on it may be gone */
-  if (ticket) ldr_chan_put(chan, ticket);
+  atomic_store(&rq->phase, LDR_REQUEST_FINISHED); /* from here on it may be gone */
+  if (completion_id) ldr_completions_put(chan, completion_id);
 }
 
 /* ---- forks ---- */
 
-static void drop_bell(ldr_job *j) {
-  if (j->bell >= 0) close(j->bell);
-  j->bell = -1;
+static void drop_event_fd(ldr_request *rq) {
+  if (rq->event_fd >= 0) close(rq->event_fd);
+  rq->event_fd = -1;
 }
 
 /* In a child the loop's thread is gone, and what was in flight is lost; a new loop tells that to its owners.
@@ -126,20 +126,20 @@ void ldr_pg_check_fork(ldr_pg *e) {
   ldr_loop *gone = e->loop && ldr_loop_forked(e->loop) ? e->loop : NULL;
   if (gone) {
     e->loop = NULL;
-    while (e->running) ldr_job_not_running(e->running);
-    ldr_chan_renew(e->chan);
+    while (e->running) ldr_request_not_running(e->running);
+    ldr_completions_reset_after_fork(e->completions);
   }
   ldr_pool_check_fork(e->pool);
   if (gone == NULL) return;
   ldr_loop_free(gone);
-  for (ldr_job *j = e->spares; j; j = j->next) drop_bell(j);
-  e->bells = 0;
-  for (ldr_job *j = e->jobs; j; j = j->next) {
-    drop_bell(j);
-    if (j->rings) j->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    j->watch.on = false;
-    if (!j->driven || atomic_load(&j->phase) != LDR_JOB_SUBMITTED) continue;
-    e->bells += j->rings;
-    ldr_job_ready(j);
+  for (ldr_request *rq = e->spares; rq; rq = rq->next) drop_event_fd(rq);
+  e->event_fd_waiters = 0;
+  for (ldr_request *rq = e->requests; rq; rq = rq->next) {
+    drop_event_fd(rq);
+    if (rq->has_event_fd) rq->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    rq->watch.on = false;
+    if (!rq->driven || atomic_load(&rq->phase) != LDR_REQUEST_SUBMITTED) continue;
+    e->event_fd_waiters += rq->has_event_fd;
+    ldr_request_ready(rq);
   }
 }

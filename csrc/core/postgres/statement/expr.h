@@ -5,20 +5,7 @@
 #define LDR_POSTGRES_STATEMENT_EXPR_H
 
 #include "model/op.h"
-
-typedef struct ldr_param {
-  ldr_ftype type;
-  bool array; /* n values become one array parameter (LDR_P_IN, LDR_P_KEYS, multi-row INSERT); or a
-                 single LDR_T_ARRAY value when n = 1 and is_array_value */
-  bool is_array_value;
-  size_t n, stride;   /* values v[0], v[stride], … */
-  const ldr_value *v; /* borrowed from the operation; NULL: the one value is `own` (limit, offset) */
-  ldr_value own;
-} ldr_param;
-
-static inline const ldr_value *ldr_param_value(const ldr_param *p, size_t i) {
-  return p->v ? p->v + i * p->stride : &p->own;
-}
+#include "values/param.h"
 
 typedef struct ldr_sql {
   ldr_buf *text;   /* NULL: only the parameters are wanted */

@@ -3,6 +3,7 @@
 #ifndef LDR_POSTGRES_STATEMENT_ROWS_H
 #define LDR_POSTGRES_STATEMENT_ROWS_H
 
+#include "model/rows.h"
 #include "postgres/statement/statement.h"
 
 /* The rows of an answer to s; takes over res, also on failure. They count s. The columns' names are those

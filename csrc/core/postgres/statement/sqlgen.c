@@ -375,48 +375,6 @@ ldr_code ldr_sqlgen(const ldr_op *op, ldr_buf *sql, ldr_buf *params, ldr_err *er
   return LDR_OK;
 }
 
-/* ---- result columns ---- */
-
-static void add_column(ldr_buf *out, const char *name, ldr_ftype type, bool array) {
-  ldr_column c = {.name = name, .type = type, .array = array};
-  ldr_buf_add(out, &c, sizeof c);
-}
-
-static ldr_ftype type_of_sum(ldr_ftype t) {
-  if (t == LDR_F_NUMERIC) return LDR_F_NUMERIC;
-  return t == LDR_F_FLOAT4 || t == LDR_F_FLOAT8 ? LDR_F_FLOAT8 : LDR_F_INT8;
-}
-
-static void aggregate_column(const ldr_op *op, const ldr_agg *a, ldr_buf *out) {
-  const ldr_field *f = a->field < 0 ? NULL : &op->e->fields[a->field];
-  switch (a->fn) {
-    case LDR_AGG_COUNT: add_column(out, a->name, LDR_F_INT8, false); break;
-    case LDR_AGG_SUM: add_column(out, a->name, type_of_sum(f->type), false); break;
-    case LDR_AGG_AVG: add_column(out, a->name, LDR_F_FLOAT8, false); break;
-    case LDR_AGG_MIN:
-    case LDR_AGG_MAX: add_column(out, a->name, f->type, f->array); break;
-  }
-}
-
-void ldr_sqlgen_columns(const ldr_op *op, ldr_buf *out) {
-  if (op->kind == LDR_OP_COUNT) {
-    add_column(out, "count", LDR_F_INT8, false);
-    return;
-  }
-  if (op->kind != LDR_OP_AGGREGATE) {
-    for (unsigned i = 0; i < op->nout; i++) {
-      const ldr_field *f = &op->e->fields[op->out[i]];
-      add_column(out, f->name, f->type, f->array);
-    }
-    return;
-  }
-  for (unsigned i = 0; i < op->ngroups; i++) {
-    const ldr_field *f = &op->e->fields[op->groups[i].field];
-    add_column(out, op->groups[i].name, f->type, f->array);
-  }
-  for (unsigned i = 0; i < op->naggs; i++) aggregate_column(op, &op->aggs[i], out);
-}
-
 /* ---- copy ---- */
 
 static void all_names(ldr_sql *w, const ldr_entity *e) {

@@ -7,19 +7,10 @@
 
 #include "postgres/statement/expr.h"
 
-typedef struct ldr_column {
-  const char *name; /* borrowed: from the entity, the operation, or the server's description */
-  ldr_ftype type;
-  bool array;
-} ldr_column;
-
-/* One walk yields both (ldr_param is in postgres/statement/expr.h): when sql is NULL only the parameters are
+/* One walk yields both (ldr_param is in values/param.h): when sql is NULL only the parameters are
  * collected (the shape was compiled before). params is appended to, as a buffer of ldr_param. Multi-row
  * INSERT uses unnest() arrays, so one plan serves any number of rows and no 65,535 limit exists. */
 ldr_code ldr_sqlgen(const ldr_op *op, ldr_buf *sql, ldr_buf *params, ldr_err *err) LDR_MUSTCHECK;
-/* The result columns of op, in order: fields of op->out, or groups then aggregates, or "count". Appends
- * ldr_column. */
-void ldr_sqlgen_columns(const ldr_op *op, ldr_buf *columns);
 /* `copy t ("a", "b") from stdin (format binary)` or its counterpart to stdout: every field, in order. */
 void ldr_sqlgen_copy(const ldr_entity *e, bool in, ldr_buf *sql);
 

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "postgres/statement/sqlgen.h"
 
 enum { CACHE_MAX = 1024 }; /* compiled statements of each kind an engine */
 
@@ -143,7 +144,7 @@ static ldr_code compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stm
   ldr_buf_reset(&c->columns);
   code = ldr_sqlgen(op, &c->sql, params, err);
   if (code) return code;
-  ldr_sqlgen_columns(op, &c->columns);
+  ldr_op_columns(op, &c->columns);
   if (c->sql.broken || c->columns.broken || params->broken) return ldr_fail_nomem(err);
   if (params->n / sizeof(ldr_param) > LDR_MAX_PARAMS)
     return ldr_fail(err, LDR_INVALID, "the operation has more than %d parameters", LDR_MAX_PARAMS);
@@ -282,9 +283,9 @@ static const char deallocate[] = "deallocate ";
 typedef struct prep { /* one name on one connection */
   ldr_lru_node node;
   uint64_t id;   /* with node.hash: the statement's */
-  uint64_t sync; /* the last request that uses it */
+  uint64_t sync; /* the last exchange that uses it */
   prep_state state;
-  bool evicted; /* out of the list, owned by the request that deallocates it */
+  bool evicted; /* out of the list, owned by the exchange that deallocates it */
   char text[sizeof deallocate + sizeof((ldr_stmt *)0)->name]; /* "deallocate ldr_…" */
 } prep;
 
@@ -313,16 +314,16 @@ static bool same_prep(const ldr_lru_node *node, const void *key) {
   return p->id == *(const uint64_t *)key;
 }
 
-static bool add_deallocate(ldr_req *r, prep *p) {
-  ldr_cmd *c = ldr_req_add(r, LDR_CMD_QUERY);
+static bool add_deallocate(ldr_exchange *r, prep *p) {
+  ldr_cmd *c = ldr_exchange_add(r, LDR_CMD_QUERY);
   if (c == NULL) return false;
   c->sql = p->text;
   c->mark = p;
   return true;
 }
 
-/* Makes room for one more. What an unanswered request uses stays; then the list is longer for a while. */
-static bool make_room(ldr_registry *g, ldr_req *r) {
+/* Makes room for one more. What an unanswered exchange uses stays; then the list is longer for a while. */
+static bool make_room(ldr_registry *g, ldr_exchange *r) {
   prep *p = (prep *)(void *)g->lru.oldest;
   while (g->lru.n >= g->cap && p && p->sync <= g->answered) {
     prep *newer = (prep *)(void *)p->node.newer;
@@ -335,7 +336,7 @@ static bool make_room(ldr_registry *g, ldr_req *r) {
   return true;
 }
 
-static prep *find_or_add(ldr_registry *g, const ldr_stmt *s, ldr_req *r) {
+static prep *find_or_add(ldr_registry *g, const ldr_stmt *s, ldr_exchange *r) {
   prep *p = (prep *)(void *)ldr_lru_find(&g->lru, s->id[0], same_prep, &s->id[1]);
   if (p) return p;
   if (!make_room(g, r)) return NULL;
@@ -347,8 +348,9 @@ static prep *find_or_add(ldr_registry *g, const ldr_stmt *s, ldr_req *r) {
   return p;
 }
 
-static ldr_cmd *add_cmd(ldr_req *r, ldr_cmd_kind kind, const ldr_stmt *s, const ldr_args *args, prep *p) {
-  ldr_cmd *c = ldr_req_add(r, kind);
+static ldr_cmd *add_cmd(ldr_exchange *r, ldr_cmd_kind kind, const ldr_stmt *s, const ldr_bind *args,
+                        prep *p) {
+  ldr_cmd *c = ldr_exchange_add(r, kind);
   if (c == NULL) return NULL;
   c->name = p || kind == LDR_CMD_QUERY ? s->name : "";
   c->sql = s->sql;
@@ -360,8 +362,8 @@ static ldr_cmd *add_cmd(ldr_req *r, ldr_cmd_kind kind, const ldr_stmt *s, const 
 
 /* Nothing is known of the session's statements: none shall be left, which never fails, so it is safe inside a
  * transaction, too. */
-static bool start_over(ldr_registry *g, ldr_req *r) {
-  ldr_cmd *c = ldr_req_add(r, LDR_CMD_QUERY);
+static bool start_over(ldr_registry *g, ldr_exchange *r) {
+  ldr_cmd *c = ldr_exchange_add(r, LDR_CMD_QUERY);
   if (c == NULL) return false;
   c->sql = "deallocate all";
   g->unsure = false;
@@ -369,7 +371,7 @@ static bool start_over(ldr_registry *g, ldr_req *r) {
 }
 
 /* What must come before a use of s; *out is its place in the registry. */
-static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, prep **out,
+static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r, prep **out,
                            ldr_err *err) {
   prep *p;
   if (g->unsure && !start_over(g, r)) return ldr_fail_nomem(err);
@@ -385,14 +387,15 @@ static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_args *args, l
   return LDR_OK;
 }
 
-ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r, ldr_err *err) {
+ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r,
+                           ldr_err *err) {
   prep *p = NULL;
   ldr_code code = g->cap ? make_ready(g, s, args, r, &p, err) : LDR_OK;
   if (code) return code;
   return add_cmd(r, p ? LDR_CMD_EXEC : LDR_CMD_QUERY, s, args, p) ? LDR_OK : ldr_fail_nomem(err);
 }
 
-ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err *err) {
+ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_exchange *r, ldr_err *err) {
   prep *p = NULL;
   ldr_code code = g->cap ? make_ready(g, s, NULL, r, &p, err) : LDR_OK;
   if (code) return code;
@@ -402,13 +405,13 @@ ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err
 
 void ldr_registry_sent(ldr_registry *g) { g->sent++; }
 
-static bool failed_with(const ldr_req *r, const char *sqlstate) {
-  return strcmp(ldr_req_sqlstate(r), sqlstate) == 0;
+static bool failed_with(const ldr_exchange *r, const char *sqlstate) {
+  return strcmp(ldr_exchange_sqlstate(r), sqlstate) == 0;
 }
 
 /* The answer to one command that concerns a prepared statement. 42P05: the name exists already; 26000: it
  * does not. */
-static void settle_cmd(ldr_registry *g, const ldr_req *r, const ldr_cmd *c, bool failed_here) {
+static void settle_cmd(ldr_registry *g, const ldr_exchange *r, const ldr_cmd *c, bool failed_here) {
   prep *p = c->mark;
   if (c->kind == LDR_CMD_QUERY && p->evicted) {
     p->evicted = false;
@@ -427,11 +430,11 @@ static void settle_cmd(ldr_registry *g, const ldr_req *r, const ldr_cmd *c, bool
     p->state = failed_here ? PREP_MISSING : PREP_STALE;
   else if (c->kind == LDR_CMD_PARSE)
     p->state = p->state == PREP_STALE || (failed_here && failed_with(r, "42P05")) ? PREP_STALE : PREP_MISSING;
-  else if (failed_here && ldr_req_stale(r))
+  else if (failed_here && ldr_exchange_stale(r))
     p->state = failed_with(r, "26000") ? PREP_MISSING : PREP_STALE;
 }
 
-void ldr_registry_settle(ldr_registry *g, ldr_req *r) {
+void ldr_registry_settle(ldr_registry *g, ldr_exchange *r) {
   g->answered++;
   for (unsigned i = 0; i < r->n; i++) {
     if (r->cmd[i].mark) settle_cmd(g, r, &r->cmd[i], r->error && r->failed == i);

@@ -6,9 +6,10 @@
 #define LDR_POSTGRES_STATEMENT_STATEMENT_H
 
 #include "base/lru.h"
-#include "postgres/postgres.h"
+#include "model/op.h"
 #include "postgres/protocol/connection.h"
 
+typedef struct ldr_stmt ldr_stmt;
 struct ldr_stmt {
   ldr_lru_node node; /* in a cache, while cached */
   bool cached;
@@ -51,14 +52,16 @@ ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt 
 ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out, ldr_err *err) LDR_MUSTCHECK;
 void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s); /* who asks next gets a new one */
 
+unsigned ldr_stmt_params(const ldr_stmt *s, const ldr_column **types);
 ldr_stmt *ldr_stmt_retain(ldr_stmt *s);
+void ldr_stmt_release(ldr_stmt *s); /* NULL is fine */
 /* Fills in what the server says of a text's parameters and results. */
 ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) LDR_MUSTCHECK;
 /* ---- what one connection has prepared ---- */
 typedef struct ldr_registry {
   ldr_lru lru;
   size_t cap;
-  uint64_t sent, answered;    /* requests; what an unanswered one uses is not evicted */
+  uint64_t sent, answered;    /* exchanges; what an unanswered one uses is not evicted */
   bool unsure;                /* the session may have prepared or forgotten anything */
   unsigned parses, evictions; /* for whoever counts them, who sets them back */
 } ldr_registry;
@@ -68,12 +71,12 @@ void ldr_registry_done(ldr_registry *g);
 /* Adds to r the execution of s, and before it whatever s needs on this connection: statements that made room
  * are deallocated and s is parsed, all in the same flush. cap 0: s runs without a
  * name. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
-ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_args *args, ldr_req *r,
+ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r,
                            ldr_err *err) LDR_MUSTCHECK;
 /* The same for a description of s in place of its execution. */
-ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_req *r, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
 void ldr_registry_sent(ldr_registry *g);
-void ldr_registry_settle(ldr_registry *g, ldr_req *r); /* reads the answers before anybody takes them */
-void ldr_registry_forget_all(ldr_registry *g);         /* after DISCARD, DEALLOCATE ALL or a script */
+void ldr_registry_settle(ldr_registry *g, ldr_exchange *r); /* reads the answers before anybody takes them */
+void ldr_registry_forget_all(ldr_registry *g);              /* after DISCARD, DEALLOCATE ALL or a script */
 
 #endif

@@ -551,7 +551,7 @@ TEST(aggregates_of_groups) {
 
 static void check_columns_at(int line, const ldr_op *op, const char *want) {
   ldr_buf columns = {0}, got = {0};
-  ldr_sqlgen_columns(op, &columns);
+  ldr_op_columns(op, &columns);
   for (size_t i = 0; i < columns.n / sizeof(ldr_column); i++) {
     ldr_column c;
     memcpy(&c, columns.p + i * sizeof c, sizeof c);

@@ -1,0 +1,39 @@
+/* Reading one answer. */
+#include <libpq-fe.h>
+#include <stdlib.h>
+
+#include "postgres/protocol/connection.h"
+
+void ldr_pgres_free(ldr_pgres *res) { PQclear(res); }
+size_t ldr_pgres_rows(const ldr_pgres *res) { return (size_t)PQntuples(res); }
+unsigned ldr_pgres_cols(const ldr_pgres *res) { return (unsigned)PQnfields(res); }
+const char *ldr_pgres_name(const ldr_pgres *res, unsigned col) { return PQfname(res, (int)col); }
+uint32_t ldr_pgres_oid(const ldr_pgres *res, unsigned col) { return PQftype(res, (int)col); }
+bool ldr_pgres_is_text(const ldr_pgres *res, unsigned col) { return PQfformat(res, (int)col) == 0; }
+bool ldr_pgres_has_rows(const ldr_pgres *res) { return PQresultStatus(res) == PGRES_TUPLES_OK; }
+unsigned ldr_pgres_params(const ldr_pgres *res) { return (unsigned)PQnparams(res); }
+uint32_t ldr_pgres_param_oid(const ldr_pgres *res, unsigned i) { return PQparamtype(res, (int)i); }
+
+const char *ldr_pgres_cell(const ldr_pgres *res, size_t row, unsigned col, size_t *n) {
+  *n = (size_t)PQgetlength(res, (int)row, (int)col);
+  if (*n == 0 && PQgetisnull(res, (int)row, (int)col)) return NULL;
+  return PQgetvalue(res, (int)row, (int)col);
+}
+
+/* PQcmdStatus and PQcmdTuples only read, but libpq 15 declares them without const. */
+static PGresult *unconst(const ldr_pgres *res) {
+  union {
+    const ldr_pgres *in;
+    PGresult *out;
+  } u = {res};
+  return u.out;
+}
+
+int64_t ldr_pgres_affected(const ldr_pgres *res) { return strtoll(PQcmdTuples(unconst(res)), NULL, 10); }
+const char *ldr_pgres_tag(const ldr_pgres *res) { return PQcmdStatus(unconst(res)); }
+bool ldr_pgres_copies_in(const ldr_pgres *res) { return PQresultStatus(res) == PGRES_COPY_IN; }
+
+unsigned ldr_pgres_error_position(const ldr_pgres *res) {
+  const char *at = PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION);
+  return at ? (unsigned)strtoul(at, NULL, 10) : 0;
+}
