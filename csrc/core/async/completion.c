@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "async/completion.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -86,6 +87,7 @@ void ldr_completions_put(ldr_completions *c, uint64_t ticket) {
   bool first;
   int peer;
   pthread_mutex_lock(&c->lock);
+  assert(c->expected > 0); /* as often as it was reserved; in release builds, too */
   c->ring[(c->first + c->n++) % c->cap] = ticket;
   c->expected--;
   first = !c->rung;

@@ -42,6 +42,15 @@ void ldr_slots_move(ldr_slots *l, ldr_slot *s, ldr_slot_state to) {
   ldr_slots_add(l, s, to);
 }
 
+void ldr_slot_sent(ldr_slot *s, int64_t now) {
+  if (s->in_flight++ == 0) s->head_since = now;
+}
+
+void ldr_slot_answered(ldr_slot *s, const ldr_exchange *r, int64_t now) {
+  s->in_flight--;
+  if (r->sealed) s->head_since = now; /* the last of its group */
+}
+
 unsigned ldr_slots_count(const ldr_slots *l, ldr_slot_state state) { return l->by_state[state].n; }
 
 unsigned ldr_slots_total(const ldr_slots *l) {

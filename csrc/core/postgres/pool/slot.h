@@ -40,7 +40,7 @@ typedef struct ldr_slot {
   bool exclusive;     /* SHARED: by one that nobody shall wait behind */
   bool closing;       /* SHARED: takes no more, so that somebody gets it for himself */
   unsigned in_flight; /* exchanges that the loop waits for */
-  int64_t head_since; /* the oldest of them began */
+  int64_t head_since; /* the oldest of them began; both change by ldr_slot_sent and ldr_slot_answered only */
   int64_t cancelled;  /* when a cancel was last sent */
 } ldr_slot;
 
@@ -55,6 +55,9 @@ typedef struct ldr_slots {
 void ldr_slots_add(ldr_slots *l, ldr_slot *s, ldr_slot_state state);
 void ldr_slots_remove(ldr_slots *l, ldr_slot *s);
 void ldr_slots_move(ldr_slots *l, ldr_slot *s, ldr_slot_state to); /* the only way to another state */
+/* The loop waits for one more exchange on s, or has taken note of the answer to r. */
+void ldr_slot_sent(ldr_slot *s, int64_t now);
+void ldr_slot_answered(ldr_slot *s, const ldr_exchange *r, int64_t now);
 unsigned ldr_slots_count(const ldr_slots *l, ldr_slot_state state);
 unsigned ldr_slots_total(const ldr_slots *l);
 

@@ -171,6 +171,18 @@ static void shut(const ldr_conn *c) {
   if (PQsocket(c->pg) >= 0) shutdown(PQsocket(c->pg), SHUT_RDWR);
 }
 
+/* The answer is here, or will never come. */
+static void end_exchange(ldr_exchange *r, bool lost) {
+  ldr_exchange_list *l = r->finished;
+  r->next = NULL;
+  r->done = true;
+  r->lost = lost;
+  if (l == NULL) return;
+  r->listed = true;
+  *(l->last ? &l->last->next : &l->first) = r;
+  l->last = r;
+}
+
 static void lose(ldr_conn *c) {
   c->dead = true;
   c->due = NULL;
@@ -179,9 +191,7 @@ static void lose(ldr_conn *c) {
     ldr_exchange *r = c->head;
     c->head = r->next;
     if (c->head == NULL) c->tail = NULL;
-    r->next = NULL;
-    r->done = r->lost = true;
-    if (r->on_done) r->on_done(r);
+    end_exchange(r, true);
   }
 }
 
@@ -271,7 +281,8 @@ ldr_cmd *ldr_exchange_add(ldr_exchange *r, ldr_cmd_kind kind) {
 }
 
 void ldr_exchange_reset(ldr_exchange *r) {
-  ldr_exchange kept = {.cmd = r->cmd, .cap = r->cap, .on_done = r->on_done, .request = r->request};
+  ldr_exchange kept = {.cmd = r->cmd, .cap = r->cap, .finished = r->finished, .request = r->request};
+  assert(!r->listed);
   for (unsigned i = 0; i < r->n; i++) PQclear(r->cmd[i].res);
   PQclear(r->error);
   *r = kept;
@@ -281,6 +292,23 @@ void ldr_exchange_free(ldr_exchange *r) {
   ldr_exchange_reset(r);
   ldr_free(r->cmd);
   *r = (ldr_exchange){0};
+}
+
+ldr_exchange *ldr_exchange_take_finished(ldr_exchange_list *l) {
+  ldr_exchange *r = l->first;
+  if (r) ldr_exchange_unlist(r);
+  return r;
+}
+
+void ldr_exchange_unlist(ldr_exchange *r) {
+  ldr_exchange_list *l = r->finished;
+  ldr_exchange *before = NULL, **at;
+  if (!r->listed) return;
+  for (at = &l->first; *at != r; at = &(*at)->next) before = *at;
+  *at = r->next;
+  if (l->last == r) l->last = before;
+  r->next = NULL;
+  r->listed = false;
 }
 
 ldr_pgres *ldr_exchange_take(ldr_exchange *r, unsigned i) {
@@ -426,10 +454,8 @@ static void finish(ldr_conn *c) {
   mark_begun(c);
   for (ldr_exchange *r = first; r != end; r = next) {
     next = r->next;
-    r->next = NULL;
-    r->done = true;
     r->peers = n;
-    if (r->on_done) r->on_done(r);
+    end_exchange(r, false);
   }
   if (c->head == NULL || !c->head->unsent) return;
   if (send_simple(c, c->head))

@@ -86,15 +86,25 @@ typedef struct ldr_exchange { /* zero-initialise */
   ldr_pgres *error; /* the first error */
   bool began;       /* nothing under another Sync was in front of it, so the server may have begun it */
   unsigned peers;   /* done: exchanges under the same Sync */
+  bool listed;      /* it is on `finished`, and nobody has taken it from there yet */
   /* the owner's: */
-  void (*on_done)(
-      struct ldr_exchange *r); /* called when it is done, inside of pump, cut, submit …; NULL: not called */
+  struct ldr_exchange_list *finished; /* where it is put once it is done; NULL: nowhere */
   void *request, *home;
 } ldr_exchange;
 
+/* Exchanges by `next`, oldest first. Whatever ends an exchange (pump, cut, submit …) only puts it on the list
+ * that its owner named, and calls nobody: the owner empties the list where nothing else is under way. */
+typedef struct ldr_exchange_list {
+  ldr_exchange *first, *last;
+} ldr_exchange_list;
+
+ldr_exchange *ldr_exchange_take_finished(ldr_exchange_list *l); /* the oldest; NULL: none */
+void ldr_exchange_unlist(ldr_exchange *r);                      /* off its list, if it is on it */
+
 ldr_cmd *ldr_exchange_add(ldr_exchange *r,
                           ldr_cmd_kind kind); /* zeroed; valid until the next add; NULL: out of memory */
-void ldr_exchange_reset(ldr_exchange *r); /* frees the answers, keeps the memory and on_done; not in flight */
+/* Frees the answers, keeps the memory and the owner's list; not in flight, not on the list. */
+void ldr_exchange_reset(ldr_exchange *r);
 void ldr_exchange_free(ldr_exchange *r);
 ldr_pgres *ldr_exchange_take(ldr_exchange *r, unsigned i); /* the answer of command i becomes the caller's */
 /* The error of a exchange that is done and failed, also of a lost one. */

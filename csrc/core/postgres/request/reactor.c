@@ -53,22 +53,35 @@ static void judge_owner(ldr_pg *e, int64_t now) {
   e->came_late = false;
 }
 
-static void exchange_done(ldr_exchange *r) {
+/* The time of a statement whose deadline has passed already, and whose turn has come: it is cancelled. */
+static void wake_late(const ldr_slot *s) {
+  const ldr_exchange *head = ldr_conn_head(s->conn);
+  ldr_request *rq = head ? head->request : NULL;
+  if (rq && rq->late) ldr_request_ready(rq);
+}
+
+static void answered(ldr_pg *e, ldr_exchange *r) {
   ldr_slot *s = r->home;
   ldr_request *rq = r->request;
   if (s) {
     int64_t now = ldr_now_mono();
-    if (rq && !came_late(s->owner)) learn(rq, r, (now - s->head_since) / (r->peers ? r->peers : 1));
-    s->in_flight--;
-    if (r->sealed) s->head_since = now; /* the last of its group */
+    if (rq && !came_late(e)) learn(rq, r, (now - s->head_since) / (r->peers ? r->peers : 1));
+    ldr_slot_answered(s, r, now);
+    wake_late(s);
   }
   if (rq) {
     ldr_request_ready(rq);
   } else {
-    ldr_pg *e = s->owner;
     r->next = e->detached;
     e->detached = r;
   }
+}
+
+/* The only place where a request learns that its exchange is done. Never inside of a step, which may have
+ * caused that itself: it would go on with a request that has ended under it. */
+static void deliver(ldr_pg *e) {
+  ldr_exchange *r;
+  while ((r = ldr_exchange_take_finished(&e->finished)) != NULL) answered(e, r);
 }
 
 /* A connection on which no driven request waits may be lent, or idle in a transaction: not the loop's
@@ -87,6 +100,7 @@ static void slot_ready(ldr_watch *w) {
     return;
   }
   ldr_conn_pump(s->conn);
+  deliver(e);
   head = ldr_conn_head(s->conn);
   if (head && head->copying && head->request) ldr_request_ready(head->request);
   if (ldr_conn_dead(s->conn))
@@ -106,8 +120,10 @@ static void arrived(void *ud, ldr_post *p) {
 
 static void step(ldr_request *rq) {
   ldr_err err;
+  ldr_pg *e = rq->e;
   ldr_code code = ldr_request_step(rq, &err);
   if (code != LDR_PENDING) ldr_request_finished(rq, code, &err);
+  deliver(e);
 }
 
 /* No exchange waits for its Sync when the loop does. */
@@ -121,10 +137,12 @@ static void seal_groups(ldr_pg *e) {
 
 static void run_ready(ldr_pg *e) {
   ldr_request *rq;
+  deliver(e); /* what a visitor ended */
   do {
     while ((rq = ldr_request_list_take(&e->ready)) != NULL) step(rq);
     ldr_reap_detached(e); /* may give a place to somebody */
     seal_groups(e);
+    deliver(e);
   } while (e->ready.first);
 }
 
@@ -240,6 +258,7 @@ static void cut_lanes(ldr_pg *e) {
     unsigned users = s->users;
     ldr_conn_drop(s->conn);
     ldr_conn_cut(s->conn);
+    deliver(e);
     ldr_reap_detached(e);
     if (s == e->pool->slots.by_state[LDR_SLOT_SHARED].first && s->users == users) return;
   }
@@ -277,7 +296,7 @@ static ldr_code post(ldr_request *rq, ldr_err *err) {
   }
   rq->waiter.woken = woken;
   rq->watch.ready = own_socket_ready;
-  rq->exchange->on_done = exchange_done;
+  rq->exchange->finished = &rq->e->finished;
   rq->exchange->request = rq;
   atomic_store(&rq->phase, LDR_REQUEST_SUBMITTED);
   ldr_loop_submit_or_run(rq->e->loop, &rq->post);

@@ -73,6 +73,7 @@ static void abort_work(ldr_request *rq) {
 
 static void withdraw(ldr_request *rq) {
   if (rq->stage != LDR_REQUEST_DONE) abort_work(rq);
+  ldr_request_unlist(rq);
   ldr_request_release(rq);
   if (!rq->driven) return;
   ldr_request_not_ready(rq);
@@ -97,7 +98,7 @@ static void clear(ldr_request *rq) {
   ldr_free(rq->why);
   rq->why = NULL;
   ldr_exchange_reset(rq->exchange);
-  rq->exchange->on_done = NULL;
+  rq->exchange->finished = NULL;
   unlink_request(rq);
 }
 
@@ -288,7 +289,8 @@ static bool read_only(const ldr_request *rq) { return rq->tx && rq->tx->opts.rea
 ldr_code ldr_request_error(ldr_request *rq, ldr_err *err) {
   bool stale = ldr_exchange_stale(rq->exchange);
   ldr_exchange_error(rq->exchange, rq->deletes || (rq->stmt && rq->stmt->deletes), err);
-  if (rq->cancelled && (rq->exchange->lost || rq->exchange->skipped || strcmp(err->sqlstate, "57014") == 0)) {
+  if ((rq->cancelled || rq->late) &&
+      (rq->exchange->lost || rq->exchange->skipped || strcmp(err->sqlstate, "57014") == 0)) {
     ldr_fail_state(err, LDR_TIMEOUT, "57014", "the deadline passed and the statement was cancelled");
     return err->code;
   }
@@ -357,7 +359,7 @@ static void overdue(ldr_request *rq) {
     return;
   }
   rq->cancelled = true;
-  rq->deadline = ldr_now_mono() + LDR_GRACE_US;
+  if (!rq->late) rq->deadline = ldr_now_mono() + LDR_GRACE_US; /* else these two seconds run already */
   ldr_request_cancel(rq);
 }
 
@@ -381,6 +383,9 @@ static bool pumps(const ldr_request *rq) {
   return !rq->driven || rq->slot == NULL || rq->conn != rq->slot->conn;
 }
 
+/* Under a loop it is answered once that has told so, and not by what this step did. */
+static bool is_answered(const ldr_request *rq) { return rq->exchange->done && !rq->exchange->listed; }
+
 static ldr_code await(ldr_request *rq, ldr_err *err) {
   if (pumps(rq)) ldr_conn_pump(rq->conn);
   if (rq->exchange->copying) return begun_copy(rq, err);
@@ -392,7 +397,7 @@ static ldr_code await(ldr_request *rq, ldr_err *err) {
       if (code != LDR_PENDING) return code;
     }
   }
-  if (!rq->exchange->done || on_its_way(rq)) return LDR_PENDING;
+  if (!is_answered(rq) || on_its_way(rq)) return LDR_PENDING;
   settle(rq);
   rq->stage = LDR_REQUEST_DONE;
   return rq->kind->answered(rq, err);
@@ -463,6 +468,7 @@ static void judge_tx(ldr_request *rq, ldr_code code, const ldr_err *err) {
 
 static ldr_code finish(ldr_request *rq, ldr_code code, const ldr_err *err) {
   rq->stage = LDR_REQUEST_DONE;
+  ldr_request_unlist(rq);
   if (code != LDR_OK) {
     ldr_count(&rq->e->counts.errors, 1);
     ldr_request_undo_prepare(rq);

@@ -53,13 +53,20 @@ ldr_share_class ldr_request_share_class(const ldr_request *rq) {
 bool ldr_request_detach_exchange(ldr_request *rq) {
   ldr_exchange *r = ldr_alloc(sizeof *r);
   if (r == NULL) return false;
-  r->on_done = rq->exchange->on_done;
+  r->finished = rq->exchange->finished;
   r->request = rq;
   rq->exchange->request = NULL;
   rq->exchange = r;
   rq->slot = NULL; /* it is given back when the answer has come */
   rq->conn = NULL;
   return true;
+}
+
+void ldr_request_unlist(ldr_request *rq) {
+  ldr_exchange *r = rq->exchange;
+  if (!r->listed) return;
+  ldr_exchange_unlist(r);
+  if (r->home) ldr_slot_answered(r->home, r, ldr_now_mono());
 }
 
 void ldr_reap_detached(ldr_pg *e) {
@@ -161,6 +168,6 @@ ldr_code ldr_request_expire_queued(ldr_request *rq, ldr_err *err) {
 void ldr_request_await(ldr_request *rq) {
   ldr_slot *s = rq->slot;
   rq->exchange->home = s;
-  if (s->in_flight++ == 0) s->head_since = ldr_now_mono();
+  ldr_slot_sent(s, ldr_now_mono());
   ldr_pool_watch(rq->e->pool, s);
 }

@@ -18,6 +18,8 @@ bool ldr_request_reads(const ldr_request *rq); /* an operation that cannot write
 /* The exchange goes on without the request, which gets another. false: out of memory. */
 bool ldr_request_detach_exchange(ldr_request *rq);
 void ldr_reap_detached(ldr_pg *e); /* settles the answers that nobody waits for */
+/* What the loop knew of an exchange under way that is done now: whoever ends with it calls this first. */
+void ldr_request_unlist(ldr_request *rq);
 /* Gives the request a place elsewhere; its exchange stays behind, in flight or lost. false: out of memory. */
 bool ldr_request_requeue(ldr_request *rq);
 bool ldr_request_may_move(const ldr_request *rq); /* it shares, and has not moved too often */

@@ -1,5 +1,6 @@
 #include "postgres/request/state.h"
 
+#include <assert.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -98,6 +99,9 @@ void ldr_request_unwatch(ldr_request *rq) {
 void ldr_request_finished(ldr_request *rq, ldr_code code, const ldr_err *err) {
   uint64_t completion_id = rq->completion_id;
   ldr_completions *chan = rq->e->completions;
+  ldr_request_phase phase = atomic_load(&rq->phase);
+  assert(phase == LDR_REQUEST_SUBMITTED || phase == LDR_REQUEST_FRESH); /* once; in release builds, too */
+  ldr_request_not_ready(rq);
   ldr_request_not_running(rq);
   rq->outcome = code;
   if (code) {

@@ -57,8 +57,9 @@ typedef struct ldr_pg {
   unsigned event_fd_waiters; /* the loop's: requests whose owner waits for their own descriptors, and so does
                                 not drive */
   int64_t no_owner_until;
-  ldr_request_list ready; /* the loop's: can go on now */
-  ldr_request *running;   /* the loop's: not finished */
+  ldr_request_list ready;     /* the loop's: can go on now */
+  ldr_request *running;       /* the loop's: not finished */
+  ldr_exchange_list finished; /* the loop's: exchanges that are done, before their requests know it */
   ldr_exchange
       *detached; /* the loop's: answered exchanges whose requests did not wait for it; a list by `next` */
   int64_t due;   /* the loop's: the first deadline of a running request */
