@@ -60,7 +60,7 @@ static l_work *spare(lua_State *L, int env) {
   return w;
 }
 
-l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
+l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng) {
   l_work *w;
   int env = lua_gettop(L) + 1;
   luaL_checkstack(L, L_WORK_SLOTS + LUA_MINSTACK, NULL);
@@ -70,17 +70,12 @@ l_work *l_work_take(lua_State *L, int owner, l_engine *eng) {
     l_ref_push(L, L_MODULE_ENV);
   w = spare(L, env);
   w->busy = true;
-  w->owner = owner;
-  w->env = env;
-  w->self = env + 1;
+  w->at = at;
   lua_rawgeti(L, env, L_ENV_NAMES);
-  w->names = env + 2;
   lua_pushnil(L);
-  w->tx = env + 3;
   lua_pushnil(L);
-  w->params = env + 4;
   lua_pushnil(L);
-  w->array_mt = env + 5;
+  *at = (l_slots){owner, env + 1, env, env + 2, env + 3, env + 4, env + 5};
   w->eng = eng;
   w->ctx = NULL;
   w->copy = !L_EXACT_INT || (eng && !eng->block); /* LuaJIT: reading a cdata runs Lua code */
@@ -105,6 +100,7 @@ static void empty(ldr_buf *b, bool all) {
 
 void l_work_done(l_work *w) {
   free_results(w);
+  w->at = NULL;
   empty(&w->buf, w->shared);
   empty(&w->array, w->shared);
   if (w->shared) { /* given up, and Lua code still has it as a task: never reused */
@@ -120,7 +116,7 @@ void l_work_done(l_work *w) {
 static void keep(lua_State *L, l_work *w) {
   const l_work *next;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  l_env_push(L, w->self);
+  l_env_push(L, l_at(w)->self);
   lua_pushnil(L);
   lua_rawseti(L, -2, L_ENV_TX);
   lua_pushnil(L);
@@ -132,7 +128,7 @@ static void keep(lua_State *L, l_work *w) {
   w->kept = next ? next->kept + 1 : 1;
   if (w->kept <= KEEP_WORK) {
     lua_rawseti(L, -4, L_ENV_WORK);
-    lua_pushvalue(L, w->self);
+    lua_pushvalue(L, l_at(w)->self);
     lua_rawseti(L, -2, L_ENV_WORK);
     w->shared = false;
     w->finish = NULL;
@@ -182,12 +178,12 @@ static void use_ctx(lua_State *L, l_work *w, int idx) {
   if (w->ctx == NULL) luaL_error(L, "tx must be a transaction or session");
   if (w->ctx->eng != w->eng) luaL_error(L, "the transaction belongs to another engine");
   lua_pushvalue(L, idx);
-  lua_replace(L, w->tx);
+  lua_replace(L, l_at(w)->tx);
 }
 
 void l_work_join(lua_State *L, l_work *w) {
   if (w->eng->nbound == 0) return;
-  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  lua_rawgeti(L, l_at(w)->env, L_ENV_ENGINE);
   l_env_push(L, -1);
   lua_rawgeti(L, -1, L_ENV_BOUND);
   lua_pushthread(L);
@@ -220,7 +216,7 @@ void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name) {
 int64_t l_work_now(lua_State *L, l_work *w) {
   int64_t now = 0;
   if (!w->eng->has_clock) return ldr_now_wall();
-  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  lua_rawgeti(L, l_at(w)->env, L_ENV_ENGINE);
   l_env_push(L, -1);
   lua_rawgeti(L, -1, L_ENV_CLOCK);
   lua_call(L, 0, 1);
@@ -249,14 +245,14 @@ int l_work_run(lua_State *L, l_work *w) {
 /* Pushes the environment of work that was never a task. */
 static void make_env(lua_State *L, l_work *w) {
   lua_createtable(L, 5, 1);
-  lua_pushvalue(L, w->names);
+  lua_pushvalue(L, l_at(w)->names);
   lua_rawseti(L, -2, L_ENV_NAMES);
-  lua_rawgeti(L, w->env, L_ENV_ENGINE);
+  lua_rawgeti(L, l_at(w)->env, L_ENV_ENGINE);
   lua_rawseti(L, -2, L_ENV_ENGINE);
-  lua_pushvalue(L, w->owner);
+  lua_pushvalue(L, l_at(w)->owner);
   lua_rawseti(L, -2, L_ENV_OWNER);
   lua_pushvalue(L, -1);
-  l_env_set(L, w->self);
+  l_env_set(L, l_at(w)->self);
   w->anchors = true;
 }
 
@@ -264,17 +260,17 @@ static void make_env(lua_State *L, l_work *w) {
  * box anchors what it uses. */
 static void hand_out(lua_State *L, l_work *w) {
   if (w->anchors)
-    l_env_push(L, w->self);
+    l_env_push(L, l_at(w)->self);
   else
     make_env(L, w);
   w->shared = true;
   lua_rawgeti(L, -1, L_ENV_WORK);
-  lua_rawseti(L, w->env, L_ENV_WORK);
+  lua_rawseti(L, l_at(w)->env, L_ENV_WORK);
   lua_pushnil(L);
   lua_rawseti(L, -2, L_ENV_WORK);
-  lua_pushvalue(L, w->tx);
+  lua_pushvalue(L, l_at(w)->tx);
   lua_rawseti(L, -2, L_ENV_TX);
-  lua_pushvalue(L, w->params);
+  lua_pushvalue(L, l_at(w)->params);
   lua_rawseti(L, -2, L_ENV_PARAMS);
   lua_pop(L, 1);
 }
@@ -285,7 +281,8 @@ static int suspend(lua_State *L, l_work *w) {
   if (w->op && w->schema == NULL) w->schema = ldr_schema_retain(w->op->e->schema);
   if (!w->shared) hand_out(L, w);
   l_pending_push(L);
-  lua_pushvalue(L, w->self);
+  lua_pushvalue(L, l_at(w)->self);
+  w->at = NULL;
   return 2;
 }
 

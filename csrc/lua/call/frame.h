@@ -9,7 +9,15 @@
 #ifndef LDR_LUA_CALL_FRAME_H
 #define LDR_LUA_CALL_FRAME_H
 
+#include <assert.h>
+
 #include "lua/engine/transaction.h"
+
+/* Where the values of one running C function lie on its stack. It lives in that function: work outlives it,
+ * and another function finds other values at the same indexes. */
+typedef struct l_slots {
+  int owner, self, env, names, tx, params, array_mt;
+} l_slots;
 
 typedef struct l_work l_work;
 typedef int l_finish(lua_State *L, l_work *w); /* pushes the results; ends with l_work_end or l_work_fail */
@@ -49,8 +57,7 @@ struct l_work {
   size_t time_length;
   char time_text[LDR_TIME_TEXT];
 
-  /* stack slots of the running C function */
-  int owner, self, env, names, tx, params, array_mt;
+  l_slots *at; /* of the C function that runs now; NULL between two */
 };
 
 extern const l_class l_work_class; /* "larder.task" */
@@ -60,8 +67,14 @@ void l_work_close(void *work);
  * function finds LUA_MINSTACK free slots, as at its start; what goes deeper asks for its own. */
 enum { L_WORK_SLOTS = 6 };
 
-/* Takes work for a call on the box at `owner` (0: the module) and pushes its slots. eng NULL: no engine. */
-l_work *l_work_take(lua_State *L, int owner, l_engine *eng);
+/* Takes work for a call on the box at `owner` (0: the module) and pushes its slots, which `at` then names: it
+ * must live until the work is given back. eng NULL: no engine. */
+l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng);
+/* The slots of the running function. */
+static inline const l_slots *l_at(const l_work *w) {
+  assert(w->at != NULL); /* also in release builds: a stale index would read beyond the stack */
+  return w->at;
+}
 void l_work_done(l_work *w);
 void l_work_free_task(l_work *w);
 

@@ -1,6 +1,6 @@
 #include "lua/call/hook.h"
 
-/* At eng->hook: the dispatcher, the user's function, its first error. */
+/* From armed->base on: the dispatcher, the user's function, its first error. */
 enum { DISPATCHER, FUNCTION, ERROR, SLOTS };
 
 typedef struct event {
@@ -22,14 +22,16 @@ static int dispatch(lua_State *L) {
 static void on_event(void *ud, const char *point, int backend_pid) {
   l_engine *eng = ud;
   event e = {point, backend_pid};
-  lua_State *L = eng->hook_state;
-  if (L == NULL) return;
-  lua_pushvalue(L, eng->hook + DISPATCHER);
-  lua_pushvalue(L, eng->hook + FUNCTION);
+  const l_armed *a = eng->armed;
+  lua_State *L;
+  if (a == NULL) return;
+  L = a->L;
+  lua_pushvalue(L, a->base + DISPATCHER);
+  lua_pushvalue(L, a->base + FUNCTION);
   lua_pushlightuserdata(L, &e);
   if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
-  if (lua_isnil(L, eng->hook + ERROR))
-    lua_replace(L, eng->hook + ERROR);
+  if (lua_isnil(L, a->base + ERROR))
+    lua_replace(L, a->base + ERROR);
   else
     lua_pop(L, 1);
 }
@@ -47,26 +49,28 @@ int l_hook_set(lua_State *L) {
   return 0;
 }
 
-void l_hook_arm(lua_State *L, l_engine *eng, int env) {
+void l_hook_arm(lua_State *L, l_engine *eng, int env, l_armed *a) {
   if (!eng->hooked) return;
   luaL_checkstack(L, SLOTS + 8, NULL);
-  eng->hook = lua_gettop(L) + 1;
+  a->L = L;
+  a->base = lua_gettop(L) + 1;
   lua_pushcfunction(L, dispatch);
   lua_rawgeti(L, env, L_ENV_ENGINE);
   l_env_push(L, -1);
   lua_rawgeti(L, -1, L_ENV_HOOK);
-  lua_replace(L, eng->hook + FUNCTION);
-  lua_settop(L, eng->hook + FUNCTION);
+  lua_replace(L, a->base + FUNCTION);
+  lua_settop(L, a->base + FUNCTION);
   lua_pushnil(L);
-  eng->hook_state = L;
+  eng->armed = a;
 }
 
 void l_hook_disarm(lua_State *L, l_engine *eng) {
-  if (eng->hook_state == NULL) return;
-  eng->hook_state = NULL;
-  if (!lua_isnil(L, eng->hook + ERROR)) {
-    lua_settop(L, eng->hook + ERROR);
+  const l_armed *a = eng->armed;
+  if (a == NULL) return;
+  eng->armed = NULL;
+  if (!lua_isnil(L, a->base + ERROR)) {
+    lua_settop(L, a->base + ERROR);
     lua_error(L);
   }
-  lua_settop(L, eng->hook - 1);
+  lua_settop(L, a->base - 1);
 }

@@ -5,23 +5,23 @@
 #include "lua/call/frame.h"
 #include "lua/call/hook.h"
 
-static l_work *check(lua_State *L) { return l_box_check(L, 1, &l_work_class); }
+static l_work *check(lua_State *L) {
+  l_work *w = l_box_check(L, 1, &l_work_class);
+  w->at = NULL; /* a function that a Lua error ended may have left its slots behind */
+  return w;
+}
 
-/* The slots that l_work_take pushes, for the function that runs now. */
-static void push_slots(lua_State *L, l_work *w) {
+/* The slots that l_work_take pushes, for the function that runs now. The task itself is at 1. */
+static void push_slots(lua_State *L, l_slots *at, l_work *w) {
   luaL_checkstack(L, L_WORK_SLOTS + LUA_MINSTACK, NULL);
   lua_settop(L, 1);
-  w->self = 1;
   l_env_push(L, 1);
-  w->env = 2;
   lua_rawgeti(L, 2, L_ENV_NAMES);
-  w->names = 3;
   lua_rawgeti(L, 2, L_ENV_TX);
-  w->tx = 4;
   lua_rawgeti(L, 2, L_ENV_PARAMS);
-  w->params = 5;
   lua_pushnil(L);
-  w->array_mt = 6;
+  *at = (l_slots){.self = 1, .env = 2, .names = 3, .tx = 4, .params = 5, .array_mt = 6};
+  w->at = at;
 }
 
 /* Nothing is left to wait for; nil, err */
@@ -44,11 +44,13 @@ static void take_result(l_work *w) {
 /* task:step() → PENDING, task, or the results of the call that made the task */
 static int task_step(lua_State *L) {
   l_work *w = check(L);
+  l_slots at;
+  l_armed armed;
   ldr_code code;
   if (w->finish == NULL) return luaL_error(L, "the task is finished");
-  push_slots(L, w);
+  push_slots(L, &at, w);
   if (w->task == NULL) return closed(L, w);
-  l_hook_arm(L, w->eng, w->env);
+  l_hook_arm(L, w->eng, at.env, &armed);
   code = w->task->ops->step(w->task, &w->err);
   l_hook_disarm(L, w->eng);
   if (code == LDR_OK)
@@ -62,10 +64,13 @@ static int task_step(lua_State *L) {
 static int task_submit(lua_State *L) {
   l_work *w = check(L);
   lua_Number ticket = luaL_checknumber(L, 2);
+  l_slots at;
   luaL_argcheck(L, ticket >= 1 && ticket <= 9007199254740992.0, 2, "must be a positive integer");
   if (w->finish == NULL) return luaL_error(L, "the task is finished");
+  push_slots(L, &at, w);
   if (w->task == NULL) return closed(L, w);
   if (ldr_task_submit(w->task, (uint64_t)ticket, &w->err) != LDR_OK) return l_work_fail(L, w);
+  w->at = NULL;
   lua_pushboolean(L, true);
   return 1;
 }

@@ -9,7 +9,7 @@
 
 /* Arguments: ctx, sql, [function,] opts at index `opts`. Takes work; *code says whether there is something to
  * talk to. */
-static l_work *enter(lua_State *L, l_ctx *c, const char *name, int opts, ldr_code *code) {
+static l_work *enter(lua_State *L, l_slots *at, l_ctx *c, const char *name, int opts, ldr_code *code) {
   static const char *const names[] = {"timeout"};
   l_work *w;
   int base;
@@ -17,7 +17,7 @@ static l_work *enter(lua_State *L, l_ctx *c, const char *name, int opts, ldr_cod
   const char *sql = luaL_checklstring(L, 2, &n);
   luaL_argcheck(L, strlen(sql) == n, 2, "holds a zero byte");
   lua_settop(L, opts);
-  w = l_work_take(L, 1, c->eng);
+  w = l_work_take(L, at, 1, c->eng);
   w->name = name;
   w->ctx = c;
   w->call.block = true;
@@ -35,9 +35,10 @@ static l_work *enter(lua_State *L, l_ctx *c, const char *name, int opts, ldr_cod
 /* ctx:script(sql, opts) → true | nil, err; err.line = line of the failing statement */
 int l_ctx_script(lua_State *L) {
   l_ctx *c = l_box_check(L, 1, &l_ctx_class);
+  l_slots at;
   unsigned line = 0;
   ldr_code code;
-  l_work *w = enter(L, c, "script", 3, &code);
+  l_work *w = enter(L, &at, c, "script", 3, &code);
   if (code == LDR_OK) code = ldr_pg_script(c->tx, lua_tostring(L, 2), &w->call, &line, &w->err);
   if (code == LDR_OK) {
     lua_pushboolean(L, 1);
@@ -85,12 +86,13 @@ static fed feed(lua_State *L, l_ctx *c, l_work *w, ldr_code *code) {
 /* ctx:copy_in(sql, next_chunk, opts) → rows */
 int l_ctx_copy_in(lua_State *L) {
   l_ctx *c = l_box_check(L, 1, &l_ctx_class);
+  l_slots at;
   int64_t rows = 0;
   ldr_code code;
   l_work *w;
   fed f;
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  w = enter(L, c, "copy_in", 4, &code);
+  w = enter(L, &at, c, "copy_in", 4, &code);
   if (code == LDR_OK) code = ldr_pg_copy_in_begin(c->tx, lua_tostring(L, 2), &w->call, &w->err);
   if (code != LDR_OK) return l_work_fail(L, w);
   f = feed(L, c, w, &code);
@@ -126,13 +128,14 @@ static int deliver(lua_State *L) {
 /* ctx:copy_out(sql, sink, opts) → true */
 int l_ctx_copy_out(lua_State *L) {
   l_ctx *c = l_box_check(L, 1, &l_ctx_class);
+  l_slots at;
   bool raised = false;
   int deliver_at;
   piece x;
   ldr_code code;
   l_work *w;
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  w = enter(L, c, "copy_out", 4, &code);
+  w = enter(L, &at, c, "copy_out", 4, &code);
   lua_pushcfunction(L, deliver);
   deliver_at = lua_gettop(L);
   if (code == LDR_OK) code = ldr_pg_copy_out_begin(c->tx, lua_tostring(L, 2), &w->call, &w->err);

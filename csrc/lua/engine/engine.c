@@ -139,6 +139,7 @@ static void read_pool(lua_State *L, int idx, ldr_pool_config *c) {
 }
 
 int l_postgres(lua_State *L) {
+  l_slots at;
   const char **keywords, **values;
   ldr_pool_config config;
   l_engine *eng;
@@ -147,7 +148,7 @@ int l_postgres(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   eng = push_engine(L);
-  w = l_work_take(L, 3, eng);
+  w = l_work_take(L, &at, 3, eng);
   w->name = "open";
   read_pool(L, 2, &config);
   code = read_settings(L, w, &keywords, &values);
@@ -168,17 +169,18 @@ static void collect(void *ud, const char *keyword, const char *value) {
 }
 
 int l_parse_conninfo(lua_State *L) {
+  l_slots at;
   const char *text = luaL_checkstring(L, 1);
-  l_work *w = l_work_take(L, 0, NULL);
+  l_work *w = l_work_take(L, &at, 0, NULL);
   ldr_code code = ldr_pg_parse_conninfo(text, collect, &w->buf, &w->err);
   if (code == LDR_OK && w->buf.broken) code = ldr_fail_nomem(&w->err);
   if (code != LDR_OK) return l_work_fail(L, w);
   lua_newtable(L);
-  for (size_t at = 0; at < w->buf.n;) {
-    const char *keyword = w->buf.p + at, *value = keyword + strlen(keyword) + 1;
+  for (size_t i = 0; i < w->buf.n;) {
+    const char *keyword = w->buf.p + i, *value = keyword + strlen(keyword) + 1;
     lua_pushstring(L, value);
     lua_setfield(L, -2, keyword);
-    at = (size_t)(value + strlen(value) + 1 - w->buf.p);
+    i = (size_t)(value + strlen(value) + 1 - w->buf.p);
   }
   return l_work_end(L, w, 1);
 }
@@ -192,7 +194,7 @@ static int engine_kind(lua_State *L) {
 
 static int engine_close_method(lua_State *L) {
   l_engine *eng = check(L);
-  if (eng->hook_state) return luaL_error(L, "an engine cannot be closed inside its own hook");
+  if (eng->armed) return luaL_error(L, "an engine cannot be closed inside its own hook");
   engine_close(eng);
   return 0;
 }

@@ -19,8 +19,7 @@ typedef struct l_engine {
   double timeout;  /* seconds, default of a call; < 0: none */
   unsigned nbound; /* upper bound of the coroutines with a transaction of their own; 0: no need to look */
   bool postgres, block, reactor, has_clock, hooked;
-  lua_State *hook_state; /* while a core call may call the test hook, else NULL */
-  int hook;              /* stack index, see call/hook.c */
+  const struct l_armed *armed; /* while a core call may call the test hook, else NULL */
 } l_engine;
 
 /* Slots of the environment table of a box. */

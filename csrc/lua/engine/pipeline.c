@@ -101,6 +101,7 @@ static int finish(lua_State *L, l_work *w) {
 
 /* engine:pipeline(items, atomic, opts) → results | nil, err */
 int l_engine_pipeline(lua_State *L) {
+  l_slots at;
   static const char *const options[] = {"tx", "timeout", "name"};
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   pipeline *x;
@@ -111,7 +112,7 @@ int l_engine_pipeline(lua_State *L) {
   int base;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 4);
-  w = l_work_take(L, 1, eng);
+  w = l_work_take(L, &at, 1, eng);
   w->name = "pipeline";
   block = w->call.block;
   w->call.block = true; /* statements that nobody prepared before */

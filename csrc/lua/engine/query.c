@@ -55,11 +55,11 @@ ldr_code l_params_get(lua_State *L, int idx, l_work *w, const ldr_stmt *stmt, co
 
 /* ---- query: prepare, then execute; either may wait ---- */
 
-/* The statement is in w->stmt, the parameters in slot w->params. */
+/* The statement is in w->stmt, the parameters in slot l_at(w)->params. */
 static int execute(lua_State *L, l_work *w) {
   const ldr_value *values = NULL;
   ldr_tx *tx = NULL;
-  ldr_code code = l_params_get(L, w->params, w, w->stmt, &values);
+  ldr_code code = l_params_get(L, l_at(w)->params, w, w->stmt, &values);
   if (code == LDR_OK) code = l_work_tx(w, &tx);
   if (code != LDR_OK) return l_work_fail(L, w);
   w->finish = l_finish_query;
@@ -85,15 +85,16 @@ static int prepare(lua_State *L, l_work *w, l_finish *next) {
 
 /* Arguments: box, sql, params, opts. ctx NULL: that of the options, or the coroutine's. */
 static int query(lua_State *L, l_engine *eng, l_ctx *ctx) {
+  l_slots at;
   l_work *w;
   int base;
   luaL_checkstring(L, 2);
   lua_settop(L, 4);
   if (!lua_isnil(L, 3)) luaL_checktype(L, 3, LUA_TTABLE);
-  w = l_work_take(L, 1, eng);
+  w = l_work_take(L, &at, 1, eng);
   w->name = "query";
   lua_pushvalue(L, 3);
-  lua_replace(L, w->params);
+  lua_replace(L, l_at(w)->params);
   base = l_options(L, 4, options, 4, "options");
   w->columns = l_option_bool(L, base + 3, "columns");
   if (ctx) {
@@ -110,12 +111,13 @@ static int prepared(lua_State *L, l_work *w) {
 }
 
 int l_engine_prepare(lua_State *L) {
+  l_slots at;
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   l_work *w;
   int base;
   luaL_checkstring(L, 2);
   lua_settop(L, 3);
-  w = l_work_take(L, 1, eng);
+  w = l_work_take(L, &at, 1, eng);
   w->name = "prepare";
   base = l_options(L, 3, options, 3, "options");
   l_work_options(L, w, base, base + 1, base + 2);

@@ -76,6 +76,7 @@ int l_ctx_begin(lua_State *L) {
 
 /* engine:session(opts) → ctx: one connection of its own, without a transaction; waits */
 int l_ctx_session(lua_State *L) {
+  l_slots at;
   static const char *const names[] = {"timeout"};
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   l_ctx *c;
@@ -84,7 +85,7 @@ int l_ctx_session(lua_State *L) {
   int base;
   lua_settop(L, 2);
   c = push_ctx(L, eng); /* 3 */
-  w = l_work_take(L, 1, eng);
+  w = l_work_take(L, &at, 1, eng);
   w->name = "session";
   base = l_options(L, 2, names, 1, "options");
   l_work_timeout(L, w, base);
@@ -187,6 +188,8 @@ static int finish_true(lua_State *L, l_work *w) {
 
 /* commit and rollback consume the transaction, also when they fail. */
 static int end(lua_State *L, bool commit) {
+  l_armed armed;
+  l_slots at;
   static const char *const names[] = {"timeout"};
   l_ctx *c = check(L);
   l_engine *eng = c->eng;
@@ -195,7 +198,7 @@ static int end(lua_State *L, bool commit) {
   ldr_code code;
   int base;
   lua_settop(L, 2);
-  w = l_work_take(L, 1, eng);
+  w = l_work_take(L, &at, 1, eng);
   w->name = commit ? "commit" : "rollback";
   base = l_options(L, 2, names, 1, "options");
   l_work_timeout(L, w, base);
@@ -203,7 +206,7 @@ static int end(lua_State *L, bool commit) {
     ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
     return l_work_fail(L, w);
   }
-  if (commit) l_hook_arm(L, eng, w->env);
+  if (commit) l_hook_arm(L, eng, at.env, &armed);
   tx = take_tx(c);
   w->finish = finish_true;
   if (commit)

@@ -130,6 +130,7 @@ static ldr_code pack(lua_State *L, int idx, l_work *w, const ldr_entity *e, ldr_
 
 /* writer:push(cstore, row) → true, how many refused rows are to be taken; "full" with the policy "block" */
 static int writer_push(lua_State *L) {
+  l_slots at;
   l_writer *box = check(L);
   l_store *s = l_box_check(L, 2, &l_store_class);
   ldr_row *row;
@@ -138,7 +139,7 @@ static int writer_push(lua_State *L) {
   luaL_argcheck(L, s->eng == box->eng, 2, "the store belongs to another engine");
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 3);
-  w = l_work_take(L, 2, s->eng);
+  w = l_work_take(L, &at, 2, s->eng);
   w->store = s->full;
   w->name = "insert_async";
   code = pack(L, 3, w, s->e, &row);
@@ -234,11 +235,12 @@ static void push_reject(lua_State *L, l_work *w, const ldr_reject *r) {
 
 /* writer:rejects() → rows that were refused since the last call, the newest last */
 static int writer_rejects(lua_State *L) {
+  l_slots at;
   l_writer *box = check(L);
   l_work *w;
   int list;
   lua_settop(L, 1);
-  w = l_work_take(L, 0, NULL);
+  w = l_work_take(L, &at, 0, NULL);
   lua_newtable(L);
   list = lua_gettop(L);
   for (int i = 1; box->w && (forget_reject(box), ldr_writer_take_reject(box->w, &box->reject)); i++) {

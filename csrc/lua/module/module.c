@@ -20,12 +20,13 @@
 
 /* core.json_encode(v [, canonical]) → text | nil, err */
 static int json_encode(lua_State *L) {
+  l_slots at;
   l_work *w;
   const char *why;
   ldr_buf *out;
   luaL_checkany(L, 1);
   lua_settop(L, 2);
-  w = l_work_take(L, 0, NULL);
+  w = l_work_take(L, &at, 0, NULL);
   w->name = "json_encode";
   why = l_json_encode(L, 1, &w->buf);
   if (why) {
@@ -48,12 +49,13 @@ static int json_encode(lua_State *L) {
 
 /* core.json_decode(text) → v | nil, err */
 static int json_decode(lua_State *L) {
+  l_slots at;
   size_t n;
   const char *text = luaL_checklstring(L, 1, &n);
   l_json_decoder d;
   l_work *w;
   lua_settop(L, 1);
-  w = l_work_take(L, 0, NULL);
+  w = l_work_take(L, &at, 0, NULL);
   w->name = "json_decode";
   d.scratch = &w->buf;
   d.array_mt = l_array_mark(L, w);

@@ -137,13 +137,14 @@ static int apikey_verify(lua_State *L) {
 /* Arguments key, text → a text made by fn in the work's buffer, which is wiped after. */
 static int sealing(lua_State *L, const char *name,
                    ldr_code (*fn)(const unsigned char *, const char *, size_t, ldr_buf *, ldr_err *)) {
+  l_slots at;
   size_t nkey, n;
   const char *key = luaL_checklstring(L, 1, &nkey), *s = luaL_checklstring(L, 2, &n);
   l_work *w;
   ldr_code code;
   luaL_argcheck(L, nkey == 32, 1, "a key has 32 bytes");
   lua_settop(L, 2);
-  w = l_work_take(L, 0, NULL);
+  w = l_work_take(L, &at, 0, NULL);
   w->name = name;
   code = fn((const unsigned char *)key, s, n, &w->buf, &w->err);
   if (code == LDR_OK && w->buf.broken) code = ldr_fail_nomem(&w->err);

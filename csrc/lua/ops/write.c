@@ -19,7 +19,7 @@ static ldr_code read_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, 
     int field = -1;
     /* the table of names is a hash: quicker than a walk over all fields */
     lua_pushvalue(L, -2);
-    lua_rawget(L, w->names);
+    lua_rawget(L, l_at(w)->names);
     if (lua_type(L, -3) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER)
       field = (int)lua_tointeger(L, -1) - 1;
     lua_pop(L, 1);

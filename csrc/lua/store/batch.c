@@ -50,12 +50,13 @@ static int batch_store(lua_State *L) {
 
 /* batch:row(i) → table, with the hidden fields */
 static int batch_row(lua_State *L) {
+  l_slots at;
   ldr_batch *b = l_batch_check(L, 1);
   int64_t i = l_int_check(L, 2, "a row number");
   l_work *w;
   if (i < 1 || (uint64_t)i > b->n) return luaL_argerror(L, 2, "the batch has no such row");
   lua_settop(L, 2);
-  w = l_work_take(L, 1, NULL);
+  w = l_work_take(L, &at, 1, NULL);
   if (!l_rows_push_packed(L, w, b->e, b->rows[i - 1], NULL, 0)) return l_work_fail(L, w);
   return l_work_end(L, w, 1);
 }
@@ -117,6 +118,7 @@ static void read_range(lua_State *L, int *from, int *to) {
 }
 
 int l_bulk_batch(lua_State *L) {
+  l_slots at;
   const ldr_entity *e;
   int from, to, refused;
   ldr_batch **b;
@@ -131,7 +133,7 @@ int l_bulk_batch(lua_State *L) {
   b = l_batch_push(L, 4);       /* 5 */
   lua_newtable(L);
   refused = 6;
-  w = l_work_take(L, 5, NULL);
+  w = l_work_take(L, &at, 5, NULL);
   code = ldr_batch_new(e, b, &w->err);
   for (int i = from; i <= to && code == LDR_OK; i++) {
     lua_rawgeti(L, 3, i);

@@ -90,12 +90,13 @@ static int direct_exists(lua_State *L) {
 }
 
 static int direct_get(lua_State *L) {
+  l_slots at;
   int top = lua_gettop(L);
   lookup k;
   l_work *w;
   ldr_row *row;
   if (!read_call(L, &k)) return leave_to_method(L);
-  w = l_work_take(L, lua_upvalueindex(CSTORE), k.s->eng);
+  w = l_work_take(L, &at, lua_upvalueindex(CSTORE), k.s->eng);
   row = ldr_memdb_find(k.s->eng->e, k.s->e, k.key);
   if (row == NULL) {
     l_work_done(w);

@@ -22,6 +22,7 @@ static ldr_conflict conflict_option(lua_State *L, int idx) {
 
 /* cstore:load(batch [, opts]) → rows written */
 int l_bulk_load(lua_State *L) {
+  l_slots at;
   static const char *const names[] = {"tx", "timeout", "name", "on_conflict"};
   l_store *s = l_box_check(L, 1, &l_store_class);
   const ldr_batch *b = l_batch_check(L, 2);
@@ -31,11 +32,11 @@ int l_bulk_load(lua_State *L) {
   int base;
   luaL_argcheck(L, b->e == s->e, 2, "the batch is of another store");
   lua_settop(L, 3);
-  w = l_work_take(L, 1, s->eng);
+  w = l_work_take(L, &at, 1, s->eng);
   w->store = s->full;
   w->name = "load";
   lua_pushvalue(L, 2);
-  lua_replace(L, w->params); /* the rows must outlive a task */
+  lua_replace(L, l_at(w)->params); /* the rows must outlive a task */
   base = l_options(L, 3, names, 4, "options");
   l_work_options(L, w, base, base + 1, base + 2);
   conflict = conflict_option(L, base + 3);
@@ -70,6 +71,7 @@ static void drop(l_child *c) { scan_close(c); }
 
 /* cstore:scan([opts]) → scan */
 int l_bulk_scan(lua_State *L) {
+  l_slots at;
   static const char *const names[] = {"tx", "timeout", "name"};
   l_store *s = l_box_check(L, 1, &l_store_class);
   ldr_tx *tx = NULL;
@@ -79,7 +81,7 @@ int l_bulk_scan(lua_State *L) {
   int base;
   lua_settop(L, 2);
   box = l_box_new(L, &l_scan_class); /* 3 */
-  w = l_work_take(L, 1, s->eng);
+  w = l_work_take(L, &at, 1, s->eng);
   w->store = s->full;
   w->name = "scan";
   w->call.deadline = LDR_NEVER; /* the default is for single calls, not for a whole table */
@@ -89,9 +91,9 @@ int l_bulk_scan(lua_State *L) {
   lua_createtable(L, 5, 0);
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, L_ENV_ENGINE); /* through the store */
-  lua_pushvalue(L, w->names);
+  lua_pushvalue(L, l_at(w)->names);
   lua_rawseti(L, -2, L_ENV_NAMES);
-  lua_pushvalue(L, w->tx);
+  lua_pushvalue(L, l_at(w)->tx);
   lua_rawseti(L, -2, L_ENV_TX);
   l_env_set(L, 3);
   code = l_work_tx(w, &tx);

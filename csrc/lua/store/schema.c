@@ -164,13 +164,14 @@ static void set_env(lua_State *L, int box, const ldr_schema *s) {
 }
 
 int l_schema_new(lua_State *L) {
+  l_slots at;
   static const char *const keys[] = {"name", "entities", NULL};
   l_decl d = {.L = L, .family = "a family"};
   l_schema *box;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   box = l_box_new(L, &l_schema_class);
-  d.w = l_work_take(L, 0, NULL);
+  d.w = l_work_take(L, &at, 0, NULL);
   l_decl_keys(&d, 1, "a family", keys);
   d.family = l_decl_need_text(&d, 1, "name");
   l_decl_check(&d, ldr_schema_new(d.family, &box->s, &d.w->err));

@@ -61,8 +61,8 @@ int l_store_new(lua_State *L) {
 /* ---- by key ---- */
 
 /* Takes work for a method called `name`. */
-static l_work *enter(lua_State *L, l_store *s, const char *name) {
-  l_work *w = l_work_take(L, 1, s->eng);
+static l_work *enter(lua_State *L, l_slots *at, l_store *s, const char *name) {
+  l_work *w = l_work_take(L, at, 1, s->eng);
   w->store = s->full;
   w->name = name;
   return w;
@@ -99,12 +99,13 @@ static ldr_code select_by_key(l_store *s, l_work *w, const ldr_value *key) {
 }
 
 /* What get and exists begin with: the arguments are the key's values. */
-static l_work *enter_by_key(lua_State *L, l_store *s, const char *name, ldr_value *key, ldr_code *code) {
+static l_work *enter_by_key(lua_State *L, l_slots *at, l_store *s, const char *name, ldr_value *key,
+                            ldr_code *code) {
   l_work *w;
   if (lua_gettop(L) != (int)s->e->key.n + 1)
     luaL_error(L, "%s:%s takes the %d values of its key, not %d", s->full, name, (int)s->e->key.n,
                lua_gettop(L) - 1);
-  w = enter(L, s, name);
+  w = enter(L, at, s, name);
   l_work_join(L, w);
   *code = read_key(L, s, w, key);
   return w;
@@ -112,10 +113,11 @@ static l_work *enter_by_key(lua_State *L, l_store *s, const char *name, ldr_valu
 
 /* cstore:get(k1, k2, …) → row | nil, err */
 static int store_get(lua_State *L) {
+  l_slots at;
   l_store *s = check(L);
   ldr_value key[LDR_MAX_KEY];
   ldr_code code;
-  l_work *w = enter_by_key(L, s, "get", key, &code);
+  l_work *w = enter_by_key(L, &at, s, "get", key, &code);
   if (code == LDR_OK && s->eng->postgres) code = select_by_key(s, w, key);
   if (code == LDR_OK && !s->eng->postgres) code = find_in_memory(s, w, key);
   if (code != LDR_OK) return l_work_fail(L, w);
@@ -129,10 +131,11 @@ static int store_get(lua_State *L) {
 
 /* cstore:exists(k1, k2, …) → boolean */
 static int store_exists(lua_State *L) {
+  l_slots at;
   l_store *s = check(L);
   ldr_value key[LDR_MAX_KEY];
   ldr_code code;
-  l_work *w = enter_by_key(L, s, "exists", key, &code);
+  l_work *w = enter_by_key(L, &at, s, "exists", key, &code);
   if (code == LDR_OK && s->eng->postgres) {
     code = select_by_key(s, w, key);
     if (code != LDR_OK) return l_work_fail(L, w);
@@ -153,12 +156,13 @@ static const char *const create_options[] = {"tx", "timeout", "name"};
 
 /* cstore:create(row [, opts]) → row as stored */
 static int store_create(lua_State *L) {
+  l_slots at;
   l_store *s = check(L);
   l_opargs a = {.L = L, .store = s};
   int base;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 3);
-  a.w = enter(L, s, "create");
+  a.w = enter(L, &at, s, "create");
   base = l_options(L, 3, create_options, 3, "options");
   l_work_options(L, a.w, base, base + 1, base + 2);
   a.now = l_work_now(L, a.w);
@@ -169,11 +173,12 @@ static int store_create(lua_State *L) {
 
 /* cstore:run(op) → results by kind */
 static int store_run(lua_State *L) {
+  l_slots at;
   l_store *s = check(L);
   l_opargs a = {.L = L, .store = s};
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  a.w = enter(L, s, NULL);
+  a.w = enter(L, &at, s, NULL);
   if (l_op_build(&a, 2) != LDR_OK) return l_work_fail(L, a.w);
   if (a.nothing) return a.w->finish(L, a.w);
   return l_work_run(L, a.w);
@@ -198,7 +203,8 @@ static int store_fields(lua_State *L) {
 
 static int store_describe(lua_State *L) {
   l_store *s = check(L);
-  l_work *w = l_work_take(L, 1, s->eng);
+  l_slots at;
+  l_work *w = l_work_take(L, &at, 1, s->eng);
   l_schema_describe(L, w, s->e);
   return l_work_end(L, w, 1);
 }

@@ -11,7 +11,7 @@ static int push_names(lua_State *L, l_work *w, unsigned n) {
   luaL_checkstack(L, (int)n + 12, "too many columns");
   for (unsigned i = 0; i < n; i++) {
     if (fields)
-      lua_rawgeti(L, w->names, w->op->out[i] + 1);
+      lua_rawgeti(L, l_at(w)->names, w->op->out[i] + 1);
     else
       lua_pushstring(L, w->result.rows->cols[i].name);
   }
@@ -83,7 +83,7 @@ bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_
     ldr_value v;
     ldr_row_get(e, r, f, &v);
     if (v.type == LDR_T_NULL) continue;
-    lua_rawgeti(L, w->names, (int)f + 1);
+    lua_rawgeti(L, l_at(w)->names, (int)f + 1);
     if (!l_value_push(L, w, &v)) return bad_value(w, e->fields[f].name);
     lua_rawset(L, -3);
   }

@@ -193,11 +193,11 @@ bool l_time_get(lua_State *L, int idx, int64_t *us) {
 /* ---- value → Lua ---- */
 
 int l_array_mark(lua_State *L, l_work *w) {
-  if (lua_isnil(L, w->array_mt)) {
+  if (lua_isnil(L, l_at(w)->array_mt)) {
     l_ref_push(L, L_ARRAY_MT);
-    lua_replace(L, w->array_mt);
+    lua_replace(L, l_at(w)->array_mt);
   }
-  return w->array_mt;
+  return l_at(w)->array_mt;
 }
 
 /* The two stamps of a row are often one, and so are those of rows made together. */
