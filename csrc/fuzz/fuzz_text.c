@@ -10,7 +10,8 @@ static void times(const char *s, size_t n) {
   int64_t us, again;
   if (!ldr_time_parse(s, n, &us)) return;
   promise(ldr_time_parse(text, ldr_time_format(us, text), &again) && again == us);
-  for (int b = LDR_MINUTE; b <= LDR_YEAR; b++) promise(ldr_time_trunc(us, (ldr_bucket)b) <= us);
+  for (int b = LDR_MINUTE; b <= LDR_YEAR; b++)
+    promise(!ldr_time_trunc(us, (ldr_bucket)b, &again) || again <= us);
 }
 
 static void bytes(const char *s, size_t n) {

@@ -80,19 +80,24 @@ static group *add_group(aggregation *a, uint32_t code, const ldr_value *v) {
   return g;
 }
 
+/* What the row is grouped by. */
+static ldr_code group_values(aggregation *a, const ldr_row *row, ldr_value *v) {
+  for (unsigned i = 0; i < a->op->ngroups; i++) {
+    const ldr_group *g = &a->op->groups[i];
+    ldr_row_get(a->op->e, row, g->field, &v[i]);
+    if (v[i].type == LDR_T_TIME && !ldr_time_trunc(v[i].u.i, g->bucket, &v[i].u.i))
+      return ldr_memerr_time(&a->op->e->fields[g->field], a->err);
+  }
+  return LDR_OK;
+}
+
 /* NULL: out of memory */
-static group *group_of(aggregation *a, const ldr_row *row, ldr_value *v) {
-  const ldr_op *op = a->op;
+static group *group_of(aggregation *a, const ldr_value *v) {
   uint64_t hash = 0;
   uint32_t code;
   size_t at;
   group *g;
-  for (unsigned i = 0; i < op->ngroups; i++) {
-    ldr_row_get(op->e, row, op->groups[i].field, &v[i]);
-    if (v[i].type == LDR_T_TIME && op->groups[i].bucket != LDR_BUCKET_NONE)
-      v[i].u.i = ldr_time_trunc(v[i].u.i, op->groups[i].bucket);
-    hash = ldr_value_hash(&v[i], hash);
-  }
+  for (unsigned i = 0; i < a->op->ngroups; i++) hash = ldr_value_hash(&v[i], hash);
   code = ldr_hash_fold(hash);
   at = ldr_hash_start(code);
   while ((g = ldr_hash_next(&a->index, code, &at)))
@@ -103,7 +108,7 @@ static group *group_of(aggregation *a, const ldr_row *row, ldr_value *v) {
 /* ---- taking in one value ---- */
 
 static ldr_code add_float(aggregation *a, const ldr_agg *agg, cell *c, double f) {
-  double sum = c->floats + f;
+  double sum = c->count == 1 ? f : c->floats + f; /* the first one keeps the sign of its zero */
   if (isinf(sum) && !isinf(c->floats) && !isinf(f))
     return ldr_memerr_range(&a->op->e->fields[agg->field], a->err);
   c->floats = sum;
@@ -130,9 +135,10 @@ static ldr_code add_number(aggregation *a, const ldr_agg *agg, cell *c, const ld
   }
 }
 
+/* Of equal ones that print differently (1.0 and 1.00) the last, as PostgreSQL's min and max. */
 static void keep_best(cell *c, const ldr_value *v, bool greatest) {
   int order = c->best.type == LDR_T_NULL ? 0 : ldr_value_cmp(v, &c->best);
-  if (c->best.type == LDR_T_NULL || (greatest ? order > 0 : order < 0)) c->best = *v;
+  if (c->best.type == LDR_T_NULL || (greatest ? order >= 0 : order <= 0)) c->best = *v;
 }
 
 static ldr_code take_row(aggregation *a, const ldr_agg *agg, cell *c, const ldr_row *row) {
@@ -163,8 +169,9 @@ static ldr_code take_rows(aggregation *a, const ldr_memquery *q) {
   if (v == NULL) return ldr_fail_nomem(a->err);
   ldr_memreader_open(&r, q, a->err);
   while ((code = ldr_memreader_next(&r, &ver)) == LDR_OK && ver) {
-    group *g = group_of(a, ver->data, v);
-    if (g == NULL) code = ldr_fail_nomem(a->err);
+    group *g = NULL;
+    code = group_values(a, ver->data, v);
+    if (code == LDR_OK && (g = group_of(a, v)) == NULL) code = ldr_fail_nomem(a->err);
     for (unsigned i = 0; code == LDR_OK && i < a->op->naggs; i++)
       code = take_row(a, &a->op->aggs[i], &g->cell[i], ver->data);
     if (code != LDR_OK) break;
@@ -208,18 +215,19 @@ static ldr_code average_of(aggregation *a, const ldr_field *f, const cell *c, ld
   ldr_type type = ldr_ftype_get(f->type)->type;
   char text[48];
   double avg = 0;
-  bool ok = true;
+  ldr_avg_end end = LDR_AVG_OK;
   if (c->count == 0) {
     *out = ldr_null();
     return LDR_OK;
   }
   if (type == LDR_T_INT)
-    ok = ldr_avg(text, print_wide(total(&c->ints), text), c->count, &avg);
+    end = ldr_avg(text, print_wide(total(&c->ints), text), c->count, &avg);
   else if (type == LDR_T_NUMERIC)
-    ok = ldr_avg(c->numeric.p, c->numeric.n, c->count, &avg);
+    end = ldr_avg(c->numeric.p, c->numeric.n, c->count, &avg);
   else
     avg = c->floats / (double)c->count;
-  if (!ok) return ldr_fail_nomem(a->err);
+  if (end == LDR_AVG_RANGE) return ldr_memerr_range(f, a->err);
+  if (end == LDR_AVG_NOMEM) return ldr_fail_nomem(a->err);
   *out = ldr_float(avg);
   return LDR_OK;
 }

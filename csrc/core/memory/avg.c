@@ -72,8 +72,14 @@ static void divide(const decimal *sum, uint64_t count, long scale, ldr_buf *out)
   if (!out->broken && rest >= count - rest) round_up(out);
 }
 
+static bool is_zero(const ldr_buf *text) {
+  for (size_t i = 0; i < text->n; i++)
+    if (text->p[i] != '0' && text->p[i] != '.') return false;
+  return true;
+}
+
 /* Reading numbers is JSON's: it does not ask the locale. */
-static bool to_double(const ldr_buf *text, bool negative, double *out) {
+static ldr_avg_end to_double(const ldr_buf *text, bool negative, double *out) {
   ldr_json_reader r;
   ldr_buf scratch = {0};
   size_t zeros = 0;
@@ -87,23 +93,24 @@ static bool to_double(const ldr_buf *text, bool negative, double *out) {
   }
   *out = negative ? -f : f;
   ldr_buf_free(&scratch);
-  return true;
+  return isinf(f) || (f == 0 && !is_zero(text)) ? LDR_AVG_RANGE : LDR_AVG_OK;
 }
 
-bool ldr_avg(const char *sum, size_t n, int64_t count, double *out) {
-  bool negative = n && *sum == '-', done = false;
+ldr_avg_end ldr_avg(const char *sum, size_t n, int64_t count, double *out) {
+  bool negative = n && *sum == '-';
   char text[24];
   decimal d, by;
   ldr_buf quotient = {0};
+  ldr_avg_end end = LDR_AVG_NOMEM;
   if (negative) sum++, n--;
   if (n && (*sum < '0' || *sum > '9')) { /* NaN, Infinity */
     *out = *sum == 'N' ? (double)NAN : negative ? -(double)INFINITY : (double)INFINITY;
-    return true;
+    return LDR_AVG_OK;
   }
   d = parse(sum, n);
   by = parse(text, (size_t)snprintf(text, sizeof text, "%lld", (long long)count));
   divide(&d, (uint64_t)count, fraction_digits(&d, &by), &quotient);
-  if (!quotient.broken) done = to_double(&quotient, negative, out);
+  if (!quotient.broken) end = to_double(&quotient, negative, out);
   ldr_buf_free(&quotient);
-  return done;
+  return end;
 }

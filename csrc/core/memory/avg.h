@@ -6,7 +6,9 @@
 
 #include "base/buf.h"
 
-/* sum: a numeric's normal form; count > 0. false: out of memory. */
-bool ldr_avg(const char *sum, size_t n, int64_t count, double *out);
+typedef enum ldr_avg_end { LDR_AVG_OK, LDR_AVG_RANGE, LDR_AVG_NOMEM } ldr_avg_end;
+
+/* sum: a numeric's normal form; count > 0. RANGE: the quotient is no double, too large or too small. */
+ldr_avg_end ldr_avg(const char *sum, size_t n, int64_t count, double *out);
 
 #endif

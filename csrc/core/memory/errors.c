@@ -65,18 +65,24 @@ ldr_code ldr_memerr_range(const ldr_field *f, ldr_err *err) {
   return column(err, f);
 }
 
+ldr_code ldr_memerr_time(const ldr_field *f, ldr_err *err) {
+  ldr_fail_state(err, LDR_INVALID, "22008", "a date or time is out of range");
+  return column(err, f);
+}
+
 ldr_code ldr_memerr_dims(const ldr_field *f, ldr_err *err) {
   ldr_fail_state(err, LDR_INVALID, "2202E", "an array subscript is wrong");
   return column(err, f);
 }
 
 ldr_code ldr_memerr_locked(const ldr_entity *e, ldr_err *err) {
-  return ldr_fail_state(err, LDR_LOCK_TIMEOUT, "55P03", "a row of %s belongs to another open transaction",
-                        e->name);
+  ldr_fail_state(err, LDR_LOCK_TIMEOUT, "55P03", "another transaction holds a lock that the statement needs");
+  ldr_err_set(err->table, sizeof err->table, e->relname);
+  return err->code;
 }
 
 ldr_code ldr_memerr_twice(ldr_err *err) {
-  return ldr_fail_state(err, LDR_INVALID, "21000", "one statement may not change a row twice");
+  return ldr_fail_state(err, LDR_INVALID, "21000", "one statement cannot change a row twice");
 }
 
 ldr_code ldr_memerr_serialization(ldr_err *err) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "memory/errors.h"
+#include "model/validate.h"
 #include "values/json.h"
 #include "values/numeric.h"
 
@@ -23,11 +24,17 @@ static ldr_code take_made(assigner *x, ldr_type type, ldr_value *out) {
 
 /* ---- numbers ---- */
 
+/* SQL adds a smallint as an integer: only what is stored has to fit, and the declared limits are looked at
+ * before. */
 static ldr_code add_ints(assigner *x, int64_t a, int64_t b, ldr_value *out) {
-  int64_t max = x->f->type == LDR_F_INT2 ? INT16_MAX : x->f->type == LDR_F_INT4 ? INT32_MAX : INT64_MAX;
+  int64_t max = x->f->type == LDR_F_INT8 ? INT64_MAX : INT32_MAX;
+  ldr_code code;
   if (b > 0 ? a > max - b : a < -max - 1 - b) return ldr_memerr_range(x->f, x->err);
   *out = ldr_int(a + b);
-  return LDR_OK;
+  code = ldr_check_limits(x->f, a + b, x->err);
+  if (code == LDR_OK && x->f->type == LDR_F_INT2 && a + b != (int16_t)(a + b))
+    return ldr_memerr_range(x->f, x->err);
+  return code;
 }
 
 static ldr_code add_floats(assigner *x, double a, double b, ldr_value *out) {
@@ -126,14 +133,20 @@ static ldr_code append(assigner *x, const ldr_value *old, const ldr_value *more,
 
 /* ---- all of them ---- */
 
-/* An operand that is null makes a combination null, as every SQL operator does; || on arrays keeps the other.
- */
-static ldr_code combine(assigner *x, const ldr_set *s, const ldr_value *old, const ldr_value *v,
-                        ldr_value *out) {
-  if (v->type == LDR_T_NULL) {
-    *out = x->f->array ? *old : *v;
+/* An operand that is null makes a combination null, as every SQL operator does; || on arrays keeps the other,
+ * and an old null counts as the empty array. */
+static ldr_code combine_null(assigner *x, const ldr_value *old, ldr_value *out) {
+  if (!x->f->array || old->type != LDR_T_NULL) {
+    *out = x->f->array ? *old : ldr_null();
     return LDR_OK;
   }
+  ldr_array_begin(&x->made, x->f->type, 0, NULL, false);
+  return take_made(x, LDR_T_ARRAY, out);
+}
+
+static ldr_code combine(assigner *x, const ldr_set *s, const ldr_value *old, const ldr_value *v,
+                        ldr_value *out) {
+  if (v->type == LDR_T_NULL) return combine_null(x, old, out);
   switch (s->kind) {
     case LDR_SET_INCREMENT: return increment(x, old, v, out);
     case LDR_SET_APPEND: return append(x, old, v, out);

@@ -235,6 +235,8 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   if (!name_ok(f->name)) return fault(err, e, "field", f->name ? f->name : "", NAME_RULE);
   if (ldr_entity_field(e, f->name, strlen(f->name)) >= 0)
     return fault(err, e, "field", f->name, "is declared twice");
+  if (strcmp(f->name, "larder_n") == 0) /* what a limit for each value is counted in */
+    return fault(err, e, "field", f->name, "is a name that statements of larder use themselves");
   if (e->nfields == LDR_MAX_FIELDS)
     return fault(err, e, "field", f->name, "is one too many: a store has at most %d", LDR_MAX_FIELDS);
   why = field_fault(f);
@@ -243,6 +245,7 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   if (code == LDR_OK && f->def == LDR_DEF_VALUE) code = literal_fits(e, f, &f->def_value, "default", err);
   if (code != LDR_OK) return code;
   if (f->stamp_insert) copy.def = LDR_DEF_NOW;
+  ldr_value_round(f->type, &copy.def_value);
   copy.value_type = type_of(f);
   copy.name = copy_text(s, f->name);
   list = grow(s, e->fields, e->nfields, sizeof *list);
@@ -346,6 +349,7 @@ ldr_code ldr_entity_unique_when(ldr_schema *s, ldr_entity *e, const char *field,
   if (code == LDR_OK && value) code = literal_fits(e, &e->fields[number], value, "condition", err);
   if (code != LDR_OK) return code;
   if (value) copy = *value;
+  ldr_value_round(e->fields[number].type, &copy);
   if (!ldr_value_copy(&copy, &s->arena)) return ldr_fail_nomem(err);
   u->when[u->nwhen].field = number;
   u->when[u->nwhen].is_null = value == NULL;

@@ -11,6 +11,9 @@ void ldr_op_init(ldr_op *op, ldr_op_kind kind, const ldr_entity *e) {
 /* ---- rules of the language ---- */
 
 enum { MAX_DEPTH = 64 }; /* of predicates: whoever walks them may recurse */
+/* Values in the conditions of one operation: SQL has 65,535 parameters, of which the rest of an operation
+ * needs a few hundred. */
+enum { MAX_COMPARED = 65000 };
 
 /* PostgreSQL has no = for json, which keeps its text as written. */
 static bool has_equality(const ldr_field *f) { return f->type != LDR_F_JSON; }
@@ -71,6 +74,7 @@ static ldr_code wrong(ldr_err *err, const ldr_op *op, const char *what) {
 typedef struct checker {
   const ldr_op *op;
   ldr_err *err;
+  size_t *compared; /* values that conditions name; a list is one */
 } checker;
 
 static ldr_code bad(const checker *c, const char *what) { return wrong(c->err, c->op, what); }
@@ -122,6 +126,7 @@ static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pr
 
 static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_pred *p) {
   if (!is_jsonb(f) && !f->array) return bad(c, "contains is for jsonb and arrays");
+  if (!has_equality(f)) return bad(c, "json has no equality");
   return check_value(c, f, p->values);
 }
 
@@ -130,11 +135,23 @@ static ldr_code check_text(const checker *c, const ldr_field *f, const ldr_pred 
   return ldr_typecheck(f->name, LDR_F_TEXT, false, p->values, c->err);
 }
 
+/* A pattern that ends in the middle of an escape is refused at once: a server notices only when it gets as
+ * far as that with some row. */
+static ldr_code check_pattern(const checker *c, const ldr_field *f, const ldr_pred *p) {
+  ldr_code code = check_text(c, f, p);
+  uint32_t slashes = 0, n = p->values->n;
+  if (code != LDR_OK) return code;
+  while (slashes < n && p->values->u.p[n - 1 - slashes] == '\\') slashes++;
+  return slashes % 2 ? ldr_fail_field(c->err, f->name, "is a pattern that ends with the escape character")
+                     : LDR_OK;
+}
+
 static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ldr_pred *p) {
   const ldr_field *f;
   if (p->field >= e->nfields) return bad(c, "there is no such field");
   f = &e->fields[p->field];
   if (p->kind == LDR_P_IS_NULL) return LDR_OK;
+  if (++*c->compared > MAX_COMPARED) return bad(c, "its conditions name more than 65000 values");
   if (p->kind != LDR_P_IN && p->n != 1) return bad(c, "a comparison has one value");
   if (p->n && p->values == NULL) return bad(c, "a comparison has no values");
   switch (p->kind) {
@@ -144,7 +161,8 @@ static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ld
     case LDR_P_GE:
       return ldr_field_comparable(f) ? check_value(c, f, p->values) : bad(c, "json and arrays have no order");
     case LDR_P_LIKE:
-    case LDR_P_ILIKE: return f->value_type == LDR_T_TEXT ? check_text(c, f, p) : bad(c, "like is for text");
+    case LDR_P_ILIKE:
+      return f->value_type == LDR_T_TEXT ? check_pattern(c, f, p) : bad(c, "like is for text");
     case LDR_P_IN:
       if (f->array) return bad(c, "in is not for arrays");
       return has_equality(f) ? check_values(c, f, p->values, p->n) : bad(c, "json has no equality");
@@ -364,7 +382,8 @@ static ldr_code check_foreign_parts(const checker *c) {
 }
 
 ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) {
-  const checker c = {op, err};
+  size_t compared = 0;
+  const checker c = {op, err, &compared};
   ldr_code code;
   if (op->e == NULL) return ldr_fail(err, LDR_INVALID, "operation without a store");
   if ((unsigned)op->kind > LDR_OP_AGGREGATE) return bad(&c, "there is no such operation");

@@ -39,7 +39,7 @@ static ldr_code check_text(const ldr_field *f, const ldr_value *v, ldr_err *err)
   return ldr_field_in_enum(f, v->u.p, v->n) ? LDR_OK : not_in_enum(f, err);
 }
 
-static ldr_code check_int(const ldr_field *f, int64_t i, ldr_err *err) {
+ldr_code ldr_check_limits(const ldr_field *f, int64_t i, ldr_err *err) {
   if (f->has_min && i < f->min)
     return ldr_fail_field(err, f->name, "must be at least %lld", (long long)f->min);
   if (f->has_max && i > f->max)
@@ -72,11 +72,9 @@ ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err
   switch (v->type) {
     case LDR_T_TEXT: return check_text(f, v, err);
     case LDR_T_BYTES: return check_length(f, v->n, "bytes", err);
-    case LDR_T_INT: return check_int(f, v->u.i, err);
+    case LDR_T_INT: return ldr_check_limits(f, v->u.i, err);
     case LDR_T_NUMERIC: return f->precision ? round_numeric(f, v, a, err) : LDR_OK;
-    case LDR_T_FLOAT: /* as the column will keep it, so that both engines give the same back */
-      if (f->type == LDR_F_FLOAT4) v->u.f = (double)(float)v->u.f;
-      return LDR_OK;
+    case LDR_T_FLOAT: ldr_value_round(f->type, v); return LDR_OK;
     default: return LDR_OK;
   }
 }

@@ -10,6 +10,9 @@
  * err->fields; LDR_OK or LDR_INVALID (LDR_CAPACITY when out of memory). */
 ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) LDR_MUSTCHECK;
 
+/* The declared min and max of an integer field, for what a set expression makes of it as well. */
+ldr_code ldr_check_limits(const ldr_field *f, int64_t i, ldr_err *err) LDR_MUSTCHECK;
+
 /* Complete a row for INSERT. row: one value a field, its JSON valid as values/value.h has it; given[i] false
  * = the caller did not name it (row[i] is ignored). Fills defaults and stamps from `now`; leaves IDENTITY
  * fields not given as null with given[i] still false. Reports every fault of the row at once. */

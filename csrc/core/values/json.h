@@ -9,7 +9,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define LDR_JSON_DEPTH 512 /* deeper nesting is refused, on reading and writing */
+/* Deeper nesting is refused. What is read may be deeper than what is written: `||` puts a level around a
+ * value, and other programs write to the same columns. */
+#define LDR_JSON_WRITE_DEPTH 512
+#define LDR_JSON_DEPTH       1024
 
 typedef enum ldr_json_event {
   LDR_JSON_ERROR, /* bad text; see reader->why */

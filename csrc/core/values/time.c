@@ -214,10 +214,9 @@ int64_t ldr_time_to_pg(int64_t us) { return us == LDR_TIME_INF || us < FIRST ? u
 
 static int64_t floor_to(int64_t v, int64_t unit) { return floor_div(v, unit) * unit; }
 
-int64_t ldr_time_trunc(int64_t us, ldr_bucket b) {
+static int64_t start_of(int64_t us, ldr_bucket b) {
   int64_t days = floor_div(us, DAY);
   date d;
-  if (us == LDR_TIME_INF || us < FIRST) return us; /* no date, no bucket */
   switch (b) {
     case LDR_BUCKET_NONE: break;
     case LDR_MINUTE: return floor_to(us, 60 * SECOND);
@@ -232,4 +231,11 @@ int64_t ldr_time_trunc(int64_t us, ldr_bucket b) {
       return days_of(d) * DAY;
   }
   return us;
+}
+
+bool ldr_time_trunc(int64_t us, ldr_bucket b, int64_t *out) {
+  *out = us;
+  if (us == LDR_TIME_INF || us == LDR_TIME_NEG_INF) return true; /* no date, no bucket */
+  *out = start_of(us, b);
+  return *out >= FIRST;
 }

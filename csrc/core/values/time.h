@@ -39,6 +39,7 @@ typedef enum ldr_bucket {
   LDR_MONTH,
   LDR_YEAR
 } ldr_bucket;
-int64_t ldr_time_trunc(int64_t us, ldr_bucket b);
+/* false: the bucket begins before the first time there is. */
+bool ldr_time_trunc(int64_t us, ldr_bucket b, int64_t *out);
 
 #endif

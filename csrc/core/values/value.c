@@ -95,6 +95,10 @@ bool ldr_value_copy(ldr_value *v, ldr_arena *a) {
   return true;
 }
 
+void ldr_value_round(ldr_ftype t, ldr_value *v) {
+  if (t == LDR_F_FLOAT4 && v->type == LDR_T_FLOAT) v->u.f = (double)(float)v->u.f;
+}
+
 /* ---- order and hash ---- */
 
 static int cmp_bytes(const char *a, size_t na, const char *b, size_t nb) {

@@ -76,6 +76,9 @@ ldr_value ldr_bytes_of(ldr_type t, const void *p, size_t n); /* any of the p, n 
 /* Order as PostgreSQL's btree with COLLATE "C": false < true, NaN last, texts by bytes. Both of one type, not
  * null. JSON and ARRAY have no order here (0 when equal, else 1; JSON compares as jsonb does). */
 int ldr_value_cmp(const ldr_value *a, const ldr_value *b);
+/* Makes of a value that fits the type what a column of it holds: a real has 24 bits. Stored values and
+ * operands are both rounded, so that what was written is found again. */
+void ldr_value_round(ldr_ftype t, ldr_value *v);
 /* Equal values hash alike; null hashes too. */
 uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed);
 bool ldr_value_copy(ldr_value *v,

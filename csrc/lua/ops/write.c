@@ -134,6 +134,8 @@ static void get_action(l_opargs *a) {
 static ldr_code get_conflict(l_opargs *a, const bool *named) {
   ldr_code code = get_target(a);
   if (code != LDR_OK || a->w->op->on_conflict != LDR_CONFLICT_UPDATE) return code;
+  if (a->w->op->target == LDR_TARGET_ANY)
+    return ldr_fail_field(&a->w->err, "target", "must be one unique for an update");
   if (lua_isnil(a->L, a->base + L_SET)) return l_op_sets_excluded(a, named);
   return l_op_sets(a, a->base + L_SET);
 }

@@ -99,7 +99,7 @@ static bool looks_like_array(lua_State *L, int idx) {
 static bool encode_table(lua_State *L, encoder *e, int idx) {
   bool ok;
   /* an endless loop of tables ends here too */
-  if (e->depth >= LDR_JSON_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
+  if (e->depth >= LDR_JSON_WRITE_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
   e->depth++;
   if (looks_like_array(L, idx)) {
     long n = l_sequence(L, idx);

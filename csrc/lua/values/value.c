@@ -178,6 +178,7 @@ ldr_code l_value_operand(lua_State *L, int idx, const ldr_column *c, l_work *w, 
   if (v.type != LDR_T_JSON && v.type != LDR_T_ARRAY) { /* those were made here, and well */
     code = ldr_typecheck(c->name, c->type, false, &v, &w->err);
     if (code != LDR_OK) return code;
+    ldr_value_round(c->type, &v);
   }
   *out = v;
   return LDR_OK;

@@ -254,7 +254,7 @@ TEST(arrays_are_joined) {
 
 static double average(const char *sum, int64_t count) {
   double out = -1;
-  CHECK(ldr_avg(sum, strlen(sum), count, &out));
+  CHECK(ldr_avg(sum, strlen(sum), count, &out) == LDR_AVG_OK);
   return out;
 }
 
@@ -274,6 +274,17 @@ TEST(averages) {
   CHECK(average("Infinity", 3) > 1e308);
   CHECK(average("-Infinity", 3) < -1e308);
   CHECK(average("NaN", 3) != average("NaN", 3));
+  {
+    char large[401] = "1", small[] = "0.0000000001", tiny[403];
+    double out;
+    memset(large + 1, '0', 399);
+    memset(tiny, '0', sizeof tiny - 1);
+    tiny[1] = '.';
+    tiny[sizeof tiny - 2] = '1';
+    CHECK(ldr_avg(large, 400, 1, &out) == LDR_AVG_RANGE);
+    CHECK(ldr_avg(tiny, sizeof tiny - 1, 1, &out) == LDR_AVG_RANGE);
+    CHECK(ldr_avg(small, sizeof small - 1, 1, &out) == LDR_AVG_OK);
+  }
 }
 
 void test_match(void) {

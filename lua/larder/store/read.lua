@@ -66,10 +66,13 @@ local function select_one(store, method, where, opts, by)
   return rows[1]
 end
 
---- A row from the engine, or its error; where there is none, the error names the fields of the key.
-local function found(store, row, err)
-  if row == nil and err.code == "not_found" then err.message = store._entity.no_row end
-  return row, err
+-- The error of a plain get or exists. Where there is no row, it names the fields of the key; a key that lacks a value
+-- raises, which costs nothing where all is well. Called as the last thing, so that the caller's line is told.
+local function refused(store, err, ...)
+  local entity = store._entity
+  if err.code == "not_found" then err.message = entity.no_row end
+  if err.code == "invalid" then support.conditions(entity.key, entity.nkey, ...) end
+  return nil, err
 end
 
 -- With options, with listeners, or where deleted rows are hidden.
@@ -87,7 +90,9 @@ end
 function read:get(...)
   local entity = self._entity
   if select("#", ...) == entity.nkey and self.db._plain and not entity.hides then
-    return found(self, settle(self._wait, self._core:get(...)))
+    local row, err = settle(self._wait, self._core:get(...))
+    if row == nil then return refused(self, err, ...) end
+    return row
   end
   return get_with_options(self, "get", ...)
 end
@@ -99,7 +104,9 @@ end
 function read:exists(...)
   local entity = self._entity
   if select("#", ...) == entity.nkey and self.db._plain and not entity.hides then
-    return settle(self._wait, self._core:exists(...))
+    local there, err = settle(self._wait, self._core:exists(...))
+    if there == nil then return refused(self, err, ...) end
+    return there
   end
   local row, err = get_with_options(self, "exists", ...)
   if row then return true end

@@ -33,6 +33,14 @@ function write:create(row)
   end)
 end
 
+-- Are rows that are there already left out?
+local function skips(opts)
+  if opts.on_conflict ~= nil and opts.on_conflict ~= "skip" then
+    error('on_conflict must be "skip"; upsert changes rows that are there', 3)
+  end
+  return opts.skip_duplicates or opts.on_conflict == "skip"
+end
+
 --- Insert rows, all or none, in one statement.
 ---@param rows table[]
 ---@param opts? { on_conflict?: "skip", skip_duplicates?: boolean, returning?: boolean, timeout?: number }
@@ -48,7 +56,7 @@ function write:create_many(rows, opts)
     rows = {}
     for i = 1, #given do rows[i] = support.without_blanks(self._entity, given[i]) end
   end
-  local skip = opts.skip_duplicates or opts.on_conflict == "skip"
+  local skip = skips(opts)
   return run(self, "create_many", {
     op = "insert", rows = rows, on_conflict = skip and "skip" or nil, target = skip and "*" or nil,
     returning = opts.returning or nil, timeout = opts.timeout,

@@ -31,6 +31,7 @@ static const struct rule {
     {"22P04", LDR_INVALID, "the COPY data is malformed"},
     {"22P05", LDR_INVALID, "a character cannot be represented"},
     {"2200H", LDR_CAPACITY, "a sequence has no numbers left"},
+    {"21", LDR_INVALID, NULL},
     {"2201B", LDR_INVALID, "a regular expression is not valid"},
     {"2202E", LDR_INVALID, "an array subscript is wrong"},
     {"22023", LDR_INVALID, "a parameter has a value that is not allowed"},
@@ -42,7 +43,7 @@ static const struct rule {
     {"23P01", LDR_CONFLICT, NULL},
     {"23", LDR_CHECK, NULL},
     {"25001", LDR_UNSUPPORTED, NULL},
-    {"25006", LDR_PERMISSION, NULL},
+    {"25006", LDR_PERMISSION, "the transaction is read-only"},
     {"25P02", LDR_CLOSED, "transaction was aborted by an earlier error"},
     {"25P03", LDR_CONNECTION, NULL},
     {"25", LDR_CLOSED, NULL},
@@ -60,7 +61,7 @@ static const struct rule {
     {"44", LDR_CHECK, NULL},
     {"53", LDR_CAPACITY, NULL},
     {"54", LDR_INVALID, NULL},
-    {"55P03", LDR_LOCK_TIMEOUT, NULL},
+    {"55P03", LDR_LOCK_TIMEOUT, "another transaction holds a lock that the statement needs"},
     {"55006", LDR_LOCKED, NULL},
     {"55", LDR_UNSUPPORTED, NULL},
     {"57014", LDR_CANCELED, NULL},
@@ -159,6 +160,30 @@ static void fill_message(const ldr_pgfields *f, const struct rule *rule, bool de
     ldr_err_set(m, size, rule && rule->message ? rule->message : f->message);
 }
 
+static const char *name_end(const char *s) {
+  while ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_') s++;
+  return s;
+}
+
+/* The fault of a limit that the statement checked itself (see LDR_LIMIT_FAULT). Nothing but a field's name
+ * and a number is taken over: a text of the caller may look alike. */
+static bool limit_fault(const ldr_pgfields *f, ldr_err *err) {
+  const char *name = is(f, "22P02") ? strstr(f->message, LDR_LIMIT_FAULT) : NULL, *end, *number;
+  char field[64];
+  bool top;
+  if (name == NULL) return false;
+  name += strlen(LDR_LIMIT_FAULT);
+  end = name_end(name);
+  top = strncmp(end, ":must be at most ", 17) == 0;
+  if (end == name || end - name > 63 || (!top && strncmp(end, ":must be at least ", 18) != 0)) return false;
+  number = end + (top ? 17 : 18);
+  if (number[strspn(number, "-0123456789")] != ';') return false;
+  snprintf(field, sizeof field, "%.*s", (int)(end - name), name);
+  err->code = LDR_OK; /* *err may hold an older validation, to which this one would add */
+  ldr_fail_field(err, field, "%.*s", (int)(strchr(end, ';') - end - 1), end + 1);
+  return true;
+}
+
 static ldr_code code_of(const ldr_pgfields *f, const struct rule *rule) {
   if (duplicate_key(f)) return LDR_CONFLICT;
   if (is(f, "57014") && strstr(f->message, "statement timeout")) return LDR_TIMEOUT;
@@ -167,6 +192,7 @@ static ldr_code code_of(const ldr_pgfields *f, const struct rule *rule) {
 
 ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   const struct rule *rule = rule_of(f->sqlstate);
+  if (limit_fault(f, err)) return err->code;
   ldr_fail_state(err, code_of(f, rule), f->sqlstate, "%s", "");
   fill_names(f, err);
   fill_message(f, rule, deleting, err);

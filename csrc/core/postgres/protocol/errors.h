@@ -11,6 +11,10 @@ typedef struct ldr_pgfields {
   const char *table, *column, *constraint, *routine;
 } ldr_pgfields;
 
+/* How a statement says that a field would leave its declared limits: a text "larder:field:must be at most
+ * 10;" that is cast to a number, and that the server quotes in its error (22P02) whatever its language. */
+#define LDR_LIMIT_FAULT "larder:"
+
 /* Fills *err and returns its code. deleting: the statement was a DELETE, which decides the wording of a
  * foreign key's fault when the server speaks another language. */
 ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err);

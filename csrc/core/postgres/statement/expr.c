@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "postgres/protocol/errors.h"
 #include "values/codec.h"
 
 /* ---- words ---- */
@@ -50,7 +51,7 @@ static void collect(ldr_sql *w, const ldr_param *p) {
   w->n++;
 }
 
-static void reference(ldr_sql *w, unsigned number) {
+void ldr_sql_reference(ldr_sql *w, unsigned number) {
   ldr_sql_str(w, "$");
   ldr_sql_uint(w, number);
 }
@@ -62,7 +63,7 @@ static ldr_param of_field(const ldr_field *f, const ldr_value *v) {
 
 void ldr_sql_param(ldr_sql *w, const ldr_param *p) {
   collect(w, p);
-  reference(w, w->n);
+  ldr_sql_reference(w, w->n);
 }
 
 void ldr_sql_value(ldr_sql *w, const ldr_field *f, const ldr_value *v) {
@@ -73,6 +74,13 @@ void ldr_sql_value(ldr_sql *w, const ldr_field *f, const ldr_value *v) {
 void ldr_sql_int8(ldr_sql *w, int64_t i) {
   ldr_param p = {.type = LDR_F_INT8, .n = 1, .stride = 1, .own = ldr_int(i)};
   ldr_sql_param(w, &p);
+}
+
+void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top) {
+  if (w->text == NULL) return;
+  ldr_buf_fmt(w->text, " %s %lld then '" LDR_LIMIT_FAULT "%s:must be at %s %lld;'", top ? ">" : "<",
+              (long long)(top ? f->max : f->min), f->name, top ? "most" : "least",
+              (long long)(top ? f->max : f->min));
 }
 
 /* unnest() is the one place where PostgreSQL does not take a type from what stands around the parameter. */
@@ -291,7 +299,7 @@ static void behind(ldr_sql *w, ldr_sql_scope s, const ldr_order *o, unsigned num
   if (nulls_behind) ldr_sql_str(w, "(");
   ldr_sql_sortable(w, s, o->field);
   ldr_sql_str(w, operators[o->desc ? (or_same ? LDR_P_LE : LDR_P_LT) : (or_same ? LDR_P_GE : LDR_P_GT)]);
-  reference(w, number);
+  ldr_sql_reference(w, number);
   if (nulls_behind) {
     ldr_sql_str(w, " or ");
     is_null(w, s, o->field);
@@ -312,7 +320,7 @@ static void same(ldr_sql *w, ldr_sql_scope s, const ldr_order *o, const ldr_valu
   ldr_sql_column(w, s, o->field);
   if (given(v)) {
     ldr_sql_str(w, " = ");
-    reference(w, number);
+    ldr_sql_reference(w, number);
   } else {
     ldr_sql_str(w, " is null");
   }

@@ -22,6 +22,9 @@ typedef struct ldr_sql_scope {
 void ldr_sql_str(ldr_sql *w, const char *s);
 void ldr_sql_uint(ldr_sql *w, unsigned n);
 void ldr_sql_ident(ldr_sql *w, const char *name);
+void ldr_sql_reference(ldr_sql *w, unsigned number); /* to a parameter that is there: $3 */
+/* " > 10 then '…'": a limit of the field, and the text that stands for its fault. */
+void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top);
 void ldr_sql_param(ldr_sql *w, const ldr_param *p); /* $n */
 void ldr_sql_value(ldr_sql *w, const ldr_field *f, const ldr_value *v);
 void ldr_sql_int8(ldr_sql *w, int64_t i);

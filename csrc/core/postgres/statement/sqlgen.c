@@ -120,6 +120,44 @@ static void combine(gen *g, const ldr_set *s, const char *open, const char *midd
   say(g, close);
 }
 
+/* What the field would hold. number: the parameter that has the operand already; 0: it becomes one here. */
+static void sum_with(gen *g, const ldr_set *s, unsigned number) {
+  say(g, "coalesce(");
+  ldr_sql_column(&g->w, g->t, s->field);
+  say(g, ", 0) + ");
+  if (number)
+    ldr_sql_reference(&g->w, number);
+  else
+    operand(g, s);
+}
+
+/* The declared limits hold for what an increment makes. SQL has no statement that fails, but a text that is
+ * no number does, and the server's error quotes it: postgres/protocol/errors.c reads the fault out of it. */
+static void limited_sum(gen *g, const ldr_set *s) {
+  const ldr_field *f = field(g, s->field);
+  unsigned number = 0;
+  say(g, "(case");
+  for (int top = 0; top < 2; top++) {
+    if (top ? !f->has_max : !f->has_min) continue;
+    say(g, " when ");
+    sum_with(g, s, number);
+    if (!s->excluded) number = g->w.n;
+    ldr_sql_limit_fault(&g->w, f, top);
+  }
+  say(g, " else (");
+  sum_with(g, s, number);
+  say(g, ")::text end)::");
+  say(g, ldr_ftype_get(f->type)->sql);
+}
+
+static void increment(gen *g, const ldr_set *s) {
+  const ldr_field *f = field(g, s->field);
+  if (f->has_min || f->has_max)
+    limited_sum(g, s);
+  else
+    sum_with(g, s, 0);
+}
+
 static void set_field(gen *g, const ldr_set *s) {
   const ldr_field *f = field(g, s->field);
   ldr_sql_ident(&g->w, f->name);
@@ -127,7 +165,7 @@ static void set_field(gen *g, const ldr_set *s) {
   switch (s->kind) {
     case LDR_SET_VALUE: operand(g, s); break;
     case LDR_SET_DEFAULT: say(g, "default"); break;
-    case LDR_SET_INCREMENT: combine(g, s, "coalesce(", ", 0) + ", ""); break;
+    case LDR_SET_INCREMENT: increment(g, s); break;
     case LDR_SET_APPEND:
       combine(g, s, "coalesce(", f->array ? ", '{}') || " : ", '[]'::jsonb) || ", "");
       break;
@@ -299,7 +337,23 @@ static void sum_of(gen *g, const ldr_agg *a) {
   say(g, type == LDR_F_INT2 || type == LDR_F_INT4 || type == LDR_F_INT8 ? ", 0)::int8" : ", 0)");
 }
 
+/* avg() of floats keeps their squares as well and fails where those overflow. */
+static void average_of_floats(gen *g, const ldr_agg *a) {
+  say(g, "sum(");
+  ldr_sql_column(&g->w, g->t, (unsigned)a->field);
+  say(g, "::float8)");
+  filter(g, a);
+  say(g, " / nullif(");
+  count_of(g, a);
+  say(g, ", 0)");
+}
+
 static void average_of(gen *g, const ldr_agg *a) {
+  ldr_ftype type = field(g, (unsigned)a->field)->type;
+  if (type == LDR_F_FLOAT4 || type == LDR_F_FLOAT8) {
+    average_of_floats(g, a);
+    return;
+  }
   say(g, "avg(");
   ldr_sql_column(&g->w, g->t, (unsigned)a->field);
   say(g, ")");

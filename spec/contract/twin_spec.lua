@@ -1,0 +1,196 @@
+-- What the engines once answered differently, or both wrongly.
+
+local larder = require "larder"
+local twin = require "spec.support.twin"
+
+local url = os.getenv "LARDER_TEST_URL"
+local targets = { memory = "memory:", postgres = url }
+
+local function deep(n)
+  local value = { k = 1 }
+  for _ = 2, n do value = { k = value } end
+  return value
+end
+
+for name, target in pairs(targets) do
+  describe("one answer on " .. name, function()
+    local db, s
+
+    setup(function() db = assert(larder.open(target)) end)
+    before_each(function()
+      if name == "memory" then db:close() db = assert(larder.open(target)) end
+      s = twin.stores(db)
+    end)
+    teardown(function() db:close() end)
+
+    local function aggregate(store, ...)
+      local rows, err = s[store]:aggregate { aggs = { ... } }
+      if not rows then return nil, err.code, err.sqlstate end
+      return rows[1]
+    end
+
+    it("finds a real by the number it was written with", function()
+      assert(s.floats:create { k = 0.1, v = 1 })
+      assert.equal(1, assert(s.floats:get(0.1)).v)
+      assert.is_true(s.floats:exists(0.1))
+      assert.equal(1, s.floats:count { k = 0.1 })
+      assert.equal(1, s.floats:count { k = { 0.1, 7 } })
+      assert.equal(0, s.floats:count { k = { ne = 0.1 } })
+      assert.equal(0, s.floats:count { k = { gt = 0.1 } })
+      assert.equal(2, assert(s.floats:patch(0.1, { v = 2 })).v)
+      assert.equal(1, s.floats:delete_where { k = { gte = 0.1 } })
+    end)
+
+    it("applies a partial unique whose condition is a real", function()
+      assert(s.types:create { id = 1, big = 7, f4 = 0.1 })
+      assert(s.types:create { id = 2, big = 7, f4 = 0.2 })
+      local row, err = s.types:create { id = 3, big = 7, f4 = 0.1 }
+      assert.is_nil(row)
+      assert.equal("types_half", err.constraint)
+    end)
+
+    it("reads back what append and merge made, however deep", function()
+      assert(s.types:create { id = 1, doc = deep(512) })
+      assert(s.types:patch(1, { doc = larder.append(larder.array { 1 }) }))
+      local row = assert(s.types:get(1))
+      assert.equal(2, #row.doc)
+      assert.equal(1, #assert(s.types:list {}))
+      assert.equal(0, s.types:count { doc = { has_key = "k" } })
+      assert(s.types:patch(1, { doc = larder.append(larder.array { 2 }) }))
+      assert.equal(3, #s.types:get(1).doc)
+      local none, err = s.types:create { id = 2, doc = deep(513) }
+      assert.is_nil(none)
+      assert.equal("invalid", err.code)
+    end)
+
+    it("refuses contains on json[] before an engine is asked", function()
+      assert(s.types:create { id = 1, docs = larder.array { 1 } })
+      local n, err = s.types:count { docs = { contains = larder.array { 1 } } }
+      assert.is_nil(n)
+      assert.equal("invalid", err.code)
+      assert.matches("json has no equality", err.message)
+    end)
+
+    it("appends a proposed null to a null array: an empty one", function()
+      assert(s.types:create { id = 1 })
+      local row = assert(s.types:upsert({ id = 1 }, { set = { texts = larder.append(larder.excluded) } }))
+      assert.same({}, row.texts)
+    end)
+
+    it("averages what is beyond a double by an error, and floats without overflow", function()
+      for _, n in ipairs { "1e400", "1e-400", "2e308" } do
+        assert(s.types:create { id = 1, n = n })
+        local _, code, state = aggregate("types", { "avg", "n" })
+        assert.equal("invalid 22003", tostring(code) .. " " .. tostring(state))
+        assert(s.types:delete(1))
+      end
+      assert(s.types:create { id = 1, f8 = 1e200, f4 = 1.5 })
+      assert(s.types:create { id = 2, f8 = -1e200, f4 = 2.5 })
+      assert.same({ avg = 0.0, half = 2.0 }, aggregate("types", { "avg", "f8" }, { "avg", "f4", as = "half" }))
+      assert.same({}, aggregate("types", { "avg", "f8", filter = { id = 9 } }))
+    end)
+
+    it("refuses a time bucket that begins before time does", function()
+      assert(s.types:create { id = 1, at = "4714-11-24T00:00:00Z BC" })
+      for bucket, good in pairs { day = true, hour = true, month = false, year = false } do
+        local rows, err = s.types:aggregate { aggs = { { "count", as = "n" } }, groups = { { "at", bucket = bucket } } }
+        assert.equal(good, rows ~= nil)
+        if not good then assert.equal("invalid 22008", err.code .. " " .. tostring(err.sqlstate)) end
+      end
+    end)
+
+    it("keeps the sign of a zero sum, and of equal numbers the last", function()
+      assert(s.types:create { id = 1, f8 = -0.0, n = "1.000" })
+      assert(s.types:create { id = 2, n = "1.0" })
+      local row = aggregate("types", { "sum", "f8" }, { "max", "n" }, { "min", "n", as = "least" })
+      assert.equal(-1 / 0, 1 / row.sum)
+      assert.equal("1.0", row.max)
+      assert.equal("1.0", row.least)
+    end)
+
+    it("calls a row that one upsert would change twice invalid", function()
+      local n, err = s.parents:run { op = "insert", rows = { { id = 1 }, { id = 1 } }, on_conflict = "update" }
+      assert.is_nil(n)
+      assert.equal("invalid 21000", err.code .. " " .. err.sqlstate)
+    end)
+
+    it("needs one unique for an update on conflict", function()
+      local n, err = s.parents:run { op = "insert", rows = { { id = 1 } }, on_conflict = "update", target = "*" }
+      assert.is_nil(n)
+      assert.equal("invalid", err.code)
+      assert.is_string(err.fields.target)
+      assert.has_error(function() s.parents:create_many({ { id = 1 } }, { on_conflict = "update" }) end)
+    end)
+
+    it("raises where get and exists have no key, at the caller's line", function()
+      for _, method in ipairs { "get", "exists" } do
+        for _, key in ipairs { larder.null, {} } do
+          local ok, why = pcall(function() local row = s.types[method](s.types, key) return row end)
+          assert.is_false(ok)
+          assert.matches("twin_spec.lua:%d+: argument 1 must be the value of id", why)
+        end
+      end
+    end)
+
+    it("says in the same words that a transaction only reads", function()
+      local ok, err = db:transaction({ read_only = true }, function() return s.parents:create { id = 1 } end)
+      assert.is_nil(ok)
+      assert.equal("permission", err.code)
+      assert.equal("the transaction is read-only", err.message)
+    end)
+
+    it("refuses a pattern that ends in the middle of an escape, whatever rows there are", function()
+      for _, where in ipairs { { text = { like = "a\\" } }, { text = { ilike = "%\\\\\\" } } } do
+        local n, err = s.types:count(where)
+        assert.is_nil(n)
+        assert.equal("invalid", err.code)
+        assert.is_string(err.fields.text)
+      end
+      assert.equal(0, s.types:count { text = { like = "a\\\\" } })
+    end)
+
+    it("has one limit for the number of conditions", function()
+      local list = {}
+      for i = 1, 65001 do list[i] = { small = 1 } end
+      local n, err = s.types:count(larder.any(list))
+      assert.is_nil(n)
+      assert.equal("invalid", err.code)
+      assert.matches("more than 65000 values", err.message)
+    end)
+
+    it("holds declared limits through increment", function()
+      assert(s.types:create { id = 1, small = 4 })
+      assert.equal(10, assert(s.types:patch(1, { small = larder.increment(6) })).small)
+      local row, err = s.types:patch(1, { small = larder.increment(1) })
+      assert.is_nil(row)
+      assert.equal("invalid", err.code)
+      assert.same({ small = "must be at most 10" }, err.fields)
+      row, err = s.types:patch(1, { small = larder.increment(-16) })
+      assert.is_nil(row)
+      assert.same({ small = "must be at least -5" }, err.fields)
+      row, err = s.types:upsert({ id = 1, small = 1 }, { set = { small = larder.increment(larder.excluded) } })
+      assert.is_nil(row)
+      assert.same({ small = "must be at most 10" }, err.fields)
+      assert.equal(10, s.types:get(1).small)
+      assert(s.types:create { id = 2 })
+      assert.equal(7, assert(s.types:patch(2, { small = larder.increment(7) })).small)
+      row, err = s.types:patch(2, { small = larder.increment(32767) })
+      assert.is_nil(row)
+      assert.same({ small = "must be at most 10" }, err.fields)
+    end)
+  end)
+end
+
+describe("a declaration", function()
+  it("leaves the name larder_n to statements", function()
+    local core = require "larder.core"
+    local ok, why = pcall(core.schema, {
+      name = "twin_name",
+      entities = {
+        { name = "w", table = "w", fields = { { name = "larder_n", type = "int4" } }, key = { name = "w_pkey", "larder_n" } },
+      },
+    })
+    assert.is_false(ok)
+    assert.matches('field "larder_n"', tostring(why))
+  end)
+end)
