@@ -10,6 +10,10 @@ local larder = require "larder"
 -- roots: truncating them empties the whole family. declare: not built in. dir: where its SQL is.
 local FAMILIES = {
   auth = { roots = { "auth.tenants" } },
+  controlplane = { roots = {
+    "controlplane.organizations", "controlplane.audit_logs", "controlplane.inference_requests", "controlplane.budget_usage",
+    "controlplane.rate_usage",
+  } },
   shop = {
     roots = { "shop.items", "shop.visits" }, declare = "spec.support.shop", dir = "spec/support/sql/shop",
   },

@@ -64,6 +64,15 @@ describe("documentation", function()
     assert.equal("", missing(wanted, tested))
   end)
 
+  it("finds every acceptance case of the controlplane contract in a test's title", function()
+    local tested = set_of(titles(), "LC%-%u%d+")
+    local wanted = {}
+    for letter, last in pairs { P = 8, A = 10, O = 11, I = 4, U = 2, X = 2, R = 2, T = 4, M = 2, C = 1 } do
+      for n = 1, last do wanted["LC-" .. letter .. n] = true end
+    end
+    assert.equal("", missing(wanted, tested))
+  end)
+
   it("lists every error code in the README", function()
     local readme = slurp "README.md"
     for _, code in pairs(require("larder").codes) do

@@ -4,6 +4,7 @@ local compat = require "larder.base.compat"
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local async = require "larder.store.async"
+local partitions = require "larder.store.partitions"
 local read = require "larder.store.read"
 local support = require "larder.store.support"
 local write = require "larder.store.write"
@@ -45,13 +46,15 @@ local family = {}
 ---@field order? string|string[]   of list and each; the key by default
 ---@field scope? string[]     fields whose values stand before the options of list
 ---@field filters? table      option of list → field, or function(value) → condition
+---@field partition? larder.PartitionDeclaration  the table is partitioned by time
 ---@field methods? table      name → function, { get_by = {…} } or { list_by = {…} }
 ---@field without? string[]   generic methods that this store does not have
 
 local FAMILY_KEYS = support.names("name", "entities")
 local CORE_KEYS = support.names("name", "table", "key", "uniques", "references", "indexes", "tenant",
   "soft_delete")
-local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without")
+local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without",
+  "partition")
 
 local declared = {} -- name → family
 
@@ -109,6 +112,7 @@ local function class_of(entity, decl)
   merge(methods, write.methods)
   merge(methods, async.methods)
   if entity.soft then merge(methods, write.soft) end
+  if entity.partition then merge(methods, partitions.methods) end
   for name, spec in pairs(decl.methods or {}) do methods[name] = made_method(entity, name, spec) end
   for _, name in ipairs(decl.without or {}) do methods[name] = nil end
   return {
@@ -146,13 +150,15 @@ local function make_entity(family_name, decl)
   if type(decl.fields) ~= "table" then fail(full, "fields are required") end
   if type(decl.key) ~= "table" then fail(full, "a key is required") end
   local entity = {
-    name = decl.name, full = full, key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
+    name = decl.name, full = full, table = decl.table, partition = decl.partition,
+    key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
     uniques = {},
     order = decl.order, scope = decl.scope or {}, filters = decl.filters or {}, soft = soft_rules(decl),
   }
   entity.hides = entity.soft ~= nil and entity.soft.hides
   entity.no_row = errors.no_row(full, entity.key)
   index_fields(entity, decl)
+  partitions.check(entity, decl.partition, fail)
   for _, name in ipairs(entity.scope) do known_field(entity, name, "scope") end
   for _, unique in ipairs(decl.uniques or {}) do
     entity.uniques[#entity.uniques + 1] = unique_info(decl, unique)

@@ -1,0 +1,31 @@
+-- The programs of examples/ that need nothing but a database: each on both engines, and what it prints.
+
+local EXPECTED = {
+  controlplane = [[
+request 1: completed
+request 2: completed
+request 3: budget
+request 4: rate_limit
+4 requests, 2 completed, 2 rejected, 28 tokens, cost 0.040000
+4 audit logs, 2 of them violations
+]],
+}
+
+local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
+
+local function output_of(name, url)
+  local command = ("tools/lua.sh %s examples/%s.lua '%s' 2>&1"):format(LUA, name, url)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
+end
+
+for name, expected in pairs(EXPECTED) do
+  describe("examples/" .. name, function()
+    it("runs in memory", function() assert.equal(expected, output_of(name, "memory:")) end)
+    if os.getenv "LARDER_TEST_URL" then
+      it("runs on PostgreSQL", function() assert.equal(expected, output_of(name, os.getenv "LARDER_TEST_URL")) end)
+    end
+  end)
+end

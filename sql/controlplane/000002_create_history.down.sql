@@ -1,0 +1,2 @@
+drop table controlplane.inference_requests;
+drop table controlplane.audit_logs;

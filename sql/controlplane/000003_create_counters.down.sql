@@ -1,0 +1,2 @@
+drop table controlplane.rate_usage;
+drop table controlplane.budget_usage;
