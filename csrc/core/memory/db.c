@@ -124,8 +124,8 @@ static ldr_code aggregate(ldr_undo *w, const ldr_memtab *t, const ldr_op *op, ld
   return code;
 }
 
-static ldr_code rows_of(ldr_undo *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_memrows *rows,
-                        int64_t *affected, ldr_err *err) {
+static ldr_code rows_of(ldr_undo *w, ldr_memtab *t, const ldr_op *op, ldr_memrows *rows, int64_t *affected,
+                        ldr_err *err) {
   ldr_code code;
   switch (op->kind) {
     case LDR_OP_INSERT: return ldr_memwrite_insert(w, t, op, rows, affected, err);
@@ -133,18 +133,17 @@ static ldr_code rows_of(ldr_undo *w, ldr_memtab *t, const ldr_op *op, bool keep,
     case LDR_OP_DELETE: return ldr_memwrite_delete(w, t, op, rows, affected, err);
     default: break;
   }
-  code = ldr_memread_select(w, t, op, keep, rows, err);
+  code = ldr_memread_select(w, t, op, rows, err);
   *affected = (int64_t)rows->n;
   return code;
 }
 
-static ldr_code execute(ldr_undo *w, ldr_memtab *t, const ldr_op *op, bool keep, ldr_result *res,
-                        ldr_err *err) {
+static ldr_code execute(ldr_undo *w, ldr_memtab *t, const ldr_op *op, ldr_result *res, ldr_err *err) {
   ldr_memrows rows = {0};
   ldr_code code;
   if (op->kind == LDR_OP_COUNT) return ldr_memread_count(w, t, op->where, &res->affected, err);
   if (op->kind == LDR_OP_AGGREGATE) return aggregate(w, t, op, res, err);
-  code = rows_of(w, t, op, keep, &rows, &res->affected, err);
+  code = rows_of(w, t, op, &rows, &res->affected, err);
   if (code == LDR_OK && op->nout) code = ldr_memrows_take(&rows, op, &res->rows, err);
   ldr_memrows_free(&rows);
   return code;
@@ -167,7 +166,7 @@ static ldr_code run(ldr_engine *base, ldr_tx *tx, const ldr_op *op, const ldr_ca
   (void)task;
   if (code != LDR_OK) return code;
   code = get_table(db, op->e, &t, err);
-  if (code == LDR_OK) code = execute(w, t, op, tx != NULL, &res, err);
+  if (code == LDR_OK) code = execute(w, t, op, &res, err);
   code = end_statement(db, tx, from, code, err);
   if (code == LDR_OK) *out = res;
   return code;
@@ -286,6 +285,7 @@ static ldr_code begin(ldr_engine *base, const ldr_txopts *opts, ldr_tx **out, ld
   ldr_tx *tx = ldr_alloc(sizeof *tx);
   if (tx == NULL) return ldr_fail_nomem(err);
   tx->db = db;
+  tx->w.lasting = true;
   tx->read_only = opts && opts->read_only;
   tx->strict = opts && opts->isolation >= LDR_REPEATABLE_READ;
   tx->next = db->txs;

@@ -178,7 +178,7 @@ static ldr_code collect(const ldr_memquery *q, const ldr_op *op, ldr_memsort *s,
   ldr_memreader_open(&r, q, err);
   if (r.cur.ordered) s->norder = 0; /* they come sorted */
   while ((code = ldr_memreader_next(&r, &v)) == LDR_OK && v) {
-    if (op->lock == LDR_LOCK_UPDATE_SKIP && ldr_memslot_held(v->slot, q->tx)) continue;
+    if (op->lock == LDR_LOCK_UPDATE_SKIP && ldr_memslot_blocked(v->slot, q->tx, LDR_HOLD_UPDATE)) continue;
     code = ldr_memsort_add(s, &r.m, v);
     if (code != LDR_OK || (s->norder == 0 && q->wanted >= 0 && s->n >= (uint64_t)q->wanted)) break;
   }
@@ -188,12 +188,12 @@ static ldr_code collect(const ldr_memquery *q, const ldr_op *op, ldr_memsort *s,
   return code;
 }
 
-static ldr_code lock_rows(ldr_undo *tx, ldr_memtab *t, const ldr_memsort *s, bool keep, ldr_err *err) {
+static ldr_code lock_rows(ldr_undo *tx, ldr_memtab *t, const ldr_memsort *s, ldr_memhold hold, ldr_err *err) {
   for (size_t i = 0; i < s->n; i++) {
     ldr_memslot *slot = s->item[i].ver->slot;
     ldr_code code = LDR_OK;
-    if (ldr_memslot_held(slot, tx)) return ldr_memerr_locked(t->e, err);
-    if (keep) code = ldr_undo_lock(tx, t, slot, err);
+    if (ldr_memslot_blocked(slot, tx, hold)) return ldr_memerr_locked(t->e, err);
+    if (tx->lasting) code = ldr_undo_hold(tx, t, slot, hold, err);
     if (code != LDR_OK) return code;
   }
   return LDR_OK;
@@ -209,8 +209,8 @@ static ldr_code cut(const ldr_memsort *s, const ldr_op *op, ldr_memrows *out, ld
   return LDR_OK;
 }
 
-ldr_code ldr_memread_select(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, bool keep, ldr_memrows *out,
-                            ldr_err *err) {
+ldr_code ldr_memread_select(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out, ldr_err *err) {
+  ldr_memhold hold = op->lock == LDR_LOCK_SHARE ? LDR_HOLD_SHARE : LDR_HOLD_UPDATE;
   const ldr_memquery q = {.tab = t,
                           .tx = tx,
                           .where = op->where,
@@ -221,7 +221,7 @@ ldr_code ldr_memread_select(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, bool 
   ldr_memsort s = {.e = op->e, .order = op->order, .norder = op->norder, .wanted = q.wanted};
   ldr_code code = LDR_OK;
   if (q.wanted != 0) code = collect(&q, op, &s, err);
-  if (code == LDR_OK && op->lock != LDR_LOCK_NONE) code = lock_rows(tx, t, &s, keep, err);
+  if (code == LDR_OK && op->lock != LDR_LOCK_NONE) code = lock_rows(tx, t, &s, hold, err);
   if (code == LDR_OK) code = cut(&s, op, out, err);
   ldr_memsort_free(&s);
   return code;

@@ -40,9 +40,8 @@ void ldr_memslots_free(ldr_memslots *l);
 /* Every row that tx sees and `where` holds for: what an UPDATE or DELETE is about to change. */
 ldr_code ldr_memread_targets(ldr_undo *tx, const ldr_memtab *t, const ldr_pred *where, ldr_memslots *out,
                              ldr_err *err) LDR_MUSTCHECK;
-/* Locks of a SELECT stay in tx; `keep` false: the transaction ends with the statement, conflicts are all that
- * counts. */
-ldr_code ldr_memread_select(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, bool keep, ldr_memrows *out,
+/* Locks of a SELECT stay in a lasting tx; elsewhere conflicts are all that counts. */
+ldr_code ldr_memread_select(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
                             ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_memread_count(ldr_undo *tx, const ldr_memtab *t, const ldr_pred *where, int64_t *out,
                            ldr_err *err) LDR_MUSTCHECK;

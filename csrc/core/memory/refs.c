@@ -22,17 +22,24 @@ static bool unchanged(const ldr_entity *e, const ldr_ref *r, const ldr_row *old,
   return true;
 }
 
-static ldr_code find_targets(const ldr_undo *tx, const ldr_memtab *t, const ldr_row *row, const ldr_row *old,
+/* Finds the rows that this one refers to, and holds them so that they stay: PostgreSQL's FOR KEY SHARE. */
+static ldr_code find_targets(ldr_undo *tx, const ldr_memtab *t, const ldr_row *row, const ldr_row *old,
                              ldr_err *err) {
   for (unsigned i = 0; i < t->e->nrefs; i++) {
     const ldr_ref *r = &t->e->refs[i];
+    ldr_memtab *target = t->family[r->target->id];
+    ldr_memslot *slot = NULL;
     ldr_value v[LDR_MAX_KEY];
+    ldr_code code = LDR_OK;
     if (!reference_values(t->e, r, row, v) || (old && unchanged(t->e, r, old, v))) continue;
-    switch (ldr_memtab_parent(t->family[r->target->id], v, tx)) {
+    switch (ldr_memtab_parent(target, v, tx, &slot)) {
       case LDR_MEM_FREE: return ldr_memerr_missing(t->e, r, err);
       case LDR_MEM_HELD: return ldr_memerr_locked(r->target, err);
-      case LDR_MEM_TAKEN: break;
+      case LDR_MEM_TAKEN:
+        if (tx->lasting) code = ldr_undo_hold(tx, target, slot, LDR_HOLD_KEY_SHARE, err);
+        break;
     }
+    if (code != LDR_OK) return code;
   }
   return LDR_OK;
 }
@@ -46,7 +53,8 @@ static void index_values(const ldr_memindex *ix, const ldr_ref *r, const ldr_row
       if (ix->field[i] == r->field[k]) ldr_row_get(r->target, gone, r->target_field[k], &v[i]);
 }
 
-/* The child rows that tx sees; another transaction's hand on one of them is a conflict. */
+/* The child rows that tx sees. Another transaction's hold on one of them is a conflict: `restrict` only looks
+ * and shares the row's key, the other actions change it. */
 static ldr_code find_children(const ldr_undo *tx, const ldr_memtab *t, unsigned ref, const ldr_row *gone,
                               ldr_memslots *out, ldr_err *err) {
   const ldr_memindex *ix = &t->index[t->ref_index[ref]];
@@ -60,8 +68,10 @@ static ldr_code find_children(const ldr_undo *tx, const ldr_memtab *t, unsigned 
   while (ldr_sorted_before(at, end)) {
     ldr_memver *found = ldr_sorted_next(&ix->s, &at);
     ldr_code code = LDR_OK;
-    if (ldr_memslot_held(found->slot, tx)) return ldr_memerr_locked(t->e, err);
     if (ldr_memtab_by_index(t, t->ref_index[ref], found, tx) == NULL) continue;
+    if (ldr_memslot_blocked(found->slot, tx,
+                            r->on_delete == LDR_RESTRICT ? LDR_HOLD_KEY_SHARE : LDR_HOLD_CHANGE))
+      return ldr_memerr_locked(t->e, err);
     if (r->on_delete == LDR_RESTRICT) return ldr_memerr_still_referred(t->e, r, err);
     code = ldr_memslots_add(out, found->slot, err);
     if (code != LDR_OK) return code;

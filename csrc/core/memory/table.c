@@ -8,7 +8,7 @@
 /* ---- entries ---- */
 
 enum {
-  COVERS = 31
+  COVERS = 30
 }; /* indexes that a version can be covered in; in later ones it always has its own entry */
 
 static bool is_covered(const ldr_memver *v, unsigned bit) { return bit < COVERS && v->covered >> bit & 1; }
@@ -117,13 +117,29 @@ ldr_memclash ldr_memtab_clash(const ldr_memtab *t, unsigned i, const ldr_memslot
   return LDR_MEM_FREE;
 }
 
-ldr_memclash ldr_memtab_parent(const ldr_memtab *t, const ldr_value *key, const void *tx) {
+ldr_memclash ldr_memtab_parent(const ldr_memtab *t, const ldr_value *key, const void *tx,
+                               ldr_memslot **slot) {
   const ldr_memver *v = ldr_memtab_find(t, 0, key, tx);
-  const ldr_memslot *s;
   if (v == NULL) return LDR_MEM_FREE;
-  s = v->slot; /* held: a change of other fields does no harm, a lock or a deletion may */
-  if (ldr_memslot_held(s, tx) && (s->pending == NULL || s->pending->data == NULL)) return LDR_MEM_HELD;
-  return LDR_MEM_TAKEN;
+  *slot = v->slot;
+  return ldr_memslot_blocked(v->slot, tx, LDR_HOLD_KEY_SHARE) ? LDR_MEM_HELD : LDR_MEM_TAKEN;
+}
+
+/* ---- holds ---- */
+
+/* A lock without a change is FOR UPDATE. */
+static ldr_memhold owners_hold(const ldr_memslot *s) {
+  const ldr_memver *v = s->pending;
+  return v == NULL || v->moves_key ? LDR_HOLD_UPDATE : LDR_HOLD_CHANGE;
+}
+
+bool ldr_memslot_blocked(const ldr_memslot *s, const void *tx, ldr_memhold hold) {
+  if (ldr_memslot_held(s, tx) && (hold > LDR_HOLD_KEY_SHARE || owners_hold(s) == LDR_HOLD_UPDATE))
+    return true;
+  if (hold < LDR_HOLD_CHANGE) return false;
+  for (const ldr_memshare *m = s->shares; m; m = m->next)
+    if (m->tx != tx && (hold == LDR_HOLD_UPDATE || m->hold == LDR_HOLD_SHARE)) return true;
+  return false;
 }
 
 /* ---- ordered indexes ---- */
@@ -289,6 +305,7 @@ void ldr_memtab_merge(ldr_memtab *t, ldr_memver *old, ldr_memver *v) {
   ldr_row_release(old->data);
   old->data = v->data;
   old->covered &= v->covered;
+  old->moves_key |= v->moves_key;
   ldr_slab_give(&t->versions, v);
 }
 
@@ -378,6 +395,7 @@ ldr_code ldr_memtab_new(const ldr_entity *e, ldr_memtab **family, ldr_memtab **o
   t->family = family;
   ldr_slab_init(&t->slots, sizeof(ldr_memslot));
   ldr_slab_init(&t->versions, sizeof(ldr_memver));
+  ldr_slab_init(&t->shares, sizeof(ldr_memshare));
   t->hash = ldr_alloc_array(1 + e->nuniques, sizeof *t->hash);
   t->index = ldr_alloc_array(e->nindexes + 1 + e->nrefs, sizeof *t->index);
   t->ref_index = ldr_alloc_array(e->nrefs, sizeof *t->ref_index);
@@ -409,6 +427,7 @@ void ldr_memtab_free(ldr_memtab *t) {
   for (unsigned i = 0; i < t->nindex; i++) ldr_sorted_free(&t->index[i].s);
   ldr_slab_free(&t->slots);
   ldr_slab_free(&t->versions);
+  ldr_slab_free(&t->shares);
   ldr_free(t->hash);
   ldr_free(t->index);
   ldr_free(t->ref_index);

@@ -7,7 +7,8 @@
  * A reader finds entries, not rows: an entry counts when it leads to the version of its slot that the reader
  * sees. A version whose columns of an index equal those of the version before it has no entry of its own
  * there: it is covered by the older one's. So an update touches only the indexes whose columns it changes. A
- * slot with an owner and nothing pending is locked. Who owns what, and undoing it, is memory/undo.h's. */
+ * slot with an owner and nothing pending is locked; any number of transactions may share it beside. Who holds
+ * what, and undoing it, is memory/undo.h's. */
 #ifndef LDR_MEMORY_TABLE_H
 #define LDR_MEMORY_TABLE_H
 
@@ -23,13 +24,30 @@ typedef struct ldr_memver {
   ldr_row *data; /* counted; NULL: the row is deleted. Only versions with data stand in the indexes */
   struct ldr_memver *prev;
   uint32_t log;            /* pending: its place in the owner's log */
-  uint32_t covered : 31;   /* bit i: covered in index i (the hash indexes, then the ordered ones) */
+  uint32_t covered : 30;   /* bit i: covered in index i (the hash indexes, then the ordered ones) */
   uint32_t was_locked : 1; /* pending, the first: its slot was locked by the owner before */
+  uint32_t moves_key : 1;  /* pending: the owner holds the slot by LDR_HOLD_UPDATE and not by a mere change */
 } ldr_memver;
+
+/* How a transaction holds a row, weakest first: PostgreSQL's four row locks. A change holds it against
+ * everything but KEY_SHARE, which is a reference's hand on the row that it refers to. */
+typedef enum ldr_memhold {
+  LDR_HOLD_KEY_SHARE,
+  LDR_HOLD_SHARE,
+  LDR_HOLD_CHANGE,
+  LDR_HOLD_UPDATE /* FOR UPDATE, a deletion, a change of a unique's fields */
+} ldr_memhold;
+
+typedef struct ldr_memshare { /* one transaction's share of a slot */
+  const void *tx;
+  struct ldr_memshare *next;
+  ldr_memhold hold; /* KEY_SHARE or SHARE */
+} ldr_memshare;
 
 struct ldr_memslot {
   ldr_memver *committed, *pending;
-  const void *owner; /* the transaction with an uncommitted version or a lock; NULL: none */
+  const void *owner;    /* the transaction with an uncommitted version or a lock; NULL: none */
+  ldr_memshare *shares; /* a transaction may have one of each kind */
   ldr_memslot *prev, *next;
 };
 
@@ -60,7 +78,7 @@ typedef struct ldr_memtab {
   unsigned *ref_index; /* the index that begins with the fields of each reference, in some order */
   int64_t *identity;   /* last number given out, one a field */
   ldr_memslot *first, *last;
-  ldr_slab slots, versions;
+  ldr_slab slots, versions, shares;
   const ldr_row *probed;
   size_t rows, row_bytes; /* committed */
 } ldr_memtab;
@@ -74,10 +92,12 @@ static inline ldr_memver *ldr_memslot_visible(const ldr_memslot *s, const void *
   ldr_memver *v = s->pending && s->owner == tx ? s->pending : s->committed;
   return v && v->data ? v : NULL;
 }
-/* Does another transaction hold the slot? */
+/* Has another transaction an uncommitted version or a lock of its own? */
 static inline bool ldr_memslot_held(const ldr_memslot *s, const void *tx) {
   return s->owner && s->owner != tx;
 }
+/* Does another transaction's hold keep tx from this one? */
+bool ldr_memslot_blocked(const ldr_memslot *s, const void *tx, ldr_memhold hold);
 
 /* The version that tx sees through an entry of hash index i, or of ordered index i; NULL: it does not count
  * for tx. */
@@ -96,8 +116,8 @@ typedef enum ldr_memclash { LDR_MEM_FREE, LDR_MEM_TAKEN, LDR_MEM_HELD } ldr_memc
  * depends on another open transaction. */
 ldr_memclash ldr_memtab_clash(const ldr_memtab *t, unsigned i, const ldr_memslot *own, const void *tx,
                               ldr_memslot **by);
-/* May tx refer to the row with this key? FREE: there is none, TAKEN: yes. */
-ldr_memclash ldr_memtab_parent(const ldr_memtab *t, const ldr_value *key, const void *tx);
+/* May tx refer to the row with this key? FREE: there is none, TAKEN: yes, *slot. */
+ldr_memclash ldr_memtab_parent(const ldr_memtab *t, const ldr_value *key, const void *tx, ldr_memslot **slot);
 
 /* Building blocks; nothing here checks a constraint. NULL, false: out of memory, nothing changed. */
 ldr_memslot *ldr_memtab_add_slot(ldr_memtab *t);

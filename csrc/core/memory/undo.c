@@ -33,17 +33,45 @@ static ldr_code check_uniques(const ldr_undo *tx, const ldr_memtab *t, const ldr
   return LDR_OK;
 }
 
-static void push(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v) {
+static bool same_value(const ldr_entity *e, unsigned field, const ldr_row *a, const ldr_row *b) {
+  ldr_value x, y;
+  ldr_row_get(e, a, field, &x);
+  ldr_row_get(e, b, field, &y);
+  if (x.type == LDR_T_NULL || y.type == LDR_T_NULL) return x.type == y.type;
+  return ldr_value_cmp(&x, &y) == 0;
+}
+
+/* Does the new row (NULL: it is deleted) differ in a field that a reference could use: of the key, or of a
+ * unique without a condition? */
+static bool moves_key(const ldr_memtab *t, const ldr_row *old, const ldr_row *row) {
+  if (row == NULL) return true;
+  for (unsigned i = 0; i < t->nhash; i++) {
+    const ldr_unique *u = t->hash[i].u;
+    for (unsigned k = 0; k < u->n && u->nwhen == 0; k++)
+      if (!same_value(t->e, u->field[k], old, row)) return true;
+  }
+  return false;
+}
+
+/* The strongest hold that writing `row` over what tx sees of the slot needs. */
+static ldr_memhold hold_of(const ldr_undo *tx, const ldr_memtab *t, const ldr_memslot *slot,
+                           const ldr_row *row) {
+  const ldr_memver *v = ldr_memslot_visible(slot, tx);
+  return v && moves_key(t, v->data, row) ? LDR_HOLD_UPDATE : LDR_HOLD_CHANGE;
+}
+
+static void push(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memver *v, ldr_memhold hold) {
   if (v) {
     v->was_locked = slot->owner == tx && slot->pending == NULL;
+    v->moves_key = hold == LDR_HOLD_UPDATE || v->was_locked || (v->prev && v->prev->moves_key);
     slot->pending = v;
   }
   slot->owner = tx;
-  tx->log[tx->n++] = (ldr_memlog){t, slot, v};
+  tx->log[tx->n++] = (ldr_memlog){.tab = t, .slot = slot, .ver = v};
 }
 
 /* Takes over the row on success only. */
-static bool add_version(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row) {
+static bool add_version(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row, ldr_memhold hold) {
   ldr_memslot *s = slot;
   ldr_memver *v;
   if (!reserve(tx)) return false;
@@ -51,29 +79,63 @@ static bool add_version(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row 
   if (s == NULL) return false;
   v = ldr_memtab_add_version(t, s, row, tx->n);
   if (v)
-    push(tx, t, s, v);
+    push(tx, t, s, v, hold);
   else if (slot == NULL)
     ldr_memtab_drop_slot(t, s);
   return v != NULL;
 }
 
 ldr_code ldr_undo_write(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row, ldr_err *err) {
+  ldr_memhold hold = slot ? hold_of(tx, t, slot, row) : LDR_HOLD_CHANGE;
   ldr_code code = LDR_OK;
-  if (slot && ldr_memslot_held(slot, tx)) code = ldr_memerr_locked(t->e, err);
+  if (slot && ldr_memslot_blocked(slot, tx, hold)) code = ldr_memerr_locked(t->e, err);
   if (code == LDR_OK && row) {
     ldr_memtab_probe(t, row);
     code = check_uniques(tx, t, slot, err);
   }
-  if (code == LDR_OK && !add_version(tx, t, slot, row)) code = ldr_fail_nomem(err);
+  if (code == LDR_OK && !add_version(tx, t, slot, row, hold)) code = ldr_fail_nomem(err);
   if (code != LDR_OK) ldr_row_release(row);
   return code;
 }
 
-ldr_code ldr_undo_lock(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) {
-  if (ldr_memslot_held(slot, tx)) return ldr_memerr_locked(t->e, err);
-  if (slot->owner == tx) return LDR_OK;
+/* ---- holds without a change ---- */
+
+static bool has_share(const ldr_undo *tx, const ldr_memslot *slot, ldr_memhold hold) {
+  for (const ldr_memshare *m = slot->shares; m; m = m->next)
+    if (m->tx == tx && m->hold >= hold) return true;
+  return false;
+}
+
+static bool share(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memhold hold) {
+  ldr_memshare *m = ldr_slab_take(&t->shares);
+  if (m == NULL) return false;
+  *m = (ldr_memshare){.tx = tx, .next = slot->shares, .hold = hold};
+  slot->shares = m;
+  tx->log[tx->n++] = (ldr_memlog){.tab = t, .slot = slot, .share = m};
+  return true;
+}
+
+static void unshare(const ldr_memlog *rec) {
+  ldr_memshare **link = &rec->slot->shares;
+  while (*link != rec->share) link = &(*link)->next;
+  *link = rec->share->next;
+  ldr_slab_give(&rec->tab->shares, rec->share);
+}
+
+ldr_code ldr_undo_hold(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memhold hold, ldr_err *err) {
+  if (ldr_memslot_blocked(slot, tx, hold)) return ldr_memerr_locked(t->e, err);
+  if (slot->owner == tx && (hold < LDR_HOLD_UPDATE || slot->pending == NULL)) return LDR_OK;
+  if (hold < LDR_HOLD_UPDATE && has_share(tx, slot, hold)) return LDR_OK;
+  if (slot->owner ==
+      tx) { /* a change, held more strongly until the change ends; a savepoint does not weaken it */
+    slot->pending->moves_key = true;
+    return LDR_OK;
+  }
   if (!reserve(tx)) return ldr_fail_nomem(err);
-  push(tx, t, slot, NULL);
+  if (hold == LDR_HOLD_UPDATE)
+    push(tx, t, slot, NULL, hold);
+  else if (!share(tx, t, slot, hold))
+    return ldr_fail_nomem(err);
   return LDR_OK;
 }
 
@@ -82,6 +144,10 @@ ldr_code ldr_undo_lock(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *
 static void undo_last(ldr_undo *tx) {
   ldr_memlog last = tx->log[--tx->n];
   ldr_memslot *s = last.slot;
+  if (last.share) {
+    unshare(&last);
+    return;
+  }
   assert(s->pending == last.ver && s->owner == tx);
   if (last.ver == NULL) {
     s->owner = NULL;
@@ -152,7 +218,9 @@ bool ldr_undo_commit(ldr_undo *tx) {
   for (size_t i = 0; i < tx->n;
        i++) { /* a slot ends with the record of its newest version: no later one names it */
     ldr_memlog rec = tx->log[i];
-    if (rec.slot->pending == NULL)
+    if (rec.share) /* always before the records of what its transaction did to the slot afterwards */
+      unshare(&rec);
+    else if (rec.slot->pending == NULL)
       rec.slot->owner = NULL;
     else if (rec.slot->pending == rec.ver)
       commit_slot(rec.tab, rec.slot);
@@ -185,5 +253,5 @@ void ldr_undo_free(ldr_undo *tx) {
   ldr_undo_revert(tx, 0);
   ldr_free(tx->log);
   ldr_free(tx->mark);
-  *tx = (ldr_undo){0};
+  *tx = (ldr_undo){.lasting = tx->lasting};
 }

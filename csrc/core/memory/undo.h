@@ -8,10 +8,12 @@
 typedef struct ldr_memlog {
   ldr_memtab *tab;
   ldr_memslot *slot;
-  ldr_memver *ver; /* NULL: the slot was locked */
+  ldr_memver *ver;     /* NULL: the slot was locked, … */
+  ldr_memshare *share; /* … or shared by this */
 } ldr_memlog;
 
 typedef struct ldr_undo { /* zero-initialise; its address is the owner of the slots it holds */
+  bool lasting;           /* a transaction of several statements: what it only refers to must be held, too */
   ldr_memlog *log;
   size_t n, cap;
   size_t *mark; /* length of the log at each open savepoint */
@@ -23,7 +25,10 @@ typedef struct ldr_undo { /* zero-initialise; its address is the owner of the sl
  * duplicate. */
 ldr_code ldr_undo_write(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row,
                         ldr_err *err) LDR_MUSTCHECK;
-ldr_code ldr_undo_lock(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_err *err) LDR_MUSTCHECK;
+/* Holds a slot without a change: KEY_SHARE, SHARE or UPDATE, until the transaction or its savepoint ends.
+ * LDR_LOCK_TIMEOUT when another transaction's hold is against it. */
+ldr_code ldr_undo_hold(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memhold hold,
+                       ldr_err *err) LDR_MUSTCHECK;
 
 void ldr_undo_revert(ldr_undo *tx, size_t to); /* back to a length of the log */
 /* A statement that began at this length has succeeded: versions of the same savepoint that it replaced are
