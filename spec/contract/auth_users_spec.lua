@@ -64,9 +64,9 @@ for _, engine in ipairs(engines) do
       assert(users:soft_delete("t", "x"))
       assert.same({ "s" }, rows.ids(users:list("t", { status = "suspended" })))
       assert.equal(4, #assert(users:list "t"))
-      local alive = rows.ids(users:list("t", { include_deleted = false, order = "id" }))
+      local alive = rows.ids(users:list("t", { with_deleted = false, order = "id" }))
       assert.same({ "a", "s" }, alive)
-      assert.equal(2, users:count({ tenant_id = "t" }, { include_deleted = false }))
+      assert.equal(2, users:count({ tenant_id = "t" }, { with_deleted = false }))
     end)
 
     it("LK-U4 lists the users of an app, newest first, revoked ones left out", function()

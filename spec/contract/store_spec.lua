@@ -344,8 +344,8 @@ for _, engine in ipairs(engines) do
       none, err = items:patch("t", tea.id, { stock = 1 })
       assert.is_nil(none)
       assert.equal("not_found", err.code)
-      assert.is_string(assert(items:get("t", tea.id, { include_deleted = true })).deleted_at)
-      assert.equal(1, items:count({}, { include_deleted = true }))
+      assert.is_string(assert(items:get("t", tea.id, { with_deleted = true })).deleted_at)
+      assert.equal(1, items:count({}, { with_deleted = true }))
       local other = assert(items:create { tenant_id = "t", title = "Tea" })
       local ok
       ok, err = items:restore("t", tea.id)
@@ -355,7 +355,7 @@ for _, engine in ipairs(engines) do
       assert.same({ true, 1 }, { items:restore("t", tea.id) })
       assert.equal("Tea", assert(items:get("t", tea.id)).title)
       assert.same({ true, 1 }, { items:purge("t", tea.id) })
-      assert.equal(0, items:count({}, { include_deleted = true }))
+      assert.equal(0, items:count({}, { with_deleted = true }))
     end)
 
     -- ---- figures ----

@@ -17,6 +17,9 @@ local FAMILIES = {
   shop = {
     roots = { "shop.items", "shop.visits" }, declare = "spec.support.shop", dir = "spec/support/sql/shop",
   },
+  blog = {
+    roots = { "blog.users", "blog.visits", "blog.teams" }, declare = "spec.support.blog", dir = "spec/support/sql/blog",
+  },
 }
 
 local declared = {}

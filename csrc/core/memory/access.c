@@ -27,10 +27,51 @@ static const ldr_value *fixed(const ldr_memcur *c, unsigned field) {
   return NULL;
 }
 
-static const ldr_pred *list_of(const ldr_memcur *c, ldr_pred_kind kind, unsigned field) {
+static const ldr_pred *list_of(const ldr_memcur *c, unsigned field) {
   for (unsigned i = 0; i < c->nparts; i++)
-    if (c->part[i]->kind == kind && (kind == LDR_P_KEYS || c->part[i]->field == field)) return c->part[i];
+    if (c->part[i]->kind == LDR_P_IN && c->part[i]->field == field) return c->part[i];
   return NULL;
+}
+
+/* Place of a field among the fields of a list; LDR_MAX_KEY: it is not there. */
+static unsigned place_of(const uint16_t *cols, unsigned n, unsigned field) {
+  for (unsigned i = 0; i < n; i++)
+    if (cols[i] == field) return i;
+  return LDR_MAX_KEY;
+}
+
+/* A list of the values of the first n fields, in any order. */
+static const ldr_pred *keys_of(const ldr_memcur *c, const uint16_t *fields, unsigned n) {
+  for (unsigned i = 0; i < c->nparts; i++) {
+    unsigned width, k = 0;
+    const uint16_t *cols;
+    if (c->part[i]->kind != LDR_P_KEYS) continue;
+    cols = ldr_pred_cols(c->q->tab->e, c->part[i], &width);
+    while (k < width && k < n && place_of(cols, width, fields[k]) < width) k++;
+    if (k == width) return c->part[i];
+  }
+  return NULL;
+}
+
+/* How many values a list gives for one candidate. */
+static unsigned width_of(const ldr_memcur *c, const ldr_pred *list) {
+  unsigned width = 1;
+  if (list->kind == LDR_P_KEYS) ldr_pred_cols(c->q->tab->e, list, &width);
+  return width;
+}
+
+/* Item number `item` of a list as values of the fields, which begin with the list's. */
+static void take_item(const ldr_memcur *c, const ldr_pred *list, uint32_t item, const uint16_t *fields,
+                      ldr_value *v) {
+  unsigned width;
+  const uint16_t *cols;
+  if (list->kind == LDR_P_IN) {
+    *v = list->values[item];
+    return;
+  }
+  cols = ldr_pred_cols(c->q->tab->e, list, &width);
+  for (unsigned i = 0; i < width; i++)
+    v[i] = list->values[(size_t)item * width + place_of(cols, width, fields[i])];
 }
 
 static bool is_bound(ldr_pred_kind k) {
@@ -61,7 +102,7 @@ static bool points_of(ldr_memcur *c, unsigned which, const ldr_unique *u) {
       continue;
     }
     if (list || v) return false;
-    list = list_of(c, LDR_P_IN, u->field[i]);
+    list = list_of(c, u->field[i]);
     column = i;
     if (list == NULL) return false;
   }
@@ -78,8 +119,11 @@ static bool use_points(ldr_memcur *c) {
   if (points_of(c, 0, &e->key)) return true;
   for (unsigned i = 0; i < e->nuniques; i++)
     if (points_of(c, i + 1, &e->uniques[i])) return true;
-  c->list = list_of(c, LDR_P_KEYS, 0);
-  if (c->list == NULL) return false;
+  c->list = keys_of(c, e->key.field, e->key.n);
+  if (c->list == NULL || width_of(c, c->list) != e->key.n) {
+    c->list = NULL;
+    return false;
+  }
   c->path = LDR_MEM_POINTS;
   c->which = 0;
   return true;
@@ -89,7 +133,8 @@ static bool use_points(ldr_memcur *c) {
 
 typedef struct plan {
   unsigned which, n;    /* the index, and how many of its columns are fixed */
-  const ldr_pred *list; /* on the column behind them */
+  const ldr_pred *list; /* on the columns behind them … */
+  unsigned width;       /* … so many */
   ldr_sorted_pos lo, hi;
   bool ordered, backward;
   unsigned items; /* order items taken by columns: item[i] is column i's, -1 for a fixed one */
@@ -202,13 +247,13 @@ static double cost_of(const ldr_memcur *c, double rows, unsigned covered, bool o
 }
 
 /* A list's ranges are not looked up for an estimate: a few of them stand for all. */
-static double list_rows(const ldr_memindex *ix, ldr_value *v, plan *p) {
+static double list_rows(const ldr_memcur *c, const ldr_memindex *ix, ldr_value *v, plan *p) {
   enum { SAMPLE = 4 };
   uint32_t n = p->list->n < SAMPLE ? p->list->n : SAMPLE;
   double rows = 0;
   for (uint32_t i = 0; i < n; i++) {
-    v[p->n] = p->list->values[i];
-    whole_range(ix, v, p->n + 1, p);
+    take_item(c, p->list, i, ix->field + p->n, v + p->n);
+    whole_range(ix, v, p->n + p->width, p);
     rows += (double)ldr_sorted_distance(&ix->s, p->lo, p->hi);
   }
   return n ? rows / n * p->list->n + p->list->n : 0;
@@ -225,9 +270,11 @@ static bool plan_index(const ldr_memcur *c, unsigned which, plan *p) {
     if (f == NULL) break;
     v[p->n] = *f;
   }
-  p->list = p->n < ix->n ? list_of(c, LDR_P_IN, ix->field[p->n]) : NULL;
+  p->list = p->n < ix->n ? list_of(c, ix->field[p->n]) : NULL;
+  if (p->list == NULL && p->n == 0) p->list = keys_of(c, ix->field, ix->n);
   if (p->list) {
-    p->cost = cost_of(c, list_rows(ix, v, p), p->n + 1, c->q->norder == 0);
+    p->width = width_of(c, p->list);
+    p->cost = cost_of(c, list_rows(c, ix, v, p), p->n + 1, c->q->norder == 0);
     p->ordered = c->q->norder == 0;
     return true;
   }
@@ -248,7 +295,7 @@ static void use_plan(ldr_memcur *c, const plan *p) {
   c->column = p->n;
   c->ordered = p->ordered;
   c->backward = p->backward;
-  c->n = p->n + (p->list != NULL);
+  c->n = p->n + p->width;
   for (unsigned i = 0; i < p->n; i++) c->v[i] = *fixed(c, ix->field[i]);
   c->at = p->backward ? p->hi : p->lo;
   c->end = p->backward ? p->lo : p->hi;
@@ -299,21 +346,20 @@ static ldr_memver *next_slot(ldr_memcur *c) {
   return NULL;
 }
 
-/* The next item of the list (or the only lookup) into v; false: there is none. */
-static bool next_item(ldr_memcur *c) {
+/* The next item of the list (or the only lookup) into v; false: there is none. fields: of v, from the list's
+ * column on. */
+static bool next_item(ldr_memcur *c, const uint16_t *fields) {
   if (c->item == (c->list ? c->list->n : 1)) return false;
-  if (c->list && c->list->kind == LDR_P_IN) c->v[c->column] = c->list->values[c->item];
+  if (c->list) take_item(c, c->list, c->item, fields + c->column, c->v + c->column);
   c->item++;
   return true;
 }
 
 static ldr_memver *next_point(ldr_memcur *c) {
-  while (next_item(c)) {
-    const ldr_value *values = c->v;
-    ldr_memver *v;
-    if (c->list && c->list->kind == LDR_P_KEYS)
-      values = c->list->values + (size_t)(c->item - 1) * c->q->tab->e->key.n;
-    v = ldr_memtab_find(c->q->tab, c->which, values, c->q->tx);
+  const ldr_entity *e = c->q->tab->e;
+  const ldr_unique *u = c->which ? &e->uniques[c->which - 1] : &e->key;
+  while (next_item(c, u->field)) {
+    ldr_memver *v = ldr_memtab_find(c->q->tab, c->which, c->v, c->q->tx);
     if (v) return v;
   }
   return NULL;
@@ -332,7 +378,7 @@ static ldr_memver *next_in_range(ldr_memcur *c) {
       ldr_memver *v = ldr_memtab_by_index(c->q->tab, c->which, entry, c->q->tx);
       if (v) return v;
     }
-    if (c->list == NULL || !next_item(c)) return NULL;
+    if (c->list == NULL || !next_item(c, ix->field)) return NULL;
     c->at = ldr_memindex_seek(ix, &b, false);
     c->end = ldr_memindex_seek(ix, &b, true);
   }

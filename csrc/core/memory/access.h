@@ -29,7 +29,7 @@ typedef struct ldr_memcur {
   bool ordered;         /* candidates come in the order of the query */
   unsigned which;       /* number of the hash (points) or ordered index (ranges) */
   const ldr_pred *list; /* an IN or KEYS whose items are looked up one by one; NULL: one lookup */
-  unsigned column;      /* IN: the place in v[] that takes its items */
+  unsigned column;      /* the place in v[] that takes its items */
   uint32_t item;        /* the next one */
   ldr_value v[LDR_MEMINDEX_COLS];
   unsigned n; /* ranges: columns bound by equality (with the list's) */

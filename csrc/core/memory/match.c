@@ -119,18 +119,34 @@ static ldr_truth match_value(const ldr_matcher *m, const ldr_pred *p, const ldr_
   }
 }
 
-static bool has_key(const ldr_entity *e, const ldr_row *row, const ldr_value *key) {
-  for (unsigned i = 0; i < e->key.n; i++) {
-    ldr_value v;
-    ldr_row_get(e, row, e->key.field[i], &v);
-    if (ldr_value_cmp(&v, &key[i]) != 0) return false;
-  }
+static bool has_values(const ldr_value *v, const ldr_value *wanted, unsigned n) {
+  for (unsigned i = 0; i < n; i++)
+    if (ldr_value_cmp(&v[i], &wanted[i]) != 0) return false;
   return true;
 }
 
+/* The same, where a null may stand for any value. */
+static bool may_have(const ldr_value *v, const ldr_value *wanted, unsigned n) {
+  for (unsigned i = 0; i < n; i++)
+    if (v[i].type != LDR_T_NULL && ldr_value_cmp(&v[i], &wanted[i]) != 0) return false;
+  return true;
+}
+
+/* As SQL's (a, b) in (…): a null field leaves it open, unless another field rules out every row of the list.
+ */
 static ldr_truth match_keys(const ldr_entity *e, const ldr_row *row, const ldr_pred *p) {
-  for (uint32_t i = 0; i < p->n; i++)
-    if (has_key(e, row, p->values + (size_t)i * e->key.n)) return LDR_TRUE;
+  unsigned width;
+  const uint16_t *cols = ldr_pred_cols(e, p, &width);
+  ldr_value v[LDR_MAX_KEY];
+  bool null = false;
+  for (unsigned i = 0; i < width; i++) {
+    ldr_row_get(e, row, cols[i], &v[i]);
+    null = null || v[i].type == LDR_T_NULL;
+  }
+  for (uint32_t i = 0; i < p->n; i++) {
+    const ldr_value *wanted = p->values + (size_t)i * width;
+    if (null ? may_have(v, wanted, width) : has_values(v, wanted, width)) return null ? LDR_UNKNOWN : LDR_TRUE;
+  }
   return LDR_FALSE;
 }
 

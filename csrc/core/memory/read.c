@@ -167,7 +167,7 @@ ldr_code ldr_memread_count(ldr_undo *tx, const ldr_memtab *t, const ldr_pred *wh
 
 /* Rows of the order that are looked at at most; -1: all. */
 static int64_t wanted_of(const ldr_op *op) {
-  if (op->limit < 0 || op->per >= 0) return -1;
+  if (op->limit < 0 || op->nper) return -1;
   return op->limit > INT64_MAX - op->offset ? -1 : op->limit + op->offset;
 }
 
@@ -184,7 +184,7 @@ static ldr_code collect(const ldr_memquery *q, const ldr_op *op, ldr_memsort *s,
   }
   ldr_memreader_close(&r);
   if (code == LDR_OK) code = ldr_memsort_finish(s, err);
-  if (code == LDR_OK && op->per >= 0) code = ldr_memsort_limit_each(s, (unsigned)op->per, op->per_limit, err);
+  if (code == LDR_OK && op->nper) code = ldr_memsort_limit_each(s, op, err);
   return code;
 }
 

@@ -131,39 +131,54 @@ void ldr_memsort_free(ldr_memsort *s) {
   ldr_arena_free(&s->arena);
 }
 
-/* ---- a limit for each value ---- */
+/* ---- limits for each parent ---- */
 
-typedef struct counter {
-  ldr_value v;
+typedef struct counter { /* of the rows that share these values */
   int64_t n;
+  ldr_value v[];
 } counter;
 
-static counter *counter_of(ldr_hash *counters, ldr_arena *a, const ldr_value *v) {
-  uint32_t code = ldr_hash_fold(ldr_value_hash(v, 0));
-  size_t at = ldr_hash_start(code);
+static bool same_parent(const counter *c, const ldr_value *v, unsigned n) {
+  for (unsigned i = 0; i < n; i++)
+    if (ldr_order_values(&c->v[i], &v[i]) != 0) return false;
+  return true;
+}
+
+/* NULL: out of memory */
+static counter *counter_of(ldr_hash *counters, ldr_arena *a, const ldr_value *v, unsigned n) {
+  uint64_t hash = 0;
+  uint32_t code;
+  size_t at;
   counter *c;
+  for (unsigned i = 0; i < n; i++) hash = ldr_value_hash(&v[i], hash);
+  code = ldr_hash_fold(hash);
+  at = ldr_hash_start(code);
   while ((c = ldr_hash_next(counters, code, &at)))
-    if (ldr_order_values(&c->v, v) == 0) return c;
-  c = ldr_arena_alloc(a, sizeof *c);
+    if (same_parent(c, v, n)) return c;
+  c = ldr_arena_zalloc(a, sizeof *c + n * sizeof *v);
   if (c == NULL || !ldr_hash_add(counters, code, c)) return NULL;
-  *c = (counter){.v = *v};
+  for (unsigned i = 0; i < n; i++) c->v[i] = v[i];
   return c;
 }
 
-ldr_code ldr_memsort_limit_each(ldr_memsort *s, unsigned field, int64_t limit, ldr_err *err) {
+static bool within(const ldr_op *op, int64_t number) { /* from 0 */
+  return number >= op->per_offset && (op->per_limit < 0 || number - op->per_offset < op->per_limit);
+}
+
+ldr_code ldr_memsort_limit_each(ldr_memsort *s, const ldr_op *op, ldr_err *err) {
   ldr_hash counters = {0};
   ldr_code code = LDR_OK;
   size_t to = 0;
   for (size_t i = 0; i < s->n; i++) {
-    ldr_value v;
+    ldr_value v[LDR_MAX_KEY];
     counter *c;
-    ldr_row_get(s->e, s->item[i].ver->data, field, &v);
-    c = counter_of(&counters, &s->arena, &v);
+    for (unsigned k = 0; k < op->nper; k++) ldr_row_get(s->e, s->item[i].ver->data, op->per[k], &v[k]);
+    c = counter_of(&counters, &s->arena, v, op->nper);
     if (c == NULL) {
       code = ldr_fail_nomem(err);
       break;
     }
-    if (c->n++ < limit) s->item[to++] = s->item[i];
+    if (within(op, c->n++)) s->item[to++] = s->item[i];
   }
   s->n = to;
   ldr_hash_free(&counters);

@@ -24,8 +24,8 @@ typedef struct ldr_memsort { /* zero-initialise, then set the first four */
 ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, ldr_memver *v) LDR_MUSTCHECK;
 ldr_code ldr_memsort_finish(ldr_memsort *s,
                             ldr_err *err) LDR_MUSTCHECK; /* item[0 … n-1] are sorted, ties as added */
-/* At most `limit` items for each value of the field stay, in their order. */
-ldr_code ldr_memsort_limit_each(ldr_memsort *s, unsigned field, int64_t limit, ldr_err *err) LDR_MUSTCHECK;
+/* What op's limits for each parent let through stays, in its order. */
+ldr_code ldr_memsort_limit_each(ldr_memsort *s, const ldr_op *op, ldr_err *err) LDR_MUSTCHECK;
 void ldr_memsort_free(ldr_memsort *s);
 
 #endif

@@ -5,7 +5,7 @@
 #include "values/typecheck.h"
 
 void ldr_op_init(ldr_op *op, ldr_op_kind kind, const ldr_entity *e) {
-  *op = (ldr_op){.kind = kind, .e = e, .target = -1, .limit = -1, .per = -1, .per_limit = -1};
+  *op = (ldr_op){.kind = kind, .e = e, .target = -1, .limit = -1, .per_limit = -1};
 }
 
 /* ---- rules of the language ---- */
@@ -99,12 +99,26 @@ static ldr_code check_kids(const checker *c, const ldr_entity *e, const ldr_pred
   return code;
 }
 
-static ldr_code check_keys(const checker *c, const ldr_entity *e, const ldr_pred *p) {
-  for (size_t i = 0; i < (size_t)p->n * e->key.n; i++) {
-    ldr_code code = check_value(c, &e->fields[e->key.field[i % e->key.n]], &p->values[i]);
-    if (code != LDR_OK) return code;
+/* Fields that can be told apart by equality, each once. */
+static ldr_code check_cols(const checker *c, const ldr_entity *e, const uint16_t *cols, unsigned n) {
+  if (n == 0 || n > LDR_MAX_KEY) return bad(c, "1 to 8 fields stand together");
+  for (unsigned i = 0; i < n; i++) {
+    if (cols[i] >= e->nfields) return bad(c, "there is no such field");
+    if (!ldr_field_comparable(&e->fields[cols[i]])) return bad(c, "json and arrays do not stand for a row");
+    for (unsigned k = 0; k < i; k++)
+      if (cols[k] == cols[i]) return bad(c, "a field is named twice");
   }
   return LDR_OK;
+}
+
+static ldr_code check_keys(const checker *c, const ldr_entity *e, const ldr_pred *p) {
+  unsigned width;
+  const uint16_t *cols = ldr_pred_cols(e, p, &width);
+  ldr_code code = check_cols(c, e, cols, width);
+  if (code == LDR_OK && p->n && p->values == NULL) return bad(c, "keys has no values");
+  for (size_t i = 0; i < (size_t)p->n * width && code == LDR_OK; i++)
+    code = check_value(c, &e->fields[cols[i % width]], &p->values[i]);
+  return code;
 }
 
 static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth) {
@@ -180,9 +194,7 @@ static ldr_code check_pred(const checker *c, const ldr_entity *e, const ldr_pred
     case LDR_P_AND:
     case LDR_P_OR: return check_kids(c, e, p, depth);
     case LDR_P_NOT: return p->n == 1 ? check_kids(c, e, p, depth) : bad(c, "not has one predicate");
-    case LDR_P_KEYS:
-      if (p->n && p->values == NULL) return bad(c, "keys has no values");
-      return check_keys(c, e, p);
+    case LDR_P_KEYS: return check_keys(c, e, p);
     case LDR_P_EXISTS: return check_exists(c, e, p, depth);
     default: return check_field_pred(c, e, p);
   }
@@ -294,10 +306,11 @@ static ldr_code check_after(const checker *c) {
 
 static ldr_code check_per(const checker *c) {
   const ldr_op *op = c->op;
-  if (op->per == -1) return LDR_OK;
-  if (op->per < 0 || op->per >= (int)op->e->nfields || !ldr_field_comparable(&op->e->fields[op->per]))
-    return bad(c, "there is no such field to limit by");
-  if (op->per_limit < 0) return bad(c, "a limit is not negative");
+  ldr_code code;
+  if (op->nper == 0) return op->per_limit == -1 && op->per_offset == 0 ? LDR_OK : bad(c, "a limit per nothing");
+  code = check_cols(c, op->e, op->per, op->nper);
+  if (code != LDR_OK) return code;
+  if (op->per_limit < -1 || op->per_offset < 0) return bad(c, "a limit is not negative");
   /* SQL says it with a window function, which cannot lock, and which a keyset would cut differently */
   if (op->lock != LDR_LOCK_NONE || op->after)
     return bad(c, "a limit for each value goes with no lock or keyset");
@@ -374,7 +387,7 @@ static ldr_code check_foreign_parts(const checker *c) {
   bool select = op->kind == LDR_OP_SELECT, limits = select || op->kind == LDR_OP_AGGREGATE;
   if (op->limit < -1 || op->offset < 0) return bad(c, "a limit is not negative");
   if (!limits && (op->limit != -1 || op->offset)) return bad(c, "it has no limit");
-  if (!select && (op->norder || op->after || op->per != -1 || op->lock != LDR_LOCK_NONE))
+  if (!select && (op->norder || op->after || op->nper || op->lock != LDR_LOCK_NONE))
     return bad(c, "order, keyset and lock are for a select");
   if (op->kind != LDR_OP_AGGREGATE && (op->naggs || op->ngroups)) return bad(c, "it has no aggregates");
   if (op->kind == LDR_OP_INSERT && op->where) return bad(c, "an insert has no where");
@@ -412,13 +425,18 @@ static void shape_name(const char *s, ldr_buf *out) {
   ldr_buf_add(out, s, n);
 }
 
+static void shape_fields(const uint16_t *fields, unsigned n, ldr_buf *out) {
+  ldr_buf_be32(out, n);
+  for (unsigned i = 0; i < n; i++) ldr_buf_be16(out, fields[i]);
+}
+
 static void shape_pred(const ldr_pred *p, ldr_buf *out) {
   ldr_buf_chr(out, (char)p->kind);
   switch (p->kind) {
     case LDR_P_AND:
     case LDR_P_OR:
     case LDR_P_NOT: ldr_buf_be32(out, p->n); break;
-    case LDR_P_KEYS: return; /* a list is one parameter, however long */
+    case LDR_P_KEYS: shape_fields(p->cols, p->ncols, out); return; /* a list is one parameter, however long */
     case LDR_P_EXISTS:
       ldr_buf_be32(out, p->inner->id);
       ldr_buf_chr(out, (char)p->non);
@@ -435,11 +453,6 @@ static void shape_pred(const ldr_pred *p, ldr_buf *out) {
 static void shape_optional_pred(const ldr_pred *p, ldr_buf *out) {
   ldr_buf_chr(out, p != NULL);
   if (p) shape_pred(p, out);
-}
-
-static void shape_fields(const uint16_t *fields, unsigned n, ldr_buf *out) {
-  ldr_buf_be32(out, n);
-  for (unsigned i = 0; i < n; i++) ldr_buf_be16(out, fields[i]);
 }
 
 static void shape_insert(const ldr_op *op, ldr_buf *out) {
@@ -478,7 +491,9 @@ static void shape_select(const ldr_op *op, ldr_buf *out) {
   ldr_buf_chr(out, op->after != NULL);
   for (unsigned i = 0; op->after && i < op->norder; i++)
     ldr_buf_chr(out, op->after[i].type == LDR_T_NULL); /* a null is compared by IS NULL, not by = */
-  ldr_buf_be32(out, (uint32_t)op->per);
+  shape_fields(op->per, op->nper, out);
+  ldr_buf_chr(out, op->per_limit >= 0);
+  ldr_buf_chr(out, op->per_offset > 0);
   ldr_buf_chr(out, (char)op->lock);
 }
 

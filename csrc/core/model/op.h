@@ -35,7 +35,7 @@ typedef enum ldr_pred_kind {
   LDR_P_IS_NULL,  /* field */
   LDR_P_CONTAINS, /* jsonb field @> JSON value; array field @> array value */
   LDR_P_HAS_KEY,  /* jsonb field ? text */
-  LDR_P_KEYS,     /* (key fields) IN a list: n rows of e->key.n values each */
+  LDR_P_KEYS,     /* (cols) IN a list: n rows of ncols values each; without cols, of the key's fields */
   LDR_P_EXISTS    /* semi-join: a row of `inner` exists with on[] equal and `kids[0]` (on inner) true */
 } ldr_pred_kind;
 
@@ -45,12 +45,20 @@ typedef struct ldr_pred {
   uint32_t n; /* kids or values */
   const struct ldr_pred **kids;
   const ldr_value *values;
+  unsigned ncols; /* LDR_P_KEYS */
+  const uint16_t *cols;
   const ldr_entity *inner; /* LDR_P_EXISTS */
   unsigned non;
   struct {
     uint16_t inner, outer;
   } on[LDR_MAX_KEY];
 } ldr_pred;
+
+/* The fields of LDR_P_KEYS on e, *n of them. */
+static inline const uint16_t *ldr_pred_cols(const ldr_entity *e, const ldr_pred *p, unsigned *n) {
+  *n = p->cols ? p->ncols : e->key.n;
+  return p->cols ? p->cols : e->key.field;
+}
 
 /* ---- set expressions ---- */
 typedef enum ldr_set_kind {
@@ -138,10 +146,11 @@ typedef struct ldr_op {
   int64_t offset;
   const ldr_value
       *after; /* keyset: norder values of the last row seen; only LDR_BY_FIELD orders; NULL: from the start */
-  /* at most `per_limit` rows for each value of field `per` (in the given order): includes with a limit; -1
-   * off */
-  int per;
-  int64_t per_limit;
+  /* Per parent: of the rows that are equal in the fields per[], in the given order, those behind the first
+   * per_offset, at most per_limit of them (-1: all). nper = 0: off. */
+  unsigned nper;
+  uint16_t per[LDR_MAX_KEY];
+  int64_t per_limit, per_offset;
   ldr_lock lock;
 
   unsigned naggs, ngroups; /* AGGREGATE; limit and offset apply to the groups */
@@ -150,7 +159,7 @@ typedef struct ldr_op {
 } ldr_op;
 
 void ldr_op_init(ldr_op *op, ldr_op_kind kind,
-                 const ldr_entity *e); /* all off: limit = -1, target = -1, per = -1 */
+                 const ldr_entity *e); /* all off: the limits and target are -1 */
 
 /* Does the kind of set suit the field, and (INCREMENT, APPEND, MERGE) the value the kind? The value of the
  * other kinds is left to the caller. LDR_INVALID adds to err->fields. */

@@ -27,19 +27,28 @@ static ldr_code get_lock(l_opargs *a) {
   return LDR_INTERNAL;
 }
 
-/* per = { "field", n } */
+/* per = { "field", …, limit = n, offset = n } */
 static ldr_code get_per(l_opargs *a) {
   lua_State *L = a->L;
   ldr_op *op = a->w->op;
   int idx = a->base + L_PER;
   if (lua_isnil(L, idx)) return LDR_OK;
-  if (!lua_istable(L, idx)) luaL_error(L, "per must be { field, limit }");
-  lua_rawgeti(L, idx, 1);
-  lua_rawgeti(L, idx, 2);
-  op->per_limit = l_int_check(L, -1, "per[2]");
-  op->per = l_field_get(L, -2, a->w, op->e);
+  if (!lua_istable(L, idx)) luaL_error(L, "per must be { field, …, limit =, offset = }");
+  if (lua_rawlen(L, idx) > LDR_MAX_KEY) luaL_error(L, "per names too many fields");
+  for (unsigned n = (unsigned)lua_rawlen(L, idx); op->nper < n; op->nper++) {
+    int field;
+    lua_rawgeti(L, idx, (int)op->nper + 1);
+    field = l_field_get(L, -1, a->w, op->e);
+    lua_pop(L, 1);
+    if (field < 0) return a->w->err.code;
+    op->per[op->nper] = (uint16_t)field;
+  }
+  lua_getfield(L, idx, "limit");
+  lua_getfield(L, idx, "offset");
+  if (!lua_isnil(L, -2)) op->per_limit = l_int_check(L, -2, "per.limit");
+  if (!lua_isnil(L, -1)) op->per_offset = l_int_check(L, -1, "per.offset");
   lua_pop(L, 2);
-  return op->per < 0 ? a->w->err.code : LDR_OK;
+  return LDR_OK;
 }
 
 /* The cursor after a page is made from the order fields of its last row, so these are fetched too; Lua does

@@ -128,13 +128,31 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   return code;
 }
 
+/* fields = { "a", "b" } of a keys table: other fields than the key's. */
+static ldr_code get_cols(l_builder *b, int idx, ldr_pred *p) {
+  lua_State *L = b->L;
+  uint16_t *cols;
+  if (!lua_istable(L, idx)) return luaL_error(L, "fields of keys must be a list"), LDR_INTERNAL;
+  p->ncols = (unsigned)lua_rawlen(L, idx);
+  p->cols = cols = ldr_arena_alloc(&b->w->arena, (p->ncols + 1) * sizeof *cols);
+  if (cols == NULL) return ldr_fail_nomem(&b->w->err);
+  for (unsigned i = 0; i < p->ncols; i++) {
+    int field;
+    lua_rawgeti(L, idx, (int)i + 1);
+    field = l_field_get(L, -1, b->w, b->e);
+    lua_pop(L, 1);
+    if (field < 0) return b->w->err.code;
+    cols[i] = (uint16_t)field;
+  }
+  return LDR_OK;
+}
+
 /* One { k1, k2 } of a keys table. */
-static ldr_code get_key(l_builder *b, int idx, ldr_value *v) {
-  const ldr_unique *key = &b->e->key;
+static ldr_code get_key(l_builder *b, int idx, const uint16_t *cols, unsigned width, ldr_value *v) {
   if (!lua_istable(b->L, idx))
-    return ldr_fail(&b->w->err, LDR_INVALID, "each key must be a list of %u values", key->n);
-  for (unsigned i = 0; i < key->n; i++) {
-    ldr_column c = l_column_of(&b->e->fields[key->field[i]]);
+    return ldr_fail(&b->w->err, LDR_INVALID, "each key must be a list of %u values", width);
+  for (unsigned i = 0; i < width; i++) {
+    ldr_column c = l_column_of(&b->e->fields[cols[i]]);
     ldr_code code;
     lua_rawgeti(b->L, idx, (int)i + 1);
     code = l_value_operand(b->L, lua_gettop(b->L), &c, b->w, &v[i]);
@@ -145,14 +163,23 @@ static ldr_code get_key(l_builder *b, int idx, ldr_value *v) {
 }
 
 static ldr_code get_keys(l_builder *b, int idx, const ldr_pred **out) {
-  uint32_t n = (uint32_t)lua_rawlen(b->L, idx), width = b->e->key.n;
+  uint32_t n = (uint32_t)lua_rawlen(b->L, idx);
   ldr_pred *p = l_pred_new(b, LDR_P_KEYS, 0);
-  ldr_value *v = ldr_arena_alloc(&b->w->arena, (size_t)n * width * sizeof *v);
-  if (p == NULL || v == NULL) return ldr_fail_nomem(&b->w->err);
+  const uint16_t *cols;
+  unsigned width;
+  ldr_value *v;
+  ldr_code code = LDR_OK;
+  if (p == NULL) return ldr_fail_nomem(&b->w->err);
+  lua_getfield(b->L, idx, "fields");
+  if (!lua_isnil(b->L, -1)) code = get_cols(b, lua_gettop(b->L), p);
+  lua_pop(b->L, 1);
+  if (code != LDR_OK) return code;
+  cols = ldr_pred_cols(b->e, p, &width);
+  v = ldr_arena_alloc(&b->w->arena, (size_t)n * width * sizeof *v);
+  if (v == NULL) return ldr_fail_nomem(&b->w->err);
   for (uint32_t i = 0; i < n; i++) {
-    ldr_code code;
     lua_rawgeti(b->L, idx, (int)i + 1);
-    code = get_key(b, lua_gettop(b->L), v + (size_t)i * width);
+    code = get_key(b, lua_gettop(b->L), cols, width, v + (size_t)i * width);
     lua_pop(b->L, 1);
     if (code != LDR_OK) return code;
   }

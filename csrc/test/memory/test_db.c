@@ -351,7 +351,8 @@ TEST(a_limit_for_each_value) {
   op.nout = 1;
   op.order = order;
   op.norder = 1;
-  op.per = U_SCORE;
+  op.nper = 1;
+  op.per[0] = U_SCORE;
   op.per_limit = 1;
   CHECK(run(&w, NULL, &op) == LDR_OK);
   CHECK_STR(show_result(&w), "10 9 8 7 6"); /* null is a value here */
@@ -381,6 +382,15 @@ TEST(lists_name_a_row_once) {
                      .values = (const ldr_value[]){TEXT("a"), INT(9), TEXT("b"), INT(9), TEXT("a"), INT(9)}},
                  FIELDS(U_ID)),
             "9");
+  CHECK_STR(show(&w, NULL, USERS,
+                 &(const ldr_pred){.kind = LDR_P_KEYS,
+                                   .n = 3,
+                                   .ncols = 2,
+                                   .cols = (const uint16_t[]){U_SCORE, U_TEAM},
+                                   .values = (const ldr_value[]){INT(3), TEXT("a"), INT(1), TEXT("zz"),
+                                                                 INT(3), TEXT("a")}},
+                 FIELDS(U_ID)),
+            "3 7");
   CHECK_INT(count(&w, NULL, USERS, &(const ldr_pred){.kind = LDR_P_IN, .field = U_ID}), 0);
   world_close(&w);
 }
@@ -408,7 +418,7 @@ TEST(a_broken_pattern_fails_the_statement) {
                   &(const ldr_op){.kind = LDR_OP_COUNT,
                                   .e = w.e[TEAMS],
                                   .where = P1(LDR_P_LIKE, T_NAME, TEXT("%\\")),
-                                  .per = -1,
+                                  .per_limit = -1,
                                   .limit = -1}),
               LDR_INVALID, "22025", "");
   world_close(&w);

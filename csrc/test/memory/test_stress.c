@@ -397,7 +397,8 @@ static ldr_code select_each(ldr_tx *tx) {
   op.nout = 1;
   op.order = order;
   op.norder = 2;
-  op.per = U_SCORE;
+  op.nper = 1;
+  op.per[0] = U_SCORE;
   op.per_limit = 2;
   return run(&w, tx, &op);
 }

@@ -82,7 +82,7 @@ TEST(every_part_of_a_select_is_shape) {
   SHOWS(b.limit = 1);
   SHOWS(b.offset = 1);
   SHOWS(b.lock = LDR_LOCK_SHARE);
-  SHOWS(b.per = 0);
+  SHOWS(b.nper = 1);
   SHOWS(b.nout = 1);
   SHOWS(b.out = swapped);
   SHOWS(b.norder = 2);

@@ -54,11 +54,12 @@ function expr.exists(store, on, where)
   return pred("exists", { store = store, on = on, where = where })
 end
 
---- The key is one of these. Each key is a list of values in the order of the key's fields.
+--- The key is one of these. Each key is a list of values in the order of the key's fields, or of `fields`.
 ---@param keys any[][]
+---@param fields? string[]
 ---@return larder.Predicate
-function expr.keys(keys)
-  local t = {}
+function expr.keys(keys, fields)
+  local t = { fields = fields }
   for i = 1, #keys do t[i] = keys[i] end
   return pred("keys", t)
 end

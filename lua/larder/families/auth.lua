@@ -1,7 +1,7 @@
 --- Family `auth`: tenants, apps, branches, users, access grants, API keys.
 --
 -- delete of a tenant, app, branch, user or grant that is not there is silent; of an API key it is
--- `not_found`. Reads show rows marked as deleted unless asked with include_deleted = false.
+-- `not_found`. Reads show rows marked as deleted unless asked with with_deleted = false.
 
 local core = require "larder.core"
 local app_keys = require "larder.families.auth.app_keys"

@@ -6,6 +6,7 @@ local errors = require "larder.base.errors"
 local async = require "larder.store.async"
 local partitions = require "larder.store.partitions"
 local read = require "larder.store.read"
+local relations = require "larder.family.relations"
 local support = require "larder.store.support"
 local write = require "larder.store.write"
 
@@ -37,7 +38,9 @@ local family = {}
 ---@field fields larder.FieldDeclaration[]
 ---@field key table           { name = constraint, field, … }
 ---@field uniques? table[]    { name = constraint, field, …, where = { field = value } }
----@field references? table[] { name =, fields = {…}, to = store, on_delete = restrict, cascade or set_null }
+---@field references? table[] { name =, fields = {…}, to = store, on_delete = restrict, cascade or set_null, as =, many = or one = }: as
+-- is what a row here calls the row it refers to in `include`, many (one: where the fields are unique) what that row calls those here
+---@field relations? table[]  the same without a constraint: { fields = {…}, to = store, to_fields = its key, as =, many = or one = }
 ---@field indexes? string[][]
 ---@field tenant? string
 ---@field soft_delete? string field that marks a row as deleted: reads leave it out, delete only marks
@@ -54,7 +57,7 @@ local FAMILY_KEYS = support.names("name", "entities")
 local CORE_KEYS = support.names("name", "table", "key", "uniques", "references", "indexes", "tenant",
   "soft_delete")
 local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without",
-  "partition")
+  "partition", "relations")
 
 local declared = {} -- name → family
 
@@ -115,6 +118,7 @@ local function class_of(entity, decl)
   if entity.partition then merge(methods, partitions.methods) end
   for name, spec in pairs(decl.methods or {}) do methods[name] = made_method(entity, name, spec) end
   for _, name in ipairs(decl.without or {}) do methods[name] = nil end
+  entity.plain_create = methods.create == write.methods.create and methods.create_many == write.methods.create_many
   return {
     __name = "larder.store", __index = methods,
     __tostring = function() return "larder.store (" .. entity.full .. ")" end,
@@ -152,7 +156,7 @@ local function make_entity(family_name, decl)
   local entity = {
     name = decl.name, full = full, table = decl.table, partition = decl.partition,
     key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
-    uniques = {},
+    uniques = {}, relations = {},
     order = decl.order, scope = decl.scope or {}, filters = decl.filters or {}, soft = soft_rules(decl),
   }
   entity.hides = entity.soft ~= nil and entity.soft.hides
@@ -173,6 +177,10 @@ local function core_entity(decl)
   local copy = { fields = {} }
   for name in pairs(CORE_KEYS) do copy[name] = decl[name] end
   for i, field in ipairs(decl.fields) do copy.fields[i] = copy_without(field, "blank") end
+  if decl.references then
+    copy.references = {}
+    for i, ref in ipairs(decl.references) do copy.references[i] = relations.bare(ref) end
+  end
   return copy
 end
 
@@ -220,6 +228,7 @@ local function make_family(def)
     decl.entities[i] = core_entity(entity)
   end
   made.schema = core.schema(decl)
+  relations.link(made.entities, def.entities, fail)
   return made
 end
 

@@ -4,6 +4,7 @@ local compat = require "larder.base.compat"
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local include = require "larder.store.include"
 local support = require "larder.store.support"
 
 local unpack = compat.unpack
@@ -13,13 +14,15 @@ local DEFAULT_LIMIT, LIMIT_CAP = 50, 1000
 local EACH_PAGE = 500
 local MANY_CHUNK = 1000
 
-local ONE_OPTIONS = support.names("columns", "include_deleted", "lock", "timeout")
-local FIND_OPTIONS = support.names("columns", "include_deleted", "lock", "timeout", "order")
+local ONE_OPTIONS = support.names("columns", "with_deleted", "lock", "timeout", "include")
+local FIND_OPTIONS = support.names("columns", "with_deleted", "lock", "timeout", "include", "order")
 local LIST_OPTIONS = {
-  "where", "order", "limit", "offset", "after", "total", "columns", "lock", "timeout", "include_deleted",
+  "where", "order", "limit", "offset", "after", "total", "columns", "lock", "timeout", "with_deleted",
+  "include",
 }
-local EACH_OPTIONS = { "where", "order", "limit", "after", "columns", "timeout", "include_deleted", "page" }
-local COUNT_OPTIONS = support.names("include_deleted", "timeout")
+local EACH_OPTIONS = { "where", "order", "limit", "after", "columns", "timeout", "with_deleted", "page",
+  "include" }
+local COUNT_OPTIONS = support.names("with_deleted", "timeout")
 
 ---@class larder.Store
 ---@field db larder.Db
@@ -32,9 +35,10 @@ local declared = {}
 
 ---@class larder.ReadOptions
 ---@field columns? string[]
----@field include_deleted? boolean  rows marked as deleted: seen or not (each store has its own default)
+---@field with_deleted? boolean  rows marked as deleted: seen or not (each store has its own default)
 ---@field lock? "update"|"share"|"update_skip"|"update_nowait"  in a transaction
 ---@field timeout? number  seconds
+---@field include? larder.Include  rows of other stores that belong to it; all of one snapshot
 
 ---@class larder.ListOptions: larder.ReadOptions
 ---@field where? larder.Where
@@ -51,16 +55,30 @@ local declared = {}
 
 -- ---- one row ----
 
+-- Run an operation that reads rows, and read what the plan includes into them, all of one snapshot.
+local function select_with(store, method, op, plan)
+  if not plan then return run(store, method, op) end
+  return include.snapshot(store, op, function()
+    local rows, cursor = run(store, method, op)
+    if not rows then return nil, cursor end
+    local ok, err = include.load(store, rows, plan, method)
+    if not ok then return nil, err end
+    return rows, cursor
+  end)
+end
+
 local function select_one(store, method, where, opts, by)
   support.check_options(opts, FIND_OPTIONS, 4)
   local ok, err = support.refuse_hidden(store._entity, opts and opts.columns)
   if not ok then return nil, err end
-  local rows
-  rows, err = run(store, method, {
+  local plan, rows
+  plan, err = include.plan(store, opts, 4)
+  if err then return nil, err end
+  rows, err = select_with(store, method, {
     op = "select", where = support.both(where, support.alive(store._entity, opts)), limit = 1,
-    columns = opts and opts.columns, lock = opts and opts.lock, order = opts and opts.order,
-    timeout = opts and opts.timeout,
-  })
+    columns = plan and plan.columns or opts and opts.columns, lock = opts and opts.lock,
+    order = opts and opts.order, timeout = opts and opts.timeout,
+  }, plan)
   if not rows then return nil, err end
   if not rows[1] then return support.not_found(store, method, by) end
   return rows[1]
@@ -190,22 +208,29 @@ function read:_page(method, fixed, opts, order)
   local ok
   ok, err = support.refuse_hidden(entity, opts.columns)
   if not ok then return nil, err end
+  local plan
+  plan, err = include.plan(self, opts, 3)
+  if err then return nil, err end
   local where, info = matching(entity, fixed, opts), { limit = limit }
-  local rows = {}
-  if limit > 0 then
-    rows, err = run(self, method, {
-      op = "select", page = true, where = where, columns = opts.columns,
-      order = opts.order or order or entity.order, limit = limit, offset = opts.offset, after = opts.after,
-      lock = opts.lock, timeout = opts.timeout,
-    })
-    if not rows then return nil, err end
-    info.next = err
+  local function page()
+    local rows = {}
+    if limit > 0 then
+      rows, err = select_with(self, method, {
+        op = "select", page = true, where = where, columns = plan and plan.columns or opts.columns,
+        order = opts.order or order or entity.order, limit = limit, offset = opts.offset, after = opts.after,
+        lock = opts.lock, timeout = opts.timeout,
+      }, plan)
+      if not rows then return nil, err end
+      info.next = err
+    end
+    if opts.total then
+      info.total, err = run(self, method, { op = "count", where = where, timeout = opts.timeout })
+      if not info.total then return nil, err end
+    end
+    return rows, info
   end
-  if opts.total then
-    info.total, err = run(self, method, { op = "count", where = where, timeout = opts.timeout })
-    if not info.total then return nil, err end
-  end
-  return rows, info
+  if plan and opts.total then return include.snapshot(self, opts, page) end
+  return page()
 end
 
 --- A page of rows: `list(opts)`, or with the values of the store's scope before the options:
@@ -220,13 +245,13 @@ function read:list(...)
 end
 
 -- One page after the other, each from where the last one ended. nil at the end; nil, err when it went wrong.
-local function pages(store, method, op, left)
+local function pages(store, method, op, left, plan)
   local done = false
   return function()
     if done then return nil end
     op.limit = left and math.min(op.limit, left) or op.limit
     if op.limit == 0 then return nil end
-    local rows, cursor = run(store, method, op)
+    local rows, cursor = select_with(store, method, op, plan)
     if not rows then return nil, cursor end
     if left then left = left - #rows end
     op.after = cursor
@@ -246,11 +271,14 @@ function read:each(...)
   support.check_options(opts, entity.each_options, 2)
   local allowed, err = support.refuse_hidden(entity, opts.columns)
   if not allowed then error(err, 0) end
+  local plan
+  plan, err = include.plan(self, opts, 2)
+  if err then error(err, 0) end
   local next_page = pages(self, "each", {
-    op = "select", page = true, where = matching(entity, fixed, opts), columns = opts.columns,
-    order = opts.order or entity.order, limit = opts.page or EACH_PAGE, after = opts.after,
-    timeout = opts.timeout,
-  }, opts.limit)
+    op = "select", page = true, where = matching(entity, fixed, opts),
+    columns = plan and plan.columns or opts.columns, order = opts.order or entity.order,
+    limit = opts.page or EACH_PAGE, after = opts.after, timeout = opts.timeout,
+  }, opts.limit, plan)
   local rows, at = {}, 0
   return function()
     at = at + 1
@@ -364,7 +392,7 @@ end
 
 --- Rows in the order of their keys, `false` where there is none; one statement for each 1,000.
 ---@param keys any[]  each a value, or a list of values where the key has several fields
----@param opts? { include_deleted?: boolean, timeout?: number }
+---@param opts? { with_deleted?: boolean, timeout?: number }
 ---@return (table|false)[]|nil rows
 ---@return larder.Error? err
 function read:get_many(keys, opts)

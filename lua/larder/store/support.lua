@@ -84,7 +84,7 @@ function support.alive(entity, opts)
   local soft = entity.soft
   if not soft then return nil end
   local hidden = soft.hides
-  if opts and opts.include_deleted ~= nil then hidden = not opts.include_deleted end
+  if opts and opts.with_deleted ~= nil then hidden = not opts.with_deleted end
   return hidden and soft.alive or nil
 end
 

@@ -3,16 +3,19 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local include = require "larder.store.include"
+local nested = require "larder.store.nested"
 local support = require "larder.store.support"
 
 local run, settle = support.run, support.settle
 local null = core.null
 
-local UPDATE_OPTIONS = support.names("only", "where", "keep_stamps", "include_deleted", "timeout")
-local PATCH_OPTIONS = support.names("where", "keep_stamps", "include_deleted", "timeout")
-local UPSERT_OPTIONS = support.names("key", "set", "only", "timeout")
+local UPDATE_OPTIONS = support.names("only", "where", "keep_stamps", "with_deleted", "timeout",
+  "include")
+local PATCH_OPTIONS = support.names("where", "keep_stamps", "with_deleted", "timeout", "include")
+local UPSERT_OPTIONS = support.names("key", "set", "only", "timeout", "include")
 local MANY_OPTIONS = support.names("on_conflict", "skip_duplicates", "returning", "timeout")
-local WHERE_OPTIONS = support.names("timeout", "include_deleted")
+local WHERE_OPTIONS = support.names("timeout", "with_deleted")
 local DELETE_OPTIONS = support.names("timeout")
 
 ---@class larder.Store
@@ -20,15 +23,23 @@ local write = {}
 
 -- ---- insert ----
 
---- Insert a row.
+--- Insert a row. Under the name of a relation it may hold rows of another store (`posts = { { … }, … }`), which are created with
+-- it, all or nothing: they get its key.
 ---@param row table  absent fields take their defaults
+---@param opts? { include?: larder.Include, timeout?: number }
 ---@return table|nil row  as stored, with defaults and stamps
 ---@return larder.Error? err
-function write:create(row)
+function write:create(row, opts)
   if type(row) ~= "table" then error("create needs a row", 2) end
-  if self._entity.blanks then row = support.without_blanks(self._entity, row) end
-  if self.db._plain then return settle(self._wait, self._core:create(row)) end
-  return self.db:_guarded({ store = self._entity.full, op = "create" }, nil, function(timeout)
+  support.check_options(opts, nested.OPTIONS, 2)
+  local entity = self._entity
+  if opts and opts.include ~= nil or entity.nests and nested.has(entity, row) then
+    return nested.create(self, row, opts)
+  end
+  if entity.blanks then row = support.without_blanks(entity, row) end
+  local time = opts and opts.timeout
+  if self.db._plain then return settle(self._wait, self._core:create(row, time and opts)) end
+  return self.db:_guarded({ store = entity.full, op = "create" }, time, function(timeout)
     return settle(self._wait, self._core:create(row, { timeout = timeout }))
   end)
 end
@@ -75,7 +86,7 @@ end
 
 --- Insert the row, or change the one that is in its way.
 ---@param row table
----@param opts? { key?: string|string[], set?: table, only?: string[], timeout?: number }
+---@param opts? { key?: string|string[], set?: table, only?: string[], timeout?: number, include?: larder.Include }
 -- key: the unique (its name or fields) that decides; the key by default. set: what to change, with
 -- larder.excluded for the proposed row's value; by default every given field, or those in `only`.
 ---@return table|nil row  as stored
@@ -90,12 +101,15 @@ function write:upsert(row, opts)
     for _, name in ipairs(opts.only) do set[name] = expr.excluded end
   end
   if entity.blanks then row = support.without_blanks(entity, row) end
-  local rows, err = run(self, "upsert", {
-    op = "insert", row = row, on_conflict = "update", target = target_of(entity, opts.key), set = set,
-    returning = true, timeout = opts.timeout,
-  })
-  if not rows then return nil, err end
-  return rows[1]
+  local target = target_of(entity, opts.key)
+  return include.after(self, "upsert", opts, function()
+    local rows, err = run(self, "upsert", {
+      op = "insert", row = row, on_conflict = "update", target = target, set = set, returning = true,
+      timeout = opts.timeout,
+    })
+    if not rows then return nil, err end
+    return rows[1]
+  end)
 end
 
 -- ---- update ----
@@ -179,7 +193,8 @@ end
 ---@field only? string[]       these fields alone
 ---@field where? larder.Where  change the row only while this holds, else `conflict` (optimistic locking)
 ---@field keep_stamps? boolean write update stamps as given, or leave them
----@field include_deleted? boolean
+---@field include? larder.Include  rows of other stores, read in the same transaction
+---@field with_deleted? boolean
 ---@field timeout? number
 
 --- Replace the row with the same key: a field that is absent becomes its default or null. Key, immutable and
@@ -196,7 +211,7 @@ function write:update(row, opts)
   local where, err = key_of(entity, row)
   if not where then return nil, err end
   local set = opts.only and part_of(entity, row, opts.only) or replacement(entity, row, opts.keep_stamps)
-  return self:_change("update", where, set, opts, entity.key)
+  return include.after(self, "update", opts, function() return self:_change("update", where, set, opts, entity.key) end)
 end
 
 --- Change some fields: `patch(key…, { name = "New", logins = larder.increment() })`.
@@ -211,8 +226,10 @@ function write:patch(...)
   support.check_options(opts, PATCH_OPTIONS, 2)
   local set = {}
   for name, value in pairs(changes) do set[name] = value end
-  if next(set) == nil then return self:find(where) end
-  return self:_change("patch", where, set, opts or {}, entity.key)
+  if next(set) == nil then return self:find(where, { include = opts and opts.include }) end
+  return include.after(self, "patch", opts, function()
+    return self:_change("patch", where, set, opts or {}, entity.key)
+  end)
 end
 
 --- Every row must be meant: an empty condition is refused.
@@ -226,7 +243,7 @@ end
 --- Change all rows that match.
 ---@param where larder.Where
 ---@param changes table
----@param opts? { timeout?: number, include_deleted?: boolean }
+---@param opts? { timeout?: number, with_deleted?: boolean }
 ---@return integer|nil n
 ---@return larder.Error? err
 function write:update_where(where, changes, opts)

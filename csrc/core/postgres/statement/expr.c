@@ -153,17 +153,18 @@ static void is_null(ldr_sql *w, ldr_sql_scope s, unsigned field) {
   ldr_sql_str(w, " is null");
 }
 
-/* p->n rows of the key's fields: one array a field, so that one plan serves any number of rows. */
+/* p->n rows of some fields: one array a field, so that one plan serves any number of rows. */
 static void in_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
-  const ldr_unique *key = &s.e->key;
-  for (unsigned i = 0; i < key->n; i++) {
+  unsigned width;
+  const uint16_t *cols = ldr_pred_cols(s.e, p, &width);
+  for (unsigned i = 0; i < width; i++) {
     ldr_sql_str(w, i ? ", " : "(");
-    ldr_sql_column(w, s, key->field[i]);
+    ldr_sql_column(w, s, cols[i]);
   }
   ldr_sql_str(w, ") in (select * from unnest(");
-  for (unsigned i = 0; i < key->n; i++) {
-    const ldr_field *f = &s.e->fields[key->field[i]];
-    ldr_param list = list_of(f, p->values + i, p->n, key->n);
+  for (unsigned i = 0; i < width; i++) {
+    const ldr_field *f = &s.e->fields[cols[i]];
+    ldr_param list = list_of(f, p->values + i, p->n, width);
     ldr_sql_str(w, i ? ", " : "");
     ldr_sql_param(w, &list);
     ldr_sql_cast_list(w, f->type);

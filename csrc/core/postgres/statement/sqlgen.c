@@ -55,16 +55,24 @@ static void limits(gen *g) {
 
 /* ---- select ---- */
 
-/* The rows of each value of op->per, numbered in op's order; those behind per_limit are cut outside. */
+/* The rows of each parent, numbered in op's order; those outside of the parent's limits are cut outside. */
 static void numbered_source(gen *g) {
   const ldr_op *op = g->op;
   say(g, " from (select t.*, row_number() over (partition by ");
-  ldr_sql_column(&g->w, g->t, (unsigned)op->per);
+  columns(g, op->per, op->nper);
   ldr_sql_order(&g->w, g->t, op->order, op->norder);
   table(g, ") as \"larder_n\" from ");
   where(g);
-  say(g, ") as t where t.\"larder_n\" <= ");
-  ldr_sql_int8(&g->w, op->per_limit);
+  say(g, ") as t");
+  if (op->per_offset > 0) {
+    say(g, " where t.\"larder_n\" > ");
+    ldr_sql_int8(&g->w, op->per_offset);
+  }
+  if (op->per_limit >= 0) {
+    int64_t last = op->per_limit > INT64_MAX - op->per_offset ? INT64_MAX : op->per_limit + op->per_offset;
+    say(g, op->per_offset > 0 ? " and t.\"larder_n\" <= " : " where t.\"larder_n\" <= ");
+    ldr_sql_int8(&g->w, last);
+  }
 }
 
 static void source(gen *g) {
@@ -83,7 +91,7 @@ static void select_rows(gen *g) {
   const ldr_op *op = g->op;
   say(g, "select ");
   columns(g, op->out, op->nout);
-  if (op->per >= 0)
+  if (op->nper)
     numbered_source(g);
   else
     source(g);

@@ -190,6 +190,13 @@ TEST(lists) {
             .kind = LDR_P_KEYS, .n = 2, .values = VALUES(txt("acme"), txt("u1"), txt("beta"), txt("u2"))}),
         "(t.\"tenant_id\", t.\"id\") in (select * from unnest($1::text[], $2::text[]))",
         "text[]={acme,beta}, text[]={u1,u2}");
+  WHERE((&(ldr_pred){.kind = LDR_P_KEYS,
+                     .n = 1,
+                     .ncols = 2,
+                     .cols = (const uint16_t[]){NICK, AGE},
+                     .values = VALUES(txt("n"), ldr_int(7))}),
+        "(t.\"nick\", t.\"age\") in (select * from unnest($1::text[], $2::integer[]))",
+        "text[]={n}, int4[]={7}");
 }
 
 TEST(logic) {
@@ -279,7 +286,8 @@ TEST(locks) {
 
 TEST(limit_for_each_parent) {
   ldr_op op = select_id(PRED(LDR_P_IN, NICK, txt("a"), txt("b")));
-  op.per = NICK;
+  op.nper = 1;
+  op.per[0] = NICK;
   op.per_limit = 3;
   op.limit = 1000;
   ORDER(&op, DOWN(CREATED), UP(TENANT), UP(ID));
@@ -290,6 +298,22 @@ TEST(limit_for_each_parent) {
        " from \"shop\".\"users\" as t where t.\"nick\" = any($1)) as t where t.\"larder_n\" <= $2"
        " order by t.\"created_at\" desc, t.\"tenant_id\" collate \"C\", t.\"id\" collate \"C\" limit $3",
        "text[]={a,b}, int8=3, int8=1000");
+  op.norder = 0;
+  op.limit = -1;
+  op.nper = 2;
+  op.per[1] = TENANT;
+  op.per_offset = 2;
+  GOLD(&op,
+       "select t.\"id\" from (select t.*, row_number() over (partition by t.\"nick\", t.\"tenant_id\")"
+       " as \"larder_n\" from \"shop\".\"users\" as t where t.\"nick\" = any($1)) as t"
+       " where t.\"larder_n\" > $2 and t.\"larder_n\" <= $3",
+       "text[]={a,b}, int8=2, int8=5");
+  op.per_limit = -1;
+  GOLD(&op,
+       "select t.\"id\" from (select t.*, row_number() over (partition by t.\"nick\", t.\"tenant_id\")"
+       " as \"larder_n\" from \"shop\".\"users\" as t where t.\"nick\" = any($1)) as t"
+       " where t.\"larder_n\" > $2",
+       "text[]={a,b}, int8=2");
 }
 
 /* ---- keyset ---- */

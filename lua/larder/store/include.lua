@@ -1,0 +1,344 @@
+--- Includes: rows with the rows of other stores that belong to them, by one statement a level.
+
+local core = require "larder.core"
+local errors = require "larder.base.errors"
+local expr = require "larder.base.expr"
+local nearest = require "larder.base.nearest"
+local support = require "larder.store.support"
+
+local run = support.run
+
+local MAX_DEPTH = 8
+
+local OPTIONS = support.names("where", "order", "limit", "offset", "columns", "include", "with_deleted")
+
+local include = {}
+
+---@alias larder.Include table<string, true|larder.IncludeOptions>  relation → true or options; or a list of names
+
+---@class larder.IncludeOptions
+---@field where? larder.Where    of the other store
+---@field order? string|string[] by default the other store's own
+---@field limit? integer         rows for each parent; none by default
+---@field offset? integer        for each parent
+---@field columns? string[]
+---@field include? larder.Include  what those rows are read with, at most 8 levels deep
+---@field with_deleted? boolean
+
+-- ---- plans: an include that was checked ----
+
+local function whole(n)
+  return n == nil or type(n) == "number" and n % 1 == 0 and n >= 0
+end
+
+local function unknown(entity, name, path)
+  local meant = nearest(tostring(name), entity.relations)
+  local what = "is not a relation of " .. entity.full
+  if meant then what = ("%s; did you mean %s?"):format(what, meant) end
+  return errors.invalid({ [path .. tostring(name)] = what }, nil, { store = entity.full })
+end
+
+-- Fields that `columns` leaves out though they join rows: they are read, and taken out again.
+local function with_joining(columns, needed)
+  if not columns then return nil, nil end
+  local all, there, drop = {}, {}, {}
+  for i, name in ipairs(columns) do all[i], there[name] = name, true end
+  for name in pairs(needed) do
+    if not there[name] then
+      all[#all + 1] = name
+      drop[#drop + 1] = name
+    end
+  end
+  return all, drop
+end
+
+local plan_of
+
+local function item_of(entity, name, options, path, depth)
+  local relation = entity.relations[name]
+  if not relation then return unknown(entity, name, path) end
+  if options == true then options = {} end
+  if type(options) ~= "table" then error(("include.%s%s must be true or a table of options"):format(path, name), 0) end
+  for key in pairs(options) do
+    if not OPTIONS[key] then error(("include.%s%s has the unknown option %q"):format(path, name, tostring(key)), 0) end
+  end
+  for _, key in ipairs { "limit", "offset" } do
+    if not whole(options[key]) then
+      return errors.invalid { [path .. name .. "." .. key] = "must be a whole number that is not negative" }
+    end
+  end
+  local child = relation.entity
+  local ok, err = support.refuse_hidden(child, options.columns)
+  if not ok then return nil, err end
+  local plan
+  if options.include ~= nil then
+    plan, err = plan_of(child, options.include, path .. name .. ".", depth + 1)
+    if not plan then return nil, err end
+  end
+  local needed = {}
+  for _, field in ipairs(relation.to) do needed[field] = true end
+  for field in pairs(plan and plan.needed or {}) do needed[field] = true end
+  local item = { relation = relation, options = options, plan = plan }
+  item.columns, item.drop = with_joining(options.columns, needed)
+  return item
+end
+
+function plan_of(entity, wanted, path, depth)
+  if type(wanted) ~= "table" then error("include must be a table of relations", 0) end
+  if depth > MAX_DEPTH then
+    return errors.invalid { include = ("is nested deeper than %d levels"):format(MAX_DEPTH) }
+  end
+  local names = {}
+  for key, value in pairs(wanted) do
+    local name = type(key) == "number" and value or key
+    if value ~= false then names[#names + 1] = { name = tostring(name), options = type(key) == "number" or value } end
+  end
+  table.sort(names, function(a, b) return a.name < b.name end)
+  local plan = { needed = {} }
+  for i, entry in ipairs(names) do
+    local item, err = item_of(entity, entry.name, entry.options, path, depth)
+    if not item then return nil, err end
+    for _, field in ipairs(item.relation.from) do plan.needed[field] = true end
+    plan[i] = item
+  end
+  return plan
+end
+
+--- What opts.include asks for, checked; misuse raises at `level`.
+---@param store larder.Store
+---@param opts? { include?: larder.Include, columns?: string[] }
+---@param level integer
+---@return table|nil plan   nil without an error: there is nothing to include
+---@return larder.Error? err
+function include.plan(store, opts, level)
+  if not opts or opts.include == nil then return nil end
+  local ok, plan, err = pcall(plan_of, store._entity, opts.include, "", 1)
+  if not ok then error(plan, level + 1) end
+  if not plan then return nil, err end
+  plan.columns, plan.drop = with_joining(opts.columns, plan.needed)
+  return plan
+end
+
+-- ---- loading ----
+
+-- One text or number for the values of some fields of a row; nil when one is null.
+local function identity(row, fields, spell, at)
+  if #at == 1 then
+    local i = at[1]
+    local value = row[fields[i]]
+    return value ~= nil and spell[i] and spell[i](value) or value
+  end
+  local parts = {}
+  for n, i in ipairs(at) do
+    local value = row[fields[i]]
+    if value == nil then return nil end
+    local text = tostring(spell[i] and spell[i](value) or value)
+    parts[n] = #text .. ":" .. text
+  end
+  return table.concat(parts)
+end
+
+-- The fields in which the rows differ, by number; the others have one value in all rows, which `same` gets.
+local function split_fields(rows, fields, same)
+  local differ = {}
+  for i, field in ipairs(fields) do
+    local first = nil
+    for _, row in ipairs(rows) do
+      local value = row[field]
+      if first == nil then
+        first = value
+      elseif value ~= nil and value ~= first then
+        differ[#differ + 1] = i
+        first = nil
+        break
+      end
+    end
+    if first ~= nil then same[i] = first end
+  end
+  if #differ == 0 then differ[1] = #fields end -- rows are told apart by something
+  return differ
+end
+
+local function joins(row, fields)
+  for _, field in ipairs(fields) do
+    if row[field] == nil then return false end
+  end
+  return true
+end
+
+-- The condition that finds the other rows of all of these, and by which fields they are told apart.
+local function matching(relation, rows)
+  local from, to = relation.from, relation.to
+  local same, seen, tuples, joined = {}, {}, {}, {}
+  for _, row in ipairs(rows) do
+    if joins(row, from) then joined[#joined + 1] = row end
+  end
+  if #joined == 0 then return nil end
+  local differ = split_fields(joined, from, same)
+  local where = {}
+  for i, value in pairs(same) do where[to[i]] = value end
+  for _, row in ipairs(joined) do
+    local id = identity(row, from, relation.spell, differ)
+    if not seen[id] then
+      seen[id] = true
+      tuples[#tuples + 1] = row
+    end
+  end
+  if #tuples == 1 then
+    for _, i in ipairs(differ) do where[to[i]] = tuples[1][from[i]] end
+  elseif #differ == 1 then
+    local values = {}
+    for i, row in ipairs(tuples) do values[i] = row[from[differ[1]]] end
+    where[to[differ[1]]] = values
+  else
+    local keys, fields = {}, {}
+    for n, i in ipairs(differ) do fields[n] = to[i] end
+    for n, row in ipairs(tuples) do
+      local key = {}
+      for k, i in ipairs(differ) do key[k] = row[from[i]] end
+      keys[n] = key
+    end
+    where[#where + 1] = expr.keys(keys, fields)
+  end
+  return where, differ, #tuples
+end
+
+local function select_for(store, item, where, differ, parents, method)
+  local relation, options = item.relation, item.options
+  local entity = relation.entity
+  local op = {
+    op = "select", columns = item.columns,
+    where = support.both(where, options.where, support.alive(entity, options)),
+  }
+  if not relation.many then
+    op.plain = true
+  else
+    op.order = options.order or entity.order
+    if parents == 1 then
+      op.limit, op.offset = options.limit, options.offset
+    elseif options.limit or options.offset then
+      op.per = { limit = options.limit, offset = options.offset }
+      for n, i in ipairs(differ) do op.per[n] = relation.to[i] end
+    end
+  end
+  return run(store, method, op)
+end
+
+local function strip(rows, drop)
+  if not drop or #drop == 0 then return end
+  for _, row in ipairs(rows) do
+    for _, name in ipairs(drop) do row[name] = nil end
+  end
+end
+
+local function list() return setmetatable({}, core.array_mt) end
+
+-- Put found rows where they belong: into the list of each parent, or as its one row.
+local function deal(relation, rows, found, differ)
+  local groups, name = {}, relation.name
+  for _, child in ipairs(found) do
+    local id = identity(child, relation.to, relation.spell, differ)
+    if not relation.many then
+      groups[id] = child
+    else
+      local group = groups[id]
+      if not group then
+        group = list()
+        groups[id] = group
+      end
+      group[#group + 1] = child
+    end
+  end
+  for _, row in ipairs(rows) do
+    local id = differ and joins(row, relation.from) and identity(row, relation.from, relation.spell, differ)
+    row[name] = id and groups[id] or relation.many and list() or nil
+  end
+end
+
+local load
+
+local function attach(store, rows, item, method)
+  local relation = item.relation
+  local where, differ, parents = matching(relation, rows)
+  local other = store.stores[relation.store]
+  local found, err = {}, nil
+  if where and item.options.limit ~= 0 then
+    found, err = select_for(other, item, where, differ, parents, method)
+    if not found then return nil, err end
+  end
+  local ok
+  ok, err = load(other, found, item.plan, method)
+  if not ok then return nil, err end
+  deal(relation, rows, found, differ)
+  strip(found, item.drop)
+  return true
+end
+
+function load(store, rows, plan, method)
+  for _, item in ipairs(plan or {}) do
+    local ok, err = attach(store, rows, item, method)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+--- Read what the plan asks for into rows, which hold the fields that join.
+---@param store larder.Store
+---@param rows table[]
+---@param plan table|nil
+---@param method string
+---@return true|nil
+---@return larder.Error? err
+function include.load(store, rows, plan, method)
+  local ok, err = load(store, rows, plan, method)
+  if not ok then return nil, err end
+  strip(rows, plan and plan.drop)
+  return true
+end
+
+-- ---- one snapshot ----
+
+local function misuse(ok, err, ...)
+  if ok == nil and err ~= nil and not errors.is(err) then error(err, 0) end
+  return ok, err, ...
+end
+
+--- Run fn so that all its statements see one state of the database. In a transaction they see what that one sees;
+-- in memory nothing can come between.
+---@param store larder.Store
+---@param opts { timeout?: number }
+---@param fn fun(): ...
+function include.snapshot(store, opts, fn)
+  local db = store.db
+  if db:kind() == "memory" or db:in_transaction() then return fn() end
+  return misuse(db:transaction({ isolation = "repeatable_read", read_only = true, timeout = opts.timeout }, fn))
+end
+
+--- Run fn, which writes and reads, so that all of it happens or nothing.
+---@param store larder.Store
+---@param opts? { timeout?: number }
+---@param fn fun(): ...
+function include.atomic(store, opts, fn)
+  return misuse(store.db:transaction({ timeout = opts and opts.timeout }, fn))
+end
+
+--- The row that write() returns, with what opts.include asks for.
+---@param store larder.Store
+---@param method string
+---@param opts? table
+---@param write fun(): table|nil, larder.Error?
+function include.after(store, method, opts, write)
+  local plan, err = include.plan(store, opts, 3)
+  if err then return nil, err end
+  if not plan then return write() end
+  return include.atomic(store, opts, function()
+    local row, ok
+    row, err = write()
+    if not row then return nil, err end
+    ok, err = include.load(store, { row }, plan, method)
+    if not ok then return nil, err end
+    return row
+  end)
+end
+
+return include

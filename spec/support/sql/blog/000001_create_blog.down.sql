@@ -1,0 +1,1 @@
+drop schema blog cascade;
