@@ -105,7 +105,10 @@ for _, engine in ipairs(engines) do
       local stop = db:on("query", function() statements = statements + 1 end)
       local users = assert(blog.users:list {
         columns = { "name" },
-        include = { posts = { order = "title", columns = { "title" }, include = { comments = { include = { user = { columns = { "name" } } } } } } },
+        include = { posts = {
+          order = "title", columns = { "title" },
+          include = { comments = { include = { user = { columns = { "name" } } } } },
+        } },
       })
       stop()
       assert.equal(4, statements)
@@ -306,10 +309,17 @@ end
 describe("a declaration with relations", function()
   local function declare(more)
     local entities = {
-      { name = "a", table = "rel.a", fields = { { name = "id", type = "text" }, { name = "n", type = "int4", null = true }, { name = "j", type = "jsonb", null = true } },
-        key = { name = "a_pkey", "id" } },
-      { name = "b", table = "rel.b", fields = { { name = "id", type = "text" }, { name = "a_id", type = "text" }, { name = "n", type = "int4", null = true },
-        { name = "j", type = "jsonb", null = true } }, key = { name = "b_pkey", "id" } },
+      {
+        name = "a", table = "rel.a", key = { name = "a_pkey", "id" },
+        fields = { { name = "id", type = "text" }, { name = "n", type = "int4", null = true }, { name = "j", type = "jsonb", null = true } },
+      },
+      {
+        name = "b", table = "rel.b", key = { name = "b_pkey", "id" },
+        fields = {
+          { name = "id", type = "text" }, { name = "a_id", type = "text" }, { name = "n", type = "int4", null = true },
+          { name = "j", type = "jsonb", null = true },
+        },
+      },
     }
     for k, v in pairs(more) do entities[2][k] = v end
     return function() larder.declare { name = "rel", entities = entities } end
@@ -333,7 +343,7 @@ describe("a declaration with relations", function()
     assert.error_matches(declare { relations = { { fields = { "j" }, to = "a", to_fields = { "j" }, as = "x" } } }, "join nothing")
     assert.error_matches(declare { relations = { { fields = { "a_id", "n" }, to = "a", as = "x" } } }, "2 fields here and 1")
     assert.error_matches(declare { relations = { { fields = { "a_id" }, to = "a", az = "x" } } }, "unknown entry az")
-    assert.error_matches(declare { relations = { { fields = { "a_id" }, to = "a", many = "bs" }, { fields = { "a_id" }, to = "a", many = "bs" } } },
-      "two relations")
+    local bs = { fields = { "a_id" }, to = "a", many = "bs" }
+    assert.error_matches(declare { relations = { bs, bs } }, "two relations")
   end)
 end)

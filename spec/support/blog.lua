@@ -83,8 +83,14 @@ return {
       },
       key = { name = "members_pkey", "org_id", "team_id", "name" },
       references = {
-        { name = "members_team_fkey", fields = { "org_id", "team_id" }, to = "teams", as = "team", many = "members", on_delete = "cascade" },
-        { name = "members_boss_fkey", fields = { "org_id", "boss_team_id" }, to = "teams", as = "boss_team", on_delete = "cascade" },
+        {
+          name = "members_team_fkey", fields = { "org_id", "team_id" }, to = "teams", as = "team", many = "members",
+          on_delete = "cascade",
+        },
+        {
+          name = "members_boss_fkey", fields = { "org_id", "boss_team_id" }, to = "teams", as = "boss_team",
+          on_delete = "cascade",
+        },
       },
       tenant = "org_id",
     },

@@ -145,7 +145,8 @@ static ldr_truth match_keys(const ldr_entity *e, const ldr_row *row, const ldr_p
   }
   for (uint32_t i = 0; i < p->n; i++) {
     const ldr_value *wanted = p->values + (size_t)i * width;
-    if (null ? may_have(v, wanted, width) : has_values(v, wanted, width)) return null ? LDR_UNKNOWN : LDR_TRUE;
+    if (null ? may_have(v, wanted, width) : has_values(v, wanted, width))
+      return null ? LDR_UNKNOWN : LDR_TRUE;
   }
   return LDR_FALSE;
 }

@@ -307,7 +307,8 @@ static ldr_code check_after(const checker *c) {
 static ldr_code check_per(const checker *c) {
   const ldr_op *op = c->op;
   ldr_code code;
-  if (op->nper == 0) return op->per_limit == -1 && op->per_offset == 0 ? LDR_OK : bad(c, "a limit per nothing");
+  if (op->nper == 0)
+    return op->per_limit == -1 && op->per_offset == 0 ? LDR_OK : bad(c, "a limit per nothing");
   code = check_cols(c, op->e, op->per, op->nper);
   if (code != LDR_OK) return code;
   if (op->per_limit < -1 || op->per_offset < 0) return bad(c, "a limit is not negative");

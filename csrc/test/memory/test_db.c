@@ -383,12 +383,12 @@ TEST(lists_name_a_row_once) {
                  FIELDS(U_ID)),
             "9");
   CHECK_STR(show(&w, NULL, USERS,
-                 &(const ldr_pred){.kind = LDR_P_KEYS,
-                                   .n = 3,
-                                   .ncols = 2,
-                                   .cols = (const uint16_t[]){U_SCORE, U_TEAM},
-                                   .values = (const ldr_value[]){INT(3), TEXT("a"), INT(1), TEXT("zz"),
-                                                                 INT(3), TEXT("a")}},
+                 &(const ldr_pred){
+                     .kind = LDR_P_KEYS,
+                     .n = 3,
+                     .ncols = 2,
+                     .cols = (const uint16_t[]){U_SCORE, U_TEAM},
+                     .values = (const ldr_value[]){INT(3), TEXT("a"), INT(1), TEXT("zz"), INT(3), TEXT("a")}},
                  FIELDS(U_ID)),
             "3 7");
   CHECK_INT(count(&w, NULL, USERS, &(const ldr_pred){.kind = LDR_P_IN, .field = U_ID}), 0);

@@ -332,11 +332,11 @@ function include.after(store, method, opts, write)
   if err then return nil, err end
   if not plan then return write() end
   return include.atomic(store, opts, function()
-    local row, ok
-    row, err = write()
-    if not row then return nil, err end
-    ok, err = include.load(store, { row }, plan, method)
-    if not ok then return nil, err end
+    local row, fault = write()
+    if not row then return nil, fault end
+    local ok
+    ok, fault = include.load(store, { row }, plan, method)
+    if not ok then return nil, fault end
     return row
   end)
 end
