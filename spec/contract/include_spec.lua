@@ -311,7 +311,9 @@ describe("a declaration with relations", function()
     local entities = {
       {
         name = "a", table = "rel.a", key = { name = "a_pkey", "id" },
-        fields = { { name = "id", type = "text" }, { name = "n", type = "int4", null = true }, { name = "j", type = "jsonb", null = true } },
+        fields = {
+          { name = "id", type = "text" }, { name = "n", type = "int4", null = true }, { name = "j", type = "jsonb", null = true },
+        },
       },
       {
         name = "b", table = "rel.b", key = { name = "b_pkey", "id" },

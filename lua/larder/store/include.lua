@@ -261,7 +261,7 @@ local function attach(store, rows, item, method)
   local relation = item.relation
   local where, differ, parents = matching(relation, rows)
   local other = store.stores[relation.store]
-  local found, err = {}, nil
+  local found, err = {}
   if where and item.options.limit ~= 0 then
     found, err = select_for(other, item, where, differ, parents, method)
     if not found then return nil, err end
