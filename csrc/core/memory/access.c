@@ -324,6 +324,7 @@ void ldr_memcur_open(ldr_memcur *c, const ldr_memquery *q) {
   c->path = LDR_MEM_ALL;
   c->ordered = q->norder == 0;
   c->list = NULL;
+  c->column = 0;
   c->item = 0;
   c->backward = false;
   c->at = c->end = (ldr_sorted_pos){0, 0};
