@@ -36,6 +36,33 @@ typedef struct ldr_txopts {
   bool read_only, deferrable;
 } ldr_txopts;
 
+/* What one more engine to the same database is opened with: a connection of one's own for a thread of one's
+ * own. Made on the engine's thread; opened and freed on any, which then owns the engine. */
+typedef struct ldr_source ldr_source;
+struct ldr_source {                                            /* engines embed it first */
+  ldr_code (*open)(ldr_source *, ldr_engine **out, ldr_err *); /* waits; as often as wanted */
+  void (*free)(ldr_source *);
+};
+
+/* Groups of what not every engine can do; an engine without one has NULL there. */
+
+typedef struct ldr_stmt ldr_stmt; /* counted; its engine releases it */
+typedef struct ldr_sql_group {    /* raw statements */
+  /* Cached by text. *task only with LDR_PENDING. */
+  ldr_code (*prepare)(ldr_engine *, ldr_tx *, const char *sql, size_t n, const ldr_call *, ldr_stmt **out,
+                      ldr_task **task, ldr_err *);
+  ldr_code (*execute)(ldr_engine *, ldr_tx *, ldr_stmt *, const ldr_value *values, const ldr_call *,
+                      ldr_result *out, ldr_task **task, ldr_err *);
+  void (*release)(ldr_stmt *);
+} ldr_sql_group;
+
+typedef struct ldr_session_group { /* a connection of one's own without a transaction; all of it waits */
+  ldr_code (*open)(ldr_engine *, const ldr_call *, ldr_tx **out, ldr_err *); /* rollback gives it back */
+  /* Several statements, no results; *line: of the failing statement, or 0. */
+  ldr_code (*script)(ldr_tx *, const char *sql, const ldr_call *, unsigned *line, ldr_err *);
+  int (*backend_pid)(const ldr_tx *); /* 0 when not connected */
+} ldr_session_group;
+
 typedef struct ldr_engine_ops {
   const char *name; /* "memory", "postgres" */
 
@@ -67,6 +94,13 @@ typedef struct ldr_engine_ops {
                    int64_t *loaded, ldr_task **task, ldr_err *);
   /* scan: every row of e in no order, all fields with the hidden ones, as of one snapshot. */
   ldr_code (*scan)(ldr_engine *, ldr_tx *, const ldr_entity *e, const ldr_call *, ldr_scan **out, ldr_err *);
+
+  /* The settings of one more engine with a single connection; timeout: seconds that connecting may take.
+   * NULL: there is only this one. */
+  ldr_code (*clone)(const ldr_engine *, double timeout, ldr_source **out, ldr_err *);
+
+  const ldr_sql_group *sql;
+  const ldr_session_group *session;
 
   void (*close)(ldr_engine *); /* frees; open transactions are abandoned. NULL is fine */
 } ldr_engine_ops;

@@ -39,6 +39,60 @@ static void pg_close(ldr_engine *engine) {
   ldr_free(e);
 }
 
+/* ---- one more engine ---- */
+
+typedef struct pg_source {
+  ldr_source base;
+  ldr_conninfo *info; /* a copy: the engine may be closed meanwhile */
+  ldr_pool_config config;
+} pg_source;
+
+static ldr_code source_open(ldr_source *base, ldr_engine **out, ldr_err *err) {
+  pg_source *s = (pg_source *)base;
+  return ldr_pg_open((const char *const *)s->info->keywords, (const char *const *)s->info->values, &s->config,
+                     out, err);
+}
+
+static void source_free(ldr_source *base) {
+  pg_source *s = (pg_source *)base;
+  if (s == NULL) return;
+  ldr_conninfo_free(s->info);
+  ldr_free(s);
+}
+
+static double at_most(double seconds, double limit) {
+  return seconds > 0 && seconds < limit ? seconds : limit;
+}
+
+static ldr_code pg_clone(const ldr_engine *engine, double timeout, ldr_source **out, ldr_err *err) {
+  const ldr_pg *e = ldr_pg_of(engine);
+  pg_source *s = ldr_alloc(sizeof *s);
+  ldr_code code;
+  if (s == NULL) return ldr_fail_nomem(err);
+  s->base.open = source_open;
+  s->base.free = source_free;
+  s->config = e->config;
+  s->config.max = 1;
+  s->config.min = 0;
+  s->config.statement_timeout = -1;
+  s->config.open_timeout = 0;
+  s->config.connect_timeout = at_most(s->config.connect_timeout, timeout);
+  s->config.acquire_timeout = at_most(s->config.acquire_timeout, timeout);
+  code = ldr_conninfo_new((const char *const *)e->info->keywords, (const char *const *)e->info->values,
+                          &s->info, err);
+  if (code) {
+    source_free(&s->base);
+    return code;
+  }
+  *out = &s->base;
+  return LDR_OK;
+}
+
+static const ldr_sql_group sql_group = {
+    .prepare = ldr_pg_prepare, .execute = ldr_pg_execute, .release = ldr_stmt_release};
+static const ldr_session_group session_group = {
+    .open = ldr_pg_session, .script = ldr_pg_script, .backend_pid = ldr_pg_backend_pid};
+
 static const ldr_engine_ops ops = {.name = "postgres",
                                    .run = ldr_pgrun_op,
                                    .begin = ldr_pgtx_begin,
@@ -50,6 +104,9 @@ static const ldr_engine_ops ops = {.name = "postgres",
                                    .abandon = ldr_pgtx_abandon,
                                    .load = ldr_pgbulk_load,
                                    .scan = ldr_pgbulk_scan,
+                                   .clone = pg_clone,
+                                   .sql = &sql_group,
+                                   .session = &session_group,
                                    .close = pg_close};
 
 /* ---- open ---- */
