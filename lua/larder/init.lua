@@ -19,6 +19,7 @@ larder._VERSION = core.version
 larder.null = core.null
 
 larder.any, larder.all, larder.not_, larder.exists = expr.any, expr.all, expr.not_, expr.exists
+larder.where = expr.where
 larder.increment, larder.append, larder.merge = expr.increment, expr.append, expr.merge
 larder.coalesce, larder.greatest = expr.coalesce, expr.greatest
 larder.default, larder.excluded = expr.default, expr.excluded
@@ -71,7 +72,7 @@ local function check_options(opts)
     error(("no event loop is called %q"):format(tostring(opts.loop)), 3)
   end
   if opts.loop and opts.wait ~= nil then error("open takes loop or wait, not both", 3) end
-  async.options(opts.writer, 3)
+  async.options(opts.writer)
 end
 
 local function set_peppers(opts)

@@ -31,7 +31,7 @@ for _, engine in ipairs(engines) do
       assert.equal(0, tea.stock)
       assert.same({ a = 1 }, tea.extra)
       assert.equal(tea.created_at, tea.updated_at)
-      assert.equal(2, items:count {})
+      assert.equal(2, items:count())
       assert.equal(2, counted "queued")
       assert.equal(2, counted "written")
       assert.equal(0, items:writer_stats().depth)
@@ -93,7 +93,7 @@ for _, engine in ipairs(engines) do
       assert(items:insert_async { tenant_id = "t", title = "Mate" })
       assert(items:flush(10))
       remove()
-      assert.equal(2, items:count {})
+      assert.equal(2, items:count())
       assert.equal(1, counted "rejected")
       local stats = items:writer_stats()
       local last = stats.rejected_rows[#stats.rejected_rows]

@@ -45,7 +45,7 @@ for _, engine in ipairs(engines) do
       assert.is_nil(row)
       assert.equal("conflict", err.code)
       assert.equal("unique_tenant_name", err.constraint)
-      assert.equal(1, auth.tenants:count {})
+      assert.equal(1, auth.tenants:count())
     end)
 
     it("LK-T3 answers not_found for an unknown tenant, and deletes it silently", function()

@@ -102,8 +102,8 @@ for name, open in pairs(targets) do
       local codes = {}
       for _, item in ipairs(err.refused) do codes[item.row.id] = item.err.code end
       assert.same({ p00041 = "conflict", p00077 = "foreign_key", p00090 = "invalid" }, codes)
-      assert.equal(0, stores.orgs:count {})
-      assert.equal(0, stores.people:count {})
+      assert.equal(0, stores.orgs:count())
+      assert.equal(0, stores.people:count())
     end)
 
     it("a transfer that is not atomic keeps the good rows and hands the others back", function()
@@ -114,7 +114,7 @@ for name, open in pairs(targets) do
       assert.equal(2, #report.refused)
       assert.equal("people_email_key", report.refused[1].err.constraint)
       assert.equal("p00041", report.refused[1].row.id)
-      assert.equal(98, stores.people:count {})
+      assert.equal(98, stores.people:count())
     end)
 
     it("on_conflict skip keeps what is there, update replaces it", function()
@@ -164,7 +164,7 @@ for name, open in pairs(targets) do
       local report = assert(load(rows, { dry_run = true }))
       assert.equal(1, #report.refused)
       assert.equal(11, report.written)
-      assert.equal(0, stores.orgs:count {})
+      assert.equal(0, stores.orgs:count())
     end)
   end)
 end

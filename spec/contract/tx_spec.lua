@@ -126,11 +126,11 @@ for _, engine in ipairs(engines) do
         visit "mine"
         local other = coroutine.create(function()
           assert.is_false(db:in_transaction())
-          return visits:count {}
+          return visits:count()
         end)
         local _, n = assert(coroutine.resume(other))
         assert.equal(0, n)
-        assert.equal(1, visits:count {})
+        assert.equal(1, visits:count())
         return true
       end))
     end)
@@ -215,7 +215,7 @@ for _, engine in ipairs(engines) do
       local ok, err = db:transaction({ read_only = true }, function() return visits:create { page = "x" } end)
       assert.is_nil(ok)
       assert.is_string(err.code)
-      assert.equal(0, db:transaction({ read_only = true }, function() return visits:count {} end))
+      assert.equal(0, db:transaction({ read_only = true }, function() return visits:count() end))
     end)
 
     it("take known options of the right kind", function()

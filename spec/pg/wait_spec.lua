@@ -59,7 +59,7 @@ describe("waiting in cqueues", function()
         end
       end
       together(writer "a", writer "b", writer "c", writer "d")
-      assert.equal(4, auth.tenants:count {})
+      assert.equal(4, auth.tenants:count())
       local n = 0
       for _ in auth.users:each {} do n = n + 1 end
       assert.equal(20, n)

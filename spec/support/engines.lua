@@ -63,11 +63,11 @@ end
 function postgres.fresh(family)
   declare(family)
   shared = shared or assert(larder.open(os.getenv "LARDER_TEST_URL"))
-  if not migrated[family] then
+  if family and not migrated[family] then
     migrate(shared, family)
     migrated[family] = true
   end
-  for _, root in ipairs(FAMILIES[family].roots) do assert(shared:query("truncate " .. root .. " cascade")) end
+  for _, root in ipairs(family and FAMILIES[family].roots or {}) do assert(shared:query("truncate " .. root .. " cascade")) end
   shared:set_clock(nil)
   return shared
 end

@@ -57,7 +57,7 @@ describe("get and exists on memory", function()
     } do
       local ok, why = pcall(call)
       assert.is_false(ok)
-      assert.matches("direct_spec.lua:%d+: argument 1 must be the value of id", why)
+      assert.matches("direct_spec.lua:%d+: auth.tenants:%a+: argument 1 must be the value of id", why)
     end
   end)
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "lua/base/error.h"
 #include "lua/base/int.h"
+#include "lua/base/misuse.h"
 #include "lua/base/state.h"
 
 enum {
@@ -153,13 +154,13 @@ int l_options(lua_State *L, int idx, const char *const *names, int n, const char
   luaL_checkstack(L, n + LUA_MINSTACK, NULL);
   lua_settop(L, base + n - 1);
   if (lua_isnoneornil(L, idx) || idx >= base) return base;
-  if (!lua_istable(L, idx)) luaL_error(L, "%s must be a table, not a %s", what, luaL_typename(L, idx));
+  if (!lua_istable(L, idx)) l_misuse(L, "%s must be a table, not a %s", what, luaL_typename(L, idx));
   lua_pushnil(L);
   while (lua_next(L, idx)) {
     int i = 0;
     if (lua_type(L, -2) == LUA_TSTRING) {
       while (i < n && strcmp(names[i], lua_tostring(L, -2)) != 0) i++;
-      if (i == n) luaL_error(L, "%s: unknown option '%s'", what, lua_tostring(L, -2));
+      if (i == n) l_misuse(L, "%s: unknown option '%s'", what, lua_tostring(L, -2));
       lua_replace(L, base + i);
     } else {
       lua_pop(L, 1);
@@ -169,14 +170,14 @@ int l_options(lua_State *L, int idx, const char *const *names, int n, const char
 }
 
 bool l_option_bool(lua_State *L, int idx, const char *name) {
-  if (!lua_isnil(L, idx) && !lua_isboolean(L, idx)) luaL_error(L, "%s must be a boolean", name);
+  if (!lua_isnil(L, idx) && !lua_isboolean(L, idx)) l_misuse(L, "%s must be a boolean", name);
   return lua_toboolean(L, idx);
 }
 
 static void use_ctx(lua_State *L, l_work *w, int idx) {
   w->ctx = l_box_test(L, idx, &l_ctx_class);
-  if (w->ctx == NULL) luaL_error(L, "tx must be a transaction or session");
-  if (w->ctx->eng != w->eng) luaL_error(L, "the transaction belongs to another engine");
+  if (w->ctx == NULL) l_misuse(L, "tx must be a transaction or session");
+  if (w->ctx->eng != w->eng) l_misuse(L, "the transaction belongs to another engine");
   lua_pushvalue(L, idx);
   lua_replace(L, l_at(w)->tx);
 }
@@ -197,7 +198,7 @@ void l_work_timeout(lua_State *L, l_work *w, int idx) {
   if (lua_isnil(L, idx)) return;
   s = lua_tonumber(L, idx);
   if (lua_type(L, idx) != LUA_TNUMBER || !(s >= 0))
-    luaL_error(L, "a timeout must be a number of seconds, not negative");
+    l_misuse(L, "a timeout must be a number of seconds, not negative");
   w->call.deadline = ldr_deadline(s < 1e9 ? s : -1);
 }
 
@@ -210,7 +211,7 @@ void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name) {
   if (lua_type(L, name) == LUA_TSTRING)
     w->name = ldr_arena_copy(&w->arena, lua_tostring(L, name), lua_rawlen(L, name));
   else if (!lua_isnil(L, name))
-    luaL_error(L, "name must be text");
+    l_misuse(L, "name must be text");
 }
 
 int64_t l_work_now(lua_State *L, l_work *w) {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "lua/base/error.h"
 #include "lua/base/int.h"
+#include "lua/base/misuse.h"
 #include "lua/base/state.h"
 #include "lua/engine/writer.h"
 #include "lua/module/secret.h"
@@ -184,6 +185,7 @@ int luaopen_larder_core(lua_State *L) {
   luaL_setfuncs(L, functions, 0);
   l_secret_open(L, module);
   l_error_open(L, module);
+  l_misuse_open(L, module);
   set_ref(L, module, "array_mt", L_ARRAY_MT);
   set_ref(L, module, "expr_mt", L_EXPR_MT);
   set_ref(L, module, "pred_mt", L_PRED_MT);

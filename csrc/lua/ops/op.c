@@ -4,6 +4,7 @@
 
 #include "lua/base/int.h"
 #include "lua/values/rows.h"
+#include "lua/values/strict.h"
 
 static const char *const names[L_NOPTS] = {
     [L_OP] = "op",
@@ -20,6 +21,7 @@ static const char *const names[L_NOPTS] = {
     [L_PER] = "per",
     [L_PAGE] = "page",
     [L_PLAIN] = "plain",
+    [L_BY_KEY] = "by_key",
     [L_ROWS] = "rows",
     [L_ROW] = "row",
     [L_ON_CONFLICT] = "on_conflict",
@@ -42,7 +44,7 @@ static const struct kind {
 } kinds[] = {
     {"select", LDR_OP_SELECT,
      COMMON | BIT(L_WHERE) | BIT(L_COLUMNS) | BIT(L_ORDER) | BIT(L_LIMIT) | BIT(L_OFFSET) | BIT(L_AFTER) |
-         BIT(L_LOCK) | BIT(L_PER) | BIT(L_PAGE) | BIT(L_PLAIN),
+         BIT(L_LOCK) | BIT(L_PER) | BIT(L_PAGE) | BIT(L_PLAIN) | BIT(L_BY_KEY),
      l_op_select},
     {"insert", LDR_OP_INSERT,
      WRITE | BIT(L_ROWS) | BIT(L_ROW) | BIT(L_ON_CONFLICT) | BIT(L_TARGET) | BIT(L_SET) | BIT(L_KEEP_STAMPS),
@@ -58,14 +60,14 @@ static const struct kind *find_kind(lua_State *L, int idx) {
   const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : "(none)";
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
-  luaL_error(L, "there is no operation '%s'", name);
+  l_misuse(L, "there is no operation '%s'", name);
   return NULL;
 }
 
 static void check_taken(l_opargs *a, const struct kind *k) {
   for (int i = 0; i < L_NOPTS; i++)
     if (!lua_isnil(a->L, a->base + i) && !(k->takes & BIT(i)))
-      luaL_error(a->L, "operation %s takes no %s", k->name, names[i]);
+      l_misuse(a->L, "operation %s takes no %s", k->name, names[i]);
 }
 
 ldr_code l_op_build(l_opargs *a, int idx) {
@@ -101,8 +103,7 @@ ldr_code l_op_columns(l_opargs *a, int idx) {
     op->nout = a->store->nvisible;
     return LDR_OK;
   }
-  if (!lua_istable(L, idx)) luaL_error(L, "columns must be a list of field names");
-  n = (unsigned)lua_rawlen(L, idx);
+  n = l_list_check(L, a->w, idx, "columns");
   if (n == 0) return ldr_fail(&a->w->err, LDR_INVALID, "columns must name a field");
   out = ldr_arena_alloc(&a->w->arena, n * sizeof *out);
   if (out == NULL) return ldr_fail_nomem(&a->w->err);

@@ -21,6 +21,7 @@ typedef enum l_opt {
   L_PER,
   L_PAGE,
   L_PLAIN,
+  L_BY_KEY,
   L_ROWS,
   L_ROW,
   L_ON_CONFLICT,

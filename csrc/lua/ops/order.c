@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lua/ops/op.h"
+#include "lua/values/strict.h"
 
 /* The orders found so far; there is room for all. */
 typedef struct list {
@@ -44,7 +45,7 @@ static ldr_code read_field(list *l, const char *s, const char *end, ldr_order *o
   field = ldr_entity_field(e, name + minus, n - minus);
   if (field < 0) {
     const char *copy = ldr_arena_copy(&l->a->w->arena, name + minus, n - minus);
-    return ldr_fail_field(&l->a->w->err, copy ? copy : "order", "is not a field of %s", e->name);
+    return l_no_field(l->a->w, e, copy ? copy : "order");
   }
   o->field = (uint16_t)field;
   o->desc = minus || is(dir, nd, "desc");
@@ -61,8 +62,7 @@ static ldr_code add_text(list *l, const char *s, const char *end) {
 static ldr_code add_rank(list *l, int idx) {
   lua_State *L = l->a->L;
   ldr_order o = {.kind = LDR_BY_RANK};
-  if (!lua_istable(L, idx)) luaL_error(L, "rank must be a list of conditions");
-  o.nranks = (unsigned)lua_rawlen(L, idx);
+  o.nranks = l_list_check(L, l->a->w, idx, "rank");
   o.ranks = ldr_arena_alloc(&l->a->w->arena, o.nranks * sizeof *o.ranks);
   if (o.ranks == NULL) return ldr_fail_nomem(&l->a->w->err);
   for (unsigned i = 0; i < o.nranks; i++) {
@@ -80,6 +80,7 @@ static ldr_code add_table(list *l, int idx) {
   lua_State *L = l->a->L;
   ldr_order o = {.kind = LDR_BY_NULL};
   ldr_code code;
+  l_shape_check(L, l->a->w, idx, L_RECORD, "an item of order");
   lua_getfield(L, idx, "rank");
   if (!lua_isnil(L, -1)) {
     code = add_rank(l, lua_gettop(L));
@@ -150,9 +151,9 @@ ldr_code l_op_order(l_opargs *a, int idx) {
   else if (lua_type(L, idx) == LUA_TSTRING)
     code = add_list_text(&l, lua_tostring(L, idx), lua_tostring(L, idx) + lua_rawlen(L, idx));
   else if (lua_istable(L, idx))
-    code = add_items(&l, idx, (unsigned)lua_rawlen(L, idx));
+    code = add_items(&l, idx, l_list_check(L, a->w, idx, "order"));
   else if (!lua_isnil(L, idx))
-    luaL_error(L, "order must be text or a list");
+    l_work_misuse(L, a->w, "order must be text or a list, not a %s", luaL_typename(L, idx));
   if (code != LDR_OK) return code;
   add_key(&l);
   a->w->op->order = l.v;

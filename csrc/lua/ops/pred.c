@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
 #include "lua/base/state.h"
+#include "lua/values/strict.h"
 
 /* ---- making predicates ---- */
 
@@ -161,17 +163,23 @@ static ldr_code apply(l_builder *b, const struct operator* o, unsigned field, in
   return LDR_INTERNAL;
 }
 
+static ldr_code no_operator(l_builder *b, unsigned field, const char *name) {
+  ldr_nearest n;
+  ldr_nearest_begin(&n, name);
+  for (unsigned i = 0; i < NOPERATORS; i++) ldr_nearest_try(&n, operators[i].name);
+  return ldr_fail_field(&b->w->err, b->e->fields[field].name,
+                        n.best ? "has no operator %s; did you mean %s?" : "has no operator %s", name, n.best);
+}
+
 static ldr_code apply_all(l_builder *b, unsigned field, int idx, l_preds *l) {
   lua_State *L = b->L;
+  l_shape_check(L, b->w, idx, L_RECORD, b->e->fields[field].name);
   lua_pushnil(L);
   while (lua_next(L, idx)) {
     const struct operator* o = find_operator(L, -2);
     const ldr_pred *p;
     ldr_code code;
-    if (o == NULL) {
-      const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a text)";
-      return ldr_fail_field(&b->w->err, b->e->fields[field].name, "has no operator %s", name);
-    }
+    if (o == NULL) return no_operator(b, field, lua_tostring(L, -2));
     code = apply(b, o, field, lua_gettop(L), &p);
     if (code == LDR_OK) code = l_preds_add(b, l, p);
     if (code != LDR_OK) return code;

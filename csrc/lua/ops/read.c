@@ -2,8 +2,9 @@
 #include <string.h>
 
 #include "lua/base/int.h"
-#include "lua/ops/op.h"
+#include "lua/ops/by_key.h"
 #include "lua/values/rows.h"
+#include "lua/values/strict.h"
 #include "model/cursor.h"
 
 /* ---- select ---- */
@@ -23,7 +24,7 @@ static ldr_code get_lock(l_opargs *a) {
     a->w->op->lock = (ldr_lock)i;
     return LDR_OK;
   }
-  luaL_error(a->L, "lock must be update, share, update_skip or update_nowait");
+  l_work_misuse(a->L, a->w, "lock must be update, share, update_skip or update_nowait");
   return LDR_INTERNAL;
 }
 
@@ -33,8 +34,8 @@ static ldr_code get_per(l_opargs *a) {
   ldr_op *op = a->w->op;
   int idx = a->base + L_PER;
   if (lua_isnil(L, idx)) return LDR_OK;
-  if (!lua_istable(L, idx)) luaL_error(L, "per must be { field, …, limit =, offset = }");
-  if (lua_rawlen(L, idx) > LDR_MAX_KEY) luaL_error(L, "per names too many fields");
+  l_shape_check(L, a->w, idx, L_CONDITION, "per");
+  if (lua_rawlen(L, idx) > LDR_MAX_KEY) l_work_misuse(L, a->w, "per names too many fields");
   for (unsigned n = (unsigned)lua_rawlen(L, idx); op->nper < n; op->nper++) {
     int field;
     lua_rawgeti(L, idx, (int)op->nper + 1);
@@ -73,7 +74,7 @@ static ldr_code fetch_order_fields(l_opargs *a) {
 static ldr_code get_page(l_opargs *a) {
   l_work *w = a->w;
   if (!l_option_bool(a->L, a->base + L_PAGE, "page") || a->nothing) return LDR_OK;
-  if (w->op->limit < 0) luaL_error(a->L, "a page needs a limit");
+  if (w->op->limit < 0) l_work_misuse(a->L, a->w, "a page needs a limit");
   w->keep = w->op->limit;
   if (w->op->limit < INT64_MAX) w->op->limit++; /* one more row tells whether there is a next page */
   return fetch_order_fields(a);
@@ -82,15 +83,18 @@ static ldr_code get_page(l_opargs *a) {
 static ldr_code get_after(l_opargs *a) {
   int idx = a->base + L_AFTER;
   if (lua_isnil(a->L, idx)) return LDR_OK;
-  if (lua_type(a->L, idx) != LUA_TSTRING) luaL_error(a->L, "after must be a cursor");
+  if (lua_type(a->L, idx) != LUA_TSTRING)
+    l_work_misuse(a->L, a->w, "after must be a cursor, not a %s", luaL_typename(a->L, idx));
   return ldr_cursor_decode(a->w->op, lua_tostring(a->L, idx), lua_rawlen(a->L, idx), &a->w->arena,
                            &a->w->op->after, &a->w->err);
 }
 
 ldr_code l_op_select(l_opargs *a) {
   bool plain = l_option_bool(a->L, a->base + L_PLAIN, "plain");
+  bool by_key = l_option_bool(a->L, a->base + L_BY_KEY, "by_key");
   ldr_code code = l_op_columns(a, a->base + L_COLUMNS);
-  a->w->finish = l_finish_rows;
+  a->w->finish = by_key ? l_finish_by_key : l_finish_rows;
+  if (code == LDR_OK && by_key) code = l_op_by_key(a);
   if (code == LDR_OK && !plain) code = l_op_order(a, a->base + L_ORDER);
   if (code == LDR_OK) code = l_op_limits(a);
   if (code == LDR_OK) code = get_lock(a);
@@ -133,15 +137,32 @@ static ldr_code item_field(l_opargs *a, int t, int i, bool optional, int *out) {
   return field < 0 && !(none && optional) ? a->w->err.code : LDR_OK;
 }
 
+/* An aggregate or group has up to n positions, and these names beside them. */
+static void check_item(l_opargs *a, int t, unsigned n, const char *const *names, const char *what) {
+  lua_State *L = a->L;
+  l_shape_check(L, a->w, t, L_CONDITION, what);
+  if (lua_rawlen(L, t) > n) l_work_misuse(L, a->w, "%s has more than %d positions", what, (int)n);
+  lua_pushnil(L);
+  while (lua_next(L, t)) {
+    const char *const *name = names;
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING) continue;
+    while (*name && strcmp(*name, lua_tostring(L, -1)) != 0) name++;
+    if (*name == NULL) l_work_misuse(L, a->w, "%s takes no '%s'", what, lua_tostring(L, -1));
+  }
+}
+
 /* { "count" | "sum" | …, field, as = name, filter = W } */
 static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
+  static const char *const agg_names[] = {"as", "filter", NULL};
   static const char *const fns[] = {"count", "sum", "avg", "min", "max"};
   const char *fn = lua_istable(a->L, t) ? item_text(a, t, 1) : NULL;
   unsigned i = 0;
   ldr_code code;
+  if (fn) check_item(a, t, 2, agg_names, "an aggregate");
   while (fn && i < 5 && strcmp(fns[i], fn) != 0) i++;
   if (fn == NULL || i == 5)
-    luaL_error(a->L, "an aggregate is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }");
+    l_work_misuse(a->L, a->w, "an aggregate is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }");
   out->fn = (ldr_agg_fn)i;
   code = item_field(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field);
   if (code != LDR_OK) return code;
@@ -165,9 +186,11 @@ static ldr_code get_bucket(l_opargs *a, int t, ldr_bucket *out) {
 
 /* "field", or { "field", bucket =, as = } */
 static ldr_code get_group(l_opargs *a, int t, ldr_group *out) {
+  static const char *const names[] = {"as", "bucket", NULL};
   int field;
   ldr_code code = LDR_OK;
   if (lua_istable(a->L, t)) {
+    check_item(a, t, 1, names, "a group");
     code = item_field(a, t, 1, false, &field);
   } else {
     field = l_field_get(a->L, t, a->w, a->w->op->e);
@@ -184,9 +207,7 @@ static ldr_code get_group(l_opargs *a, int t, ldr_group *out) {
 /* Length of the list in option opt; 0 when nil. */
 static unsigned count_items(l_opargs *a, int opt, const char *name) {
   int idx = a->base + opt;
-  if (lua_isnil(a->L, idx)) return 0;
-  if (!lua_istable(a->L, idx)) luaL_error(a->L, "%s must be a list", name);
-  return (unsigned)lua_rawlen(a->L, idx);
+  return lua_isnil(a->L, idx) ? 0 : l_list_check(a->L, a->w, idx, name);
 }
 
 ldr_code l_op_aggregate(l_opargs *a) {

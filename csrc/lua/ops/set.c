@@ -3,6 +3,7 @@
 
 #include "lua/base/state.h"
 #include "lua/ops/op.h"
+#include "lua/values/strict.h"
 #include "model/validate.h"
 
 static const struct {
@@ -26,11 +27,12 @@ static ldr_code get_expr(l_opargs *a, int idx, const ldr_column *c, ldr_set *s) 
   lua_getfield(L, idx, "kind");
   kind = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(none)";
   while (i < NKINDS && strcmp(kinds[i].name, kind) != 0) i++;
-  if (i == NKINDS) luaL_error(L, "there is no expression of kind '%s'", kind);
+  if (i == NKINDS) l_work_misuse(L, a->w, "there is no expression of kind '%s'", kind);
   lua_getfield(L, idx, "excluded");
   s->kind = kinds[i].kind;
   s->excluded = kinds[i].excluded || lua_toboolean(L, -1);
-  if (s->excluded && a->w->op->kind != LDR_OP_INSERT) luaL_error(L, "only an insert has an excluded row");
+  if (s->excluded && a->w->op->kind != LDR_OP_INSERT)
+    l_work_misuse(L, a->w, "only an insert has an excluded row");
   if (kinds[i].takes_value && !s->excluded) {
     lua_getfield(L, idx, "value");
     code = l_value_get(L, lua_gettop(L), c, a->w, &s->value);
@@ -79,7 +81,7 @@ ldr_code l_op_sets(l_opargs *a, int idx) {
   unsigned n = 0;
   bool bad = false;
   if (sets == NULL) return ldr_fail_nomem(&a->w->err);
-  if (!lua_istable(L, idx)) luaL_error(L, "set must be a table");
+  l_shape_check(L, a->w, idx, L_RECORD, "the table of changes");
   lua_pushnil(L);
   while (lua_next(L, idx)) {
     int field = l_field_get(L, -2, a->w, a->store->e);

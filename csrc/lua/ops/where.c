@@ -1,13 +1,20 @@
 #include "lua/ops/where.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lua/base/state.h"
 #include "lua/ops/pred.h"
+#include "lua/values/strict.h"
 
 enum { MAX_DEPTH = 32 }; /* also ends where tables that hold themselves */
 
 static ldr_code get(l_builder *b, int idx, const ldr_pred **out);
+
+/* Nothing found is not nothing asked: a condition that turned out empty would mean every row, or none. */
+static ldr_code empty(l_builder *b, const char *what) {
+  return l_work_misuse(b->L, b->w, "%s is empty; larder.all {} stands for every row", what), LDR_INTERNAL;
+}
 
 /* ---- plain tables: all entries hold together ---- */
 
@@ -40,7 +47,7 @@ static ldr_code add_fields(l_builder *b, int idx, l_preds *l) {
   return LDR_OK;
 }
 
-/* The conditions in the array part: predicates, or plain tables again. */
+/* The conditions in the array part, which was checked: predicates, or plain tables again. */
 static ldr_code add_items(l_builder *b, int idx, l_preds *l) {
   int n = (int)lua_rawlen(b->L, idx);
   for (int i = 1; i <= n; i++) {
@@ -57,8 +64,11 @@ static ldr_code add_items(l_builder *b, int idx, l_preds *l) {
 
 static ldr_code get_plain(l_builder *b, int idx, const ldr_pred **out) {
   l_preds l = {0};
-  ldr_code code = add_fields(b, idx, &l);
+  ldr_code code;
+  l_shape_check(b->L, b->w, idx, L_CONDITION, "the condition");
+  code = add_fields(b, idx, &l);
   if (code == LDR_OK) code = add_items(b, idx, &l);
+  if (code == LDR_OK && l.n == 0) return empty(b, "the condition");
   return code == LDR_OK ? l_preds_join(b, LDR_P_AND, &l, out) : code;
 }
 
@@ -67,9 +77,11 @@ static ldr_code get_plain(l_builder *b, int idx, const ldr_pred **out) {
 static ldr_code get_any(l_builder *b, int idx, const ldr_pred **out) {
   l_preds l = {0};
   ldr_code code = add_items(b, idx, &l);
+  if (code == LDR_OK && l.n == 0) return empty(b, "larder.any {}");
   return code == LDR_OK ? l_preds_join(b, LDR_P_OR, &l, out) : code;
 }
 
+/* Without any member: every row. */
 static ldr_code get_all(l_builder *b, int idx, const ldr_pred **out) {
   l_preds l = {0};
   ldr_code code = add_items(b, idx, &l);
@@ -87,8 +99,7 @@ static ldr_code get_not(l_builder *b, int idx, const ldr_pred **out) {
 /* on = { inner = outer } of an exists table */
 static ldr_code get_on(l_builder *b, int idx, ldr_pred *p) {
   lua_State *L = b->L;
-  if (!lua_istable(L, idx))
-    return luaL_error(L, "exists needs on = { inner field = outer field }"), LDR_INTERNAL;
+  l_shape_check(L, b->w, idx, L_RECORD, "on of larder.exists");
   lua_pushnil(L);
   while (lua_next(L, idx)) {
     int inner = l_field_get(L, -2, b->w, p->inner);
@@ -99,6 +110,7 @@ static ldr_code get_on(l_builder *b, int idx, ldr_pred *p) {
     p->on[p->non++].outer = (uint16_t)outer;
     lua_pop(L, 1);
   }
+  if (p->non == 0) l_work_misuse(L, b->w, "on of larder.exists names no field");
   return LDR_OK;
 }
 
@@ -132,8 +144,7 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
 static ldr_code get_cols(l_builder *b, int idx, ldr_pred *p) {
   lua_State *L = b->L;
   uint16_t *cols;
-  if (!lua_istable(L, idx)) return luaL_error(L, "fields of keys must be a list"), LDR_INTERNAL;
-  p->ncols = (unsigned)lua_rawlen(L, idx);
+  p->ncols = l_list_check(L, b->w, idx, "fields of the keys");
   p->cols = cols = ldr_arena_alloc(&b->w->arena, (p->ncols + 1) * sizeof *cols);
   if (cols == NULL) return ldr_fail_nomem(&b->w->err);
   for (unsigned i = 0; i < p->ncols; i++) {
@@ -147,10 +158,15 @@ static ldr_code get_cols(l_builder *b, int idx, ldr_pred *p) {
   return LDR_OK;
 }
 
-/* One { k1, k2 } of a keys table. */
-static ldr_code get_key(l_builder *b, int idx, const uint16_t *cols, unsigned width, ldr_value *v) {
-  if (!lua_istable(b->L, idx))
-    return ldr_fail(&b->w->err, LDR_INVALID, "each key must be a list of %u values", width);
+/* Key number `at` of a keys table: { k1, k2 }, or the value itself where it has one field. */
+static ldr_code get_key(l_builder *b, int idx, unsigned at, const uint16_t *cols, unsigned width,
+                        ldr_value *v) {
+  ldr_column first = l_column_of(&b->e->fields[cols[0]]);
+  char what[32];
+  if (width == 1 && !lua_istable(b->L, idx)) return l_value_operand(b->L, idx, &first, b->w, v);
+  snprintf(what, sizeof what, "key %u", at);
+  if (l_list_check(b->L, b->w, idx, what) != width)
+    l_work_misuse(b->L, b->w, "%s must have %d values, not %d", what, (int)width, (int)lua_rawlen(b->L, idx));
   for (unsigned i = 0; i < width; i++) {
     ldr_column c = l_column_of(&b->e->fields[cols[i]]);
     ldr_code code;
@@ -179,7 +195,7 @@ static ldr_code get_keys(l_builder *b, int idx, const ldr_pred **out) {
   if (v == NULL) return ldr_fail_nomem(&b->w->err);
   for (uint32_t i = 0; i < n; i++) {
     lua_rawgeti(b->L, idx, (int)i + 1);
-    code = get_key(b, lua_gettop(b->L), cols, width, v + (size_t)i * width);
+    code = get_key(b, lua_gettop(b->L), i + 1, cols, width, v + (size_t)i * width);
     lua_pop(b->L, 1);
     if (code != LDR_OK) return code;
   }
@@ -205,12 +221,13 @@ static ldr_code get_pred(l_builder *b, int idx, const ldr_pred **out) {
     lua_pop(b->L, 1);
     return kinds[i].get(b, idx, out);
   }
-  return luaL_error(b->L, "there is no predicate of kind '%s'", kind), LDR_INTERNAL;
+  return l_work_misuse(b->L, b->w, "there is no predicate of kind '%s'", kind), LDR_INTERNAL;
 }
 
 static ldr_code get(l_builder *b, int idx, const ldr_pred **out) {
   ldr_code code;
-  if (!lua_istable(b->L, idx)) luaL_error(b->L, "where must be a table, not a %s", luaL_typename(b->L, idx));
+  if (!lua_istable(b->L, idx))
+    l_work_misuse(b->L, b->w, "a condition must be a table, not a %s", luaL_typename(b->L, idx));
   if (b->depth == MAX_DEPTH) return ldr_fail(&b->w->err, LDR_INVALID, "where is nested too deeply");
   luaL_checkstack(b->L, 16, NULL);
   b->depth++;
@@ -228,7 +245,7 @@ ldr_code l_where_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, cons
 int l_field_get(lua_State *L, int idx, l_work *w, const ldr_entity *e) {
   const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
   int field = name && strlen(name) == lua_rawlen(L, idx) ? ldr_entity_field(e, name, strlen(name)) : -1;
-  if (field < 0) ldr_fail_field(&w->err, name ? name : "?", "is not a field of %s", e->name);
+  if (field < 0) (void)!l_no_field(w, e, name ? name : "?");
   return field;
 }
 

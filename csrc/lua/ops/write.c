@@ -5,6 +5,7 @@
 #include "lua/base/state.h"
 #include "lua/ops/op.h"
 #include "lua/values/rows.h"
+#include "lua/values/strict.h"
 #include "model/validate.h"
 
 /* ---- rows ---- */
@@ -28,8 +29,9 @@ static ldr_code read_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, 
       code = l_value_get(L, lua_gettop(L), &c, w, &values[field]);
       given[field] = true;
     } else {
-      const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-      ldr_fail_field(&w->err, name, "is not a field of %s", e->name);
+      lua_pushvalue(L, -2); /* lua_next needs the key as it is */
+      code = l_no_field(w, e, lua_isstring(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
+      lua_pop(L, 1);
     }
     if (code == LDR_CAPACITY) return code;
     bad = bad || code != LDR_OK;
@@ -41,7 +43,8 @@ static ldr_code read_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, 
 ldr_code l_op_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, int64_t now, ldr_value *values,
                   bool *given, bool *named) {
   ldr_code code;
-  if (!lua_istable(L, idx)) luaL_error(L, "a row must be a table, not a %s", luaL_typename(L, idx));
+  if (!lua_istable(L, idx)) l_work_misuse(L, w, "a row must be a table, not a %s", luaL_typename(L, idx));
+  if (!l_table_plain(L, idx)) l_shape_check(L, w, idx, L_RECORD, "a row");
   memset(given, 0, e->nfields * sizeof *given);
   code = read_row(L, idx, w, e, values, given);
   if (code != LDR_OK) return code;
@@ -128,7 +131,7 @@ static void get_action(l_opargs *a) {
   else if (strcmp(action, "update") == 0)
     a->w->op->on_conflict = LDR_CONFLICT_UPDATE;
   else
-    luaL_error(a->L, "on_conflict must be skip or update");
+    l_work_misuse(a->L, a->w, "on_conflict must be skip or update");
 }
 
 static ldr_code get_conflict(l_opargs *a, const bool *named) {
@@ -145,12 +148,11 @@ static size_t count_rows(l_opargs *a) {
   lua_State *L = a->L;
   int rows = a->base + L_ROWS;
   if (lua_isnil(L, rows)) {
-    if (!lua_istable(L, a->base + L_ROW)) luaL_error(L, "insert needs rows or a row");
+    if (!lua_istable(L, a->base + L_ROW)) l_work_misuse(L, a->w, "an insert needs rows or a row");
     return 1;
   }
-  if (!lua_istable(L, rows) || !lua_isnil(L, a->base + L_ROW))
-    luaL_error(L, "insert needs a list of rows, or one row");
-  return lua_rawlen(L, rows);
+  if (!lua_isnil(L, a->base + L_ROW)) l_work_misuse(L, a->w, "an insert takes a list of rows, or one row");
+  return l_list_check(L, a->w, rows, "the list of rows");
 }
 
 ldr_code l_op_insert(l_opargs *a) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lua/base/int.h"
+#include "lua/base/misuse.h"
 
 void l_decl_fail(const l_decl *d, const char *fmt, ...) {
   va_list ap;
@@ -17,7 +18,7 @@ void l_decl_fail(const l_decl *d, const char *fmt, ...) {
 }
 
 void l_decl_check(const l_decl *d, ldr_code code) {
-  if (code != LDR_OK) luaL_error(d->L, "%s", d->w->err.message);
+  if (code != LDR_OK) l_misuse(d->L, "%s", d->w->err.message);
 }
 
 void l_decl_keys(const l_decl *d, int idx, const char *what, const char *const *keys) {

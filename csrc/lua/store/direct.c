@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "lua/base/int.h"
+#include "lua/base/misuse.h"
 #include "lua/base/state.h"
 #include "lua/store/store.h"
 #include "lua/values/rows.h"
@@ -56,13 +57,17 @@ static bool read_call(lua_State *L, lookup *k) {
 }
 
 /* A missing part of the key raises here, where the caller is still known by its line. */
-static int leave_to_method(lua_State *L) {
+static int leave_to_method(lua_State *L, const char *name) {
   const l_store *s = lua_touserdata(L, lua_upvalueindex(CSTORE));
   int n = s->e ? (int)s->e->key.n : 0;
-  for (int i = 2; i <= n + 1; i++)
+  bool ours = lua_rawequal(L, 1, lua_upvalueindex(STORE));
+  for (int i = 2; ours && i <= n + 1; i++)
     if (l_is_empty(L, i) || lua_istable(L, i))
-      return luaL_error(L, "argument %d must be the value of %s", i - 1,
-                        s->e->fields[s->e->key.field[i - 2]].name);
+      return l_misuse_in(L, s->full, name, "argument %d must be the value of %s, not %s", i - 1,
+                         s->e->fields[s->e->key.field[i - 2]].name,
+                         lua_isnoneornil(L, i) ? "nil"
+                         : l_is_null(L, i)     ? "null"
+                                               : "a table");
   lua_pushvalue(L, lua_upvalueindex(METHOD));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
@@ -82,9 +87,9 @@ static bool fits(const lookup *k) {
 static int direct_exists(lua_State *L) {
   lookup k;
   bool found;
-  if (!read_call(L, &k)) return leave_to_method(L);
+  if (!read_call(L, &k)) return leave_to_method(L, "exists");
   found = ldr_memdb_find(k.s->eng->e, k.s->e, k.key) != NULL;
-  if (!found && !fits(&k)) return leave_to_method(L); /* which says what is wrong with the key */
+  if (!found && !fits(&k)) return leave_to_method(L, "exists"); /* which says what is wrong with the key */
   lua_pushboolean(L, found);
   return 1;
 }
@@ -95,13 +100,13 @@ static int direct_get(lua_State *L) {
   lookup k;
   l_work *w;
   ldr_row *row;
-  if (!read_call(L, &k)) return leave_to_method(L);
+  if (!read_call(L, &k)) return leave_to_method(L, "get");
   w = l_work_take(L, &at, lua_upvalueindex(CSTORE), k.s->eng);
   row = ldr_memdb_find(k.s->eng->e, k.s->e, k.key);
   if (row == NULL) {
     l_work_done(w);
     lua_settop(L, top);
-    return leave_to_method(L);
+    return leave_to_method(L, "get");
   }
   w->store = k.s->full;
   w->name = "get";

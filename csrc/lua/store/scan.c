@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "lua/base/error.h"
 #include "lua/base/int.h"
+#include "lua/base/misuse.h"
 #include "lua/store/batch.h"
 #include "lua/store/store.h"
 #include "lua/values/rows.h"
@@ -16,7 +17,7 @@ static ldr_conflict conflict_option(lua_State *L, int idx) {
   const char *s = lua_tostring(L, idx);
   if (s == NULL || strcmp(s, "error") == 0) return LDR_CONFLICT_ERROR;
   if (strcmp(s, "skip") == 0) return LDR_CONFLICT_SKIP;
-  if (strcmp(s, "update") != 0) luaL_error(L, "on_conflict must be error, skip or update");
+  if (strcmp(s, "update") != 0) l_misuse(L, "on_conflict must be error, skip or update");
   return LDR_CONFLICT_UPDATE;
 }
 

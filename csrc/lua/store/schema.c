@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lua/base/misuse.h"
 #include "lua/store/decl.h"
 
 /* ---- the box ---- */
@@ -188,7 +189,7 @@ const ldr_entity *l_schema_entity(lua_State *L, int schema_idx, int name_idx) {
   l_schema *box = l_box_check(L, schema_idx, &l_schema_class);
   const char *name = luaL_checkstring(L, name_idx);
   const ldr_entity *e = ldr_schema_find(box->s, name);
-  if (e == NULL) luaL_error(L, "family %s has no store '%s'", box->s->name, name);
+  if (e == NULL) l_misuse(L, "family %s has no store '%s'", box->s->name, name);
   l_env_push(L, schema_idx);
   lua_getfield(L, -1, name);
   lua_remove(L, -2);

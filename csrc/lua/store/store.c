@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lua/base/error.h"
+#include "lua/base/misuse.h"
 #include "lua/ops/op.h"
 #include "lua/store/batch.h"
 #include "lua/store/direct.h"
@@ -103,8 +104,8 @@ static l_work *enter_by_key(lua_State *L, l_slots *at, l_store *s, const char *n
                             ldr_code *code) {
   l_work *w;
   if (lua_gettop(L) != (int)s->e->key.n + 1)
-    luaL_error(L, "%s:%s takes the %d values of its key, not %d", s->full, name, (int)s->e->key.n,
-               lua_gettop(L) - 1);
+    l_misuse(L, "%s:%s takes the %d values of its key, not %d", s->full, name, (int)s->e->key.n,
+             lua_gettop(L) - 1);
   w = enter(L, at, s, name);
   l_work_join(L, w);
   *code = read_key(L, s, w, key);

@@ -1,6 +1,7 @@
 #include "lua/values/array.h"
 
 #include "lua/base/state.h"
+#include "lua/base/table.h"
 #include "values/codec.h"
 
 enum { MAX_DIM = 6, FLAGS_AT = 4 }; /* PostgreSQL's limit; offset of the has-null word */

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "lua/base/int.h"
 #include "lua/base/state.h"
+#include "lua/base/table.h"
 
 /* ---- Lua → text ---- */
 
@@ -100,6 +101,10 @@ static bool encode_table(lua_State *L, encoder *e, int idx) {
   bool ok;
   /* an endless loop of tables ends here too */
   if (e->depth >= LDR_JSON_WRITE_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
+  if (!l_table_plain(L, idx))
+    return refuse(e, "must not hold a table with a metatable that hides its contents");
+  if (l_has_mt(L, idx, L_EXPR_MT) || l_has_mt(L, idx, L_PRED_MT))
+    return refuse(e, "must not hold an expression or a condition of larder");
   e->depth++;
   if (looks_like_array(L, idx)) {
     long n = l_sequence(L, idx);
@@ -142,24 +147,6 @@ const char *l_json_encode(lua_State *L, int idx, ldr_buf *out) {
   encode(L, &e, lua_absindex(L, idx));
   lua_settop(L, top); /* a refusal leaves the path to the culprit on the stack */
   return e.why;
-}
-
-long l_sequence(lua_State *L, int idx) {
-  size_t n = lua_rawlen(L, idx), seen = 0;
-  if (n > INT32_MAX) return -1;
-  idx = lua_absindex(L, idx);
-  lua_pushnil(L);
-  while (lua_next(L, idx)) {
-    int64_t i;
-    bool in = lua_type(L, -2) == LUA_TNUMBER && l_int_get(L, -2, &i) && i >= 1 && (uint64_t)i <= n;
-    lua_pop(L, 1);
-    if (!in) {
-      lua_pop(L, 1);
-      return -1;
-    }
-    seen++;
-  }
-  return seen == n ? (long)n : -1;
 }
 
 /* ---- text → Lua ---- */

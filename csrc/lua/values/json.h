@@ -11,9 +11,6 @@
  * of memory shows in out->broken. */
 const char *l_json_encode(lua_State *L, int idx, ldr_buf *out);
 
-/* Number of elements when the table at idx is a sequence (keys 1 … n and no other), else -1. */
-long l_sequence(lua_State *L, int idx);
-
 typedef struct l_json_decoder {
   ldr_json_reader r;
   ldr_buf *scratch; /* borrowed; must lie in a box, since decoding may raise */

@@ -49,6 +49,13 @@ static ldr_code read_int(lua_State *L, int idx, const ldr_column *c, l_work *w, 
   return LDR_OK;
 }
 
+/* As float4 keeps it, so that a value finds the row it was stored in; what is out of range stays, to be
+ * refused. */
+static double to_float4(double f) {
+  double rounded = (double)(float)f;
+  return isfinite(rounded) ? rounded : f;
+}
+
 static ldr_code read_float(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   int64_t i;
   if (lua_type(L, idx) == LUA_TNUMBER)
@@ -57,6 +64,7 @@ static ldr_code read_float(lua_State *L, int idx, const ldr_column *c, l_work *w
     *out = ldr_float((double)i);
   else
     return fault(w, c, "must be a number");
+  if (c->type == LDR_F_FLOAT4) out->u.f = to_float4(out->u.f);
   return LDR_OK;
 }
 

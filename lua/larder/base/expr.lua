@@ -1,6 +1,7 @@
 --- Predicates and set expressions: small marked tables that the core reads.
 
 local core = require "larder.core"
+local misuse = require "larder.base.misuse"
 
 local expr = {}
 
@@ -15,21 +16,25 @@ end
 
 -- A where table is one condition; in `any { a = 1, b = 2 }` each pair is a condition of its own.
 local function conditions(kind, list)
-  if type(list) ~= "table" then error(("larder.%s takes a table"):format(kind), 3) end
+  misuse.check_shape(list, "condition", "larder." .. kind .. ": the conditions")
   local t = {}
   for i = 1, #list do t[i] = list[i] end
-  for name, value in pairs(list) do
+  for name, value in next, list do
     if type(name) == "string" then t[#t + 1] = { [name] = value } end
   end
   return pred(kind, t)
 end
 
---- At least one condition holds.
+--- At least one condition holds. At least one must be given.
 ---@param list larder.Where[]|larder.Where
 ---@return larder.Predicate
-function expr.any(list) return conditions("any", list) end
+function expr.any(list)
+  local any = conditions("any", list)
+  if #any == 0 then misuse.raise "larder.any: the list of conditions is empty" end
+  return any
+end
 
---- All conditions hold. `larder.all {}` says "every row". Also the refused value of `limit`.
+--- All conditions hold. `larder.all {}`, and nothing else, says "every row". Also the refused value of `limit`.
 ---@param list larder.Where[]|larder.Where
 ---@return larder.Predicate
 function expr.all(list) return conditions("all", list) end
@@ -38,7 +43,7 @@ function expr.all(list) return conditions("all", list) end
 ---@param where larder.Where
 ---@return larder.Predicate
 function expr.not_(where)
-  if type(where) ~= "table" then error("larder.not_ takes a table", 2) end
+  if type(where) ~= "table" then misuse.raise("larder.not_: the condition must be a table, not %s", misuse.kind(where)) end
   return pred("not", { where })
 end
 
@@ -48,10 +53,32 @@ end
 ---@param where? larder.Where  on the other store
 ---@return larder.Predicate
 function expr.exists(store, on, where)
-  if type(store) ~= "string" or type(on) ~= "table" then
-    error("larder.exists takes a store name, a table of fields and a condition", 2)
+  if type(store) ~= "string" then misuse.raise("larder.exists: argument 1 must be the name of a store, not %s", misuse.kind(store)) end
+  misuse.check_shape(on, "record", "larder.exists: argument 2 (fields there = fields here)")
+  if where ~= nil and type(where) ~= "table" then
+    misuse.raise("larder.exists: argument 3 must be a condition, not %s", misuse.kind(where))
   end
   return pred("exists", { store = store, on = on, where = where })
+end
+
+--- A condition from the named members of a table, each of which must be there: `larder.where(params, "email", "tenant_id")`.
+-- `{ email = params.email }` is an empty table when params has no email; this raises instead. larder.null counts as given.
+---@param from table
+---@param ... string  names of members, which are names of fields
+---@return larder.Where
+function expr.where(from, ...)
+  local n, where = select("#", ...), {}
+  if type(from) ~= "table" then misuse.raise("larder.where: argument 1 must be a table, not %s", misuse.kind(from)) end
+  if n == 0 then misuse.raise "larder.where: name at least one field" end
+  for i = 1, n do
+    local name = (select(i, ...))
+    if type(name) ~= "string" then
+      misuse.raise("larder.where: argument %d must be the name of a field, not %s", i + 1, misuse.kind(name))
+    end
+    if from[name] == nil then misuse.raise("larder.where: %s is missing", name) end
+    where[name] = from[name]
+  end
+  return where
 end
 
 --- The key is one of these. Each key is a list of values in the order of the key's fields, or of `fields`.

@@ -46,7 +46,7 @@ function Db.new(engine, cfg, opts)
   return setmetatable({
     _engine = engine, _config = cfg, _wait = chosen, _desk = desk, _sets = {}, _listeners = {}, _slow = opts.slow or SLOW,
     _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {},
-    _password = opts.password or {}, _writer_options = async.options(opts.writer, 2), _rejected = {},
+    _password = opts.password or {}, _writer_options = async.options(opts.writer), _rejected = {},
   }, Db)
 end
 

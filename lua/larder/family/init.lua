@@ -3,6 +3,7 @@
 local compat = require "larder.base.compat"
 local core = require "larder.core"
 local errors = require "larder.base.errors"
+local misuse = require "larder.base.misuse"
 local async = require "larder.store.async"
 local partitions = require "larder.store.partitions"
 local read = require "larder.store.read"
@@ -120,7 +121,7 @@ local function class_of(entity, decl)
   for _, name in ipairs(decl.without or {}) do methods[name] = nil end
   entity.plain_create = methods.create == write.methods.create and methods.create_many == write.methods.create_many
   return {
-    __name = "larder.store", __index = methods,
+    __name = "larder.store", __index = misuse.guarded(methods, "_entity", "a store"),
     __tostring = function() return "larder.store (" .. entity.full .. ")" end,
   }
 end
@@ -159,6 +160,7 @@ local function make_entity(family_name, decl)
     uniques = {}, relations = {},
     order = decl.order, scope = decl.scope or {}, filters = decl.filters or {}, soft = soft_rules(decl),
   }
+  entity.own = decl.methods or {}
   entity.hides = entity.soft ~= nil and entity.soft.hides
   entity.no_row = errors.no_row(full, entity.key)
   index_fields(entity, decl)

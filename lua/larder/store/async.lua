@@ -4,6 +4,7 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local events = require "larder.base.events"
+local misuse = require "larder.base.misuse"
 local support = require "larder.store.support"
 local wait = require "larder.base.wait"
 
@@ -78,20 +79,19 @@ local CHECKS = {
 
 --- The settings of a writer. Raises on what is no setting.
 ---@param opts? larder.WriterOptions
----@param level integer
 ---@return larder.WriterOptions
-function async.options(opts, level)
+function async.options(opts)
   local settings = {}
   for name, value in pairs(DEFAULTS) do settings[name] = value end
-  if opts ~= nil and type(opts) ~= "table" then error("writer must be a table", level + 1) end
-  for name, value in pairs(opts or {}) do
+  if opts ~= nil then misuse.check_shape(opts, "record", "writer") end
+  for name, value in next, opts or {} do
     local check = CHECKS[name]
-    if not check then error(("writer has no option %q"):format(tostring(name)), level + 1) end
-    if not check[1](value) then error(("writer.%s must be %s"):format(name, check[2]), level + 1) end
+    if not check then misuse.raise("writer has no option %q%s", name, misuse.hint(name, misuse.names(CHECKS))) end
+    if not check[1](value) then misuse.raise("writer.%s must be %s, not %s", name, check[2], tostring(value)) end
     settings[name] = value
   end
   if settings.policy == "spill" and not settings.spill then
-    error("the writer's policy spill needs a file: writer.spill", level + 1)
+    misuse.raise "the writer's policy spill needs a file: writer.spill"
   end
   return settings
 end
@@ -204,8 +204,9 @@ local methods = {}
 ---@param row table  the key must be given or have a default that larder makes
 ---@return true|nil accepted
 ---@return larder.Error? err  `invalid`, `capacity` (no room), `unsupported` (a key that the server numbers)
-function methods:insert_async(row)
-  if type(row) ~= "table" then error("insert_async needs a row", 2) end
+function methods:insert_async(row, ...)
+  support.check_row(self, "insert_async", row)
+  support.no_more(self, "insert_async", 0, ...)
   if self.db._plain then return insert(self, row) end
   return events.timed(self.db, { store = self._entity.full, op = "insert_async" }, insert, self, row)
 end
@@ -233,7 +234,7 @@ async.methods = methods
 ---@return true|nil
 ---@return larder.Error? err
 function async.flush(db, timeout)
-  if timeout ~= nil and not is_seconds(timeout) then error("flush takes a number of seconds", 3) end
+  if timeout ~= nil and not is_seconds(timeout) then misuse.raise("flush takes a number of seconds, not %s", misuse.kind(timeout)) end
   local writer = db._writer
   if not writer then return true end
   introduce(writer)

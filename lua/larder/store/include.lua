@@ -3,14 +3,18 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
-local nearest = require "larder.base.nearest"
+local misuse = require "larder.base.misuse"
+local option_sets = require "larder.base.options"
 local support = require "larder.store.support"
 
 local run = support.run
 
 local MAX_DEPTH = 8
 
-local OPTIONS = support.names("where", "order", "limit", "offset", "columns", "include", "with_deleted")
+local OPTIONS = option_sets.set {
+  where = "condition", order = "string|list", limit = "any", offset = "any", columns = "list", include = "table",
+  with_deleted = "boolean",
+}
 
 local include = {}
 
@@ -32,9 +36,7 @@ local function whole(n)
 end
 
 local function unknown(entity, name, path)
-  local meant = nearest(tostring(name), entity.relations)
-  local what = "is not a relation of " .. entity.full
-  if meant then what = ("%s; did you mean %s?"):format(what, meant) end
+  local what = "is not a relation of " .. entity.full .. misuse.hint(name, misuse.names(entity.relations))
   return errors.invalid({ [path .. tostring(name)] = what }, nil, { store = entity.full })
 end
 
@@ -58,10 +60,8 @@ local function item_of(entity, name, options, path, depth)
   local relation = entity.relations[name]
   if not relation then return unknown(entity, name, path) end
   if options == true then options = {} end
-  if type(options) ~= "table" then error(("include.%s%s must be true or a table of options"):format(path, name), 0) end
-  for key in pairs(options) do
-    if not OPTIONS[key] then error(("include.%s%s has the unknown option %q"):format(path, name, tostring(key)), 0) end
-  end
+  if type(options) ~= "table" then misuse.raise("include.%s%s must be true or a table of options", path, name) end
+  option_sets.read(options, OPTIONS, "include." .. path .. name)
   for _, key in ipairs { "limit", "offset" } do
     if not whole(options[key]) then
       return errors.invalid { [path .. name .. "." .. key] = "must be a whole number that is not negative" }
@@ -84,7 +84,7 @@ local function item_of(entity, name, options, path, depth)
 end
 
 function plan_of(entity, wanted, path, depth)
-  if type(wanted) ~= "table" then error("include must be a table of relations", 0) end
+  misuse.check_shape(wanted, "condition", "include")
   if depth > MAX_DEPTH then
     return errors.invalid { include = ("is nested deeper than %d levels"):format(MAX_DEPTH) }
   end
@@ -104,16 +104,14 @@ function plan_of(entity, wanted, path, depth)
   return plan
 end
 
---- What opts.include asks for, checked; misuse raises at `level`.
+--- What opts.include asks for, checked; misuse raises at the caller's line.
 ---@param store larder.Store
 ---@param opts? { include?: larder.Include, columns?: string[] }
----@param level integer
 ---@return table|nil plan   nil without an error: there is nothing to include
 ---@return larder.Error? err
-function include.plan(store, opts, level)
+function include.plan(store, opts)
   if not opts or opts.include == nil then return nil end
-  local ok, plan, err = pcall(plan_of, store._entity, opts.include, "", 1)
-  if not ok then error(plan, level + 1) end
+  local plan, err = plan_of(store._entity, opts.include, "", 1)
   if not plan then return nil, err end
   plan.columns, plan.drop = with_joining(opts.columns, plan.needed)
   return plan
@@ -298,7 +296,7 @@ end
 
 -- ---- one snapshot ----
 
-local function misuse(ok, err, ...)
+local function raised(ok, err, ...)
   if ok == nil and err ~= nil and not errors.is(err) then error(err, 0) end
   return ok, err, ...
 end
@@ -311,7 +309,7 @@ end
 function include.snapshot(store, opts, fn)
   local db = store.db
   if db:kind() == "memory" or db:in_transaction() then return fn() end
-  return misuse(db:transaction({ isolation = "repeatable_read", read_only = true, timeout = opts.timeout }, fn))
+  return raised(db:transaction({ isolation = "repeatable_read", read_only = true, timeout = opts.timeout }, fn))
 end
 
 --- Run fn, which writes and reads, so that all of it happens or nothing.
@@ -319,7 +317,7 @@ end
 ---@param opts? { timeout?: number }
 ---@param fn fun(): ...
 function include.atomic(store, opts, fn)
-  return misuse(store.db:transaction({ timeout = opts and opts.timeout }, fn))
+  return raised(store.db:transaction({ timeout = opts and opts.timeout }, fn))
 end
 
 --- The row that write() returns, with what opts.include asks for.
@@ -328,7 +326,7 @@ end
 ---@param opts? table
 ---@param write fun(): table|nil, larder.Error?
 function include.after(store, method, opts, write)
-  local plan, err = include.plan(store, opts, 3)
+  local plan, err = include.plan(store, opts)
   if err then return nil, err end
   if not plan then return write() end
   return include.atomic(store, opts, function()

@@ -3,7 +3,7 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local include = require "larder.store.include"
-local support = require "larder.store.support"
+local options = require "larder.base.options"
 
 local null = core.null
 
@@ -126,7 +126,7 @@ end
 ---@return table|nil row  with the nested rows as stored
 ---@return larder.Error? err
 function nested.create(store, row, opts)
-  local plan, err = include.plan(store, opts, 3)
+  local plan, err = include.plan(store, opts)
   if err then return nil, err end
   return include.atomic(store, opts, function()
     local created, ok
@@ -138,6 +138,6 @@ function nested.create(store, row, opts)
   end)
 end
 
-nested.OPTIONS = support.names("include", "timeout")
+nested.OPTIONS = options.set { include = "table", timeout = "seconds" }
 
 return nested

@@ -1,10 +1,11 @@
 --- Reading: the generic methods that every store has.
 
 local compat = require "larder.base.compat"
-local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
 local include = require "larder.store.include"
+local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local support = require "larder.store.support"
 
 local unpack = compat.unpack
@@ -14,15 +15,20 @@ local DEFAULT_LIMIT, LIMIT_CAP = 50, 1000
 local EACH_PAGE = 500
 local MANY_CHUNK = 1000
 
-local ONE_OPTIONS = support.names("columns", "with_deleted", "lock", "timeout", "include")
-local FIND_OPTIONS = support.names("columns", "with_deleted", "lock", "timeout", "include", "order")
-local LIST_OPTIONS = {
-  "where", "order", "limit", "offset", "after", "total", "columns", "lock", "timeout", "with_deleted",
-  "include",
-}
-local EACH_OPTIONS = { "where", "order", "limit", "after", "columns", "timeout", "with_deleted", "page",
-  "include" }
-local COUNT_OPTIONS = support.names("with_deleted", "timeout")
+local LOCKS = { "update", "share", "update_skip", "update_nowait" }
+local COUNT_OPTIONS = options.set { with_deleted = "boolean", timeout = "seconds" }
+local ONE_OPTIONS = options.extend(COUNT_OPTIONS, { columns = "list", lock = LOCKS, include = "table" })
+local FIND_OPTIONS = options.extend(ONE_OPTIONS, { order = "string|list" })
+-- limit and offset often come from a request: what is wrong with them is an answer, `invalid`
+local LIST_OPTIONS = options.extend(FIND_OPTIONS, {
+  where = "condition", limit = "any", offset = "any", after = "string", total = "boolean",
+})
+local EACH_OPTIONS = options.extend(COUNT_OPTIONS, {
+  where = "condition", order = "string|list", limit = "count", after = "string", columns = "list", page = "positive", include = "table",
+})
+local AGGREGATE_OPTIONS = options.extend(COUNT_OPTIONS, {
+  where = "condition", aggs = "list", groups = "list", limit = "count", offset = "count",
+})
 
 ---@class larder.Store
 ---@field db larder.Db
@@ -68,16 +74,14 @@ local function select_with(store, method, op, plan)
 end
 
 local function select_one(store, method, where, opts, by)
-  support.check_options(opts, FIND_OPTIONS, 4)
-  local ok, err = support.refuse_hidden(store._entity, opts and opts.columns)
+  local ok, err = support.refuse_hidden(store._entity, opts.columns)
   if not ok then return nil, err end
   local plan, rows
-  plan, err = include.plan(store, opts, 4)
+  plan, err = include.plan(store, opts)
   if err then return nil, err end
   rows, err = select_with(store, method, {
     op = "select", where = support.both(where, support.alive(store._entity, opts)), limit = 1,
-    columns = plan and plan.columns or opts and opts.columns, lock = opts and opts.lock,
-    order = opts and opts.order, timeout = opts and opts.timeout,
+    columns = plan and plan.columns or opts.columns, lock = opts.lock, order = opts.order, timeout = opts.timeout,
   }, plan)
   if not rows then return nil, err end
   if not rows[1] then return support.not_found(store, method, by) end
@@ -96,9 +100,9 @@ end
 -- With options, with listeners, or where deleted rows are hidden.
 local function get_with_options(store, method, ...)
   local entity = store._entity
-  local where, opts = support.conditions(entity.key, entity.nkey, ...)
-  support.check_options(opts, ONE_OPTIONS, 3)
-  return select_one(store, method, where, opts, entity.key)
+  local where, opts = support.conditions(store, method, entity.key, entity.nkey, ...)
+  support.no_more(store, method, entity.nkey + 1, ...)
+  return select_one(store, method, where, support.options(store, method, opts, ONE_OPTIONS), entity.key)
 end
 
 --- The row with this key.
@@ -142,8 +146,8 @@ function declared.direct(store, on)
   if store.db:kind() ~= "memory" or store._entity.hides then return end
   local methods = getmetatable(store).__index
   for _, name in ipairs(DIRECT) do
-    if methods[name] == read[name] then -- else the declaration has a method of its own, or none
-      store[name] = on and store._core:direct(store, name, read[name]) or nil
+    if methods[name] and not store._entity.own[name] then -- else the declaration has a method of its own, or none
+      store[name] = on and store._core:direct(store, name, methods[name]) or nil
     end
   end
 end
@@ -154,9 +158,10 @@ end
 ---@return table|nil row
 ---@return larder.Error? err  `not_found` when there is none
 function read:find(where, opts)
-  if type(where) ~= "table" then error("find needs a condition", 2) end
+  support.check_where(self, "find", where)
+  opts = support.options(self, "find", opts, FIND_OPTIONS)
   local by = {}
-  for name in pairs(where) do by[#by + 1] = type(name) == "string" and name or nil end
+  for name in next, where do by[#by + 1] = type(name) == "string" and name or nil end
   table.sort(by)
   return select_one(self, "find", where, opts, #by > 0 and by or { "condition" })
 end
@@ -201,15 +206,14 @@ end
 --- A page under fixed conditions; what list and every list_by_… come down to.
 function read:_page(method, fixed, opts, order)
   local entity = self._entity
-  opts = opts or {}
-  support.check_options(opts, entity.list_options, 3)
+  opts = support.options(self, method, opts, entity.list_options)
   local limit, err = checked_limit(opts)
   if not limit then return nil, err end
   local ok
   ok, err = support.refuse_hidden(entity, opts.columns)
   if not ok then return nil, err end
   local plan
-  plan, err = include.plan(self, opts, 3)
+  plan, err = include.plan(self, opts)
   if err then return nil, err end
   local where, info = matching(entity, fixed, opts), { limit = limit }
   local function page()
@@ -240,8 +244,10 @@ end
 ---@return larder.ListInfo|larder.Error info
 function read:list(...)
   local entity = self._entity
-  local fixed, opts = support.conditions(entity.scope, #entity.scope, ...)
-  return self:_page("list", fixed, opts)
+  local n = #entity.scope
+  local fixed, opts = support.conditions(self, "list", entity.scope, n, ...)
+  support.no_more(self, "list", n + 1, ...)
+  return self:_page("list", n > 0 and fixed or nil, opts)
 end
 
 -- One page after the other, each from where the last one ended. nil at the end; nil, err when it went wrong.
@@ -266,13 +272,12 @@ end
 ---@return fun(): table|nil iterator
 function read:each(...)
   local entity = self._entity
-  local fixed, opts = support.optional_scope(entity, ...)
-  opts = opts or {}
-  support.check_options(opts, entity.each_options, 2)
+  local fixed, opts = support.optional_scope(self, "each", ...)
+  opts = support.options(self, "each", opts, entity.each_options)
   local allowed, err = support.refuse_hidden(entity, opts.columns)
   if not allowed then error(err, 0) end
   local plan
-  plan, err = include.plan(self, opts, 2)
+  plan, err = include.plan(self, opts)
   if err then error(err, 0) end
   local next_page = pages(self, "each", {
     op = "select", page = true, where = matching(entity, fixed, opts),
@@ -310,11 +315,12 @@ end
 ---@return integer|nil n
 ---@return larder.Error? err
 function read:count(...)
-  local fixed, where, opts = support.optional_scope(self._entity, ...)
-  support.check_options(opts, COUNT_OPTIONS, 2)
+  local fixed, where, opts = support.optional_scope(self, "count", ...)
+  if where ~= nil then support.check_where(self, "count", where) end
+  opts = support.options(self, "count", opts, COUNT_OPTIONS)
   return run(self, "count", {
     op = "count", where = support.both(fixed, where, support.alive(self._entity, opts)),
-    timeout = opts and opts.timeout,
+    timeout = opts.timeout,
   })
 end
 
@@ -324,6 +330,7 @@ end
 ---@field groups? table[]  { "model", { "created_at", bucket = "hour", as = "hour" } }
 ---@field limit? integer   of the groups
 ---@field offset? integer
+---@field with_deleted? boolean
 ---@field timeout? number
 
 --- Figures, by group: count, sum, avg, min, max.
@@ -331,6 +338,8 @@ end
 ---@return table[]|nil rows
 ---@return larder.Error? err
 function read:aggregate(opts)
+  if opts == nil then support.misuse(self, "aggregate", "needs a table of options, not nil") end
+  opts = support.options(self, "aggregate", opts, AGGREGATE_OPTIONS)
   return run(self, "aggregate", {
     op = "aggregate", where = support.both(opts.where, support.alive(self._entity, opts)), aggs = opts.aggs,
     groups = opts.groups, limit = opts.limit, offset = opts.offset, timeout = opts.timeout,
@@ -339,110 +348,56 @@ end
 
 -- ---- many rows by key ----
 
--- One value of a key has several spellings; rows come back with one of them.
-local SPELLING = {
-  uuid = string.lower,
-  timestamptz = function(v)
-    local us = core.time_parse(v)
-    return us and core.time_format(us) or v
-  end,
-}
+local MANY_OPTIONS = options.set { with_deleted = "boolean", timeout = "seconds" }
 
--- The value of a key's field as rows are found by it.
-local function spelled(entity, i, value)
-  local spell = SPELLING[entity.fields[entity.key[i]].type]
-  if spell then return spell(value) end
-  return type(value) == "string" and value or tostring(value)
-end
-
--- Rows by key: a table of tables, one level a field of the key.
-local function remember(entity, level, row)
-  local n = entity.nkey
-  for i = 1, n - 1 do
-    local value = spelled(entity, i, row[entity.key[i]])
-    local inner = level[value]
-    if not inner then
-      inner = {}
-      level[value] = inner
-    end
-    level = inner
-  end
-  level[spelled(entity, n, row[entity.key[n]])] = row
-end
-
-local function recall(entity, level, key)
-  for i = 1, entity.nkey do
-    level = level[spelled(entity, i, key[i])]
-    if not level then return false end
-  end
-  return level
-end
-
-local function normal_keys(entity, keys)
-  local list = {}
-  for i = 1, #keys do
-    local key = type(keys[i]) == "table" and keys[i] or { keys[i] }
-    if #key ~= entity.nkey then
-      error(("key %d must have the values of %s"):format(i, table.concat(entity.key, ", ")), 3)
-    end
-    list[i] = key
-  end
-  return list
-end
-
---- Rows in the order of their keys, `false` where there is none; one statement for each 1,000.
+--- Rows in the order of their keys, `false` where there is none; one statement for each 1,000. A key finds its row in every
+-- spelling that get takes.
 ---@param keys any[]  each a value, or a list of values where the key has several fields
 ---@param opts? { with_deleted?: boolean, timeout?: number }
 ---@return (table|false)[]|nil rows
 ---@return larder.Error? err
 function read:get_many(keys, opts)
-  if type(keys) ~= "table" then error("get_many needs a list of keys", 2) end
-  local entity = self._entity
-  local list, by_key = normal_keys(entity, keys), {}
-  for from = 1, #list, MANY_CHUNK do
-    local chunk = {}
-    for i = from, math.min(from + MANY_CHUNK - 1, #list) do chunk[#chunk + 1] = list[i] end
+  local entity, result = self._entity, {}
+  misuse.check_shape(keys, "list", entity.full .. ":get_many: the list of keys")
+  opts = support.options(self, "get_many", opts, MANY_OPTIONS)
+  for from = 1, #keys, MANY_CHUNK do
+    local chunk = { unpack(keys, from, math.min(from + MANY_CHUNK - 1, #keys)) }
     local rows, err = run(self, "get_many", {
-      op = "select", plain = true, where = support.both(expr.keys(chunk), support.alive(entity, opts)),
-      timeout = opts and opts.timeout,
+      op = "select", plain = true, by_key = true, where = support.both(expr.keys(chunk), support.alive(entity, opts)),
+      timeout = opts.timeout,
     })
     if not rows then return nil, err end
-    for i = 1, #rows do remember(entity, by_key, rows[i]) end
+    for i = 1, #chunk do result[from + i - 1] = rows[i] end
   end
-  local result = {}
-  for i = 1, #list do result[i] = recall(entity, by_key, list[i]) end
   return result
 end
 
 -- ---- what a declaration makes ----
 
-local function with_filters(list, filters_of)
-  local set = support.names(unpack(list))
-  for name in pairs(filters_of) do set[name] = true end
-  return set
-end
-
 --- The options that list and each take in a store with these filters.
 ---@param filters_of table<string, string|fun(value: any): larder.Where>
----@return table<string, true> list_options
----@return table<string, true> each_options
+---@return larder.OptionSet list_options
+---@return larder.OptionSet each_options
 function declared.option_sets(filters_of)
-  return with_filters(LIST_OPTIONS, filters_of), with_filters(EACH_OPTIONS, filters_of)
+  local more = {}
+  for name in pairs(filters_of) do more[name] = "any" end
+  return options.extend(LIST_OPTIONS, more), options.extend(EACH_OPTIONS, more)
 end
 
 --- `get_by = { "tenant_id", "name" }`: the one row with these values.
 function declared.lookup(method, names)
   return function(self, ...)
-    local where, opts = support.conditions(names, #names, ...)
-    support.check_options(opts, ONE_OPTIONS, 2)
-    return select_one(self, method, where, opts, names)
+    local where, opts = support.conditions(self, method, names, #names, ...)
+    support.no_more(self, method, #names + 1, ...)
+    return select_one(self, method, where, support.options(self, method, opts, ONE_OPTIONS), names)
   end
 end
 
 --- `list_by = { "tenant_id", "type" }`: a page of rows with these values.
 function declared.listing(method, names)
   return function(self, ...)
-    local fixed, opts = support.conditions(names, #names, ...)
+    local fixed, opts = support.conditions(self, method, names, #names, ...)
+    support.no_more(self, method, #names + 1, ...)
     return self:_page(method, fixed, opts)
   end
 end

@@ -3,6 +3,8 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local wait = require "larder.base.wait"
 
 local support = {}
@@ -36,47 +38,82 @@ function support.operate(store, op, method)
   return support.run(store, method or op.op, op)
 end
 
+--- A method of this store was handed the wrong thing: raise at the caller's line.
+---@param store larder.Store
+---@param method string
+---@param fmt string
+---@param ... any
+function support.misuse(store, method, fmt, ...)
+  return misuse.raise("%s:%s: " .. fmt, store._entity.full, method, ...)
+end
+
 --- The first n arguments as conditions on the named fields, then the argument behind them. A missing one
 -- raises: as a condition that is not there it would stand for "any".
+---@param store larder.Store
+---@param method string
 ---@param names string[]
 ---@param n integer
 ---@return table where
 ---@return any rest
-function support.conditions(names, n, ...)
+function support.conditions(store, method, names, n, ...)
   local where = {}
   for i = 1, n do
     local value = (select(i, ...))
     if value == nil or value == null or type(value) == "table" then
-      error(("argument %d must be the value of %s"):format(i, names[i]), 3)
+      support.misuse(store, method, "argument %d must be the value of %s, not %s", i, names[i], misuse.kind(value))
     end
     where[names[i]] = value
   end
   return where, (select(n + 1, ...))
 end
 
+--- Nothing may stand behind the last argument that a method takes: it would be ignored.
+---@param last integer
+function support.no_more(store, method, last, ...)
+  local n = select("#", ...)
+  if n > last and (select(last + 1, ...)) ~= nil then
+    support.misuse(store, method, "takes %d arguments at most, not %d", last, n)
+  end
+end
+
 --- Leading arguments that are no tables are values of the scope; none at all means everywhere.
-function support.optional_scope(entity, ...)
-  local first = ...
-  if first == nil or type(first) == "table" then return nil, first, (select(2, ...)) end
+function support.optional_scope(store, method, ...)
+  local entity, first = store._entity, ...
+  if first == nil and select("#", ...) > 0 and #entity.scope > 0 then
+    support.misuse(store, method, "argument 1 must be the value of %s, not nil", entity.scope[1])
+  end
+  if first == nil or type(first) == "table" then
+    return nil, first, (select(2, ...))
+  end
   local n = #entity.scope
-  if n == 0 then error("this store has no scope: the argument must be a table", 3) end
-  local where, rest = support.conditions(entity.scope, n, ...)
+  if n == 0 then support.misuse(store, method, "argument 1 must be a table, not %s: this store has no scope", misuse.kind(first)) end
+  local where, rest = support.conditions(store, method, entity.scope, n, ...)
   return where, rest, (select(n + 2, ...))
 end
 
-local function is_empty(where)
-  return where == nil or next(where) == nil and getmetatable(where) == nil
-end
-
---- All of the conditions together; nil when there is none.
+--- All of the conditions together; nil when there is none. An empty one is a condition, too: the core refuses it.
 function support.both(...)
   local list = {}
   for i = 1, select("#", ...) do
     local where = (select(i, ...))
-    if not is_empty(where) then list[#list + 1] = where end
+    if where ~= nil then list[#list + 1] = where end
   end
   if #list <= 1 then return list[1] end
   return expr.all(list)
+end
+
+--- A condition must be given, and must be a table; what it says is checked by the core.
+---@param where any
+function support.check_where(store, method, where)
+  if type(where) ~= "table" then
+    support.misuse(store, method, "needs a condition, not %s; larder.all {} stands for every row", misuse.kind(where))
+  end
+end
+
+--- A row must be a table; a list of rows a list.
+---@param row any
+function support.check_row(store, method, row)
+  if type(row) ~= "table" then support.misuse(store, method, "needs a row (a table), not %s", misuse.kind(row)) end
 end
 
 --- Conditions under which a row counts as there for a reader.
@@ -88,13 +125,12 @@ function support.alive(entity, opts)
   return hidden and soft.alive or nil
 end
 
---- Names a method takes as options; anything else is a typo.
-function support.check_options(opts, allowed, level)
-  if opts == nil then return end
-  if type(opts) ~= "table" then error("options must be a table", level + 1) end
-  for name in pairs(opts) do
-    if not allowed[name] then error(("unknown option %q"):format(tostring(name)), level + 1) end
-  end
+--- The options of a method; anything that is none raises.
+---@param opts table|nil
+---@param set larder.OptionSet
+---@return table
+function support.options(store, method, opts, set)
+  return options.read(opts, set, store._entity.full, method)
 end
 
 --- A set of names from a list.
@@ -106,8 +142,10 @@ end
 
 --- Secrets leave a store only through the method that needs them.
 function support.refuse_hidden(entity, columns)
-  for _, name in ipairs(columns or {}) do
-    local field = entity.fields[name]
+  if type(columns) ~= "table" then return true end -- the core refuses what is no list
+  for i = 1, #columns do
+    local name = columns[i]
+    local field = name ~= nil and entity.fields[name]
     if field and field.hidden then
       return errors.invalid({ [name] = "is a secret and cannot be selected" }, nil, { store = entity.full })
     end
@@ -123,6 +161,7 @@ end
 --- Empty texts of fields whose default stands for them are left out. Copies only when there is something to
 -- leave out.
 function support.without_blanks(entity, row)
+  if type(row) ~= "table" or getmetatable(row) ~= nil then return row end -- the core says what is wrong with it
   local copy
   for _, name in ipairs(entity.blanks) do
     if row[name] == "" then

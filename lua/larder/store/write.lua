@@ -5,18 +5,21 @@ local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
 local include = require "larder.store.include"
 local nested = require "larder.store.nested"
+local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local support = require "larder.store.support"
 
 local run, settle = support.run, support.settle
 local null = core.null
 
-local UPDATE_OPTIONS = support.names("only", "where", "keep_stamps", "with_deleted", "timeout",
-  "include")
-local PATCH_OPTIONS = support.names("where", "keep_stamps", "with_deleted", "timeout", "include")
-local UPSERT_OPTIONS = support.names("key", "set", "only", "timeout", "include")
-local MANY_OPTIONS = support.names("on_conflict", "skip_duplicates", "returning", "timeout")
-local WHERE_OPTIONS = support.names("timeout", "with_deleted")
-local DELETE_OPTIONS = support.names("timeout")
+local DELETE_OPTIONS = options.set { timeout = "seconds" }
+local WHERE_OPTIONS = options.extend(DELETE_OPTIONS, { with_deleted = "boolean" })
+local PATCH_OPTIONS = options.extend(WHERE_OPTIONS, { where = "condition", keep_stamps = "boolean", include = "table" })
+local UPDATE_OPTIONS = options.extend(PATCH_OPTIONS, { only = "list" })
+local UPSERT_OPTIONS = options.extend(DELETE_OPTIONS, { key = "string|list", set = "table", only = "list", include = "table" })
+local MANY_OPTIONS = options.extend(DELETE_OPTIONS, {
+  on_conflict = { "skip" }, skip_duplicates = "boolean", returning = "boolean",
+})
 
 ---@class larder.Store
 local write = {}
@@ -30,16 +33,13 @@ local write = {}
 ---@return table|nil row  as stored, with defaults and stamps
 ---@return larder.Error? err
 function write:create(row, opts)
-  if type(row) ~= "table" then error("create needs a row", 2) end
-  support.check_options(opts, nested.OPTIONS, 2)
   local entity = self._entity
-  if opts and opts.include ~= nil or entity.nests and nested.has(entity, row) then
-    return nested.create(self, row, opts)
-  end
+  support.check_row(self, "create", row)
+  opts = support.options(self, "create", opts, nested.OPTIONS)
+  if opts.include ~= nil or entity.nests and nested.has(entity, row) then return nested.create(self, row, opts) end
   if entity.blanks then row = support.without_blanks(entity, row) end
-  local time = opts and opts.timeout
-  if self.db._plain then return settle(self._wait, self._core:create(row, time and opts)) end
-  return self.db:_guarded({ store = entity.full, op = "create" }, time, function(timeout)
+  if self.db._plain then return settle(self._wait, self._core:create(row, opts.timeout and opts)) end
+  return self.db:_guarded({ store = entity.full, op = "create" }, opts.timeout, function(timeout)
     return settle(self._wait, self._core:create(row, { timeout = timeout }))
   end)
 end
@@ -58,9 +58,8 @@ end
 ---@return integer|table[]|nil written  number of rows; with `returning` the rows as stored
 ---@return larder.Error? err
 function write:create_many(rows, opts)
-  if type(rows) ~= "table" then error("create_many needs a list of rows", 2) end
-  support.check_options(opts, MANY_OPTIONS, 2)
-  opts = opts or {}
+  misuse.check_shape(rows, "list", self._entity.full .. ":create_many: the list of rows")
+  opts = support.options(self, "create_many", opts, MANY_OPTIONS)
   if #rows == 0 then return opts.returning and {} or 0 end
   if self._entity.blanks then
     local given = rows
@@ -75,13 +74,34 @@ function write:create_many(rows, opts)
 end
 
 -- The unique that opts.key means: its name, or its fields without the tenant.
-local function target_of(entity, key)
+local function target_of(store, key)
   if key == nil then return nil end
-  local wanted = type(key) == "table" and table.concat(key, ",") or key
-  for _, unique in ipairs(entity.uniques) do
-    if unique.name == wanted or unique.by == wanted or unique.by_all == wanted then return unique.name end
+  local wanted, names = key, {}
+  if type(key) == "table" then
+    for i, name in ipairs(key) do
+      if type(name) ~= "string" then support.misuse(store, "upsert", "option key must hold names of fields, not %s", misuse.kind(name)) end
+      names[i] = name
+    end
+    wanted, names = table.concat(names, ","), {}
   end
-  error(("no unique of %s is called %q"):format(entity.full, tostring(wanted)), 3)
+  for _, unique in ipairs(store._entity.uniques) do
+    if unique.name == wanted or unique.by == wanted or unique.by_all == wanted then return unique.name end
+    names[#names + 1], names[#names + 2] = unique.name, unique.by
+  end
+  return support.misuse(store, "upsert", "no unique is called %q%s", wanted, misuse.hint(wanted, names))
+end
+
+-- The names in `only`, each a field.
+local function check_only(store, method, only)
+  for i = 1, only and #only or 0 do
+    local name, fields = only[i], store._entity.fields
+    if type(name) ~= "string" then
+      support.misuse(store, method, "option only must hold names of fields, not %s", misuse.kind(name))
+    elseif not fields[name] then
+      support.misuse(store, method, "only: %s is not a field of %s%s", name, store._entity.name, misuse.hint(name, misuse.names(fields)))
+    end
+  end
+  return only
 end
 
 --- Insert the row, or change the one that is in its way.
@@ -92,16 +112,16 @@ end
 ---@return table|nil row  as stored
 ---@return larder.Error? err
 function write:upsert(row, opts)
-  if type(row) ~= "table" then error("upsert needs a row", 2) end
-  support.check_options(opts, UPSERT_OPTIONS, 2)
-  opts = opts or {}
+  support.check_row(self, "upsert", row)
+  opts = support.options(self, "upsert", opts, UPSERT_OPTIONS)
   local entity, set = self._entity, opts.set
-  if opts.only then
+  if check_only(self, "upsert", opts.only) then
+    if set then support.misuse(self, "upsert", "takes set or only, not both") end
     set = {}
     for _, name in ipairs(opts.only) do set[name] = expr.excluded end
   end
   if entity.blanks then row = support.without_blanks(entity, row) end
-  local target = target_of(entity, opts.key)
+  local target = target_of(self, opts.key)
   return include.after(self, "upsert", opts, function()
     local rows, err = run(self, "upsert", {
       op = "insert", row = row, on_conflict = "update", target = target, set = set, returning = true,
@@ -137,7 +157,7 @@ end
 
 local function replacement(entity, row, keep_stamps)
   local set = {}
-  for name, value in pairs(row) do
+  for name, value in next, row do
     local field = entity.fields[name]
     -- an unknown name goes on, so that it is refused by name
     if not field or not field.fixed or keep_stamps and field.stamp == "update" then set[name] = value end
@@ -204,10 +224,11 @@ end
 ---@return table|nil row  as stored
 ---@return larder.Error? err  `not_found` when there is none
 function write:update(row, opts)
-  if type(row) ~= "table" then error("update needs a row", 2) end
-  support.check_options(opts, UPDATE_OPTIONS, 2)
-  opts = opts or {}
   local entity = self._entity
+  support.check_row(self, "update", row)
+  if getmetatable(row) ~= nil then misuse.check_shape(row, "record", entity.full .. ":update: a row") end
+  opts = support.options(self, "update", opts, UPDATE_OPTIONS)
+  check_only(self, "update", opts.only)
   local where, err = key_of(entity, row)
   if not where then return nil, err end
   local set = opts.only and part_of(entity, row, opts.only) or replacement(entity, row, opts.keep_stamps)
@@ -220,24 +241,16 @@ end
 ---@return larder.Error? err  `not_found` when there is none
 function write:patch(...)
   local entity = self._entity
-  local where, changes = support.conditions(entity.key, entity.nkey, ...)
-  local opts = (select(entity.nkey + 2, ...))
-  if type(changes) ~= "table" then error("patch needs the key and a table of changes", 2) end
-  support.check_options(opts, PATCH_OPTIONS, 2)
+  local where, changes = support.conditions(self, "patch", entity.key, entity.nkey, ...)
+  misuse.check_shape(changes, "record", entity.full .. ":patch: the table of changes behind the key")
+  support.no_more(self, "patch", entity.nkey + 2, ...)
+  local opts = support.options(self, "patch", (select(entity.nkey + 2, ...)), PATCH_OPTIONS)
   local set = {}
-  for name, value in pairs(changes) do set[name] = value end
-  if next(set) == nil then return self:find(where, { include = opts and opts.include }) end
+  for name, value in next, changes do set[name] = value end
+  if next(set) == nil and not opts.where then return self:find(where, { include = opts.include }) end
   return include.after(self, "patch", opts, function()
-    return self:_change("patch", where, set, opts or {}, entity.key)
+    return self:_change("patch", where, set, opts, entity.key)
   end)
-end
-
---- Every row must be meant: an empty condition is refused.
-local function check_where(where, method)
-  if type(where) ~= "table" then error(method .. " needs a condition", 3) end
-  if next(where) == nil and getmetatable(where) == nil then
-    error(method .. " needs a condition; larder.all {} stands for every row", 3)
-  end
 end
 
 --- Change all rows that match.
@@ -247,11 +260,12 @@ end
 ---@return integer|nil n
 ---@return larder.Error? err
 function write:update_where(where, changes, opts)
-  check_where(where, "update_where")
-  support.check_options(opts, WHERE_OPTIONS, 2)
+  support.check_where(self, "update_where", where)
+  misuse.check_shape(changes, "record", self._entity.full .. ":update_where: the table of changes")
+  opts = support.options(self, "update_where", opts, WHERE_OPTIONS)
   return run(self, "update_where", {
     op = "update", where = support.both(where, support.alive(self._entity, opts)), set = changes,
-    timeout = opts and opts.timeout,
+    timeout = opts.timeout,
   })
 end
 
@@ -273,7 +287,7 @@ local function remove(store, method, where, opts, hard)
   else
     op = { op = "update", where = support.both(where, entity.soft.alive), set = mark(store, true) }
   end
-  op.timeout = opts and opts.timeout
+  op.timeout = opts.timeout
   return run(store, method, op)
 end
 
@@ -288,9 +302,9 @@ end
 ---@return integer|larder.Error n  number of rows
 function write:delete(...)
   local entity = self._entity
-  local where, opts = support.conditions(entity.key, entity.nkey, ...)
-  support.check_options(opts, DELETE_OPTIONS, 2)
-  return counted(remove(self, "delete", where, opts))
+  local where, opts = support.conditions(self, "delete", entity.key, entity.nkey, ...)
+  support.no_more(self, "delete", entity.nkey + 1, ...)
+  return counted(remove(self, "delete", where, support.options(self, "delete", opts, DELETE_OPTIONS)))
 end
 
 --- Delete all rows that match.
@@ -299,9 +313,8 @@ end
 ---@return integer|nil n
 ---@return larder.Error? err
 function write:delete_where(where, opts)
-  check_where(where, "delete_where")
-  support.check_options(opts, DELETE_OPTIONS, 2)
-  return remove(self, "delete_where", where, opts)
+  support.check_where(self, "delete_where", where)
+  return remove(self, "delete_where", where, support.options(self, "delete_where", opts, DELETE_OPTIONS))
 end
 
 -- Only stores with a soft-delete field have these.
@@ -310,10 +323,11 @@ local soft = {}
 local function marking(method, deleted)
   return function(self, ...)
     local entity = self._entity
-    local where, opts = support.conditions(entity.key, entity.nkey, ...)
-    support.check_options(opts, DELETE_OPTIONS, 2)
+    local where, opts = support.conditions(self, method, entity.key, entity.nkey, ...)
+    support.no_more(self, method, entity.nkey + 1, ...)
+    opts = support.options(self, method, opts, DELETE_OPTIONS)
     return counted(run(self, method, {
-      op = "update", where = where, set = mark(self, deleted), timeout = opts and opts.timeout,
+      op = "update", where = where, set = mark(self, deleted), timeout = opts.timeout,
     }))
   end
 end
@@ -333,9 +347,19 @@ soft.restore = marking("restore", false)
 ---@return integer|larder.Error n
 function soft:purge(...)
   local entity = self._entity
-  local where, opts = support.conditions(entity.key, entity.nkey, ...)
-  support.check_options(opts, DELETE_OPTIONS, 2)
-  return counted(remove(self, "purge", where, opts, true))
+  local where, opts = support.conditions(self, "purge", entity.key, entity.nkey, ...)
+  support.no_more(self, "purge", entity.nkey + 1, ...)
+  return counted(remove(self, "purge", where, support.options(self, "purge", opts, DELETE_OPTIONS), true))
+end
+
+--- Delete for good all rows that match, marked as deleted or not: `purge_where { deleted_at = { lt = "2026-01-01T00:00:00Z" } }`.
+---@param where larder.Where
+---@param opts? { timeout?: number }
+---@return integer|nil n
+---@return larder.Error? err
+function soft:purge_where(where, opts)
+  support.check_where(self, "purge_where", where)
+  return remove(self, "purge_where", where, support.options(self, "purge_where", opts, DELETE_OPTIONS), true)
 end
 
 return { methods = write, soft = soft }

@@ -5,6 +5,7 @@
 
 local core = require "larder.core"
 local errors = require "larder.base.errors"
+local expr = require "larder.base.expr"
 local rebuild = require "larder.transfer.rebuild"
 
 local CHUNK = 5000
@@ -114,29 +115,22 @@ local function key_of(row, fields)
   return key
 end
 
-local function key_text(row, fields)
-  return core.json_encode(setmetatable(key_of(row, fields), core.array_mt))
-end
-
 --- Where rows are replaced, sums cannot tell: look each row up by its key.
 local function verify_rows(load, batch)
   local fields, columns = load.cstore:describe().key, load.cstore:fields()
-  local keys, wanted = { kind = "keys" }, {}
+  local keys, wanted = {}, {}
   for i = 1, batch:count() do
-    local row = batch:row(i)
-    keys[i] = key_of(row, fields)
-    wanted[key_text(row, fields)] = core.json_encode(row, true)
+    wanted[i] = batch:row(i)
+    keys[i] = key_of(wanted[i], fields)
   end
-  local rows, err = load.cstore:run { op = "select", where = setmetatable(keys, core.pred_mt), columns = columns, plain = true }
+  local rows, err = load.cstore:run { op = "select", where = expr.keys(keys), columns = columns, plain = true, by_key = true }
   if not rows then return nil, err end
-  for _, row in ipairs(rows) do
-    local key = key_text(row, fields)
-    if core.json_encode(row, true) ~= wanted[key] then
+  for i = 1, #keys do
+    if not rows[i] then return drift(load.family, load.store, "a row is missing") end
+    if core.json_encode(rows[i], true) ~= core.json_encode(wanted[i], true) then
       return drift(load.family, load.store, "a row differs from its source")
     end
-    wanted[key] = nil
   end
-  if next(wanted) then return drift(load.family, load.store, "a row is missing") end
   return true
 end
 

@@ -1,0 +1,75 @@
+--- Misuse raises: a text with the caller's line, the method and what was expected. What the world does wrong is an error object
+-- instead (larder.base.errors).
+
+local core = require "larder.core"
+
+local misuse = {}
+
+-- Files beside this one are larder's own: the line that is blamed is the first outside of them.
+local home = debug.getinfo(1, "S").source:match "^(@.*[/\\])base[/\\]misuse%.lua$"
+if home then core.own(home) end
+
+--- Raise at the caller's line.
+---@param fmt string
+---@param ... any
+function misuse.raise(fmt, ...)
+  return core.misuse(fmt:format(...))
+end
+
+--- `; did you mean where?`, or an empty text when no name is near.
+---@param name any
+---@param names string[]
+---@return string
+function misuse.hint(name, names)
+  local meant = core.nearest(name, names)
+  return meant and ("; did you mean %s?"):format(meant) or ""
+end
+
+--- The keys of a set, sorted.
+---@param set table<string, any>
+---@return string[]
+function misuse.names(set)
+  local list = {}
+  for name in pairs(set) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+--- Raise unless t is a list ("list": keys 1 to n and no other), a table with names as its keys ("record") or one with both
+-- ("condition"), without a metatable that hides what it holds.
+---@param t any
+---@param shape "list"|"record"|"condition"
+---@param what string  "shop.items:get_many: the list of keys"
+function misuse.check_shape(t, shape, what)
+  local why = core.shape_fault(t, shape)
+  if why then misuse.raise("%s %s", what, why) end
+end
+
+--- "a table", "nil", "text": what a value is, in a message.
+---@param v any
+---@return string
+function misuse.kind(v)
+  if v == nil then return "nil" end
+  if v == core.null then return "null" end
+  return "a " .. (type(v) == "cdata" and "cdata" or type(v))
+end
+
+--- Methods that say so when they are called with a dot in place of the colon, or on something else.
+---@param methods table<string, function>
+---@param mark string   a field that every object has
+---@param object string "a store": what they are methods of
+---@return table<string, function>
+function misuse.guarded(methods, mark, object)
+  local guarded = {}
+  for name, method in pairs(methods) do
+    guarded[name] = function(self, ...)
+      if type(self) ~= "table" or self[mark] == nil then
+        return misuse.raise("%s is a method of %s: call it with a colon, object:%s(…), not with a dot", name, object, name)
+      end
+      return method(self, ...)
+    end
+  end
+  return guarded
+end
+
+return misuse
