@@ -132,7 +132,7 @@ for name, target in pairs(targets) do
         for _, key in ipairs { larder.null, {} } do
           local ok, why = pcall(function() local row = s.types[method](s.types, key) return row end)
           assert.is_false(ok)
-          assert.matches("twin_spec.lua:%d+: argument 1 must be the value of id", why)
+          assert.matches("twin_spec.lua:%d+: twin.types:%a+: argument 1 must be the value of id", why)
         end
       end
     end)

@@ -38,11 +38,14 @@ for name, spec in pairs(TYPES) do
   }
   entities[#entities + 1] = {
     name = name .. "_alone", table = "keyed." .. name .. "_alone",
-    fields = { { name = "k", type = name }, { name = "v", type = "int4", null = true }, { name = "gone", type = "timestamptz", null = true } },
+    fields = {
+      { name = "k", type = name }, { name = "v", type = "int4", null = true },
+      { name = "gone", type = "timestamptz", null = true },
+    },
     key = { name = name .. "_alone_pkey", "k" }, soft_delete = "gone",
   }
-  sql[#sql + 1] = ("create table keyed.%ss (k %s not null, t text not null, v integer, constraint %ss_pkey primary key (k, t));")
-    :format(name, spec[1], name)
+  sql[#sql + 1] = ("create table keyed.%ss (k %s not null, t text not null, v integer, "
+    .. "constraint %ss_pkey primary key (k, t));"):format(name, spec[1], name)
   sql[#sql + 1] = ("create table keyed.%s_alone (k %s not null, v integer, gone timestamptz, "
     .. "constraint %s_alone_pkey primary key (k));"):format(name, spec[1], name)
 end

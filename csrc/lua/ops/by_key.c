@@ -1,4 +1,4 @@
-#include "lua/ops/by_key.h"
+#include "lua/ops/op.h"
 
 #include <string.h>
 

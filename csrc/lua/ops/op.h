@@ -63,6 +63,9 @@ ldr_code l_op_order(l_opargs *a, int idx) LDR_MUSTCHECK;
 ldr_code l_op_limits(l_opargs *a) LDR_MUSTCHECK;
 /* The fields named in the sequence at idx, or (nil) all that are not hidden. */
 ldr_code l_op_columns(l_opargs *a, int idx) LDR_MUSTCHECK;
+/* get_many: the condition holds a list of keys, and the rows are answered in its order. */
+ldr_code l_op_by_key(l_opargs *a) LDR_MUSTCHECK;
+int l_finish_by_key(lua_State *L, l_work *w); /* rows, false where a key has none */
 /* returning: columns and the finish function. */
 ldr_code l_op_returning(l_opargs *a) LDR_MUSTCHECK;
 /* The set table at idx → sets of the operation, checked and stamped. */

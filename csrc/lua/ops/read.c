@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "lua/base/int.h"
-#include "lua/ops/by_key.h"
+#include "lua/ops/op.h"
 #include "lua/values/rows.h"
 #include "lua/values/strict.h"
 #include "model/cursor.h"

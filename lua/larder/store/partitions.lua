@@ -6,12 +6,13 @@
 
 local core = require "larder.core"
 local errors = require "larder.base.errors"
+local options = require "larder.base.options"
 local support = require "larder.store.support"
 
 local partitions = {}
 
-local ENSURE_OPTIONS = support.names("ahead", "back")
-local DETACH_OPTIONS = support.names("before", "drop")
+local ENSURE_OPTIONS = options.set { ahead = "count", back = "count" }
+local DETACH_OPTIONS = options.set { before = "any", drop = "boolean" }
 local EVERY = support.names("day", "month", "year")
 local MAX_AHEAD = 1000
 
@@ -149,7 +150,7 @@ end
 ---@return string[]|nil made  their names; empty when all were there
 ---@return larder.Error? err
 function methods:ensure_partitions(opts)
-  support.check_options(opts, ENSURE_OPTIONS, 2)
+  opts = support.options(self, "ensure_partitions", opts, ENSURE_OPTIONS)
   local ahead, back = count_of(opts, "ahead", 3), count_of(opts, "back", 0)
   if self.db:kind() == "memory" then return {} end
   return self.db:transaction(function() return ensure(self, back, ahead) end)
@@ -189,7 +190,7 @@ end
 ---@return larder.Error? err
 function methods:detach_partitions(opts)
   if type(opts) ~= "table" or opts.before == nil then error("detach_partitions needs { before = time }", 2) end
-  support.check_options(opts, DETACH_OPTIONS, 2)
+  opts = support.options(self, "detach_partitions", opts, DETACH_OPTIONS)
   if not core.time_parse(opts.before) then return errors.invalid({ before = "is not a time" }) end
   local spec = self._entity.partition
   local y, m, d = date_of(opts.before)

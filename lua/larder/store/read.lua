@@ -93,7 +93,7 @@ end
 local function refused(store, err, ...)
   local entity = store._entity
   if err.code == "not_found" then err.message = entity.no_row end
-  if err.code == "invalid" then support.conditions(entity.key, entity.nkey, ...) end
+  if err.code == "invalid" then support.conditions(store, err.op, entity.key, entity.nkey, ...) end
   return nil, err
 end
 

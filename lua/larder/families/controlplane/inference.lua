@@ -3,6 +3,7 @@
 local by_id = require "larder.families.controlplane.by_id"
 local errors = require "larder.base.errors"
 local ranges = require "larder.families.controlplane.ranges"
+local options = require "larder.base.options"
 local support = require "larder.store.support"
 
 local BY_ID = { "id" }
@@ -154,7 +155,7 @@ local AGGS = {
 }
 local GROUPS = { model = "model", provider = "provider", app_id = "app_id", user_id = "user_id", status = "status" }
 local BUCKETS = support.names("minute", "hour", "day", "week", "month", "year")
-local OPTIONS = support.names("group_by", "bucket", "timeout")
+local OPTIONS = options.set { group_by = "string|list", bucket = "string", timeout = "seconds" }
 
 local function zero_for_null(row)
   if row.total_tokens == nil then row.total_tokens = 0 end
@@ -187,8 +188,7 @@ end
 ---@return larder.Error? err
 function inference:get_metrics(org_id, from, to, opts)
   ranges.check("get_metrics", org_id, from, to)
-  support.check_options(opts, OPTIONS, 2)
-  opts = opts or {}
+  opts = support.options(self, "get_metrics", opts, OPTIONS)
   local groups = groups_of(opts)
   local rows, err = self:run({
     op = "aggregate", where = { org_id = org_id, created_at = { gte = from, lte = to } }, aggs = AGGS, groups = groups,
