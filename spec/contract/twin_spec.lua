@@ -246,7 +246,7 @@ for name, target in pairs(targets) do
           return nil, "undone"
         end)
       end)
-      assert.equal(2, a(function() return s.parents:count {} end)) -- a rollback to a savepoint travels with a statement
+      assert.equal(2, a(function() return s.parents:count() end)) -- a rollback to a savepoint travels with a statement
       assert.equal("row", b(lock("parents", { id = 1 }, "update_nowait")))
       assert.equal("row", b(lock("parents", { id = 2 }, "update_nowait")))
       a() b()
