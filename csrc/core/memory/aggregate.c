@@ -6,6 +6,7 @@
 
 #include "memory/avg.h"
 #include "memory/errors.h"
+#include "memory/sort.h"
 #include "values/numeric.h"
 
 __extension__ typedef __int128 wide; /* a sum of int64s cannot leave it */
@@ -29,6 +30,7 @@ typedef struct cell { /* one aggregate of one group */
   double floats;
   ldr_buf numeric; /* the sum's text */
   ldr_value best;  /* the least or greatest so far: a view into a row */
+  ldr_hash seen;   /* distinct: the values so far, in the arena */
 } cell;
 
 typedef struct group {
@@ -141,6 +143,22 @@ static void keep_best(cell *c, const ldr_value *v, bool greatest) {
   if (c->best.type == LDR_T_NULL || (greatest ? order >= 0 : order <= 0)) c->best = *v;
 }
 
+/* Is it the first of its value in the cell? false: no, or out of memory. */
+static bool is_first(aggregation *a, cell *c, const ldr_value *v, ldr_code *code) {
+  uint32_t hash = ldr_hash_fold(ldr_value_hash(v, 0));
+  size_t at = ldr_hash_start(hash);
+  ldr_value *seen;
+  while ((seen = ldr_hash_next(&c->seen, hash, &at)))
+    if (ldr_value_cmp(seen, v) == 0) return false;
+  seen = ldr_arena_alloc(&a->arena, sizeof *seen);
+  if (seen == NULL || !ldr_hash_add(&c->seen, hash, seen)) {
+    *code = ldr_fail_nomem(a->err);
+    return false;
+  }
+  *seen = *v;
+  return true;
+}
+
 static ldr_code take_row(aggregation *a, const ldr_agg *agg, cell *c, const ldr_row *row) {
   ldr_truth t = ldr_match(&a->m, a->op->e, row, agg->filter);
   ldr_value v;
@@ -149,6 +167,10 @@ static ldr_code take_row(aggregation *a, const ldr_agg *agg, cell *c, const ldr_
   if (agg->field >= 0) {
     ldr_row_get(a->op->e, row, (unsigned)agg->field, &v);
     if (v.type == LDR_T_NULL) return LDR_OK;
+  }
+  if (agg->distinct) {
+    ldr_code code = LDR_OK;
+    if (!is_first(a, c, &v, &code)) return code;
   }
   c->count++;
   switch (agg->fn) {
@@ -250,33 +272,99 @@ static int compare_groups(const void *a, const void *b) {
   return c;
 }
 
-static ldr_code results(aggregation *a, ldr_rows **out) {
+static unsigned width(const aggregation *a) { return a->op->ngroups + a->op->naggs; }
+
+/* Room for the values of n groups; NULL: out of memory */
+static ldr_value *new_values(aggregation *a, size_t n) {
+  if (n > SIZE_MAX / sizeof(ldr_value) / width(a)) return NULL;
+  return ldr_arena_alloc(&a->arena, n * width(a) * sizeof(ldr_value));
+}
+
+static ldr_code values_of(aggregation *a, const group *g, ldr_value *out) {
   const ldr_op *op = a->op;
-  unsigned ncols = op->ngroups + op->naggs;
-  size_t from = (uint64_t)op->offset < a->n ? (size_t)op->offset : a->n, n = a->n - from;
-  ldr_buf cols = {0};
-  ldr_value *values;
   ldr_code code = LDR_OK;
-  if (op->limit >= 0 && (uint64_t)op->limit < n) n = (size_t)op->limit;
-  values =
-      n > SIZE_MAX / sizeof *values / ncols ? NULL : ldr_arena_alloc(&a->arena, n * ncols * sizeof *values);
-  ldr_op_columns(op, &cols);
-  if (values == NULL || cols.broken) code = ldr_fail_nomem(a->err);
-  for (size_t r = 0; code == LDR_OK && r < n; r++) {
-    const group *g = a->groups[from + r];
-    for (unsigned i = 0; i < op->ngroups; i++) values[r * ncols + i] = g->value[i];
-    for (unsigned i = 0; code == LDR_OK && i < op->naggs; i++)
-      code = result_of(a, &op->aggs[i], &g->cell[i], &values[r * ncols + op->ngroups + i]);
-  }
-  if (code == LDR_OK)
-    code = ldr_rows_from_values((const ldr_column *)(const void *)cols.p, ncols, values, n, out, a->err);
+  for (unsigned i = 0; i < op->ngroups; i++) out[i] = g->value[i];
+  for (unsigned i = 0; code == LDR_OK && i < op->naggs; i++)
+    code = result_of(a, &op->aggs[i], &g->cell[i], &out[op->ngroups + i]);
+  return code;
+}
+
+/* What limit and offset leave of n groups, from *from on. */
+static size_t cut(const ldr_op *op, size_t n, size_t *from) {
+  *from = (uint64_t)op->offset < n ? (size_t)op->offset : n;
+  n -= *from;
+  return op->limit >= 0 && (uint64_t)op->limit < n ? (size_t)op->limit : n;
+}
+
+static ldr_code hand_out(aggregation *a, const ldr_value *values, size_t n, ldr_rows **out) {
+  ldr_buf cols = {0};
+  ldr_code code;
+  ldr_op_columns(a->op, &cols);
+  code = cols.broken ? ldr_fail_nomem(a->err)
+                     : ldr_rows_from_values((const ldr_column *)(const void *)cols.p, width(a), values, n,
+                                            out, a->err);
   ldr_buf_free(&cols);
+  return code;
+}
+
+/* All groups, in their own order. */
+static ldr_code results(aggregation *a, ldr_rows **out) {
+  size_t from, n = cut(a->op, a->n, &from);
+  ldr_value *values = new_values(a, n);
+  ldr_code code = values ? LDR_OK : ldr_fail_nomem(a->err);
+  if (code == LDR_OK && a->n) qsort(a->groups, a->n, sizeof *a->groups, compare_groups);
+  for (size_t r = 0; code == LDR_OK && r < n; r++)
+    code = values_of(a, a->groups[from + r], values + r * width(a));
+  return code == LDR_OK ? hand_out(a, values, n, out) : code;
+}
+
+/* ---- having and order: the groups as rows of op->result ---- */
+
+static ldr_code consider(aggregation *a, const group *g, ldr_value *values, ldr_memsort *s,
+                         ldr_memrows *rows) {
+  ldr_row *row = NULL;
+  ldr_truth t;
+  ldr_code code = values_of(a, g, values);
+  if (code == LDR_OK) code = ldr_row_pack(a->op->result, values, &row, a->err);
+  if (code != LDR_OK) return code;
+  t = ldr_match(&a->m, a->op->result, row, a->op->having);
+  if (t == LDR_BROKEN) code = a->err->code;
+  if (t == LDR_TRUE) code = ldr_memrows_add(rows, row, a->err);
+  if (t == LDR_TRUE && code == LDR_OK) code = ldr_memsort_add(s, &a->m, row, NULL);
+  ldr_row_release(row);
+  return code;
+}
+
+static ldr_code chosen(aggregation *a, ldr_memsort *s, ldr_rows **out) {
+  size_t from, n = cut(a->op, s->n, &from);
+  ldr_value *values = new_values(a, n);
+  if (values == NULL) return ldr_fail_nomem(a->err);
+  for (size_t r = 0; r < n; r++)
+    for (unsigned i = 0; i < width(a); i++)
+      ldr_row_get(a->op->result, s->item[from + r].row, i, &values[r * width(a) + i]);
+  return hand_out(a, values, n, out);
+}
+
+static ldr_code chosen_results(aggregation *a, ldr_rows **out) {
+  const ldr_op *op = a->op;
+  ldr_memsort s = {.e = op->result, .order = op->order, .norder = op->norder, .wanted = -1};
+  ldr_memrows rows = {0};
+  ldr_value *values = new_values(a, 1);
+  ldr_code code = values ? LDR_OK : ldr_fail_nomem(a->err);
+  for (size_t i = 0; code == LDR_OK && i < a->n; i++) code = consider(a, a->groups[i], values, &s, &rows);
+  if (code == LDR_OK) code = ldr_memsort_finish(&s, a->err);
+  if (code == LDR_OK) code = chosen(a, &s, out);
+  ldr_memsort_free(&s);
+  ldr_memrows_free(&rows);
   return code;
 }
 
 static void free_all(aggregation *a) {
   for (size_t i = 0; i < a->n; i++)
-    for (unsigned k = 0; k < a->op->naggs; k++) ldr_buf_free(&a->groups[i]->cell[k].numeric);
+    for (unsigned k = 0; k < a->op->naggs; k++) {
+      ldr_buf_free(&a->groups[i]->cell[k].numeric);
+      ldr_hash_free(&a->groups[i]->cell[k].seen);
+    }
   ldr_buf_free(&a->spare);
   ldr_free(a->groups);
   ldr_hash_free(&a->index);
@@ -288,8 +376,7 @@ ldr_code ldr_memagg(ldr_undo *tx, const ldr_memtab *t, const ldr_op *op, ldr_row
   aggregation a = {.op = op, .m = ldr_memread_matcher(&q, err), .err = err};
   ldr_code code = take_rows(&a, &q);
   if (code == LDR_OK && op->ngroups == 0 && a.n == 0 && !add_group(&a, 0, NULL)) code = ldr_fail_nomem(err);
-  if (code == LDR_OK && a.n) qsort(a.groups, a.n, sizeof *a.groups, compare_groups);
-  if (code == LDR_OK) code = results(&a, out);
+  if (code == LDR_OK) code = op->having || op->norder ? chosen_results(&a, out) : results(&a, out);
   free_all(&a);
   return code;
 }

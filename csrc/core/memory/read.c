@@ -179,7 +179,7 @@ static ldr_code collect(const ldr_memquery *q, const ldr_op *op, ldr_memsort *s,
   if (r.cur.ordered) s->norder = 0; /* they come sorted */
   while ((code = ldr_memreader_next(&r, &v)) == LDR_OK && v) {
     if (op->lock == LDR_LOCK_UPDATE_SKIP && ldr_memslot_blocked(v->slot, q->tx, LDR_HOLD_UPDATE)) continue;
-    code = ldr_memsort_add(s, &r.m, v);
+    code = ldr_memsort_add(s, &r.m, v->data, v);
     if (code != LDR_OK || (s->norder == 0 && q->wanted >= 0 && s->n >= (uint64_t)q->wanted)) break;
   }
   ldr_memreader_close(&r);

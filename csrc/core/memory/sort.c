@@ -15,7 +15,7 @@ static int compare_rest(const ldr_memsort *s, const ldr_memitem *a, const ldr_me
       c = x < y ? -1 : x > y;
       if (o->desc) c = -c;
     } else {
-      c = i < from ? 0 : ldr_order_rows(s->e, o, a->ver->data, b->ver->data);
+      c = i < from ? 0 : ldr_order_rows(s->e, o, a->row, b->row);
     }
     if (c != 0) return c;
   }
@@ -90,8 +90,7 @@ static ldr_code find_ranks(ldr_memsort *s, const ldr_matcher *m, ldr_memitem *it
   if (rank == NULL) return ldr_fail_nomem(m->err);
   for (unsigned i = 0; i < s->norder; i++) {
     ldr_code code = LDR_OK;
-    if (s->order[i].kind == LDR_BY_RANK)
-      code = ldr_match_rank(m, s->e, it->ver->data, &s->order[i], &rank[k++]);
+    if (s->order[i].kind == LDR_BY_RANK) code = ldr_match_rank(m, s->e, it->row, &s->order[i], &rank[k++]);
     if (code != LDR_OK) return code;
   }
   it->rank = rank;
@@ -115,13 +114,13 @@ static bool overfull(const ldr_memsort *s) {
   return s->norder && s->wanted >= 0 && s->n >= 64 && (uint64_t)s->wanted < s->n / 2;
 }
 
-ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, ldr_memver *v) {
-  ldr_memitem it = {.ver = v};
+ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, const ldr_row *row, ldr_memver *v) {
+  ldr_memitem it = {.row = row, .ver = v};
   ldr_code code = find_ranks(s, m, &it);
   if (code == LDR_OK && overfull(s)) code = ldr_memsort_finish(s, m->err);
   if (code == LDR_OK && !reserve(s)) code = ldr_fail_nomem(m->err);
   if (code != LDR_OK) return code;
-  if (s->norder && s->order[0].kind == LDR_BY_FIELD) ldr_row_get(s->e, v->data, s->order[0].field, &it.first);
+  if (s->norder && s->order[0].kind == LDR_BY_FIELD) ldr_row_get(s->e, it.row, s->order[0].field, &it.first);
   s->item[s->n++] = it;
   return LDR_OK;
 }
@@ -172,7 +171,7 @@ ldr_code ldr_memsort_limit_each(ldr_memsort *s, const ldr_op *op, ldr_err *err) 
   for (size_t i = 0; i < s->n; i++) {
     ldr_value v[LDR_MAX_KEY];
     counter *c;
-    for (unsigned k = 0; k < op->nper; k++) ldr_row_get(s->e, s->item[i].ver->data, op->per[k], &v[k]);
+    for (unsigned k = 0; k < op->nper; k++) ldr_row_get(s->e, s->item[i].row, op->per[k], &v[k]);
     c = counter_of(&counters, &s->arena, v, op->nper);
     if (c == NULL) {
       code = ldr_fail_nomem(err);

@@ -6,7 +6,8 @@
 #include "memory/table.h"
 
 typedef struct ldr_memitem {
-  ldr_memver *ver;
+  const ldr_row *row;
+  ldr_memver *ver;      /* whose row it is; NULL: a computed one */
   const uint32_t *rank; /* one for each order item by rank; NULL when there is none */
   ldr_value first;      /* the row's value of the first order item, when that is a field */
 } ldr_memitem;
@@ -21,7 +22,8 @@ typedef struct ldr_memsort { /* zero-initialise, then set the first four */
   ldr_arena arena; /* the ranks */
 } ldr_memsort;
 
-ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, ldr_memver *v) LDR_MUSTCHECK;
+ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, const ldr_row *row,
+                         ldr_memver *v) LDR_MUSTCHECK;
 ldr_code ldr_memsort_finish(ldr_memsort *s,
                             ldr_err *err) LDR_MUSTCHECK; /* item[0 … n-1] are sorted, ties as added */
 /* What op's limits for each parent let through stays, in its order. */

@@ -39,3 +39,25 @@ void ldr_op_columns(const ldr_op *op, ldr_buf *out) {
   }
   for (unsigned i = 0; i < op->naggs; i++) aggregate_column(op, &op->aggs[i], out);
 }
+
+const ldr_entity *ldr_op_result(const ldr_op *op, ldr_arena *a) {
+  ldr_entity *e = ldr_arena_zalloc(a, sizeof *e);
+  ldr_buf columns = {0};
+  const ldr_column *c;
+  if (e == NULL) return NULL;
+  ldr_op_columns(op, &columns);
+  c = (const ldr_column *)(const void *)columns.p;
+  e->schema = op->e->schema;
+  e->name = op->e->name;
+  e->tenant = e->soft_delete = -1;
+  e->nfields = op->ngroups + op->naggs;
+  e->fields = columns.broken ? NULL : ldr_arena_zalloc(a, e->nfields * sizeof *e->fields);
+  for (unsigned i = 0; e->fields && i < e->nfields; i++)
+    e->fields[i] = (ldr_field){.name = c[i].name,
+                               .type = c[i].type,
+                               .array = c[i].array,
+                               .null = true,
+                               .value_type = c[i].array ? LDR_T_ARRAY : ldr_ftype_get(c[i].type)->type};
+  ldr_buf_free(&columns);
+  return e->fields ? e : NULL;
+}

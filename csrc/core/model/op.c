@@ -270,20 +270,27 @@ static ldr_code check_out(const checker *c) {
   return LDR_OK;
 }
 
-static ldr_code check_order(const checker *c, const ldr_order *o) {
+static ldr_code check_order(const checker *c, const ldr_entity *e, const ldr_order *o) {
   if ((unsigned)o->kind > LDR_BY_RANK) return bad(c, "there is no such order");
   if (o->kind != LDR_BY_RANK) {
-    if (o->field >= c->op->e->nfields) return bad(c, "there is no such field");
-    if (o->kind == LDR_BY_FIELD && !ldr_field_comparable(&c->op->e->fields[o->field]))
+    if (o->field >= e->nfields) return bad(c, "there is no such field");
+    if (o->kind == LDR_BY_FIELD && !ldr_field_comparable(&e->fields[o->field]))
       return bad(c, "json and arrays have no order");
     return LDR_OK;
   }
   if (o->nranks == 0 || o->ranks == NULL) return bad(c, "a rank has predicates");
   for (unsigned i = 0; i < o->nranks; i++) {
-    ldr_code code = check_pred(c, c->op->e, o->ranks[i], 0);
+    ldr_code code = check_pred(c, e, o->ranks[i], 0);
     if (code != LDR_OK) return code;
   }
   return LDR_OK;
+}
+
+static ldr_code check_orders(const checker *c, const ldr_entity *e) {
+  ldr_code code = LDR_OK;
+  if (c->op->norder && c->op->order == NULL) return bad(c, "its order is missing");
+  for (unsigned i = 0; i < c->op->norder && code == LDR_OK; i++) code = check_order(c, e, &c->op->order[i]);
+  return code;
 }
 
 /* A keyset must tell every row from every other: its order holds the whole key. */
@@ -320,9 +327,7 @@ static ldr_code check_per(const checker *c) {
 
 static ldr_code check_select(const checker *c) {
   const ldr_op *op = c->op;
-  ldr_code code = LDR_OK;
-  if (op->norder && op->order == NULL) return bad(c, "its order is missing");
-  for (unsigned i = 0; i < op->norder && code == LDR_OK; i++) code = check_order(c, &op->order[i]);
+  ldr_code code = check_orders(c, op->e);
   if (code == LDR_OK && op->after) code = check_after(c);
   if (code == LDR_OK) code = check_per(c);
   if (code != LDR_OK) return code;
@@ -376,10 +381,23 @@ static ldr_code check_aggregate(const checker *c) {
       return bad(c, "there is no such field to aggregate");
     if (a->field >= 0 && !agg_fits(a, &op->e->fields[a->field]))
       return bad(c, "the aggregate is not for this type");
+    if (a->distinct && (a->field < 0 || !ldr_field_comparable(&op->e->fields[a->field])))
+      return bad(c, "distinct is for a field that can be compared");
     code = check_optional_pred(c, a->filter);
     if (code != LDR_OK) return code;
   }
   return check_names(c);
+}
+
+/* having and order see the result columns as fields. */
+static ldr_code check_groups_wanted(const checker *c) {
+  const ldr_op *op = c->op;
+  ldr_code code = LDR_OK;
+  if (op->having == NULL && op->norder == 0) return LDR_OK;
+  if (op->result == NULL || op->result->nfields != op->ngroups + op->naggs)
+    return bad(c, "its result is not described");
+  if (op->having) code = check_pred(c, op->result, op->having, 0);
+  return code == LDR_OK ? check_orders(c, op->result) : code;
 }
 
 /* What only a select (or, for limits, an aggregate) has. */
@@ -388,9 +406,11 @@ static ldr_code check_foreign_parts(const checker *c) {
   bool select = op->kind == LDR_OP_SELECT, limits = select || op->kind == LDR_OP_AGGREGATE;
   if (op->limit < -1 || op->offset < 0) return bad(c, "a limit is not negative");
   if (!limits && (op->limit != -1 || op->offset)) return bad(c, "it has no limit");
-  if (!select && (op->norder || op->after || op->nper || op->lock != LDR_LOCK_NONE))
-    return bad(c, "order, keyset and lock are for a select");
-  if (op->kind != LDR_OP_AGGREGATE && (op->naggs || op->ngroups)) return bad(c, "it has no aggregates");
+  if (!limits && op->norder) return bad(c, "it has no order");
+  if (!select && (op->after || op->nper || op->lock != LDR_LOCK_NONE))
+    return bad(c, "keyset and lock are for a select");
+  if (op->kind != LDR_OP_AGGREGATE && (op->naggs || op->ngroups || op->having))
+    return bad(c, "it has no aggregates");
   if (op->kind == LDR_OP_INSERT && op->where) return bad(c, "an insert has no where");
   return LDR_OK;
 }
@@ -410,7 +430,7 @@ ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) {
   switch (op->kind) {
     case LDR_OP_INSERT: return check_insert(&c);
     case LDR_OP_SELECT: return check_select(&c);
-    case LDR_OP_AGGREGATE: return check_aggregate(&c);
+    case LDR_OP_AGGREGATE: code = check_aggregate(&c); return code == LDR_OK ? check_groups_wanted(&c) : code;
     default: return LDR_OK;
   }
 }
@@ -503,6 +523,7 @@ static void shape_aggregate(const ldr_op *op, ldr_buf *out) {
   for (unsigned i = 0; i < op->naggs; i++) {
     ldr_buf_chr(out, (char)op->aggs[i].fn);
     ldr_buf_be32(out, (uint32_t)op->aggs[i].field);
+    ldr_buf_chr(out, op->aggs[i].distinct);
     shape_optional_pred(op->aggs[i].filter, out);
     shape_name(op->aggs[i].name, out);
   }
@@ -521,6 +542,10 @@ void ldr_op_shape(const ldr_op *op, ldr_buf *out) {
   shape_fields(op->out, op->nout, out);
   ldr_buf_chr(out, op->limit >= 0);
   ldr_buf_chr(out, op->offset > 0);
+  if (op->kind == LDR_OP_AGGREGATE) {
+    shape_order(op, out);
+    shape_optional_pred(op->having, out);
+  }
   if (op->kind == LDR_OP_INSERT) shape_insert(op, out);
   if (op->kind == LDR_OP_SELECT) shape_select(op, out);
   if (op->kind == LDR_OP_AGGREGATE) shape_aggregate(op, out);

@@ -100,13 +100,14 @@ typedef struct ldr_agg {
   int field;              /* -1: count(*) */
   const ldr_pred *filter; /* NULL: all rows of the group */
   const char *name;       /* of the result column */
+  bool distinct;          /* each value once */
 } ldr_agg; /* count, sum of ints → int8; sum of float8 → float8, of numeric → numeric; avg → float8; min, max
               → the field's type */
 typedef struct ldr_group {
   uint16_t field;
   ldr_bucket bucket; /* timestamptz only: truncated in UTC */
   const char *name;
-} ldr_group; /* groups come out in ascending order of the group columns, nulls last */
+} ldr_group; /* without an order, groups come out in ascending order of the group columns, nulls last */
 
 typedef enum ldr_lock {
   LDR_LOCK_NONE,
@@ -153,9 +154,12 @@ typedef struct ldr_op {
   int64_t per_limit, per_offset;
   ldr_lock lock;
 
-  unsigned naggs, ngroups; /* AGGREGATE; limit and offset apply to the groups */
+  unsigned naggs, ngroups; /* AGGREGATE; order, limit and offset apply to the groups */
   const ldr_agg *aggs;
   const ldr_group *groups;
+  const ldr_entity
+      *result;            /* its columns as fields (ldr_op_result): those that having and order are made of */
+  const ldr_pred *having; /* NULL: every group */
 } ldr_op;
 
 void ldr_op_init(ldr_op *op, ldr_op_kind kind,
@@ -177,5 +181,9 @@ void ldr_op_shape(const ldr_op *op, ldr_buf *out);
 /* The result columns of op, in order: fields of op->out, or groups then aggregates, or "count". Appends
  * ldr_column. */
 void ldr_op_columns(const ldr_op *op, ldr_buf *columns);
+
+/* The result columns of an aggregate as the fields of an entity without a table or key; NULL: out of memory.
+ */
+const ldr_entity *ldr_op_result(const ldr_op *op, ldr_arena *a);
 
 #endif

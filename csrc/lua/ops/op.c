@@ -31,6 +31,7 @@ static const char *const names[L_NOPTS] = {
     [L_RETURNING] = "returning",
     [L_AGGS] = "aggs",
     [L_GROUPS] = "groups",
+    [L_HAVING] = "having",
 };
 
 #define BIT(o) (UINT32_C(1) << (o))
@@ -53,7 +54,9 @@ static const struct kind {
     {"delete", LDR_OP_DELETE, WRITE | BIT(L_WHERE), l_op_delete},
     {"count", LDR_OP_COUNT, COMMON | BIT(L_WHERE), l_op_count},
     {"aggregate", LDR_OP_AGGREGATE,
-     COMMON | BIT(L_WHERE) | BIT(L_AGGS) | BIT(L_GROUPS) | BIT(L_LIMIT) | BIT(L_OFFSET), l_op_aggregate},
+     COMMON | BIT(L_WHERE) | BIT(L_AGGS) | BIT(L_GROUPS) | BIT(L_HAVING) | BIT(L_ORDER) | BIT(L_LIMIT) |
+         BIT(L_OFFSET),
+     l_op_aggregate},
 };
 
 static const struct kind *find_kind(lua_State *L, int idx) {

@@ -31,6 +31,7 @@ typedef enum l_opt {
   L_RETURNING,
   L_AGGS,
   L_GROUPS,
+  L_HAVING,
   L_NOPTS
 } l_opt;
 
@@ -57,8 +58,9 @@ ldr_code l_op_update(l_opargs *a) LDR_MUSTCHECK;
 ldr_code l_op_delete(l_opargs *a) LDR_MUSTCHECK;
 ldr_code l_op_count(l_opargs *a) LDR_MUSTCHECK;
 
-/* order at idx (nil: none), ended by the key. */
-ldr_code l_op_order(l_opargs *a, int idx) LDR_MUSTCHECK;
+/* order at idx (nil: none) by fields of e, ended by the fields of last[] that it does not name. */
+ldr_code l_op_order(l_opargs *a, int idx, const ldr_entity *e, const uint16_t *last,
+                    unsigned nlast) LDR_MUSTCHECK;
 /* limit and offset. */
 ldr_code l_op_limits(l_opargs *a) LDR_MUSTCHECK;
 /* The fields named in the sequence at idx, or (nil) all that are not hidden. */

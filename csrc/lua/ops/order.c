@@ -8,6 +8,7 @@
 /* The orders found so far; there is room for all. */
 typedef struct list {
   l_opargs *a;
+  const ldr_entity *e; /* whose fields are meant */
   ldr_order *v;
   unsigned n;
 } list;
@@ -33,7 +34,7 @@ static bool is(const char *s, size_t n, const char *text) {
 
 /* One of "field", "field asc", "field desc", "-field", as order o without its kind. */
 static ldr_code read_field(list *l, const char *s, const char *end, ldr_order *o) {
-  const ldr_entity *e = l->a->store->e;
+  const ldr_entity *e = l->e;
   size_t n, nd;
   const char *name = word(s, end, &n), *dir = word(name + n, end, &nd);
   bool minus = n > 0 && *name == '-';
@@ -68,7 +69,7 @@ static ldr_code add_rank(list *l, int idx) {
   for (unsigned i = 0; i < o.nranks; i++) {
     ldr_code code;
     lua_rawgeti(L, idx, (int)i + 1);
-    code = l_where_get(L, -1, l->a->w, l->a->store->e, &o.ranks[i]);
+    code = l_where_get(L, -1, l->a->w, l->e, &o.ranks[i]);
     lua_pop(L, 1);
     if (code != LDR_OK) return code;
   }
@@ -122,12 +123,11 @@ static ldr_code add_list_text(list *l, const char *s, const char *end) {
 }
 
 /* Total order: what comes out is the same each time, and a keyset can go on from any row. */
-static void add_key(list *l) {
-  const ldr_unique *key = &l->a->store->e->key;
-  for (unsigned i = 0; i < key->n; i++) {
+static void add_last(list *l, const uint16_t *last, unsigned nlast) {
+  for (unsigned i = 0; i < nlast; i++) {
     unsigned k = 0;
-    while (k < l->n && (l->v[k].kind != LDR_BY_FIELD || l->v[k].field != key->field[i])) k++;
-    if (k == l->n) l->v[l->n++] = (ldr_order){.kind = LDR_BY_FIELD, .field = key->field[i]};
+    while (k < l->n && (l->v[k].kind != LDR_BY_FIELD || l->v[k].field != last[i])) k++;
+    if (k == l->n) l->v[l->n++] = (ldr_order){.kind = LDR_BY_FIELD, .field = last[i]};
   }
 }
 
@@ -140,11 +140,11 @@ static size_t room(lua_State *L, int idx) {
   return n;
 }
 
-ldr_code l_op_order(l_opargs *a, int idx) {
+ldr_code l_op_order(l_opargs *a, int idx, const ldr_entity *e, const uint16_t *last, unsigned nlast) {
   lua_State *L = a->L;
-  list l = {a, NULL, 0};
+  list l = {a, e, NULL, 0};
   ldr_code code = LDR_OK;
-  l.v = ldr_arena_alloc(&a->w->arena, (room(L, idx) + a->store->e->key.n) * sizeof *l.v);
+  l.v = ldr_arena_alloc(&a->w->arena, (room(L, idx) + nlast) * sizeof *l.v);
   if (l.v == NULL) return ldr_fail_nomem(&a->w->err);
   if (lua_type(L, idx) == LUA_TSTRING && memchr(lua_tostring(L, idx), '\0', lua_rawlen(L, idx)))
     code = malformed(&l);
@@ -155,7 +155,7 @@ ldr_code l_op_order(l_opargs *a, int idx) {
   else if (!lua_isnil(L, idx))
     l_work_misuse(L, a->w, "order must be text or a list, not a %s", luaL_typename(L, idx));
   if (code != LDR_OK) return code;
-  add_key(&l);
+  add_last(&l, last, nlast);
   a->w->op->order = l.v;
   a->w->op->norder = l.n;
   return LDR_OK;

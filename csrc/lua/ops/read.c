@@ -92,10 +92,11 @@ static ldr_code get_after(l_opargs *a) {
 ldr_code l_op_select(l_opargs *a) {
   bool plain = l_option_bool(a->L, a->base + L_PLAIN, "plain");
   bool by_key = l_option_bool(a->L, a->base + L_BY_KEY, "by_key");
+  const ldr_unique *key = &a->store->e->key;
   ldr_code code = l_op_columns(a, a->base + L_COLUMNS);
   a->w->finish = by_key ? l_finish_by_key : l_finish_rows;
   if (code == LDR_OK && by_key) code = l_op_by_key(a);
-  if (code == LDR_OK && !plain) code = l_op_order(a, a->base + L_ORDER);
+  if (code == LDR_OK && !plain) code = l_op_order(a, a->base + L_ORDER, a->store->e, key->field, key->n);
   if (code == LDR_OK) code = l_op_limits(a);
   if (code == LDR_OK) code = get_lock(a);
   if (code == LDR_OK) code = get_per(a);
@@ -154,7 +155,7 @@ static void check_item(l_opargs *a, int t, unsigned n, const char *const *names,
 
 /* { "count" | "sum" | …, field, as = name, filter = W } */
 static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
-  static const char *const agg_names[] = {"as", "filter", NULL};
+  static const char *const agg_names[] = {"as", "filter", "distinct", NULL};
   static const char *const fns[] = {"count", "sum", "avg", "min", "max"};
   const char *fn = lua_istable(a->L, t) ? item_text(a, t, 1) : NULL;
   unsigned i = 0;
@@ -167,6 +168,9 @@ static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
   code = item_field(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field);
   if (code != LDR_OK) return code;
   out->name = named_text(a, t, "as", fn);
+  lua_getfield(a->L, t, "distinct");
+  out->distinct = l_option_bool(a->L, lua_gettop(a->L), "distinct");
+  lua_pop(a->L, 1);
   lua_getfield(a->L, t, "filter");
   code = l_where_get(a->L, -1, a->w, a->w->op->e, &out->filter);
   lua_pop(a->L, 1);
@@ -210,6 +214,20 @@ static unsigned count_items(l_opargs *a, int opt, const char *name) {
   return lua_isnil(a->L, idx) ? 0 : l_list_check(a->L, a->w, idx, name);
 }
 
+/* having and order, which speak of the result columns; the order is ended by the groups. */
+static ldr_code get_wanted_groups(l_opargs *a) {
+  ldr_op *op = a->w->op;
+  uint16_t *groups;
+  ldr_code code;
+  if (lua_isnil(a->L, a->base + L_HAVING) && lua_isnil(a->L, a->base + L_ORDER)) return LDR_OK;
+  groups = ldr_arena_alloc(&a->w->arena, (op->ngroups + 1) * sizeof *groups);
+  op->result = ldr_op_result(op, &a->w->arena);
+  if (groups == NULL || op->result == NULL) return ldr_fail_nomem(&a->w->err);
+  for (unsigned i = 0; i < op->ngroups; i++) groups[i] = (uint16_t)i;
+  code = l_where_get(a->L, a->base + L_HAVING, a->w, op->result, &op->having);
+  return code == LDR_OK ? l_op_order(a, a->base + L_ORDER, op->result, groups, op->ngroups) : code;
+}
+
 ldr_code l_op_aggregate(l_opargs *a) {
   ldr_op *op = a->w->op;
   unsigned naggs = count_items(a, L_AGGS, "aggs"), ngroups = count_items(a, L_GROUPS, "groups");
@@ -231,5 +249,7 @@ ldr_code l_op_aggregate(l_opargs *a) {
   op->naggs = naggs;
   op->ngroups = ngroups;
   a->w->finish = l_finish_rows;
+  if (code == LDR_OK) code = ldr_op_check(op, &a->w->err); /* the result columns have types and names then */
+  if (code == LDR_OK) code = get_wanted_groups(a);
   return code == LDR_OK ? l_op_limits(a) : code;
 }

@@ -441,9 +441,9 @@ static const char *aggregate(const ldr_pred *where, const ldr_agg *aggs, unsigne
 
 TEST(aggregates) {
   const ldr_agg aggs[] = {
-      {LDR_AGG_COUNT, -1, NULL, "n"},        {LDR_AGG_COUNT, U_SCORE, NULL, "scores"},
-      {LDR_AGG_SUM, U_SCORE, NULL, "sum"},   {LDR_AGG_AVG, U_SCORE, NULL, "avg"},
-      {LDR_AGG_MIN, U_EMAIL, NULL, "least"}, {LDR_AGG_MAX, U_ID, EQ(U_SCORE, INT(1)), "most"}};
+      {LDR_AGG_COUNT, -1, NULL, "n", false},        {LDR_AGG_COUNT, U_SCORE, NULL, "scores", false},
+      {LDR_AGG_SUM, U_SCORE, NULL, "sum", false},   {LDR_AGG_AVG, U_SCORE, NULL, "avg", false},
+      {LDR_AGG_MIN, U_EMAIL, NULL, "least", false}, {LDR_AGG_MAX, U_ID, EQ(U_SCORE, INT(1)), "most", false}};
   const ldr_group by_score = {.field = U_SCORE, .name = "score"};
   start();
   CHECK_STR(aggregate(NULL, aggs, 6, NULL, 0, -1), "0|0|0|-|-|-");
@@ -463,10 +463,10 @@ static ldr_code add_amounts(const char *balance, double ratio, int64_t seen) {
 }
 
 TEST(exact_sums_and_averages) {
-  const ldr_agg aggs[] = {{LDR_AGG_SUM, U_BALANCE, NULL, "sum"},
-                          {LDR_AGG_AVG, U_BALANCE, NULL, "avg"},
-                          {LDR_AGG_SUM, U_RATIO, NULL, "ratio"},
-                          {LDR_AGG_MAX, U_BALANCE, NULL, "most"}};
+  const ldr_agg aggs[] = {{LDR_AGG_SUM, U_BALANCE, NULL, "sum", false},
+                          {LDR_AGG_AVG, U_BALANCE, NULL, "avg", false},
+                          {LDR_AGG_SUM, U_RATIO, NULL, "ratio", false},
+                          {LDR_AGG_MAX, U_BALANCE, NULL, "most", false}};
   const ldr_group by_hour = {.field = U_SEEN, .bucket = LDR_HOUR, .name = "hour"};
   const int64_t hour = INT64_C(3600000000);
   start();
@@ -481,7 +481,7 @@ TEST(exact_sums_and_averages) {
 }
 
 TEST(a_sum_beyond_int8_fails) {
-  const ldr_agg sum = {LDR_AGG_SUM, U_ID, NULL, "sum"}, avg = {LDR_AGG_AVG, U_ID, NULL, "avg"};
+  const ldr_agg sum = {LDR_AGG_SUM, U_ID, NULL, "sum", false}, avg = {LDR_AGG_AVG, U_ID, NULL, "avg", false};
   start();
   CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), INT(INT64_MAX))) == LDR_OK);
   CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), INT(1))) == LDR_OK);

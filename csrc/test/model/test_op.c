@@ -388,6 +388,9 @@ TEST(aggregates) {
                   {.fn = LDR_AGG_MAX, .field = C_ID, .name = "m"}};
   ldr_group g = {.field = C_CREATED, .bucket = LDR_DAY, .name = "day"};
   ldr_pred broken = {.kind = LDR_P_EQ, .field = C_ID};
+  ldr_order by_second = {.field = 1};
+  ldr_value one = ldr_int(1);
+  ldr_arena arena = {0};
   ldr_op op;
   setup();
   op = fixture_aggregate(customers, a, 2, &g, 1);
@@ -414,6 +417,31 @@ TEST(aggregates) {
   CHECK(good(&op));
   op.ngroups = 0;
   CHECK(!good(&op));
+  a[0].distinct = true;
+  op = fixture_aggregate(customers, a, 2, NULL, 0);
+  CHECK(!good(&op)); /* of what? */
+  a[0].field = C_SETTINGS;
+  CHECK(!good(&op));
+  a[0].field = C_EMAIL;
+  CHECK(good(&op));
+  op.norder = 1;
+  op.order = &by_second;
+  CHECK(!good(&op)); /* its result is not described */
+  op.result = ldr_op_result(&op, &arena);
+  CHECK(good(&op));
+  by_second.field = 2;
+  CHECK(!good(&op));
+  op.norder = 0;
+  op.having = &broken;
+  broken.field = 2;
+  broken.n = 1;
+  broken.values = &one;
+  CHECK(!good(&op));
+  broken.field = 0;
+  CHECK(good(&op));
+  broken.kind = LDR_P_KEYS; /* a result has no key */
+  CHECK(!good(&op));
+  ldr_arena_free(&arena);
   CHECK(agg_good(LDR_AGG_COUNT, C_SETTINGS));
   CHECK(agg_good(LDR_AGG_SUM, C_BALANCE));
   CHECK(agg_good(LDR_AGG_AVG, C_VISITS));

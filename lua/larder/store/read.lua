@@ -27,7 +27,8 @@ local EACH_OPTIONS = options.extend(COUNT_OPTIONS, {
   where = "condition", order = "string|list", limit = "count", after = "string", columns = "list", page = "positive", include = "table",
 })
 local AGGREGATE_OPTIONS = options.extend(COUNT_OPTIONS, {
-  where = "condition", aggs = "list", groups = "list", limit = "count", offset = "count",
+  where = "condition", aggs = "list", groups = "list", having = "condition", order = "string|list", limit = "count",
+  offset = "count",
 })
 
 ---@class larder.Store
@@ -326,8 +327,11 @@ end
 
 ---@class larder.AggregateOptions
 ---@field where? larder.Where
----@field aggs table[]     { { "count", as = "n" }, { "sum", "tokens", as = "tokens", filter = where } }
+---@field aggs? table[]    { { "count", as = "n" }, { "count", "author_id", distinct = true, as = "authors" }, { "sum", "tokens",
+-- as = "tokens", filter = where } }; none: the different values of the groups
 ---@field groups? table[]  { "model", { "created_at", bucket = "hour", as = "hour" } }
+---@field having? larder.Where  of the result's columns: { n = { gt = 1 } }
+---@field order? string|string[]  by the result's columns, ended by the groups; without it, by the groups
 ---@field limit? integer   of the groups
 ---@field offset? integer
 ---@field with_deleted? boolean
@@ -342,7 +346,8 @@ function read:aggregate(opts)
   opts = support.options(self, "aggregate", opts, AGGREGATE_OPTIONS)
   return run(self, "aggregate", {
     op = "aggregate", where = support.both(opts.where, support.alive(self._entity, opts)), aggs = opts.aggs,
-    groups = opts.groups, limit = opts.limit, offset = opts.offset, timeout = opts.timeout,
+    groups = opts.groups, having = opts.having, order = opts.order, limit = opts.limit, offset = opts.offset,
+    timeout = opts.timeout,
   })
 end
 

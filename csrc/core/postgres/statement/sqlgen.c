@@ -324,7 +324,7 @@ static void filter(gen *g, const ldr_agg *a) {
 }
 
 static void count_of(gen *g, const ldr_agg *a) {
-  say(g, "count(");
+  say(g, a->distinct ? "count(distinct " : "count(");
   if (a->field < 0)
     say(g, "*");
   else
@@ -337,7 +337,7 @@ static void count_of(gen *g, const ldr_agg *a) {
  * float4. */
 static void sum_of(gen *g, const ldr_agg *a) {
   ldr_ftype type = field(g, (unsigned)a->field)->type;
-  say(g, "coalesce(sum(");
+  say(g, a->distinct ? "coalesce(sum(distinct " : "coalesce(sum(");
   ldr_sql_column(&g->w, g->t, (unsigned)a->field);
   if (type == LDR_F_FLOAT4) say(g, "::float8");
   say(g, ")");
@@ -362,7 +362,7 @@ static void average_of(gen *g, const ldr_agg *a) {
     average_of_floats(g, a);
     return;
   }
-  say(g, "avg(");
+  say(g, a->distinct ? "avg(distinct " : "avg(");
   ldr_sql_column(&g->w, g->t, (unsigned)a->field);
   say(g, ")");
   filter(g, a);
@@ -404,20 +404,56 @@ static void order_of_groups(gen *g) {
   }
 }
 
-static void aggregate_rows(gen *g) {
+/* as "name": where somebody outside refers to it */
+static void result_name(gen *g, bool named, const char *name) {
+  if (!named) return;
+  say(g, " as ");
+  ldr_sql_ident(&g->w, name);
+}
+
+static void groups_of_rows(gen *g, bool named) {
   const ldr_op *op = g->op;
   say(g, "select ");
   for (unsigned i = 0; i < op->ngroups; i++) {
     if (i) say(g, ", ");
     group_value(g, &op->groups[i]);
+    result_name(g, named, op->groups[i].name);
   }
   for (unsigned i = 0; i < op->naggs; i++) {
     if (i || op->ngroups) say(g, ", ");
     aggregate(g, &op->aggs[i]);
+    result_name(g, named, op->aggs[i].name);
   }
   source(g);
   by_position(g);
-  order_of_groups(g);
+}
+
+/* The groups as a source of their own: their columns are its fields, so having and order are like any. */
+static void chosen_groups(gen *g) {
+  const ldr_op *op = g->op;
+  const ldr_sql_scope result = {op->result, 0};
+  say(g, "select ");
+  for (unsigned i = 0; i < op->result->nfields; i++) {
+    if (i) say(g, ", ");
+    ldr_sql_column(&g->w, result, i);
+  }
+  say(g, " from (");
+  groups_of_rows(g, true);
+  say(g, ") as t");
+  if (op->having) {
+    say(g, " where ");
+    ldr_sql_pred(&g->w, result, op->having);
+  }
+  ldr_sql_order(&g->w, result, op->order, op->norder);
+}
+
+static void aggregate_rows(gen *g) {
+  if (g->op->having || g->op->norder) {
+    chosen_groups(g);
+  } else {
+    groups_of_rows(g, false);
+    order_of_groups(g);
+  }
   limits(g);
 }
 

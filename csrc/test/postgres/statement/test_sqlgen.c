@@ -571,6 +571,36 @@ TEST(aggregates_of_groups) {
        "bool=t, int4=9, text=acme, int8=10, int8=5");
 }
 
+TEST(groups_that_are_wanted) {
+  const ldr_agg aggs[] = {
+      {.fn = LDR_AGG_COUNT, .field = NICK, .name = "names", .distinct = true},
+      {.fn = LDR_AGG_SUM, .field = AGE, .name = "ages", .distinct = true},
+      {.fn = LDR_AGG_AVG, .field = AGE, .name = "avg", .distinct = true},
+  };
+  const ldr_group groups[] = {{.field = TENANT, .name = "team"}};
+  ldr_order order[] = {{.field = 1, .desc = true}, {.field = 0}};
+  ldr_arena arena = {0};
+  ldr_op op = op_of(LDR_OP_AGGREGATE);
+  op.aggs = aggs;
+  op.naggs = 3;
+  op.groups = groups;
+  op.ngroups = 1;
+  op.where = PRED(LDR_P_EQ, ACTIVE, ldr_bool(true));
+  op.limit = 10;
+  op.result = ldr_op_result(&op, &arena);
+  op.having = JOIN(LDR_P_AND, PRED(LDR_P_GT, 1, ldr_int(2)), PRED(LDR_P_LT, 0, txt("x")));
+  op.order = order;
+  op.norder = 2;
+  GOLD(&op,
+       "select t.\"team\", t.\"names\", t.\"ages\", t.\"avg\" from (select t.\"tenant_id\" as \"team\","
+       " count(distinct t.\"nick\") as \"names\", coalesce(sum(distinct t.\"age\"), 0)::int8 as \"ages\","
+       " avg(distinct t.\"age\")::float8 as \"avg\" from \"shop\".\"users\" as t where t.\"active\" = $1"
+       " group by 1) as t where (t.\"names\" > $2 and t.\"team\" collate \"C\" < $3)"
+       " order by t.\"names\" desc, t.\"team\" collate \"C\" limit $4",
+       "bool=t, int8=2, text=x, int8=10");
+  ldr_arena_free(&arena);
+}
+
 /* ---- columns, copy, names, memory ---- */
 
 static void check_columns_at(int line, const ldr_op *op, const char *want) {
@@ -704,6 +734,7 @@ void test_sqlgen(void) {
     RUN(deletes_and_counts);
     RUN(aggregates_of_all_rows);
     RUN(aggregates_of_groups);
+    RUN(groups_that_are_wanted);
     RUN(columns_of_results);
     RUN(copies);
     RUN(memory_runs_out);
