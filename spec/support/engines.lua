@@ -7,6 +7,13 @@
 
 local larder = require "larder"
 
+--- The tables of a built-in family whose tables do not refer to each other, for one truncate.
+local function all_tables(family)
+  local tables = {}
+  for i, entity in ipairs(require("larder.families." .. family).entities) do tables[i] = entity.table end
+  return { table.concat(tables, ", ") }
+end
+
 -- roots: truncating them empties the whole family. declare: not built in. dir: where its SQL is.
 local FAMILIES = {
   auth = { roots = { "auth.tenants" } },
@@ -14,6 +21,7 @@ local FAMILIES = {
     "controlplane.organizations", "controlplane.audit_logs", "controlplane.inference_requests", "controlplane.budget_usage",
     "controlplane.rate_usage",
   } },
+  csms = { roots = all_tables "csms" },
   shop = {
     roots = { "shop.items", "shop.visits" }, declare = "spec.support.shop", dir = "spec/support/sql/shop",
   },

@@ -120,6 +120,13 @@ describe("larder.core", function()
     assert.is_false(core.utf8_valid "\255")
   end)
 
+  it("writes bytes as base64url without padding", function()
+    assert.equal("", core.base64url "")
+    assert.equal("_-8", core.base64url "\255\239")
+    assert.equal("AAECAwQ", core.base64url "\0\1\2\3\4")
+    assert.has_error(function() core.base64url() end)
+  end)
+
   it("hashes and checks passwords", function()
     local hash = assert(core.password_hash("pw", 1, 8192))
     assert.matches("^%$argon2id%$", hash)

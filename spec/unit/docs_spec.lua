@@ -73,6 +73,15 @@ describe("documentation", function()
     assert.equal("", missing(wanted, tested))
   end)
 
+  it("finds every acceptance case of the csms contract in a test's title", function()
+    local tested = set_of(titles(), "MV%-%u%d+")
+    local wanted = {}
+    for letter, last in pairs { A = 4, S = 8, C = 7, R = 3, T = 6, K = 13, X = 24, P = 3, O = 5, L = 6 } do
+      for n = 1, last do wanted["MV-" .. letter .. n] = true end
+    end
+    assert.equal("", missing(wanted, tested))
+  end)
+
   it("lists every error code in the README", function()
     local readme = slurp "README.md"
     for _, code in pairs(require("larder").codes) do
@@ -95,7 +104,7 @@ describe("documentation", function()
   end)
 
   it("names only files that exist", function()
-    for _, doc in ipairs { "README.md", "docs/faults.md", "docs/architecture.md" } do
+    for _, doc in ipairs { "README.md", "docs/faults.md", "docs/architecture.md", "docs/csms.md" } do
       for path in slurp(doc):gmatch "`([%w_/%.%-]+/[%w_%.%-]+%.%a+)`" do
         if not path:find("*", 1, true) and lfs.attributes(path:match "^[^/]+") then
           assert.is_truthy(lfs.attributes(path), doc .. " names " .. path)

@@ -114,6 +114,25 @@ static int utf8_valid(lua_State *L) {
   return 1;
 }
 
+/* core.base64url(bytes) → text without padding */
+static int base64url(lua_State *L) {
+  l_slots at;
+  size_t n;
+  const char *p = luaL_checklstring(L, 1, &n);
+  l_work *w;
+  lua_settop(L, 1);
+  w = l_work_take(L, &at, 0, NULL);
+  w->name = "base64url";
+  ldr_buf_reset(&w->buf);
+  ldr_base64url_add(&w->buf, p, n);
+  if (w->buf.broken) {
+    ldr_fail_nomem(&w->err);
+    return l_work_fail(L, w);
+  }
+  lua_pushlstring(L, w->buf.p ? w->buf.p : "", w->buf.n);
+  return l_work_end(L, w, 1);
+}
+
 static int mem_live(lua_State *L) {
   l_int_push(L, (int64_t)ldr_mem_live());
   return 1;
@@ -144,6 +163,7 @@ static const luaL_Reg functions[] = {
     {"clock", monotonic},
     {"sleep", sleep_seconds},
     {"utf8_valid", utf8_valid},
+    {"base64url", base64url},
     {"mem_live", mem_live},
     {"mem_fail_at", mem_fail_at},
     {"mem_failed", mem_failed},

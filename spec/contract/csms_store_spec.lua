@@ -1,0 +1,157 @@
+-- The family as a whole: a station's life, moving, migrations.
+
+local larder = require "larder"
+local engines = require "spec.support.engines"
+local rows = require "spec.support.csms"
+
+local family = require "larder.families.csms"
+
+local TIME = "2026-01-01T00:00:00Z"
+
+for _, engine in ipairs(engines) do
+  describe("the family csms on " .. engine.name, function()
+    local db, csms
+
+    before_each(function()
+      db = engine.fresh "csms"
+      csms = db:stores "csms"
+    end)
+
+    teardown(engine.done)
+
+    --- Something in every store of the core.
+    local function fill(stores)
+      for i = 1, 3 do
+        local s = rows.station(i)
+        assert(stores.auth:set(s, { security_profile = 1, base64_sha256_password = "pw" }))
+        assert(stores.runtime_details:set(s, { ocpp_version = "2.0.1" }))
+        assert(stores.settings:update(s, {
+          HeartbeatInterval = { value = "10", status = "Pending", send_after = TIME },
+          Empty = { value = "" },
+        }))
+        assert(stores.install_certificates:update(s, { rows.certificate "z", rows.certificate "a" }))
+        assert(stores.trigger_messages:set(s, { trigger_message = "BootNotification", connector_id = 1 }))
+        assert(stores.tokens:set(rows.token("T" .. i)))
+        assert(stores.transactions:create(s, "t", "T" .. i, "RFID", { rows.meter_value(TIME, 4294967296.25) }, 0))
+        assert(stores.transactions:update_cost(s, "t", "1.5"))
+        assert(stores.locations:set(rows.location("l" .. i, { evses = i == 1 and {} or nil })))
+        assert(stores.ocpi:set_registration("r" .. i, { status = "pending" }))
+        assert(stores.ocpi:set_party { role = "CPO", country_code = "GB", party_id = "P" .. i, url = "u", token = "t" })
+      end
+      assert(stores.certificates:set(rows.certificates[1].pem))
+    end
+
+    it("MV-G1 follows a station from its credentials to its token", function()
+      local s = "cs001"
+      assert(csms.auth:set(s, { security_profile = 1, base64_sha256_password = "DEADBEEF" }))
+      assert(csms.runtime_details:set(s, { ocpp_version = "2.0.1" }))
+      assert(csms.settings:update(s, { HeartbeatInterval = { value = "10" }, Other = { value = "x" } }))
+      assert(csms.install_certificates:update(s, { rows.certificate "c1" }))
+      assert(csms.trigger_messages:set(s, { trigger_message = "BootNotification" }))
+      assert(csms.tokens:set(rows.token "TOKEN"))
+      assert.equal(1, assert(csms.auth:lookup(s)).security_profile)
+      assert.equal("2.0.1", assert(csms.runtime_details:lookup(s)).ocpp_version)
+      assert.equal("10", assert(csms.settings:lookup(s)).settings.HeartbeatInterval.value)
+      assert.equal(1, #assert(csms.install_certificates:lookup(s)).certificates)
+      assert.equal("BootNotification", assert(csms.trigger_messages:lookup(s)).trigger_message)
+      assert.equal("ALWAYS", assert(csms.tokens:lookup "TOKEN").cache_mode)
+    end)
+
+    it("MV-G3 is healthy", function()
+      assert.is_true(assert(db:health()).ok)
+    end)
+
+    it("moves as it is, every store and every value", function()
+      local memory = assert(larder.open "memory:")
+      local from = memory:stores "csms"
+      fill(from)
+      local report = assert(larder.transfer(memory, db, { families = { "csms" }, verify = true }))
+      assert.is_true(report.verified)
+      assert.equal(0, #report.refused)
+      for _, entity in ipairs(family.entities) do
+        local here, there = {}, {}
+        for row in from[entity.name]:each {} do here[#here + 1] = row end
+        for row in csms[entity.name]:each {} do there[#there + 1] = row end
+        assert.same(here, there)
+      end
+      assert.same({ "z", "a" },
+        rows.column("certificate_id", assert(csms.install_certificates:lookup "cs002").certificates))
+      memory:close()
+    end)
+
+    it("knows no store that is not there", function()
+      assert.has_error(function() return csms.stations end)
+    end)
+  end)
+end
+
+local url = os.getenv "LARDER_TEST_URL"
+if not url then return end
+
+local migrate = require "larder.migrate"
+local check = require "larder.migrate.check"
+
+describe("migrating csms", function()
+  local db
+
+  local function tables()
+    return assert(db:query "select count(*) as n from pg_tables where schemaname = 'csms'")[1].n
+  end
+
+  before_each(function()
+    engines[2].fresh "csms"
+    db = assert(larder.open(url))
+  end)
+
+  after_each(function()
+    db:close()
+    engines[2].done()
+  end)
+
+  it("MV-G5 goes up, down one by one until nothing is left, and up again", function()
+    assert.same({}, assert(db:migrate "csms"))
+    assert.equal(#family.entities, tables())
+    local version = #assert(migrate.status(db, "csms"))
+    while version > 0 do
+      local before = tables()
+      assert.equal(1, #assert(migrate.down(db, "csms", { steps = 1 })))
+      assert.is_true(tables() < before)
+      local applied = 0
+      for _, row in ipairs(assert(migrate.status(db, "csms"))) do
+        if row.state == "applied" then applied = applied + 1 end
+      end
+      version = version - 1
+      assert.equal(version, applied)
+    end
+    assert.equal(0, tables())
+    assert.equal(0, assert(db:query "select count(*) as n from pg_namespace where nspname = 'csms'")[1].n)
+    assert(db:migrate "csms")
+    assert.equal(#family.entities, tables())
+    assert.same({}, assert(check(db, "csms")))
+  end)
+
+  it("keeps the station in every key of a table that has it", function()
+    local keys = assert(db:query [[
+      select i.indrelid::regclass::text as name
+      from pg_index i
+      join pg_attribute s on s.attrelid = i.indrelid and s.attname = 'charge_station_id'
+      where i.indisunique and not s.attnum = any (i.indkey::int2[])]])
+    assert.same({}, keys)
+    local references = assert(db:query
+      "select conname as name from pg_constraint where contype = 'f' and connamespace = 'csms'::regnamespace")
+    assert.same({}, references)
+  end)
+
+  it("serves pages by station from an index", function()
+    assert(db:query [[
+      insert into csms.charge_station_settings (charge_station_id)
+      select 'cs' || i from generate_series(1, 3000) i]])
+    assert(db:query "analyze csms.charge_station_settings")
+    local plan = assert(db:query [[
+      explain select t.* from csms.charge_station_settings as t
+      where t.charge_station_id collate "C" > 'cs1' order by t.charge_station_id collate "C" limit 50]])
+    local text = {}
+    for i, row in ipairs(plan) do text[i] = row["QUERY PLAN"] end
+    assert.matches("charge_station_settings_page_idx", table.concat(text, "\n"))
+  end)
+end)

@@ -1,0 +1,2 @@
+drop table csms.ocpi_parties;
+drop table csms.ocpi_registrations;
