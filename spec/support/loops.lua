@@ -40,8 +40,8 @@ if found then
   end } }
 end
 
-local found_luv, uv = pcall(require, "luv")
-if found_luv then
+local uv = require "spec.support.luv"
+if uv then
   loops.luv = { options = { loop = "luv" }, run = function(_, ...)
     local state = counted { ... }
     for i = 1, #state do coroutine.wrap(state[i])() end

@@ -1,6 +1,6 @@
 --- An engine whose tasks are finished by the spec: what an event loop of larder needs of one, in Lua. Its descriptor is a pipe.
 
-local uv = require "luv"
+local uv = require "spec.support.luv"
 
 local PENDING = require("larder.core").PENDING
 
