@@ -91,12 +91,12 @@ for _, engine in ipairs(engines) do
 
     it("MV-K11 inserts 10 tokens at once", function()
       at_once(10, function(i) must(csms.tokens:set(rows.token("T" .. i))) end)
-      assert.equal(10, inside(function() return csms.tokens:count {} end))
+      assert.equal(10, inside(function() return csms.tokens:count() end))
     end)
 
     it("MV-K12 sets one new token 10 times at once", function()
       at_once(10, function(i) must(csms.tokens:set(rows.token("T", { issuer = "I" .. i }))) end)
-      assert.equal(1, inside(function() return csms.tokens:count {} end))
+      assert.equal(1, inside(function() return csms.tokens:count() end))
     end)
 
     it("merges certificates that writers name in different orders", function()
@@ -133,7 +133,7 @@ for _, engine in ipairs(engines) do
         must(csms.settings:lookup(s))
       end)
       loop.run(db, function()
-        assert.equal(50, csms.tokens:count {})
+        assert.equal(50, csms.tokens:count())
         assert.equal(50, csms.transactions:count { ended_seq_no = 1 })
         for i = 0, 4 do
           local n = 0
@@ -179,7 +179,7 @@ if os.getenv "LARDER_TEST_URL" then
         merged = true
       end)
       assert.is_true(merged)
-      assert.equal(1, deadlocks)
+      assert.is_true(deadlocks > 0)
       loop.run(db, function()
         local list = must(csms.install_certificates:lookup "cs001").certificates
         assert.same({ "new", "new" }, rows.column("certificate_data", list))

@@ -384,7 +384,7 @@ for _, engine in ipairs(engines) do
         local found = assert(triggers:lookup "cs001")
         assert.same({ "Heartbeat", "Accepted" }, { found.trigger_message, found.trigger_status })
         assert.is_nil(found.send_after)
-        assert.equal(1, triggers:count {})
+        assert.equal(1, triggers:count())
       end)
 
       it("MV-T3 deletes", function()

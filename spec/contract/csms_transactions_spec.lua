@@ -305,7 +305,7 @@ for _, engine in ipairs(engines) do
       assert.same({ "invalid", "transaction_id" }, rows.fault(err))
       _, err = transactions:finish("cs001", "1234", "T", "RFID", nil, nil)
       assert.same({ "invalid", "ended_seq_no" }, rows.fault(err))
-      assert.equal(0, transactions:count {})
+      assert.equal(0, transactions:count())
     end)
 
     it("changes nothing of what it is given", function()

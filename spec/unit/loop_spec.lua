@@ -6,11 +6,11 @@ local loop = require "larder.loop"
 local must = require "spec.support.must"
 local wait = require "larder.base.wait"
 
-local found_luv, uv = pcall(require, "luv")
+local uv = require "spec.support.luv"
 local found_cqueues, cqueues = pcall(require, "cqueues")
 local found_copas, copas = pcall(require, "copas")
 
-if not found_luv then
+if not uv then
   describe("event loops", function() pending "lua-luv is not installed" end)
   return
 end

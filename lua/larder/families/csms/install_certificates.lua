@@ -56,8 +56,8 @@ end
 ---@return true|nil
 ---@return larder.Error? err
 install_certificates.update = records.either(write.update, function(self, s, list)
-  records.need("update", "the charge station", 1, s)
-  if type(list) ~= "table" then error("update needs a list of certificates", 3) end
+  records.need(self, "update", self._entity.key, 1, s)
+  records.need_table(self, "update", "a list of certificates", list)
   local rows, err = rows_of(self, s, list.certificates or list)
   if not rows then return nil, err end
   if #rows == 0 then return true end
@@ -95,7 +95,7 @@ end
 ---@return larder.csms.InstallCertificates|nil record
 ---@return larder.Error? err
 function install_certificates:lookup(s)
-  records.need("lookup", "the charge station", 1, s)
+  records.need(self, "lookup", self._entity.key, 1, s)
   local list, err = certificates_of(self, "lookup", { charge_station_id = s })
   if not list then return nil, err end
   return list[1]

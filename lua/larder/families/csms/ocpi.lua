@@ -28,7 +28,7 @@ end
 ---@return larder.csms.OcpiParty|nil party  as stored
 ---@return larder.Error? err
 function ocpi:set_party(party)
-  if type(party) ~= "table" then error("set_party needs a party", 2) end
+  records.need_table(self, "set_party", "a party", party)
   return records.put(self.stores.ocpi_parties, party)
 end
 
@@ -47,7 +47,7 @@ end
 ---@return larder.csms.OcpiParty[]|nil parties
 ---@return larder.Error? err
 function ocpi:list_parties(role)
-  records.need("list_parties", "the role", 1, role)
+  records.need(self, "list_parties", { "role" }, 1, role)
   return self.stores.ocpi_parties:_all("list_parties", { role = role }, { "country_code", "party_id" })
 end
 

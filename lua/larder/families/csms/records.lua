@@ -3,7 +3,9 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local misuse = require "larder.base.misuse"
 local read = require "larder.store.read".methods
+local support = require "larder.store.support"
 
 local records = {}
 
@@ -25,14 +27,22 @@ function records.either(generic, own)
 end
 
 --- Raise when one of the first n arguments is missing: as a condition that is not there it would mean "any".
+---@param store larder.Store
 ---@param method string
----@param names string  what is missing, for people
+---@param names string[]  what they are
 ---@param n integer
-function records.need(method, names, n, ...)
+function records.need(store, method, names, n, ...)
   for i = 1, n do
     local value = (select(i, ...))
-    if value == nil or value == core.null then error(("%s needs %s"):format(method, names), 3) end
+    if value == nil or value == core.null then
+      support.misuse(store, method, "argument %d must be the %s, not %s", i, names[i], misuse.kind(value))
+    end
   end
+end
+
+--- A method's table argument must be one.
+function records.need_table(store, method, what, value)
+  if type(value) ~= "table" then support.misuse(store, method, "needs %s, not %s", what, misuse.kind(value)) end
 end
 
 local function is_whole(n, least, most)
@@ -50,7 +60,7 @@ end
 --- The size of a keyset page, or `nil, err`. There is no default: who goes through pages knows how much it can
 -- hold.
 function records.page_size(store, n)
-  if n == nil then error("list needs the size of a page", 3) end
+  if n == nil then support.misuse(store, "list", "needs the size of a page") end
   return records.limit(store, "page_size", n, nil, 1)
 end
 
@@ -103,9 +113,8 @@ end
 function records.setter(n, prepare)
   return function(self, ...)
     local skip = type((...)) == "table" and 0 or n
-    if type((select(skip + 1, ...))) ~= "table" then
-      error(("set needs %s"):format(skip == 0 and "a record" or "the key and a record"), 2)
-    end
+    records.need_table(self, "set", "a record", (select(skip + 1, ...)))
+    records.need(self, "set", self._entity.key, skip, ...)
     local row = keyed(self._entity, skip, ...)
     if prepare then
       local ok, err = prepare(row, self)
@@ -120,11 +129,7 @@ end
 ---@return table|nil record
 ---@return larder.Error? err
 function records.lookup(self, ...)
-  local key = self._entity.key
-  for i = 1, #key do
-    local value = (select(i, ...))
-    if value == nil or value == core.null then error("lookup needs the " .. key[i], 2) end
-  end
+  records.need(self, "lookup", self._entity.key, self._entity.nkey, ...)
   local row, err = read.get(self, ...)
   if row == nil and err.code == "not_found" then return nil end
   return row, err

@@ -79,8 +79,8 @@ end
 ---@return larder.csms.Settings|nil record  all settings of the station
 ---@return larder.Error? err
 settings.update = records.either(write.update, function(self, s, given_settings)
-  records.need("update", "the charge station", 1, s)
-  if type(given_settings) ~= "table" then error("update needs a table of settings", 3) end
+  records.need(self, "update", self._entity.key, 1, s)
+  records.need_table(self, "update", "a table of settings", given_settings)
   local map, err = all_checked(self, is_record(given_settings) and given_settings.settings or given_settings)
   if not map then return nil, err end
   local rows

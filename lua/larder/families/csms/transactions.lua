@@ -5,6 +5,7 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local options = require "larder.base.options"
 local read = require "larder.store.read".methods
 local support = require "larder.store.support"
 local write = require "larder.store.write".methods
@@ -14,9 +15,9 @@ local records = require "larder.families.csms.records"
 
 local transactions = {}
 
-local WHICH = "the charge station and the transaction"
+local COST_KEY = { "charge_station_id", "transaction_id", "cost" }
 local NEWEST_FIRST = { "-started_at", "transaction_id" }
-local STATION_OPTIONS = support.names("status", "from", "to", "limit", "offset")
+local STATION_OPTIONS = options.set { status = "any", from = "any", to = "any", limit = "any", offset = "any" }
 
 -- ---- events ----
 
@@ -66,7 +67,7 @@ end
 ---@return larder.Error? err
 transactions.create = records.either(write.create,
   function(self, s, tx, id_token, token_type, meter_values, seq_no, offline)
-    records.need("create", WHICH, 2, s, tx)
+    records.need(self, "create", self._entity.key, 2, s, tx)
     local row, err = event(self, "create", s, tx, meter_values)
     if not row then return nil, err end
     row.id_token, row.token_type, row.start_seq_no = id_token, token_type, seq_no
@@ -82,7 +83,7 @@ transactions.create = records.either(write.create,
 ---@return true|nil
 ---@return larder.Error? err
 transactions.update = records.either(write.update, function(self, s, tx, meter_values)
-  records.need("update", WHICH, 2, s, tx)
+  records.need(self, "update", self._entity.key, 2, s, tx)
   local row, err = event(self, "update", s, tx, meter_values)
   if not row then return nil, err end
   row.updated_seq_no_count = 1
@@ -100,7 +101,7 @@ end)
 ---@return true|nil
 ---@return larder.Error? err
 function transactions:finish(s, tx, id_token, token_type, meter_values, seq_no)
-  records.need("finish", WHICH, 2, s, tx)
+  records.need(self, "finish", self._entity.key, 2, s, tx)
   if seq_no == nil or seq_no == core.null then
     return errors.invalid({ ended_seq_no = "is required" }, nil, { store = self.name, op = "finish" })
   end
@@ -118,7 +119,7 @@ end
 ---@return true|nil
 ---@return larder.Error? err
 function transactions:update_cost(s, tx, cost)
-  records.need("update_cost", WHICH .. " and the cost", 3, s, tx, cost)
+  records.need(self, "update_cost", COST_KEY, 3, s, tx, cost)
   local row = {
     charge_station_id = s, transaction_id = tx, last_cost = cost, started_at = self.db:now(),
   }
@@ -141,7 +142,7 @@ end)
 ---@return larder.csms.Transaction|nil
 ---@return larder.Error? err
 function transactions:find_active(s)
-  records.need("find_active", "the charge station", 1, s)
+  records.need(self, "find_active", self._entity.key, 1, s)
   local rows, err = self:run({
     op = "select", where = { charge_station_id = s, ended_seq_no = core.null }, order = NEWEST_FIRST, limit = 1,
   }, "find_active")
@@ -177,9 +178,8 @@ end
 ---@return larder.csms.Transaction[]|nil rows
 ---@return integer|larder.Error total
 function transactions:list_for_station(s, opts)
-  records.need("list_for_station", "the charge station", 1, s)
-  support.check_options(opts, STATION_OPTIONS, 2)
-  opts = opts or {}
+  records.need(self, "list_for_station", self._entity.key, 1, s)
+  opts = support.options(self, "list_for_station", opts, STATION_OPTIONS)
   local status = STATUS[opts.status or "all"]
   if not status then
     return errors.invalid({ status = "must be all, active or completed" }, nil, { store = self.name })
