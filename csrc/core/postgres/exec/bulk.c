@@ -20,7 +20,8 @@ typedef struct load_request {
   ldr_batch *rows;
   ldr_conflict conflict;
   size_t at; /* rows sent */
-  bool headed, merging, undoing, numbering;
+  ldr_live *live;
+  bool asked, headed, merging, undoing, numbering;
   int64_t loaded;
   ldr_buf chunk, sql;
   ldr_err first; /* why it is being undone */
@@ -97,6 +98,14 @@ static void merge_sql(const load_request *x, ldr_buf *b) {
   add_key(b, e);
   ldr_buf_str(b, ") do update set ");
   add_sets(b, e);
+}
+
+/* Asked anew for each load: COPY takes eight bytes for whatever type the column has. */
+static ldr_live *load_unknown(ldr_request *rq) {
+  load_request *x = load_of(rq);
+  ldr_live *t = x->asked ? NULL : x->live;
+  x->asked = true;
+  return t;
 }
 
 static ldr_code load_start(ldr_request *rq, ldr_err *err) {
@@ -212,7 +221,9 @@ static ldr_code load_answered(ldr_request *rq, ldr_err *err) {
   return code;
 }
 
-static const ldr_request_kind load_kind = {.start = load_start,
+static const ldr_request_kind load_kind = {.unknown = load_unknown,
+                                           .exact = true,
+                                           .start = load_start,
                                            .answered = load_answered,
                                            .copying = load_copying,
                                            .dispose = load_dispose,
@@ -232,7 +243,9 @@ ldr_code ldr_pgbulk_load(ldr_engine *engine, ldr_tx *t, const ldr_batch *b, ldr_
   if (code) return code;
   x = load_of(rq);
   x->conflict = conflict;
-  code = ldr_batch_slice(b, 0, b->n, &x->rows, err); /* the caller's may be gone before the task ends */
+  x->live = ldr_lives_get(&rq->e->stmts.lives, b->e);
+  code = x->live ? LDR_OK : ldr_fail_nomem(err);
+  if (code == LDR_OK) code = ldr_batch_slice(b, 0, b->n, &x->rows, err); /* the caller's may be gone before the task ends */
   if (code) {
     ldr_request_free(rq);
     return code;
@@ -302,6 +315,41 @@ static void scan_close(ldr_scan *base) {
   ldr_free(s);
 }
 
+/* ---- asking alone ---- */
+
+typedef struct ask_request {
+  ldr_request base; /* first */
+  ldr_live *live;   /* NULL: it was asked about */
+} ask_request;
+
+static ldr_live *ask_unknown(ldr_request *rq) {
+  ask_request *x = (ask_request *)rq;
+  ldr_live *t = x->live;
+  x->live = NULL;
+  return t;
+}
+
+static ldr_code ask_start(ldr_request *rq, ldr_err *err) {
+  (void)rq;
+  (void)err;
+  return LDR_OK; /* the answer was all it wanted */
+}
+
+static const ldr_request_kind ask_kind = {
+    .unknown = ask_unknown, .exact = true, .start = ask_start, .size = sizeof(ask_request)};
+
+static ldr_code check_table(const pgscan *s, const ldr_call *call, ldr_err *err) {
+  const ldr_call blocking = {call->deadline, true};
+  ldr_pgtx *tx = ldr_pgtx_of(s->tx);
+  ldr_request *rq = NULL;
+  ldr_live *live = ldr_lives_get(&tx->e->stmts.lives, s->e);
+  ldr_code code = live ? LDR_OK : ldr_fail_nomem(err);
+  if (code == LDR_OK) code = ldr_request_new(tx->e, tx, &ask_kind, "scan", &blocking, &rq, err);
+  if (code) return code;
+  ((ask_request *)rq)->live = live;
+  return ldr_request_run(rq, NULL, NULL, err);
+}
+
 static ldr_code scan_open(pgscan *s, const ldr_call *call, ldr_err *err) {
   ldr_buf sql = {0};
   ldr_code code;
@@ -327,6 +375,7 @@ ldr_code ldr_pgbulk_scan(ldr_engine *engine, ldr_tx *t, const ldr_entity *e, con
   s->values = ldr_alloc_array(e->nfields, sizeof *s->values);
   if (s->values == NULL) code = ldr_fail_nomem(err);
   if (code == LDR_OK && s->own) code = ldr_pg_session(engine, call, &s->tx, err);
+  if (code == LDR_OK) code = check_table(s, call, err);
   if (code == LDR_OK) code = scan_open(s, call, err);
   if (code) {
     scan_close(&s->base);

@@ -53,6 +53,15 @@ static ldr_code make_entries(pipe_request *p, const ldr_item *items, ldr_err *er
   return code;
 }
 
+static ldr_live *unknown(ldr_request *rq) {
+  pipe_request *p = pipe_of(rq);
+  for (size_t i = 0; i < p->n; i++) {
+    ldr_live *t = p->entries[i].stmt->live;
+    if (t && atomic_load_explicit(&t->known, memory_order_acquire) == NULL) return t;
+  }
+  return NULL;
+}
+
 static void settle(pipe_request *p, entry *x) {
   if (x->sent) ldr_pg_settle(p->base.e, p->base.slot, &x->exchange);
   x->sent = false;
@@ -159,13 +168,15 @@ static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
       return atomic_failed(rq, err);
     rq->retried = true;
     ldr_count(&rq->e->counts.retries_stale, 1);
-    return atomic_start(rq, err);
+    for (size_t i = 0; i < p->n; i++) ldr_live_forget(p->entries[i].stmt->live);
+    return ldr_request_begin(rq, err);
   }
   for (size_t i = 0; i < p->n; i++) take(p, i, rq->exchange);
   return LDR_OK;
 }
 
-static const ldr_request_kind atomic_kind = {.start = atomic_start,
+static const ldr_request_kind atomic_kind = {.unknown = unknown,
+.start = atomic_start,
                                              .answered = atomic_answered,
                                              .collect = collect,
                                              .dispose = dispose,
@@ -229,6 +240,7 @@ static ldr_code item_failed(pipe_request *p, size_t i, ldr_exchange *r, ldr_err 
   ldr_err why;
   if (!p->again && ldr_exchange_stale(r)) {
     x->stale = true;
+    ldr_live_forget(x->stmt->live);
     return LDR_OK;
   }
   ldr_exchange_error(r, x->stmt->deletes, &why);
@@ -294,10 +306,11 @@ static ldr_code isolated_answered(ldr_request *rq, ldr_err *err) {
   p->again = true; /* prepared before a table changed */
   p->at = 0;
   ldr_count(&rq->e->counts.retries_stale, 1);
-  return send_window(rq, err);
+  return ldr_request_begin(rq, err);
 }
 
-static const ldr_request_kind isolated_kind = {.start = send_window,
+static const ldr_request_kind isolated_kind = {.unknown = unknown,
+.start = send_window,
                                                .answered = isolated_answered,
                                                .collect = collect,
                                                .leaving = leaving,

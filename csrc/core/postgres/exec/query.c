@@ -77,6 +77,11 @@ static bool should_ask_xid(const ldr_request *rq) {
 
 /* ---- one statement ---- */
 
+static ldr_live *unknown(ldr_request *rq) {
+  ldr_live *t = rq->stmt->live;
+  return t && atomic_load_explicit(&t->known, memory_order_acquire) == NULL ? t : NULL;
+}
+
 static ldr_code start(ldr_request *rq, ldr_err *err) {
   ldr_code code;
   ldr_exchange_reset(rq->exchange);
@@ -98,17 +103,18 @@ static bool may_heal(const ldr_request *rq) {
          !ldr_conn_dead(rq->conn);
 }
 
-static ldr_code heal(ldr_request *rq, ldr_request_fn *again, ldr_err *err) {
+static ldr_code heal(ldr_request *rq, ldr_err *err) {
   rq->retried = true;
   ldr_count(&rq->e->counts.retries_stale, 1);
+  ldr_live_forget(rq->stmt->live);
   rq->forget = rq->stmt->e == NULL; /* its description may be old, too */
-  return again(rq, err);
+  return ldr_request_begin(rq, err);
 }
 
 static ldr_code answered(ldr_request *rq, ldr_err *err) {
   ldr_pgres *res;
   if (ldr_request_failed(rq)) {
-    if (may_heal(rq)) return heal(rq, start, err);
+    if (may_heal(rq)) return heal(rq, err);
     if (ldr_request_can_retry(rq) && ldr_request_requeue(rq)) return LDR_PENDING;
     return ldr_request_error(rq, err);
   }
@@ -126,7 +132,7 @@ static ldr_code collect(ldr_request *rq, ldr_err *err) {
 }
 
 static const ldr_request_kind statement = {
-    .start = start, .answered = answered, .collect = collect, .timed = true, .shares = true};
+    .unknown = unknown, .start = start, .answered = answered, .collect = collect, .timed = true, .shares = true};
 
 ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
                       ldr_task **task, ldr_err *err) {
@@ -172,7 +178,7 @@ static ldr_code describe_start(ldr_request *rq, ldr_err *err) {
 
 static ldr_code describe_answered(ldr_request *rq, ldr_err *err) {
   if (ldr_request_failed(rq)) {
-    if (may_heal(rq)) return heal(rq, describe_start, err);
+    if (may_heal(rq)) return heal(rq, err);
     rq->forget = true;
     return ldr_request_error(rq, err);
   }

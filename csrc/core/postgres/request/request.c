@@ -228,6 +228,8 @@ ldr_code ldr_request_new(ldr_pg *e, ldr_pgtx *tx, const ldr_request_kind *kind, 
   atomic_store_explicit(&rq->phase, LDR_REQUEST_FRESH, memory_order_relaxed);
   rq->cancelled = rq->retried = rq->late = rq->forget = rq->has_event_fd = rq->deletes = false;
   rq->prefix = rq->moves = 0;
+  rq->asking = NULL;
+  rq->unseen = false;
   rq->completion_id = 0;
   rq->outcome = LDR_OK;
   rq->task.fd = -1;
@@ -310,6 +312,38 @@ void ldr_request_sleep(ldr_request *rq, int64_t us) {
   rq->wake_at = ldr_now_mono() + us;
 }
 
+/* ---- before the first statement on a table ---- */
+
+static ldr_code ask(ldr_request *rq, ldr_live *t, ldr_err *err) {
+  ldr_code code;
+  ldr_exchange_reset(rq->exchange);
+  code = ldr_request_prefix(rq, err);
+  if (code) return code;
+  if (ldr_request_query(rq, t->question) == NULL) return ldr_fail_nomem(err);
+  rq->asking = t;
+  return ldr_request_submit(rq, err);
+}
+
+ldr_code ldr_request_begin(ldr_request *rq, ldr_err *err) {
+  ldr_live *t = rq->kind->unknown && !rq->unseen ? rq->kind->unknown(rq) : NULL;
+  return t ? ask(rq, t, err) : rq->kind->start(rq, err);
+}
+
+static ldr_code told(ldr_request *rq, ldr_err *err) {
+  ldr_live *t = rq->asking;
+  bool there;
+  ldr_code code;
+  rq->asking = NULL;
+  if (ldr_request_failed(rq)) {
+    if (ldr_request_can_retry(rq) && ldr_request_requeue(rq)) return LDR_PENDING;
+    return ldr_request_error(rq, err);
+  }
+  code = ldr_live_read(&rq->e->stmts.lives, t, rq->exchange->cmd[rq->exchange->n - 1].res, rq->kind->exact,
+                       &there, err);
+  rq->unseen = !there;
+  return code ? code : ldr_request_begin(rq, err);
+}
+
 /* ---- steps ---- */
 
 /* Somebody changed the session's state on this connection: that goes first, under its own Sync. */
@@ -348,7 +382,7 @@ static ldr_code acquire(ldr_request *rq, ldr_err *err) {
   rq->conn = rq->slot->conn;
   if ((code = undo_session(rq, err)) != LDR_OK) return code;
   rq->stage = LDR_REQUEST_DONE; /* until something is submitted */
-  code = rq->kind->start(rq, err);
+  code = ldr_request_begin(rq, err);
   return code == LDR_CONNECTION && ldr_request_requeue_unsent(rq) ? LDR_PENDING : code;
 }
 
@@ -400,7 +434,7 @@ static ldr_code await(ldr_request *rq, ldr_err *err) {
   if (!is_answered(rq) || on_its_way(rq)) return LDR_PENDING;
   settle(rq);
   rq->stage = LDR_REQUEST_DONE;
-  return rq->kind->answered(rq, err);
+  return rq->asking ? told(rq, err) : rq->kind->answered(rq, err);
 }
 
 static ldr_code connect(ldr_request *rq, ldr_err *err) {

@@ -37,6 +37,8 @@ void ldr_request_free_spares(ldr_pg *e);
 ldr_code ldr_request_step(ldr_request *rq, ldr_err *err); /* one step; driven requests on the loop's thread */
 
 /* For start and answered: */
+/* From the beginning on the connection that it has: what is not known of its tables is asked first. */
+ldr_code ldr_request_begin(ldr_request *rq, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_request_prefix(ldr_request *rq, ldr_err *err)
     LDR_MUSTCHECK; /* what tx has pending goes into the exchange first */
 ldr_code ldr_request_submit(ldr_request *rq, ldr_err *err) LDR_MUSTCHECK; /* LDR_PENDING when sent */

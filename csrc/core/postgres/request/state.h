@@ -106,6 +106,8 @@ typedef enum ldr_request_phase {                         /* of a driven request:
 typedef ldr_code ldr_request_fn(ldr_request *rq, ldr_err *err);
 
 typedef struct ldr_request_kind {
+  /* a table that nothing is known of, and that must be asked about before start; NULL: none is left */
+  ldr_live *(*unknown)(ldr_request *rq);
   ldr_request_fn *start;    /* the connection is there */
   ldr_request_fn *answered; /* the exchange is done; its error, if any, was not looked at */
   ldr_request_fn *copying;  /* each time COPY can go on; NULL: this request knows no COPY */
@@ -114,6 +116,7 @@ typedef struct ldr_request_kind {
   void (*leaving)(ldr_request *rq); /* before its connection goes back; NULL: nothing */
   void (*dispose)(ldr_request *rq); /* frees what the kind added; NULL: nothing */
   size_t size;                      /* of its struct, 0: a plain request */
+  bool exact;                       /* columns must have the very types that are declared: binary COPY */
   bool timed;                       /* without a deadline of its own it has the configured one */
   bool shares;                      /* outside of a transaction it may go to a lane */
   bool ends_tx;                     /* may be made for a transaction in which nothing can run any more */
@@ -138,6 +141,8 @@ struct ldr_request {
   unsigned moves; /* times it was run again on another */
   bool deletes;   /* the statement that failed was a DELETE */
   char name[64];  /* of the operation */
+  ldr_live *asking; /* the table that the exchange asks about */
+  bool unseen;      /* one of its tables does not exist: its own statement will say so */
   /* one statement */
   ldr_stmt *stmt;
   ldr_bind args;

@@ -103,9 +103,17 @@ void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field) {
   ldr_sql_ident(w, s.e->fields[field].name);
 }
 
-void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field) {
+static void by_bytes(ldr_sql *w, ldr_sql_scope s, unsigned field) {
   ldr_sql_column(w, s, field);
-  if (s.e->fields[field].type == LDR_F_TEXT) ldr_sql_str(w, " collate \"C\"");
+  ldr_sql_str(w, " collate \"C\"");
+}
+
+void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field) {
+  const ldr_live *live = w->lives ? ldr_lives_find(w->lives, s.e) : NULL;
+  if (s.e->fields[field].type == LDR_F_TEXT && !ldr_live_bytewise(live, field))
+    by_bytes(w, s, field);
+  else
+    ldr_sql_column(w, s, field);
 }
 
 /* ---- predicates ---- */
@@ -122,9 +130,14 @@ static void compare(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   ldr_sql_value(w, &s.e->fields[p->field], p->values);
 }
 
-/* <, <=, >, >= by bytes; ILIKE too, so that it folds ASCII letters only. */
-static void compare_bytes(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
+static void compare_sorted(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) { /* <, <=, >, >= by bytes */
   ldr_sql_sortable(w, s, p->field);
+  ldr_sql_str(w, operators[p->kind]);
+  ldr_sql_value(w, &s.e->fields[p->field], p->values);
+}
+
+static void ilike(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) { /* folds ASCII letters only, by C alone */
+  by_bytes(w, s, p->field);
   ldr_sql_str(w, operators[p->kind]);
   ldr_sql_value(w, &s.e->fields[p->field], p->values);
 }
@@ -214,8 +227,8 @@ void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
     case LDR_P_LT:
     case LDR_P_LE:
     case LDR_P_GT:
-    case LDR_P_GE:
-    case LDR_P_ILIKE: compare_bytes(w, s, p); break;
+    case LDR_P_GE: compare_sorted(w, s, p); break;
+    case LDR_P_ILIKE: ilike(w, s, p); break;
     case LDR_P_EQ:
     case LDR_P_NE:
     case LDR_P_LIKE:

@@ -5,12 +5,14 @@
 #define LDR_POSTGRES_STATEMENT_EXPR_H
 
 #include "model/op.h"
+#include "postgres/statement/live.h"
 #include "values/param.h"
 
 typedef struct ldr_sql {
   ldr_buf *text;   /* NULL: only the parameters are wanted */
   ldr_buf *params; /* of ldr_param */
   unsigned n;      /* parameters of this statement so far */
+  const ldr_lives *lives; /* what is known of the server's tables; NULL: nothing */
 } ldr_sql;
 
 /* A table as the expressions on it see it: t, and s1, s2 … inside semi-joins. */

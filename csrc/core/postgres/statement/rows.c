@@ -1,5 +1,6 @@
 #include "postgres/statement/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,25 @@ static bool as_expected(const ldr_stmt *s, const ldr_pgres *res, unsigned ncols)
   return true;
 }
 
+/* The table changed since it was asked about: its columns are not read as if they were what they were. */
+static ldr_code check_drift(const ldr_stmt *s, const ldr_pgres *res, ldr_err *err) {
+  for (unsigned i = 0; i < s->ncols; i++) {
+    const ldr_column *c = &s->cols[i];
+    char live[32];
+    ldr_ftype type;
+    bool array;
+    uint32_t oid = ldr_pgres_oid(res, i);
+    if (ldr_live_fits(c->type, c->array, oid)) continue;
+    ldr_live_forget(s->live);
+    if (ldr_ftype_by_oid(oid, &type, &array))
+      snprintf(live, sizeof live, "%s%s", ldr_ftype_get(type)->sql, array ? "[]" : "");
+    else
+      snprintf(live, sizeof live, "the type with oid %u", (unsigned)oid);
+    return ldr_live_drift(s->e, c->name, c->type, c->array, live, err);
+  }
+  return LDR_OK;
+}
+
 static void describe(pgrows *r, unsigned ncols) {
   for (unsigned i = 0; i < ncols; i++) {
     ldr_column *c = &r->own[i];
@@ -118,7 +138,13 @@ static void describe(pgrows *r, unsigned ncols) {
 ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *err) {
   unsigned ncols = ldr_pgres_cols(res);
   bool expected = as_expected(s, res, ncols);
-  pgrows *r = ldr_alloc(sizeof *r + (expected ? 0 : ncols * sizeof *r->own));
+  ldr_code code = s->e && !expected && s->ncols == ncols ? check_drift(s, res, err) : LDR_OK;
+  pgrows *r;
+  if (code != LDR_OK) {
+    ldr_pgres_free(res);
+    return code;
+  }
+  r = ldr_alloc(sizeof *r + (expected ? 0 : ncols * sizeof *r->own));
   if (r == NULL) {
     ldr_pgres_free(res);
     return ldr_fail_nomem(err);

@@ -459,8 +459,8 @@ static void aggregate_rows(gen *g) {
 
 /* ---- the whole ---- */
 
-ldr_code ldr_sqlgen(const ldr_op *op, ldr_buf *sql, ldr_buf *params, ldr_err *err) {
-  gen g = {.w = {.text = sql, .params = params}, .op = op, .t = {op->e, 0}};
+ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_buf *params, ldr_err *err) {
+  gen g = {.w = {.text = sql, .params = params, .lives = lives}, .op = op, .t = {op->e, 0}};
   switch (op->kind) {
     case LDR_OP_SELECT: select_rows(&g); break;
     case LDR_OP_INSERT: insert_rows(&g); break;

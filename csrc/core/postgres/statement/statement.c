@@ -87,6 +87,7 @@ void ldr_stmts_done(ldr_stmts *c) {
   ldr_buf_free(&c->shape);
   ldr_buf_free(&c->sql);
   ldr_buf_free(&c->columns);
+  ldr_lives_free(&c->lives);
 }
 
 /* The cache counts the statement once more. */
@@ -119,6 +120,7 @@ static bool op_reads(const ldr_op *op) {
 static bool fill_op(ldr_stmts *c, ldr_stmt *s, const ldr_op *op, const ldr_param *params, unsigned n) {
   s->e = op->e;
   ldr_schema_retain(op->e->schema);
+  s->live = ldr_lives_get(&c->lives, op->e);
   s->reads = op_reads(op);
   s->locks = op->lock != LDR_LOCK_NONE;
   s->deletes = op->kind == LDR_OP_DELETE;
@@ -128,7 +130,7 @@ static bool fill_op(ldr_stmts *c, ldr_stmt *s, const ldr_op *op, const ldr_param
   s->shape = ldr_arena_copy(&s->arena, c->shape.p, c->shape.n);
   s->nparams = n;
   s->oids = ldr_arena_alloc(&s->arena, n * sizeof *s->oids);
-  if (s->shape == NULL || s->oids == NULL) return false;
+  if (s->shape == NULL || s->oids == NULL || s->live == NULL) return false;
   for (unsigned i = 0; i < n; i++) {
     const ldr_ftype_info *type = ldr_ftype_get(params[i].type);
     s->oids[i] = params[i].array || params[i].is_array_value ? type->array_oid : type->oid;
@@ -142,7 +144,7 @@ static ldr_code compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stm
   ldr_code code;
   ldr_buf_reset(&c->sql);
   ldr_buf_reset(&c->columns);
-  code = ldr_sqlgen(op, &c->sql, params, err);
+  code = ldr_sqlgen(op, &c->lives, &c->sql, params, err);
   if (code) return code;
   ldr_op_columns(op, &c->columns);
   if (c->sql.broken || c->columns.broken || params->broken) return ldr_fail_nomem(err);
@@ -168,13 +170,15 @@ ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt 
   ldr_buf_reset(params);
   ldr_buf_reset(&c->shape);
   ldr_op_shape(op, &c->shape);
+  /* what is learned of a table may let its statements do without a collation */
+  ldr_buf_be32(&c->shape, atomic_load_explicit(&c->lives.generation, memory_order_relaxed));
   if (c->shape.broken) return ldr_fail_nomem(err);
   key.p = c->shape.p;
   key.n = c->shape.n;
   hash = ldr_hash64(key.p, key.n, (uint64_t)(uintptr_t)op->e);
   node = ldr_lru_find(&c->shapes, hash, same_shape, &key);
   if (node) {
-    code = ldr_sqlgen(op, NULL, params, err);
+    code = ldr_sqlgen(op, NULL, NULL, params, err);
     if (code) return code;
     if (params->broken) return ldr_fail_nomem(err);
     *out = ldr_stmt_retain(of_node(node));

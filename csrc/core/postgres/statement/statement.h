@@ -8,6 +8,7 @@
 #include "base/lru.h"
 #include "model/op.h"
 #include "postgres/protocol/connection.h"
+#include "postgres/statement/live.h"
 
 typedef struct ldr_stmt ldr_stmt;
 struct ldr_stmt {
@@ -31,6 +32,7 @@ struct ldr_stmt {
   ldr_column *params;     /* raw, once described */
   const ldr_column *cols; /* results, as the operation or the server describes them */
   const ldr_entity *e;    /* an operation's, with its schema retained */
+  ldr_live *live;         /* an operation's: what the server has behind e; the engine's */
   const char *shape;
   size_t shape_n;
   ldr_arena arena; /* owns all of it */
@@ -40,6 +42,7 @@ struct ldr_stmt {
 typedef struct ldr_stmts {
   ldr_lru shapes, texts;
   ldr_buf shape, sql, columns; /* scratch */
+  ldr_lives lives;
 } ldr_stmts;
 
 bool ldr_stmts_init(ldr_stmts *c); /* false: out of memory */

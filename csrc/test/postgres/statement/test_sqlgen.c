@@ -134,8 +134,8 @@ static void check_at(int line, const ldr_op *op, const char *want_sql, const cha
   ldr_err err = {0};
   ldr_code ok = ldr_op_check(op, &err);
   test_check_int(ok, LDR_OK, __FILE__, line, err.message);
-  test_check_int(ldr_sqlgen(op, &sql, &params, &err), LDR_OK, __FILE__, line, "with text");
-  test_check_int(ldr_sqlgen(op, NULL, &only, &err), LDR_OK, __FILE__, line, "without");
+  test_check_int(ldr_sqlgen(op, NULL, &sql, &params, &err), LDR_OK, __FILE__, line, "with text");
+  test_check_int(ldr_sqlgen(op, NULL, NULL, &only, &err), LDR_OK, __FILE__, line, "without");
   describe(&params, &got);
   describe(&only, &again);
   test_check_str(ldr_buf_cstr(&got), want_params, __FILE__, line, "parameters");
@@ -664,7 +664,7 @@ static bool compiles(void) {
   op.nrows = 1;
   op.on_conflict = LDR_CONFLICT_SKIP;
   op.target = 1;
-  code = ldr_sqlgen(&op, &sql, &params, &err);
+  code = ldr_sqlgen(&op, NULL, &sql, &params, &err);
   ldr_buf_free(&sql);
   ldr_buf_free(&params);
   CHECK(code == LDR_OK || code == LDR_CAPACITY);

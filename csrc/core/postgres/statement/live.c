@@ -1,0 +1,175 @@
+#include "postgres/statement/live.h"
+
+#include <string.h>
+
+enum { NAME, OID, TYPE, BYTEWISE }; /* columns of the answer */
+
+/* A domain counts as the type below it. A column orders by bytes when its collation does: C and its kin by name, the
+ * database's default by its locale; C.UTF-8 of an old C library is put to the test. to_jsonb: columns that older
+ * servers do not have. */
+static const char before_table[] =
+    "select a.attname::text, coalesce(nullif(t.typbasetype, 0), a.atttypid)::int8,"
+    " format_type(a.atttypid, a.atttypmod),"
+    " coalesce(case when c.collname = 'default' then"
+    " case coalesce(to_jsonb(d) ->> 'datlocprovider', 'c')"
+    " when 'c' then d.datcollate in ('C', 'POSIX') or d.datcollate in ('C.UTF-8', 'C.utf8')"
+    " and 'B' < 'a' and '_' < 'a' and 'a b' < 'aB' and chr(65374) < chr(128512)"
+    " when 'b' then true else false end"
+    " else c.collprovider = 'b' or c.collprovider = 'c' and c.collcollate in ('C', 'POSIX') end, false)"
+    " from pg_attribute a join pg_type t on t.oid = a.atttypid"
+    " left join pg_collation c on c.oid = a.attcollation"
+    " left join pg_database d on d.datname = current_database()"
+    " where a.attrelid = to_regclass('";
+static const char after_table[] = "') and a.attnum > 0 and not a.attisdropped";
+
+/* ---- tables ---- */
+
+ldr_live *ldr_lives_find(const ldr_lives *l, const ldr_entity *e) {
+  ldr_live *t = l->first;
+  while (t && t->e != e) t = t->next;
+  return t;
+}
+
+static void free_table(ldr_live *t) {
+  for (ldr_live_columns *c = atomic_load(&t->all), *older; c; c = older) {
+    older = c->older;
+    ldr_free(c);
+  }
+  ldr_schema_release(t->e->schema);
+  ldr_free(t->question);
+  ldr_free(t);
+}
+
+/* The table's name was made of letters, digits, underscores and quotes by the declaration. */
+static char *question_of(const ldr_entity *e) {
+  size_t n = sizeof before_table + strlen(e->table) + sizeof after_table;
+  char *sql = ldr_alloc(n);
+  ldr_buf b = {0};
+  const char *text;
+  if (sql == NULL) return NULL;
+  ldr_buf_str(&b, before_table);
+  ldr_buf_str(&b, e->table);
+  ldr_buf_str(&b, after_table);
+  text = ldr_buf_cstr(&b);
+  if (text) memcpy(sql, text, strlen(text) + 1);
+  ldr_buf_free(&b);
+  if (text) return sql;
+  ldr_free(sql);
+  return NULL;
+}
+
+ldr_live *ldr_lives_get(ldr_lives *l, const ldr_entity *e) {
+  ldr_live *t = ldr_lives_find(l, e);
+  if (t) return t;
+  t = ldr_alloc(sizeof *t);
+  if (t == NULL) return NULL;
+  t->e = e;
+  ldr_schema_retain(e->schema);
+  t->question = question_of(e);
+  if (t->question == NULL) {
+    free_table(t);
+    return NULL;
+  }
+  t->next = l->first;
+  l->first = t;
+  return t;
+}
+
+void ldr_lives_free(ldr_lives *l) {
+  while (l->first) {
+    ldr_live *next = l->first->next;
+    free_table(l->first);
+    l->first = next;
+  }
+}
+
+void ldr_live_forget(ldr_live *t) {
+  if (t) atomic_store_explicit(&t->known, NULL, memory_order_release);
+}
+
+bool ldr_live_bytewise(const ldr_live *t, unsigned field) {
+  const ldr_live_columns *c = t ? atomic_load_explicit(&t->known, memory_order_acquire) : NULL;
+  return c && c->bytewise[field];
+}
+
+/* ---- types ---- */
+
+static bool is_int(ldr_ftype t) { return t == LDR_F_INT2 || t == LDR_F_INT4 || t == LDR_F_INT8; }
+
+/* Types that look alike on the wire are taken for one another: varchar and name for text, but no oid for an int8. */
+static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
+  const ldr_ftype_info *info = ldr_ftype_get(type);
+  ldr_ftype live;
+  bool live_array;
+  if (oid == (array ? info->array_oid : info->oid)) return true;
+  if (!ldr_ftype_by_oid(oid, &live, &live_array) || live_array != array) return false;
+  if (type == LDR_F_TEXT) return live == LDR_F_TEXT;
+  info = ldr_ftype_get(live);
+  return !exact && !array && is_int(type) && is_int(live) && oid == info->oid;
+}
+
+bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid) { return fits(type, array, oid, false); }
+
+ldr_code ldr_live_drift(const ldr_entity *e, const char *column, ldr_ftype type, bool array, const char *live,
+                        ldr_err *err) {
+  ldr_fail(err, LDR_DRIFT, "column \"%s\" of %s is %s in the database, declared as %s%s", column, e->relname,
+           live, ldr_ftype_get(type)->sql, array ? "[]" : "");
+  ldr_err_set(err->table, sizeof err->table, e->relname);
+  ldr_err_set(err->column, sizeof err->column, column);
+  ldr_err_set(err->hint, sizeof err->hint, "`larder check` lists every difference; nothing was done");
+  return err->code;
+}
+
+/* ---- reading ---- */
+
+static int64_t oid_of(const ldr_pgres *res, size_t row) {
+  size_t n = 0;
+  const char *p = ldr_pgres_cell(res, row, OID, &n);
+  return p && n == 8 ? (int64_t)ldr_be64(p) : 0;
+}
+
+static bool bytewise_of(const ldr_pgres *res, size_t row) {
+  size_t n = 0;
+  const char *p = ldr_pgres_cell(res, row, BYTEWISE, &n);
+  return p && n == 1 && *p == 1;
+}
+
+static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row, bool exact,
+                            ldr_live_columns *out, ldr_err *err) {
+  size_t n = 0, n_type = 0;
+  const char *name = ldr_pgres_cell(res, row, NAME, &n), *type = ldr_pgres_cell(res, row, TYPE, &n_type);
+  int field = name ? ldr_entity_field(t->e, name, n) : -1;
+  char live[128];
+  if (field < 0 || type == NULL) return LDR_OK; /* not declared */
+  if (!fits(t->e->fields[field].type, t->e->fields[field].array, (uint32_t)oid_of(res, row), exact)) {
+    if (n_type >= sizeof live) n_type = sizeof live - 1;
+    memcpy(live, type, n_type);
+    live[n_type] = '\0';
+    return ldr_live_drift(t->e, t->e->fields[field].name, t->e->fields[field].type,
+                          t->e->fields[field].array, live, err);
+  }
+  out->bytewise[field] = bytewise_of(res, row);
+  return LDR_OK;
+}
+
+ldr_code ldr_live_read(ldr_lives *l, ldr_live *t, const ldr_pgres *res, bool exact, bool *there,
+                       ldr_err *err) {
+  size_t rows = res && ldr_pgres_cols(res) == BYTEWISE + 1 ? ldr_pgres_rows(res) : 0;
+  ldr_live_columns *c;
+  ldr_code code = LDR_OK;
+  *there = rows > 0;
+  if (rows == 0) return LDR_OK;
+  c = ldr_alloc(sizeof *c + t->e->nfields * sizeof *c->bytewise);
+  if (c == NULL) return ldr_fail_nomem(err);
+  for (size_t i = 0; i < rows && code == LDR_OK; i++) code = read_column(t, res, i, exact, c, err);
+  if (code != LDR_OK) {
+    ldr_free(c);
+    ldr_live_forget(t);
+    return code;
+  }
+  c->older = atomic_load(&t->all);
+  while (!atomic_compare_exchange_weak(&t->all, &c->older, c)) continue;
+  atomic_store_explicit(&t->known, c, memory_order_release);
+  atomic_fetch_add_explicit(&l->generation, 1, memory_order_relaxed);
+  return LDR_OK;
+}

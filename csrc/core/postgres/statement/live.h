@@ -1,0 +1,51 @@
+/* What the server has behind a declared table: the types of its columns, and which texts it orders by bytes. Asked
+ * before the first statement on the table, since a wrong type does harm without a word: 5.00 dollars of a money column
+ * are 500 as a bigint, a time without its zone is another time.
+ *
+ * Tables are made and found on the engine's thread; what is known of one is written by whoever asked, which may be the
+ * loop's thread, and may be read by both. */
+#ifndef LDR_POSTGRES_STATEMENT_LIVE_H
+#define LDR_POSTGRES_STATEMENT_LIVE_H
+
+#include <stdatomic.h>
+
+#include "model/entity.h"
+#include "postgres/protocol/connection.h"
+
+typedef struct ldr_live_columns { /* never changed after it is published */
+  struct ldr_live_columns *older;
+  bool bytewise[]; /* one a field: a text whose own collation orders by bytes */
+} ldr_live_columns;
+
+typedef struct ldr_live {
+  struct ldr_live *next;
+  const ldr_entity *e; /* its schema is retained */
+  _Atomic(const ldr_live_columns *) known;
+  _Atomic(ldr_live_columns *) all; /* every answer there was, for the sake of who still reads an old one */
+  char *question;        /* the SQL that asks */
+} ldr_live;
+
+typedef struct ldr_lives {
+  ldr_live *first;
+  _Atomic unsigned generation; /* grows with each answer: statements compiled before may be written better */
+} ldr_lives;
+
+void ldr_lives_free(ldr_lives *l);
+ldr_live *ldr_lives_get(ldr_lives *l, const ldr_entity *e); /* made when it is new; NULL: out of memory */
+ldr_live *ldr_lives_find(const ldr_lives *l, const ldr_entity *e); /* NULL: there is none */
+
+/* Reads the answer. LDR_DRIFT names the first column whose live type is not the declared one. Integers of another
+ * width are taken for the declared ones, unless `exact`, as binary COPY needs it. *there: the table exists. */
+ldr_code ldr_live_read(ldr_lives *l, ldr_live *t, const ldr_pgres *res, bool exact, bool *there,
+                       ldr_err *err) LDR_MUSTCHECK;
+void ldr_live_forget(ldr_live *t); /* ask again before the next statement; NULL is fine */
+
+/* Does the column's own collation order by bytes? false: no, or not known. */
+bool ldr_live_bytewise(const ldr_live *t, unsigned field);
+/* May a result column of this type stand for the field? */
+bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid);
+/* `column "at" of t is timestamp without time zone, declared as timestamp with time zone` */
+ldr_code ldr_live_drift(const ldr_entity *e, const char *column, ldr_ftype type, bool array, const char *live,
+                        ldr_err *err);
+
+#endif
