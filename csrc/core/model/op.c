@@ -510,6 +510,7 @@ static void shape_order(const ldr_op *op, ldr_buf *out) {
 static void shape_select(const ldr_op *op, ldr_buf *out) {
   shape_order(op, out);
   ldr_buf_chr(out, op->after != NULL);
+  ldr_buf_chr(out, op->any_order);
   for (unsigned i = 0; op->after && i < op->norder; i++)
     ldr_buf_chr(out, op->after[i].type == LDR_T_NULL); /* a null is compared by IS NULL, not by = */
   shape_fields(op->per, op->nper, out);

@@ -143,7 +143,9 @@ typedef struct ldr_op {
   const uint16_t *out;
   unsigned norder;
   const ldr_order *order; /* total: the binding ends it by the key */
-  int64_t limit;          /* -1: none */
+  bool any_order; /* texts may be ordered by their columns' own collation: any order will do that a keyset
+                     follows */
+  int64_t limit;  /* -1: none */
   int64_t offset;
   const ldr_value
       *after; /* keyset: norder values of the last row seen; only LDR_BY_FIELD orders; NULL: from the start */

@@ -15,6 +15,7 @@
 #include "lua/store/batch.h"
 #include "lua/store/schema.h"
 #include "lua/store/store.h"
+#include "postgres/statement/live.h"
 #include "values/time.h"
 
 /* ---- JSON ---- */
@@ -213,6 +214,8 @@ int luaopen_larder_core(lua_State *L) {
   lua_setfield(L, module, "null");
   l_pending_push(L);
   lua_setfield(L, module, "PENDING");
+  lua_pushliteral(L, LDR_BYTEWISE_SQL);
+  lua_setfield(L, module, "bytewise_sql");
   lua_pushliteral(L, LARDER_VERSION);
   lua_setfield(L, module, "version");
   return 1;

@@ -22,6 +22,7 @@ typedef enum l_opt {
   L_PAGE,
   L_PLAIN,
   L_BY_KEY,
+  L_ANY_ORDER,
   L_ROWS,
   L_ROW,
   L_ON_CONFLICT,

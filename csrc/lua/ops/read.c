@@ -94,6 +94,7 @@ ldr_code l_op_select(l_opargs *a) {
   bool by_key = l_option_bool(a->L, a->base + L_BY_KEY, "by_key");
   const ldr_unique *key = &a->store->e->key;
   ldr_code code = l_op_columns(a, a->base + L_COLUMNS);
+  a->w->op->any_order = l_option_bool(a->L, a->base + L_ANY_ORDER, "any_order");
   a->w->finish = by_key ? l_finish_by_key : l_finish_rows;
   if (code == LDR_OK && by_key) code = l_op_by_key(a);
   if (code == LDR_OK && !plain) code = l_op_order(a, a->base + L_ORDER, a->store->e, key->field, key->n);

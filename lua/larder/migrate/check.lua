@@ -10,6 +10,20 @@ left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
 order by a.attnum]]
 
+-- Texts that are not ordered by bytes, each with the btree indexes that hold it.
+local UNORDERED = [[
+select a.attname::text as name, c.collname::text as collation,
+       array(select distinct i.relname::text
+             from pg_index x
+             join pg_class i on i.oid = x.indexrelid
+             join pg_am m on m.oid = i.relam and m.amname = 'btree'
+             where x.indrelid = a.attrelid and a.attnum = any(x.indkey::int2[])
+             order by 1) as indexes
+from pg_attribute a
+join pg_collation c on c.oid = a.attcollation
+join pg_database d on d.datname = current_database()
+where a.attrelid = to_regclass($1) and a.attname = any($2::text[]) and not coalesce(]] .. core.bytewise_sql .. ", false)"
+
 local UNIQUES = [[
 select i.relname as name, x.indisprimary as is_key, x.indpred is not null as partial,
        array(select a.attname::text
@@ -147,6 +161,37 @@ local function check_references(decl, references, tables, report)
   for name in pairs(live) do report("reference %s is not declared", name) end
 end
 
+-- The text fields that rows may be sorted by with an index: of the key, uniques and indexes. The tenant's is not among
+-- them: it stands in front of the others and is compared for equality.
+local function sorted_texts(decl)
+  local set, list = {}, {}
+  local function add(part)
+    for _, name in ipairs(part) do set[(name:gsub("^-", ""))] = true end
+  end
+  add(decl.key)
+  for _, unique in ipairs(decl.uniques or {}) do add(unique) end
+  for _, index in ipairs(decl.indexes or {}) do add(index) end
+  for _, field in ipairs(decl.fields) do
+    if set[field.name] and field.type == "text" and field.name ~= decl.tenant then list[#list + 1] = field.name end
+  end
+  return list
+end
+
+--- Stores order texts by bytes. Where a column does not, its indexes serve only lookups.
+local function check_collations(db, decl, report)
+  local texts = sorted_texts(decl)
+  if #texts == 0 then return true end
+  local rows, err = db:query(UNORDERED, decl.table, texts)
+  if not rows then return nil, err end
+  for _, row in ipairs(rows) do
+    if #row.indexes > 0 then
+      report('column %s: its collation "%s" does not order by bytes, so pages and ranges cannot use %s: '
+        .. 'alter table %s alter column %s type text collate "C"', row.name, row.collation, names(row.indexes), decl.table, row.name)
+    end
+  end
+  return true
+end
+
 local function check_store(db, decl, tables, faults)
   local function report(fmt, ...)
     faults[#faults + 1] = { store = decl.name, table = decl.table, message = fmt:format(...) }
@@ -167,7 +212,7 @@ local function check_store(db, decl, tables, faults)
   references, err = db:query(REFERENCES, decl.table)
   if not references then return nil, err end
   check_references(decl, references, tables, report)
-  return true
+  return check_collations(db, decl, report)
 end
 
 --- Compare a family's declarations with the live catalogue.

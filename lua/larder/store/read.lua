@@ -267,7 +267,8 @@ local function pages(store, method, op, left, plan)
   end
 end
 
---- Every matching row, in pages underneath, in constant memory. What goes wrong on the way raises.
+--- Every matching row, in pages underneath, in constant memory; without `order`, in no promised order. What goes wrong
+-- on the way raises.
 -- Rows that are created or deleted meanwhile may or may not be seen; no other row is missed or seen twice.
 ---@param ... any  the values of the store's scope (optional), then options as of list; limit: none by default
 ---@return fun(): table|nil iterator
@@ -283,6 +284,8 @@ function read:each(...)
   local next_page = pages(self, "each", {
     op = "select", page = true, where = matching(entity, fixed, opts),
     columns = plan and plan.columns or opts.columns, order = opts.order or entity.order,
+    -- nobody named an order: the one that the key's index has, whatever its collation
+    any_order = not (opts.order or entity.order or opts.after) or nil,
     limit = opts.page or EACH_PAGE, after = opts.after, timeout = opts.timeout,
   }, opts.limit, plan)
   local rows, at = {}, 0

@@ -245,7 +245,8 @@ ldr_code ldr_pgbulk_load(ldr_engine *engine, ldr_tx *t, const ldr_batch *b, ldr_
   x->conflict = conflict;
   x->live = ldr_lives_get(&rq->e->stmts.lives, b->e);
   code = x->live ? LDR_OK : ldr_fail_nomem(err);
-  if (code == LDR_OK) code = ldr_batch_slice(b, 0, b->n, &x->rows, err); /* the caller's may be gone before the task ends */
+  if (code == LDR_OK)
+    code = ldr_batch_slice(b, 0, b->n, &x->rows, err); /* the caller's may be gone before the task ends */
   if (code) {
     ldr_request_free(rq);
     return code;

@@ -176,7 +176,7 @@ static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
 }
 
 static const ldr_request_kind atomic_kind = {.unknown = unknown,
-.start = atomic_start,
+                                             .start = atomic_start,
                                              .answered = atomic_answered,
                                              .collect = collect,
                                              .dispose = dispose,
@@ -310,7 +310,7 @@ static ldr_code isolated_answered(ldr_request *rq, ldr_err *err) {
 }
 
 static const ldr_request_kind isolated_kind = {.unknown = unknown,
-.start = send_window,
+                                               .start = send_window,
                                                .answered = isolated_answered,
                                                .collect = collect,
                                                .leaving = leaving,

@@ -131,8 +131,12 @@ static ldr_code collect(ldr_request *rq, ldr_err *err) {
   return ldr_pgrun_result(rq->stmt, res, &rq->task.result, err);
 }
 
-static const ldr_request_kind statement = {
-    .unknown = unknown, .start = start, .answered = answered, .collect = collect, .timed = true, .shares = true};
+static const ldr_request_kind statement = {.unknown = unknown,
+                                           .start = start,
+                                           .answered = answered,
+                                           .collect = collect,
+                                           .timed = true,
+                                           .shares = true};
 
 ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
                       ldr_task **task, ldr_err *err) {

@@ -136,11 +136,11 @@ struct ldr_request {
   ldr_code connected; /* CONNECT: how it ended */
   int64_t deadline, wake_at, spin_until;
   bool block;
-  bool cancelled; /* the deadline passed and the server was told */
-  bool retried;   /* run again on the same connection */
-  unsigned moves; /* times it was run again on another */
-  bool deletes;   /* the statement that failed was a DELETE */
-  char name[64];  /* of the operation */
+  bool cancelled;   /* the deadline passed and the server was told */
+  bool retried;     /* run again on the same connection */
+  unsigned moves;   /* times it was run again on another */
+  bool deletes;     /* the statement that failed was a DELETE */
+  char name[64];    /* of the operation */
   ldr_live *asking; /* the table that the exchange asks about */
   bool unseen;      /* one of its tables does not exist: its own statement will say so */
   /* one statement */

@@ -9,10 +9,11 @@
 #include "values/param.h"
 
 typedef struct ldr_sql {
-  ldr_buf *text;   /* NULL: only the parameters are wanted */
-  ldr_buf *params; /* of ldr_param */
-  unsigned n;      /* parameters of this statement so far */
+  ldr_buf *text;          /* NULL: only the parameters are wanted */
+  ldr_buf *params;        /* of ldr_param */
+  unsigned n;             /* parameters of this statement so far */
   const ldr_lives *lives; /* what is known of the server's tables; NULL: nothing */
+  bool any_order;         /* texts are ordered by their columns' own collations */
 } ldr_sql;
 
 /* A table as the expressions on it see it: t, and s1, s2 … inside semi-joins. */

@@ -4,18 +4,12 @@
 
 enum { NAME, OID, TYPE, BYTEWISE }; /* columns of the answer */
 
-/* A domain counts as the type below it. A column orders by bytes when its collation does: C and its kin by name, the
- * database's default by its locale; C.UTF-8 of an old C library is put to the test. to_jsonb: columns that older
- * servers do not have. */
+/* A domain counts as the type below it. */
 static const char before_table[] =
     "select a.attname::text, coalesce(nullif(t.typbasetype, 0), a.atttypid)::int8,"
     " format_type(a.atttypid, a.atttypmod),"
-    " coalesce(case when c.collname = 'default' then"
-    " case coalesce(to_jsonb(d) ->> 'datlocprovider', 'c')"
-    " when 'c' then d.datcollate in ('C', 'POSIX') or d.datcollate in ('C.UTF-8', 'C.utf8')"
-    " and 'B' < 'a' and '_' < 'a' and 'a b' < 'aB' and chr(65374) < chr(128512)"
-    " when 'b' then true else false end"
-    " else c.collprovider = 'b' or c.collprovider = 'c' and c.collcollate in ('C', 'POSIX') end, false)"
+    " coalesce(" LDR_BYTEWISE_SQL
+    ", false)"
     " from pg_attribute a join pg_type t on t.oid = a.atttypid"
     " left join pg_collation c on c.oid = a.attcollation"
     " left join pg_database d on d.datname = current_database()"
@@ -96,7 +90,8 @@ bool ldr_live_bytewise(const ldr_live *t, unsigned field) {
 
 static bool is_int(ldr_ftype t) { return t == LDR_F_INT2 || t == LDR_F_INT4 || t == LDR_F_INT8; }
 
-/* Types that look alike on the wire are taken for one another: varchar and name for text, but no oid for an int8. */
+/* Types that look alike on the wire are taken for one another: varchar and name for text, but no oid for an
+ * int8. */
 static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
   const ldr_ftype_info *info = ldr_ftype_get(type);
   ldr_ftype live;
@@ -145,8 +140,8 @@ static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row,
     if (n_type >= sizeof live) n_type = sizeof live - 1;
     memcpy(live, type, n_type);
     live[n_type] = '\0';
-    return ldr_live_drift(t->e, t->e->fields[field].name, t->e->fields[field].type,
-                          t->e->fields[field].array, live, err);
+    return ldr_live_drift(t->e, t->e->fields[field].name, t->e->fields[field].type, t->e->fields[field].array,
+                          live, err);
   }
   out->bytewise[field] = bytewise_of(res, row);
   return LDR_OK;

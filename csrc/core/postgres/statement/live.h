@@ -1,9 +1,9 @@
-/* What the server has behind a declared table: the types of its columns, and which texts it orders by bytes. Asked
- * before the first statement on the table, since a wrong type does harm without a word: 5.00 dollars of a money column
- * are 500 as a bigint, a time without its zone is another time.
+/* What the server has behind a declared table: the types of its columns, and which texts it orders by bytes.
+ * Asked before the first statement on the table, since a wrong type does harm without a word: 5.00 dollars of
+ * a money column are 500 as a bigint, a time without its zone is another time.
  *
- * Tables are made and found on the engine's thread; what is known of one is written by whoever asked, which may be the
- * loop's thread, and may be read by both. */
+ * Tables are made and found on the engine's thread; what is known of one is written by whoever asked, which
+ * may be the loop's thread, and may be read by both. */
 #ifndef LDR_POSTGRES_STATEMENT_LIVE_H
 #define LDR_POSTGRES_STATEMENT_LIVE_H
 
@@ -11,6 +11,16 @@
 
 #include "model/entity.h"
 #include "postgres/protocol/connection.h"
+
+/* Does the collation c (of pg_collation), in the database d (of pg_database), order by bytes? C and its kin
+ * by name, the database's default by its locale; C.UTF-8 of an old C library is put to the test. to_jsonb:
+ * columns that older servers do not have. */
+#define LDR_BYTEWISE_SQL                                                                       \
+  "case when c.collname = 'default' then case coalesce(to_jsonb(d) ->> 'datlocprovider', 'c')" \
+  " when 'c' then d.datcollate in ('C', 'POSIX') or d.datcollate in ('C.UTF-8', 'C.utf8')"     \
+  " and 'B' < 'a' and '_' < 'a' and 'a b' < 'aB' and chr(65374) < chr(128512)"                 \
+  " when 'b' then true else false end"                                                         \
+  " else c.collprovider = 'b' or c.collprovider = 'c' and c.collcollate in ('C', 'POSIX') end"
 
 typedef struct ldr_live_columns { /* never changed after it is published */
   struct ldr_live_columns *older;
@@ -22,7 +32,7 @@ typedef struct ldr_live {
   const ldr_entity *e; /* its schema is retained */
   _Atomic(const ldr_live_columns *) known;
   _Atomic(ldr_live_columns *) all; /* every answer there was, for the sake of who still reads an old one */
-  char *question;        /* the SQL that asks */
+  char *question;                  /* the SQL that asks */
 } ldr_live;
 
 typedef struct ldr_lives {
@@ -34,8 +44,9 @@ void ldr_lives_free(ldr_lives *l);
 ldr_live *ldr_lives_get(ldr_lives *l, const ldr_entity *e); /* made when it is new; NULL: out of memory */
 ldr_live *ldr_lives_find(const ldr_lives *l, const ldr_entity *e); /* NULL: there is none */
 
-/* Reads the answer. LDR_DRIFT names the first column whose live type is not the declared one. Integers of another
- * width are taken for the declared ones, unless `exact`, as binary COPY needs it. *there: the table exists. */
+/* Reads the answer. LDR_DRIFT names the first column whose live type is not the declared one. Integers of
+ * another width are taken for the declared ones, unless `exact`, as binary COPY needs it. *there: the table
+ * exists. */
 ldr_code ldr_live_read(ldr_lives *l, ldr_live *t, const ldr_pgres *res, bool exact, bool *there,
                        ldr_err *err) LDR_MUSTCHECK;
 void ldr_live_forget(ldr_live *t); /* ask again before the next statement; NULL is fine */

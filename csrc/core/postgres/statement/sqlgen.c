@@ -95,11 +95,13 @@ static void select_rows(gen *g) {
     numbered_source(g);
   else
     source(g);
+  g->w.any_order = op->any_order;
   if (op->after) {
     say(g, op->where ? " and " : " where ");
     ldr_sql_after(&g->w, g->t, op);
   }
   ldr_sql_order(&g->w, g->t, op->order, op->norder);
+  g->w.any_order = false;
   limits(g);
   say(g, locks[op->lock]);
 }

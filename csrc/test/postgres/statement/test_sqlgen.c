@@ -710,10 +710,49 @@ static bool open_schema(void) {
   return code == LDR_OK;
 }
 
+/* ---- what is known of the server's tables ---- */
+
+static void check_lives(const ldr_op *op, const ldr_lives *lives, const char *want) {
+  ldr_buf sql = {0}, params = {0};
+  ldr_err err = {0};
+  CHECK(ldr_sqlgen(op, lives, &sql, &params, &err) == LDR_OK);
+  CHECK_STR(ldr_buf_cstr(&sql), want);
+  ldr_buf_free(&sql);
+  ldr_buf_free(&params);
+}
+
+TEST(texts_that_are_ordered_by_bytes_need_no_collation) {
+  static const char by_collation[] =
+      "select t.\"id\" from \"shop\".\"users\" as t order by t.\"nick\" collate \"C\"";
+  static const char by_itself[] = "select t.\"id\" from \"shop\".\"users\" as t order by t.\"nick\"";
+  ldr_lives lives = {0};
+  ldr_live *t;
+  ldr_live_columns *known;
+  ldr_op op;
+  ldr_op_init(&op, LDR_OP_SELECT, users);
+  OUT(&op, ID);
+  ORDER(&op, UP(NICK));
+  t = ldr_lives_get(&lives, users);
+  CHECK(t != NULL && t == ldr_lives_get(&lives, users));
+  known = ldr_alloc(sizeof *known + users->nfields * sizeof *known->bytewise);
+  CHECK(known != NULL);
+  check_lives(&op, &lives, by_collation);
+  known->bytewise[NICK] = true;
+  atomic_store(&t->all, known);
+  atomic_store(&t->known, known);
+  check_lives(&op, &lives, by_itself);
+  ldr_live_forget(t);
+  check_lives(&op, &lives, by_collation);
+  op.any_order = true;
+  check_lives(&op, NULL, by_itself);
+  ldr_lives_free(&lives);
+}
+
 void test_sqlgen(void);
 void test_sqlgen(void) {
   if (open_schema()) {
     RUN(comparisons);
+    RUN(texts_that_are_ordered_by_bytes_need_no_collation);
     RUN(lists);
     RUN(logic);
     RUN(semi_joins);
