@@ -40,7 +40,8 @@ static void clear(ldr_err *e, ldr_code code) {
   e->code = code;
   e->retryable = code == LDR_SERIALIZATION || code == LDR_DEADLOCK;
   e->sqlstate[0] = e->message[0] = e->constraint[0] = e->table[0] = '\0';
-  e->column[0] = e->detail[0] = e->hint[0] = '\0';
+  e->column[0] = e->detail[0] = e->hint[0] = e->reason[0] = e->file[0] = '\0';
+  e->line = e->place = 0;
   e->nfields = e->fields_len = 0;
 }
 
@@ -103,4 +104,16 @@ ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) {
 void ldr_err_set(char *dst, size_t size, const char *src) {
   snprintf(dst, size, "%s", src ? src : "");
   trim(dst, size);
+}
+
+ldr_code ldr_err_reason(ldr_err *e, const char *reason) {
+  ldr_err_set(e->reason, sizeof e->reason, reason);
+  return e->code;
+}
+
+ldr_code ldr_err_at(ldr_err *e, const char *file, unsigned line, unsigned place) {
+  ldr_err_set(e->file, sizeof e->file, file);
+  e->line = line;
+  e->place = place;
+  return e->code;
 }

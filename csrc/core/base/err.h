@@ -48,7 +48,10 @@ typedef struct ldr_err {
   char column[128];
   char detail[256];
   char hint[256];
-  uint16_t nfields; /* validation: pairs name\0 message\0 in fields[] */
+  char reason[24];      /* which of several faults of one code, for programs: "edited" */
+  char file[128];       /* of a migration; "": the error is about no file */
+  unsigned line, place; /* in the file, from 1: the line, and the character in it; 0: not known */
+  uint16_t nfields;     /* validation: pairs name\0 message\0 in fields[] */
   uint16_t fields_len;
   char fields[1024];
 } ldr_err;
@@ -63,6 +66,10 @@ ldr_code ldr_fail_nomem(ldr_err *e); /* LDR_CAPACITY, "out of memory" */
 /* Validation: add one field's fault. The first call makes *e an LDR_INVALID error. Further faults
  * are dropped when the buffer is full; the message always names the first. */
 ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) LDR_PRINTF(3, 4);
+
+/* Adds to an error: which fault it is, and where in which file. Returns its code. */
+ldr_code ldr_err_reason(ldr_err *e, const char *reason);
+ldr_code ldr_err_at(ldr_err *e, const char *file, unsigned line, unsigned place);
 
 void ldr_err_set(char *dst, size_t size, const char *src); /* bounded copy, never splits a UTF-8 character */
 const char *ldr_code_name(ldr_code code); /* "not_found" …; "internal" for an unknown code */

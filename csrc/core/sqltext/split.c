@@ -7,7 +7,8 @@
 void ldr_split_init(ldr_splitter *p, const char *text, size_t n) { ldr_scan_init(&p->scan, text, n); }
 
 static ldr_code fail_at(ldr_err *err, const ldr_token *t, const char *what) {
-  return ldr_fail(err, LDR_SYNTAX, "line %u, column %u: %s", t->line, t->column, what);
+  ldr_fail(err, LDR_SYNTAX, "line %u, column %u: %s", t->line, t->column, what);
+  return ldr_err_at(err, "", t->line, t->column);
 }
 
 /* ---- one statement ---- */

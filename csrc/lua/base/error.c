@@ -24,6 +24,17 @@ static void set_fields(lua_State *L, const ldr_err *e) {
   lua_setfield(L, -2, "fields");
 }
 
+/* err.file, err.line, err.place */
+static void set_place(lua_State *L, const ldr_err *e) {
+  set_text(L, "file", e->file);
+  if (e->line == 0) return;
+  lua_pushinteger(L, (lua_Integer)e->line);
+  lua_setfield(L, -2, "line");
+  if (e->place == 0) return;
+  lua_pushinteger(L, (lua_Integer)e->place);
+  lua_setfield(L, -2, "place");
+}
+
 void l_error_push(lua_State *L, const ldr_err *e, const char *store, const char *op) {
   luaL_checkstack(L, 6, NULL);
   lua_createtable(L, 0, 8);
@@ -38,6 +49,8 @@ void l_error_push(lua_State *L, const ldr_err *e, const char *store, const char 
   set_text(L, "column", e->column);
   set_text(L, "detail", e->detail);
   set_text(L, "hint", e->hint);
+  set_text(L, "reason", e->reason);
+  set_place(L, e);
   set_text(L, "store", store);
   set_text(L, "op", op);
   set_fields(L, e);
