@@ -123,7 +123,7 @@ describe("migrations", function()
       empty = with { ["000003_three.up.sql"] = " \n" },
       bom = with { ["000003_three.up.sql"] = "\239\187\191select 1;" },
       encoding = with { ["000003_three.up.sql"] = "-- \228\nselect 1;" },
-      name = with { ["3_three.up.sql"] = "select 1;" },
+      name = with { ["three.up.sql"] = "select 1;" },
       orphan = with { ["000003_three.down.sql"] = "select 1;" },
       mark = with { ["000003_three.up.sql"] = "-- larder: perhaps\nselect 1;" },
     }

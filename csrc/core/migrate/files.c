@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "crypto/secret.h"
-#include "migrate/check.h"
 
 enum { DIGITS_MAX = 18, FILE_MAX = 64 << 20 };
 

@@ -12,17 +12,9 @@
 #define LDR_MIGRATE_FILES_H
 
 #include "base/buf.h"
-#include "base/err.h"
+#include "migrate/check.h"
 
 enum { LDR_MIGRATION_CHECKSUM = 64 }; /* hexadecimal digits: BLAKE2b-256 */
-
-typedef struct ldr_migration_text {
-  const char *file; /* its name, without the directory; NULL: there is none */
-  const char *sql;  /* zero-terminated; as the file has it, line ends included */
-  size_t n;
-  unsigned line; /* of its first line in the file */
-  bool no_transaction;
-} ldr_migration_text;
 
 typedef struct ldr_migration {
   int64_t version;

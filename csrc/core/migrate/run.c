@@ -45,20 +45,35 @@ static ldr_code set_limits(ldr_session *s, bool local, ldr_err *err) {
 
 /* ---- in a transaction ---- */
 
+/* One statement at a time, so that an error has a line even where the server names no place. */
+static ldr_code run_all(ldr_session *s, const ldr_migration_text *t, ldr_err *err) {
+  ldr_splitter p;
+  ldr_statement one;
+  ldr_code code;
+  ldr_split_init(&p, t->sql, t->n);
+  while ((code = ldr_split_next(&p, &one, err)) == LDR_OK) {
+    char *sql = ldr_strndup(t->sql + one.at, one.n);
+    unsigned inner = 0;
+    if (sql == NULL) return ldr_fail_nomem(err);
+    code = ldr_session_script(s, sql, &inner, err);
+    ldr_free(sql);
+    if (code) return in_file(err, t, one.line + (inner ? inner - 1 : 0));
+  }
+  return code == LDR_NOT_FOUND ? LDR_OK : code;
+}
+
 static const char xid_sql[] = "select pg_current_xact_id()::text::int8";
 
 static ldr_code inside(ldr_session *s, const ldr_step *step, const ldr_run_options *o, int64_t start,
                        ldr_err *err) {
   const ldr_migration_text *t = text_of(step);
   int64_t before = 0, after = 0;
-  unsigned line = 0;
   ldr_code code = set_limits(s, true, err);
   if (code == LDR_OK && t) {
     code = ldr_session_number(s, xid_sql, NULL, &before, err);
     if (code) return code;
-    code = ldr_session_script(s, t->sql, &line, err);
-    if (code) return in_file(err, t, line);
-    code = ldr_session_number(s, xid_sql, NULL, &after, err);
+    code = run_all(s, t, err);
+    if (code == LDR_OK) code = ldr_session_number(s, xid_sql, NULL, &after, err);
     if (code == LDR_OK && before != after) { /* by a function: the text itself was checked */
       ldr_fail(err, LDR_INVALID, "%s: %s ends its transaction itself", o->family, t->file);
       ldr_err_reason(err, "own_transaction");

@@ -1,4 +1,5 @@
 #include "lua/engine/engine.h"
+#include "lua/engine/migrator.h"
 
 #include <string.h>
 
@@ -246,6 +247,7 @@ static const luaL_Reg methods[] = {
     {"prepare", l_engine_prepare},
     {"pipeline", l_engine_pipeline},
     {"writer", l_writer_new},
+    {"migrator", l_migrator_new},
     {NULL, NULL},
 };
 

@@ -10,6 +10,7 @@
 #include "lua/base/int.h"
 #include "lua/base/misuse.h"
 #include "lua/base/state.h"
+#include "lua/engine/migrator.h"
 #include "lua/engine/writer.h"
 #include "lua/module/secret.h"
 #include "lua/store/batch.h"
@@ -154,6 +155,7 @@ static const luaL_Reg functions[] = {
     {"memory", l_memory},
     {"postgres", l_postgres},
     {"parse_conninfo", l_parse_conninfo},
+    {"migrations", l_migrations},
     {"batch", l_bulk_batch},
     {"checksum", l_bulk_checksum},
     {"json_encode", json_encode},
@@ -182,9 +184,9 @@ static void pin(void) {
 }
 
 static void register_classes(lua_State *L) {
-  static const l_class *const classes[] = {&l_work_class,     &l_schema_class, &l_engine_class,
-                                           &l_store_class,    &l_ctx_class,    &l_batch_class,
-                                           &l_checksum_class, &l_scan_class,   &l_writer_class};
+  static const l_class *const classes[] = {
+      &l_work_class,     &l_schema_class, &l_engine_class, &l_store_class,    &l_ctx_class,  &l_batch_class,
+      &l_checksum_class, &l_scan_class,   &l_writer_class, &l_migrator_class, &l_files_class};
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) l_class_register(L, classes[i]);
 }
 

@@ -104,15 +104,19 @@ function Db:_blocking(fn)
   return unblock(self, pcall(fn))
 end
 
---- Bring the family's tables up to date. No-op on memory. Holds up an event loop while it works.
+--- Bring the family's tables up to date. No-op on memory.
 ---@param name string
----@param opts? table  see larder.migrate
----@return table[]|nil applied
+---@param opts? larder.MigrateOptions  see larder.migrate
+---@return larder.MigrationStep[]|nil applied
 ---@return larder.Error? err
 function Db:migrate(name, opts)
-  local engine, err = self:_connect_direct()
-  if not engine then return nil, err end
-  return self:_blocking(function() return require("larder.migrate").up(self, name, opts) end)
+  return require("larder.migrate").up(self, name, opts)
+end
+
+--- The directory that a family's declaration names for its migrations, if it is declared.
+function Db._migrations_of(_, name)
+  local known = family.known(name)
+  return known and known.migrations
 end
 
 --- The engine that migrations use: one of their own, when a direct connection was named for them.

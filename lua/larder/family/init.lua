@@ -54,7 +54,7 @@ local family = {}
 ---@field methods? table      name → function, { get_by = {…} } or { list_by = {…} }
 ---@field without? string[]   generic methods that this store does not have
 
-local FAMILY_KEYS = support.names("name", "entities")
+local FAMILY_KEYS = support.names("name", "entities", "migrations")
 local CORE_KEYS = support.names("name", "table", "key", "uniques", "references", "indexes", "tenant",
   "soft_delete")
 local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without",
@@ -222,7 +222,8 @@ local function make_family(def)
   for name in pairs(def) do
     if not FAMILY_KEYS[name] then fail(def.name, "unknown entry %s", tostring(name)) end
   end
-  local made = setmetatable({ name = def.name, stores = {}, entities = {} }, Family)
+  if def.migrations ~= nil and type(def.migrations) ~= "string" then fail(def.name, "migrations must be a directory") end
+  local made = setmetatable({ name = def.name, stores = {}, entities = {}, migrations = def.migrations }, Family)
   local decl = { name = def.name, entities = {} }
   for i, entity in ipairs(def.entities) do
     made.entities[i] = make_entity(def.name, entity)
@@ -235,13 +236,21 @@ local function make_family(def)
 end
 
 --- Declare a family. Raises when the declaration is wrong, naming the place.
----@param def { name: string, entities: larder.EntityDeclaration[] }
+---@param def { name: string, entities: larder.EntityDeclaration[], migrations?: string }
+-- migrations: directory of its migration files
 ---@return larder.Family
 function family.declare(def)
   local made = make_family(def)
   if declared[made.name] then error(("family %s is declared already"):format(made.name), 2) end
   declared[made.name] = made
   return made
+end
+
+--- A family that is declared or was used already; nil for another one.
+---@param name string
+---@return larder.Family|nil
+function family.known(name)
+  return declared[name]
 end
 
 --- A family by its name: declared before, or a module larder.families.<name>.

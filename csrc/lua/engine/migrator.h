@@ -1,0 +1,12 @@
+/* Migrations in Lua: `core.migrations(dir)` reads a directory, `engine:migrator(dir, options)` runs it beside
+ * the caller (migrate/migrator.h). */
+#ifndef LDR_LUA_ENGINE_MIGRATOR_H
+#define LDR_LUA_ENGINE_MIGRATOR_H
+
+#include "lua/engine/engine.h"
+
+extern const l_class l_migrator_class, l_files_class;
+int l_migrations(lua_State *L);   /* core.migrations */
+int l_migrator_new(lua_State *L); /* engine:migrator */
+
+#endif
