@@ -151,26 +151,16 @@ static int mem_failed(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"schema", l_schema_new},
-    {"memory", l_memory},
-    {"postgres", l_postgres},
-    {"parse_conninfo", l_parse_conninfo},
-    {"migrations", l_migrations},
-    {"batch", l_bulk_batch},
-    {"checksum", l_bulk_checksum},
-    {"json_encode", json_encode},
-    {"json_decode", json_decode},
-    {"time_parse", time_parse},
-    {"time_format", time_format},
-    {"now", now},
-    {"clock", monotonic},
-    {"sleep", sleep_seconds},
-    {"utf8_valid", utf8_valid},
-    {"base64url", base64url},
-    {"mem_live", mem_live},
-    {"mem_fail_at", mem_fail_at},
-    {"mem_failed", mem_failed},
-    {NULL, NULL},
+    {"schema", l_schema_new},      {"memory", l_memory},
+    {"postgres", l_postgres},      {"parse_conninfo", l_parse_conninfo},
+    {"migrations", l_migrations},  {"batch", l_bulk_batch},
+    {"checksum", l_bulk_checksum}, {"json_encode", json_encode},
+    {"json_decode", json_decode},  {"time_parse", time_parse},
+    {"time_format", time_format},  {"now", now},
+    {"clock", monotonic},          {"sleep", sleep_seconds},
+    {"utf8_valid", utf8_valid},    {"base64url", base64url},
+    {"mem_live", mem_live},        {"mem_fail_at", mem_fail_at},
+    {"mem_failed", mem_failed},    {NULL, NULL},
 };
 
 /* ---- opening ---- */
