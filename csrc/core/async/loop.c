@@ -22,6 +22,7 @@ struct ldr_loop {
   int set, bell;             /* epoll; an eventfd that ends a wait */
   _Atomic(ldr_post *) inbox; /* newest first */
   atomic_bool asleep, stop;
+  atomic_bool wants_turn; /* somebody had the loop locked and may have left work: no sleep before a turn */
   pthread_mutex_t gate, turn;  /* whoever wants `turn` waits for it at the gate, so nobody starves */
   ldr_watch *watches[BUCKETS]; /* by id */
   uint64_t last_id;
@@ -216,6 +217,7 @@ static void handle_events(ldr_loop *l, int max) {
 
 /* Held. */
 static void take_turn(ldr_loop *l, int events) {
+  atomic_store(&l->wants_turn, false);
   if (events) handle_events(l, events);
   take_posts(l);
   atomic_store(&l->due, l->ops->turn(l->ud));
@@ -237,6 +239,8 @@ static void look_on(ldr_loop *l) {
   l->away = !came;
 }
 
+static bool has_work(const ldr_loop *l) { return atomic_load(&l->inbox) || atomic_load(&l->wants_turn); }
+
 /* Waits without touching what a visitor may touch: the events are fetched in the turn. Are there any? */
 static bool await_something(ldr_loop *l) {
   struct pollfd p[] = {{.fd = l->set, .events = POLLIN}, {.fd = l->bell, .events = POLLIN}};
@@ -248,7 +252,7 @@ static bool await_something(ldr_loop *l) {
     due = atomic_load(&l->due);
     atomic_store(&l->sleeps_until, due);
   } while (atomic_load(&l->due) < due);
-  idle = atomic_load(&l->inbox) == NULL && !atomic_load(&l->stop);
+  idle = !has_work(l) && !atomic_load(&l->stop);
   if (idle) poll(p, 2, ldr_millis_left(due));
   atomic_store(&l->asleep, false);
   if (p[1].revents) eventfd_read(l->bell, &ignored);
@@ -260,7 +264,7 @@ static bool await_something(ldr_loop *l) {
 static bool is_driven(ldr_loop *l) {
   bool asked = atomic_load(&l->rung), came = atomic_load(&l->drives) != l->drives_seen;
   if (came) l->away = false;
-  if (!may_drive(l) || (atomic_load(&l->inbox) && !asked)) return false;
+  if (!may_drive(l) || (has_work(l) && !asked)) return false;
   return came || (asked && !l->away);
 }
 
@@ -347,7 +351,7 @@ void ldr_loop_run_once(ldr_loop *l) {
     atomic_store(&l->rung, false);
   }
   if (!may_drive(l)) {
-    if (atomic_load(&l->inbox)) wake(l);
+    if (has_work(l)) wake(l);
     return;
   }
   hold(l);
@@ -365,8 +369,9 @@ void ldr_loop_lock(ldr_loop *l) {
 
 void ldr_loop_unlock(ldr_loop *l) {
   if (l == NULL) return;
+  atomic_store(&l->wants_turn, true);
   let_go(l);
-  if (!l->forked) wake(l); /* what is due may have changed */
+  if (!l->forked) wake(l);
 }
 
 /* ---- life ---- */

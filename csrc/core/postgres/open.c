@@ -126,10 +126,7 @@ static ldr_code hello_answered(ldr_request *rq, ldr_err *err) {
   pid = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
   rq->e->server_version = ldr_conn_version(rq->conn);
   rq->e->pooler = pid && n == 4 && (int)ldr_be32(pid) != ldr_conn_pid(rq->conn);
-  if (rq->e->pooler && rq->e->config.pgbouncer != 0) {
-    rq->e->pool->unnamed = true;
-    rq->slot->prepared.cap = 0;
-  }
+  if (rq->e->pooler && rq->e->config.pgbouncer != 0) ldr_pool_unname(rq->e->pool, rq->slot);
   return LDR_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "postgres/exec/bulk.h"
 #include "postgres/exec/pipeline.h"
 #include "postgres/exec/session.h"
-#include "postgres/request/reactor.h"
+#include "postgres/request/submit.h"
 
 /* keywords, values: NULL-ended arrays as PQconnectdbParams takes them (no conninfo text is ever built, so
  * nothing is escaped). Connects once, waiting, to prove the settings; detects a pooler and the server's

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -109,6 +110,55 @@ TEST(posts_arrive_once_and_in_order) {
   CHECK_INT(s.out_of_order, 0);
   ldr_loop_unlock(l);
   CHECK(await(l, &s, all_here));
+  ldr_loop_free(l);
+}
+
+/* ---- after a lock ---- */
+
+static void nothing_arrives(void *ud, ldr_post *p) {
+  (void)ud;
+  (void)p;
+}
+
+/* Long enough for the next lock to wait for it. */
+static int64_t count_turn(void *ud) {
+  atomic_fetch_add((atomic_int *)ud, 1);
+  usleep(100);
+  return LDR_NEVER;
+}
+
+/* Takes processor time, so that other threads are interrupted at every point. */
+static void *disturb(void *ud) {
+  const atomic_bool *stop = ud;
+  while (!atomic_load(stop)) continue;
+  return NULL;
+}
+
+/* Whoever locks the loop may leave work, so a turn follows, also when the thread was about to sleep: the next
+ * lock comes as soon as the turn after the one before has begun. */
+TEST(a_turn_follows_every_lock) {
+  enum { DISTURBERS = 4 };
+  pthread_t disturbers[DISTURBERS];
+  atomic_bool stop = false;
+  static const ldr_loop_ops counting = {nothing_arrives, count_turn};
+  atomic_int turns = 0;
+  ldr_loop *l = NULL;
+  ldr_err err;
+  bool followed = true;
+  CHECK_INT(ldr_loop_new(&counting, &turns, &l, &err), LDR_OK);
+  for (int i = 0; i < DISTURBERS; i++) CHECK_INT(pthread_create(&disturbers[i], NULL, disturb, &stop), 0);
+  for (int i = 0; l && followed && i < 2000; i++) {
+    int64_t until = ldr_deadline(5);
+    int before;
+    ldr_loop_lock(l);
+    before = atomic_load(&turns);
+    ldr_loop_unlock(l);
+    while (atomic_load(&turns) == before && ldr_now_mono() < until) sched_yield();
+    followed = atomic_load(&turns) > before;
+  }
+  CHECK(followed);
+  atomic_store(&stop, true);
+  for (int i = 0; i < DISTURBERS; i++) pthread_join(disturbers[i], NULL);
   ldr_loop_free(l);
 }
 
@@ -524,6 +574,7 @@ TEST(a_socket_stands_in_for_the_descriptor) {
 
 void test_loop(void) {
   RUN(posts_arrive_once_and_in_order);
+  RUN(a_turn_follows_every_lock);
   RUN(descriptors_and_time_wake_the_loop);
   RUN(an_owner_who_polls_takes_the_turns);
   RUN(the_thread_goes_on_when_its_owner_does_not_come);

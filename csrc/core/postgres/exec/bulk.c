@@ -125,28 +125,25 @@ static bool fill_chunk(load_request *x) {
   return !x->chunk.broken;
 }
 
-/* As much as the socket takes; then the end of the data. */
+static bool is_complete(const load_request *x) { return x->headed && x->at == x->rows->n; }
+
+/* As much as the socket takes; then the end of the data. A connection that is lost meanwhile, or cut because
+ * memory is short, shows in the answer. */
 static ldr_code load_copying(ldr_request *rq, ldr_err *err) {
   load_request *x = load_of(rq);
-  ldr_code code = LDR_OK;
-  if (ldr_conn_events(rq->conn) & LDR_WRITE) return LDR_PENDING; /* what was given has not left yet */
-  while (code == LDR_OK && (x->at < x->rows->n || !x->headed)) {
-    if (rq->deadline != LDR_NEVER && ldr_now_mono() >= rq->deadline) {
-      rq->cancelled = true;
-      rq->deadline = ldr_now_mono() + LDR_GRACE_US;
-      code = ldr_conn_copy_end(rq->conn, "the deadline passed", err);
-      return code ? code : LDR_PENDING;
-    }
+  while (!is_complete(x)) {
+    if (ldr_conn_events(rq->conn) & LDR_WRITE) return LDR_PENDING; /* what was given has not left yet */
+    if (ldr_now_mono() >= rq->deadline) return LDR_PENDING;        /* the next step cancels */
     if (!fill_chunk(x)) {
+      x->undoing = true;
+      ldr_fail_nomem(&x->first);
       ldr_conn_cut(rq->conn);
-      return ldr_fail_nomem(err);
+      return LDR_PENDING;
     }
-    code = ldr_conn_copy_put(rq->conn, x->chunk.p, x->chunk.n, err);
+    if (ldr_conn_copy_put(rq->conn, x->chunk.p, x->chunk.n, err) > LDR_PENDING) return LDR_PENDING;
   }
-  if (code == LDR_PENDING && x->at < x->rows->n) return code;
-  if (code != LDR_OK && code != LDR_PENDING) return code;
-  code = ldr_conn_copy_end(rq->conn, NULL, err);
-  return code ? code : LDR_PENDING;
+  if (ldr_conn_copy_end(rq->conn, NULL, err) == LDR_OK) ldr_request_move(rq, LDR_REQUEST_SENT);
+  return LDR_PENDING;
 }
 
 /* Numbers that rows bring along are numbers that the sequence must not give out again. */

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "postgres/exec/transaction.h"
 
+enum { DRAIN_US = 1000000 }; /* for the rest of a COPY that nobody reads to its end */
+
 typedef struct copy_request {
   ldr_request base; /* first */
   const char *sql;
@@ -21,8 +23,7 @@ static ldr_code copying(ldr_request *rq, ldr_err *err) {
     ldr_conn_cut(rq->conn);
     return ldr_fail(err, LDR_INVALID, "the statement copies in the other direction");
   }
-  rq->stage = LDR_REQUEST_COPY;
-  return LDR_PENDING;
+  return LDR_PENDING; /* the caller goes on */
 }
 
 static ldr_code answered(ldr_request *rq, ldr_err *err) {
@@ -35,8 +36,11 @@ static ldr_code answered(ldr_request *rq, ldr_err *err) {
   return LDR_OK;
 }
 
-static const ldr_request_kind kind = {
-    .start = start, .copying = copying, .answered = answered, .size = sizeof(copy_request)};
+static const ldr_request_kind kind = {.start = start,
+                                      .copying = copying,
+                                      .answered = answered,
+                                      .by_caller = true,
+                                      .size = sizeof(copy_request)};
 
 static ldr_code begin(ldr_tx *t, const char *sql, bool in, const ldr_call *call, ldr_err *err) {
   const ldr_call blocking = {call->deadline, true};
@@ -57,7 +61,8 @@ static ldr_code under_way(ldr_tx *t, bool in, ldr_request **out, ldr_err *err) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_request *rq = tx->request;
   ldr_pg_check_fork(tx->e);
-  if (rq == NULL || rq->kind != &kind || rq->stage != LDR_REQUEST_COPY || ((copy_request *)rq)->in != in)
+  if (rq == NULL || rq->kind != &kind || ldr_request_state_of(rq) != LDR_REQUEST_COPYING ||
+      ((copy_request *)rq)->in != in)
     return ldr_fail(err, LDR_INVALID, "no COPY of this kind is under way");
   *out = rq;
   return LDR_OK;
@@ -66,7 +71,7 @@ static ldr_code under_way(ldr_tx *t, bool in, ldr_request **out, ldr_err *err) {
 /* The server's word after the data. The request is gone then. */
 static ldr_code finish(ldr_request *rq, int64_t *rows, ldr_err *err) {
   ldr_code code;
-  rq->stage = LDR_REQUEST_REQUEST;
+  ldr_request_move(rq, LDR_REQUEST_SENT);
   code = ldr_request_drive(rq, err);
   if (code == LDR_OK) *rows = rq->task.result.affected;
   ldr_request_free(rq);
@@ -80,8 +85,13 @@ static ldr_code give_up(ldr_request *rq, const char *why, ldr_err *err) {
   return finish(rq, &ignored, err);
 }
 
-static ldr_code overdue(ldr_request *rq, ldr_err *err) {
-  give_up(rq, "the deadline passed", err);
+/* The request is cancelled like any other that is late, and gone. */
+static ldr_code overdue(ldr_request *rq, int64_t deadline, ldr_err *err) {
+  ldr_code code;
+  rq->deadline = deadline;
+  code = ldr_request_drive(rq, err);
+  ldr_request_free(rq);
+  (void)code;
   return ldr_fail_state(err, LDR_TIMEOUT, "57014", "the deadline passed during COPY");
 }
 
@@ -95,7 +105,7 @@ ldr_code ldr_pg_copy_in_data(ldr_tx *t, const void *p, size_t n, const ldr_call 
   if (code) return code;
   code = ldr_conn_copy_put(rq->conn, p, n, err);
   while (code == LDR_PENDING) {
-    if (ldr_millis_left(call->deadline) == 0) return overdue(rq, err);
+    if (ldr_now_mono() >= call->deadline) return overdue(rq, call->deadline, err);
     ldr_pg_wait(ldr_conn_fd(rq->conn), LDR_READ | LDR_WRITE, call->deadline);
     ldr_conn_pump(rq->conn);
     if (ldr_conn_dead(rq->conn))
@@ -127,11 +137,7 @@ ldr_code ldr_pg_copy_out_data(ldr_tx *t, const ldr_call *call, const char **p, s
   ldr_code code = under_way(t, false, &rq, err);
   if (code) return code;
   while ((code = ldr_conn_copy_get(rq->conn, p, n, err)) == LDR_PENDING) {
-    if (ldr_millis_left(call->deadline) == 0) {
-      ldr_conn_drop(rq->conn);
-      code = finish(rq, &ignored, err);
-      return ldr_fail_state(err, LDR_TIMEOUT, "57014", "the deadline passed during COPY");
-    }
+    if (ldr_now_mono() >= call->deadline) return overdue(rq, call->deadline, err);
     ldr_pg_wait(ldr_conn_fd(rq->conn), ldr_conn_events(rq->conn), call->deadline);
   }
   if (code == LDR_OK && *p) return LDR_OK;
@@ -139,8 +145,9 @@ ldr_code ldr_pg_copy_out_data(ldr_tx *t, const ldr_call *call, const char **p, s
   return finish(rq, &ignored, err); /* an error of the server ends the data, too */
 }
 
+/* A deadline that passes cuts the connection, and with it the transaction ends. */
 void ldr_pgcopy_drain(ldr_tx *t) {
-  const ldr_call call = {LDR_NEVER, true};
+  const ldr_call call = {ldr_now_mono() + DRAIN_US, true};
   const char *p = "";
   size_t n;
   ldr_err ignored;

@@ -5,7 +5,8 @@
 
 #include "postgres/exec/session.h"
 
-/* Ends a COPY out before its end: reads and drops the rest, so that the transaction lives on. */
+/* Ends a COPY out before its end: reads and drops the rest, so that the transaction lives on. What takes
+ * longer than a second is cut off: the connection is closed, and the transaction is undone. */
 void ldr_pgcopy_drain(ldr_tx *tx);
 
 /* COPY, any format. begin sends the statement; data as often as wanted; end with why = NULL commits, else

@@ -164,9 +164,9 @@ static ldr_code atomic_failed(ldr_request *rq, ldr_err *err) {
 static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
   pipe_request *p = pipe_of(rq);
   if (ldr_request_failed(rq)) {
-    if (rq->retried || !ldr_exchange_stale(rq->exchange) || !ldr_conn_clean(rq->conn))
+    if (rq->healed || !ldr_exchange_stale(rq->exchange) || !ldr_conn_clean(rq->conn))
       return atomic_failed(rq, err);
-    rq->retried = true;
+    rq->healed = true;
     ldr_count(&rq->e->counts.retries_stale, 1);
     for (size_t i = 0; i < p->n; i++) ldr_live_forget(p->entries[i].stmt->live);
     return ldr_request_begin(rq, err);
@@ -244,7 +244,7 @@ static ldr_code item_failed(pipe_request *p, size_t i, ldr_exchange *r, ldr_err 
     return LDR_OK;
   }
   ldr_exchange_error(r, x->stmt->deletes, &why);
-  if (p->base.cancelled && (r->lost || strcmp(why.sqlstate, "57014") == 0))
+  if (p->base.timed_out && (r->lost || strcmp(why.sqlstate, "57014") == 0))
     ldr_fail_state(&why, LDR_TIMEOUT, "57014", "the deadline passed and the statement was cancelled");
   ldr_count(&p->base.e->counts.errors, 1);
   return set_error(p, i, &why, err);
@@ -269,7 +269,7 @@ static ldr_code take_window(pipe_request *p, ldr_err *err) {
 static ldr_code not_sent(pipe_request *p, ldr_err *err) {
   ldr_err why;
   ldr_code code = LDR_OK;
-  if (p->base.cancelled)
+  if (p->base.timed_out)
     ldr_fail(&why, LDR_TIMEOUT, "the deadline passed before the statement was sent");
   else
     ldr_fail(&why, LDR_CONNECTION, "the connection was lost before the statement was sent");
@@ -300,7 +300,7 @@ static ldr_code isolated_answered(ldr_request *rq, ldr_err *err) {
   pipe_request *p = pipe_of(rq);
   ldr_code code = take_window(p, err);
   if (code) return code;
-  if (rq->cancelled || ldr_conn_dead(rq->conn)) return not_sent(p, err);
+  if (rq->timed_out || ldr_conn_dead(rq->conn)) return not_sent(p, err);
   if (next_wanted(p, p->at) < p->n) return send_window(rq, err);
   if (p->again || !some_stale(p)) return LDR_OK;
   p->again = true; /* prepared before a table changed */

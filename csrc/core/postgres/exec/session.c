@@ -42,10 +42,10 @@ int ldr_pg_backend_pid(const ldr_tx *t) {
 /* ---- the simple protocol ---- */
 
 ldr_code ldr_pgsess_simple(ldr_request *rq, const char *sql, ldr_err *err) {
-  const char *pending = rq->tx ? rq->tx->pending.p : NULL;
+  const char *pending = NULL;
   ldr_cmd *c;
   ldr_buf_reset(&rq->args.data);
-  for (unsigned i = 0; rq->tx && i < rq->tx->npending; i++, pending += strlen(pending) + 1)
+  for (unsigned i = 0; (pending = ldr_pgtx_next_pending(rq->tx, i, pending)) != NULL; i++)
     ldr_buf_fmt(&rq->args.data, "%s;", pending);
   rq->prefix = (unsigned)rq->args.data.n;
   ldr_buf_str(&rq->args.data, sql);

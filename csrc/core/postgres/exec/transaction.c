@@ -205,7 +205,7 @@ static ldr_code surely_undone(ldr_err *err) {
 }
 
 static void call_hook(const ldr_request *rq, const char *point) {
-  if (rq->e->hook && !rq->driven) rq->e->hook(rq->e->hook_ud, point, ldr_conn_pid(rq->conn));
+  if (rq->e->hook && !rq->on_loop) rq->e->hook(rq->e->hook_ud, point, ldr_conn_pid(rq->conn));
 }
 
 static bool add_pending(ldr_request *rq, const end_request *x) {
@@ -266,8 +266,7 @@ static ldr_code ask_connection(ldr_request *rq, ldr_err *err) {
     return LDR_PENDING;
   }
   x->generation = rq->e->pool->generation;
-  rq->conn = x->fresh;
-  rq->stage = LDR_REQUEST_CONNECT;
+  ldr_request_connect(rq, x->fresh);
   return LDR_PENDING;
 }
 
@@ -325,7 +324,7 @@ static ldr_code resolve(ldr_request *rq, ldr_err *err) {
   if (!x->has_xid) return unknown(err, "its outcome cannot be asked for");
   if (rq->deadline < now + RESOLVE_MIN_US) rq->deadline = now + RESOLVE_MIN_US;
   if (rq->deadline > now + RESOLVE_MAX_US) rq->deadline = now + RESOLVE_MAX_US;
-  rq->cancelled = false;
+  rq->timed_out = false;
   ldr_err_set(x->host, sizeof x->host, ldr_conn_host(rq->conn));
   ldr_err_set(x->port, sizeof x->port, ldr_conn_port(rq->conn));
   return ask_connection(rq, err);
@@ -411,8 +410,8 @@ static void give_back(ldr_pgtx *tx) {
 /* Nothing to say to the server: nothing was sent, the connection is gone, or it is a session. */
 static bool silent(const ldr_pgtx *tx) { return !tx->begun || tx->dead || tx->session; }
 
-/* By the loop, which all of tx belongs to then. */
-static bool is_driven(const ldr_pgtx *tx) { return tx->request && tx->request->driven; }
+/* Then all of tx belongs to the loop. */
+static bool is_on_loop(const ldr_pgtx *tx) { return tx->request && tx->request->on_loop; }
 
 ldr_code ldr_pgtx_commit(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr_err *err) {
   ldr_pgtx *tx = ldr_pgtx_of(t);
@@ -420,7 +419,7 @@ ldr_code ldr_pgtx_commit(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr_e
   ldr_pg_check_fork(tx->e);
   code = ldr_pgtx_usable(tx, err);
   if (code == LDR_OK && !silent(tx)) return end(tx, true, call, task, err);
-  if (is_driven(tx)) {
+  if (is_on_loop(tx)) {
     ldr_pgtx_abandon(t);
     return code;
   }
@@ -437,7 +436,7 @@ ldr_code ldr_pgtx_rollback(ldr_tx *t, const ldr_call *call, ldr_task **task, ldr
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_err ignored;
   ldr_pg_check_fork(tx->e);
-  if (!is_driven(tx) && ldr_pgtx_usable(tx, &ignored) != LDR_INVALID && !silent(tx))
+  if (!is_on_loop(tx) && ldr_pgtx_usable(tx, &ignored) != LDR_INVALID && !silent(tx))
     return end(tx, false, call, task, err);
   ldr_pgtx_abandon(t);
   return LDR_OK;
@@ -453,7 +452,7 @@ void ldr_pgtx_abandon(ldr_tx *t) {
   ldr_loop_lock(loop);
   rq = tx->request;
   if (rq) {
-    bool copies = rq->stage == LDR_REQUEST_COPY; /* then it has no owner but tx */
+    bool copies = rq->kind->by_caller; /* then it has no owner but tx */
     ldr_request_stop(rq);
     if (copies) ldr_request_free(rq);
   }

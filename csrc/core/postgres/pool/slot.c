@@ -51,6 +51,11 @@ void ldr_slot_answered(ldr_slot *s, const ldr_exchange *r, int64_t now) {
   if (r->sealed) s->head_since = now; /* the last of its group */
 }
 
+void ldr_slot_cancel(ldr_slot *s, int64_t now) {
+  ldr_conn_cancel(s->conn);
+  s->cancelled = now;
+}
+
 unsigned ldr_slots_count(const ldr_slots *l, ldr_slot_state state) { return l->by_state[state].n; }
 
 unsigned ldr_slots_total(const ldr_slots *l) {

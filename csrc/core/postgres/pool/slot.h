@@ -25,8 +25,8 @@ typedef struct ldr_slot {
   ldr_slot_state state;
   ldr_conn *conn;
   ldr_registry prepared;
-  struct ldr_waiter *driver; /* CONNECTING: who waits for its socket; NULL: nobody, or the loop */
-  int64_t since;             /* entered the state */
+  struct ldr_waiter *connector; /* CONNECTING: the caller that opens it; NULL: nobody, or the loop */
+  int64_t since;                /* entered the state */
   int64_t connect_by, expires;
   bool discard;      /* never recycle: the server refused writes, or session state cannot be undone */
   bool reset;        /* session state was changed: undo it before the next use … */
@@ -38,7 +38,7 @@ typedef struct ldr_slot {
   unsigned users;     /* SHARED: statements on it */
   bool quick;         /* SHARED: by quick reads, in groups */
   bool exclusive;     /* SHARED: by one that nobody shall wait behind */
-  bool closing;       /* SHARED: takes no more, so that somebody gets it for himself */
+  bool closing;       /* SHARED: no new statements: it is being emptied for exclusive use */
   unsigned in_flight; /* exchanges that the loop waits for */
   int64_t head_since; /* the oldest of them began; both change by ldr_slot_sent and ldr_slot_answered only */
   int64_t cancelled;  /* when a cancel was last sent */
@@ -58,6 +58,7 @@ void ldr_slots_move(ldr_slots *l, ldr_slot *s, ldr_slot_state to); /* the only w
 /* The loop waits for one more exchange on s, or has taken note of the answer to r. */
 void ldr_slot_sent(ldr_slot *s, int64_t now);
 void ldr_slot_answered(ldr_slot *s, const ldr_exchange *r, int64_t now);
+void ldr_slot_cancel(ldr_slot *s, int64_t now); /* tells the server to stop what runs on it */
 unsigned ldr_slots_count(const ldr_slots *l, ldr_slot_state state);
 unsigned ldr_slots_total(const ldr_slots *l);
 

@@ -6,14 +6,14 @@
 
 typedef struct ldr_waiter { /* a caller that wants a connection; zero-initialise */
   struct ldr_waiter *prev, *next;
-  bool queued, served; /* served: slot was handed over while it waited */
-  ldr_slot *slot;      /* its connection */
-  ldr_slot *driving;   /* the one it opens meanwhile */
+  bool queued, served;  /* served: slot was handed over while it waited */
+  ldr_slot *slot;       /* its connection */
+  ldr_slot *connecting; /* the one it opens meanwhile */
   int64_t since, deadline;
   bool hard;                           /* the deadline is the call's, not the pool's */
-  ldr_share_class lane;                /* with a loop: what kind of place it wants */
+  ldr_share_class share;               /* with a loop: which connections it may share */
   void (*woken)(struct ldr_waiter *w); /* … and who is called in place of the eventfd; NULL: use that */
-  int wake;                            /* an eventfd: its turn has come, or there is a connect to drive */
+  int wake;                            /* an eventfd: its turn has come, or there is a connection to open */
   int set; /* an epoll set of it and the socket of the connect; both are made when first needed */
   bool has_fds;
   int fd; /* with LDR_PENDING: wait for this (-1: for time only) … */

@@ -150,6 +150,7 @@ static ldr_code looked_up(ldr_conn *c, ldr_err *err) {
 }
 
 ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
+  if (c->dead) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
   if (c->resolve) return looked_up(c, err);
   switch (PQconnectPoll(c->pg)) {
     case PGRES_POLLING_READING: c->events = LDR_READ; return LDR_PENDING;

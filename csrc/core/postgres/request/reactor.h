@@ -1,8 +1,8 @@
-/* The reactor: a loop (async/loop.h) that drives the connections of one PostgreSQL engine, so that any number
- * of calls wait without a thread of their own.
- * postgres/pool/multiplex.h for how callers share connections.
+/* The reactor: a loop (async/loop.h) that runs the requests and connections of one PostgreSQL engine, so that
+ * any number of calls wait without a thread of their own; postgres/pool/multiplex.h for how they share
+ * connections.
  *
- *   owner ── submit ──► inbox ──► [ requests, pool, connections ] ── completion_id ──► channel ──► owner
+ *   caller ── submit ──► inbox ──► [ requests by state, pool, connections ] ── completion id ──► caller
  * collects
  */
 #ifndef LDR_POSTGRES_REQUEST_REACTOR_H
@@ -10,32 +10,9 @@
 
 #include "postgres/request/request.h"
 
-/* The engine closes: its thread ends. Jobs and transactions must be gone. */
+ldr_code ldr_reactor_start(ldr_pg *e, ldr_err *err) LDR_MUSTCHECK; /* if it is not running */
+void ldr_reactor_prepare(ldr_request *rq); /* before it is posted: the loop is to be told of its answers */
+/* The engine closes: its thread ends. Requests and transactions must be gone. */
 void ldr_reactor_stop(ldr_pg *e);
-
-/* ---- the reactor: a thread that drives the engine's connections ----
- *
- * For programs with an event loop. From ldr_pg_use_reactor on, a call that does not block returns LDR_PENDING
- * with a task that waits to be submitted. The thread then does all the work; single statements of many
- * callers share few connections (postgres/pool/multiplex.h). A finished task is known by its completion_id;
- * ops->step then brings its result, before that it answers LDR_PENDING. A task that is freed early is
- * cancelled. Deadlines are watched by the thread: the task finishes at the latest two seconds after its own.
- * Calls that block still do, on a connection that the thread lends them. The thread starts with the first
- * use, in a forked child anew. */
-void ldr_pg_use_reactor(ldr_engine *);
-/* completion_id: reported once by ldr_pg_done; 0: not reported. */
-ldr_code ldr_task_submit(ldr_task *, uint64_t completion_id, ldr_err *) LDR_MUSTCHECK;
-bool ldr_task_wait(ldr_task *, int64_t deadline); /* submits when needed, blocks; false: not finished yet */
-int ldr_task_fd(
-    ldr_task *); /* submits when needed; readable once it is finished, the task's own; -1: failed */
-/* Readable when ldr_pg_done should be called; -1: failed. While there is only light work under way that does
- * it, a turn of the loop at a time (ldr_loop_run_once); so only the thread that submits may poll and call. */
-int ldr_pg_wake_fd(ldr_engine *, ldr_err *);
-/* For an event loop that can wait for sockets only: the path of a unix socket. A byte arrives when
- * completion_ids begin to wait, and one twice a second. It takes one connection of this process; ask again
- * for another. */
-ldr_code ldr_pg_wake_path(ldr_engine *, const char **path, ldr_err *) LDR_MUSTCHECK;
-size_t ldr_pg_done(ldr_engine *, uint64_t *completion_ids,
-                   size_t max); /* takes completion_ids, oldest first */
 
 #endif

@@ -6,115 +6,74 @@
 
 #include "base/clock.h"
 
-/* ---- transactions ---- */
+/* ---- states ---- */
 
-const char ldr_pgtx_lost[] = "the connection of this transaction was lost; its work is undone";
-void ldr_pgtx_look_alive(ldr_pgtx *tx) {
-  if (tx->slot && ldr_conn_dead(tx->slot->conn) && tx->dead == NULL) tx->dead = ldr_pgtx_lost;
+#define TO(state) (1u << LDR_REQUEST_##state)
+
+/* What may follow each state; docs/architecture.md says when. */
+static const unsigned may_follow[LDR_REQUEST_NSTATES] = {
+    [LDR_REQUEST_FREE] = TO(NEW),
+    [LDR_REQUEST_NEW] = TO(POSTED) | TO(READY) | TO(DONE),
+    [LDR_REQUEST_POSTED] = TO(READY),
+    [LDR_REQUEST_READY] = TO(READY) | TO(WAITING) | TO(SENT) | TO(DONE),
+    [LDR_REQUEST_WAITING] = TO(READY) | TO(DONE),
+    [LDR_REQUEST_SENT] = TO(ANSWERED) | TO(COPYING) | TO(CANCELLING) | TO(EXPIRED) | TO(READY) | TO(DONE),
+    [LDR_REQUEST_EXPIRED] = TO(ANSWERED) | TO(CANCELLING) | TO(DONE),
+    [LDR_REQUEST_COPYING] = TO(SENT) | TO(ANSWERED) | TO(CANCELLING) | TO(DONE),
+    [LDR_REQUEST_CANCELLING] = TO(ANSWERED) | TO(DONE),
+    [LDR_REQUEST_ANSWERED] = TO(DRAINING) | TO(SENT) | TO(READY) | TO(CONNECTING) | TO(SLEEPING) | TO(DONE),
+    [LDR_REQUEST_DRAINING] = TO(ANSWERED) | TO(DONE),
+    [LDR_REQUEST_CONNECTING] = TO(SENT) | TO(SLEEPING) | TO(DONE),
+    [LDR_REQUEST_SLEEPING] = TO(CONNECTING) | TO(SENT) | TO(SLEEPING) | TO(DONE),
+    [LDR_REQUEST_DONE] = TO(FREE),
+};
+
+static bool has_list(ldr_request_state s) { return s >= LDR_REQUEST_READY && s <= LDR_REQUEST_SLEEPING; }
+
+static void take_off(ldr_request_list *l, ldr_request *rq) {
+  *(rq->in_prev ? &rq->in_prev->in_next : &l->first) = rq->in_next;
+  *(rq->in_next ? &rq->in_next->in_prev : &l->last) = rq->in_prev;
+  l->n--;
 }
 
-static const char busy[] = "another statement of this transaction is still running";
-
-ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
-  if (tx->request && tx->request->driven)
-    return ldr_fail(err, LDR_INVALID, "%s", busy); /* all else is the loop's now */
-  ldr_pgtx_look_alive(tx);
-  if (tx->dead)
-    return ldr_fail(err, LDR_CLOSED, "%s",
-                    tx->session ? "the connection of this session was lost" : tx->dead);
-  if (tx->failed)
-    return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
-  if (tx->request) return ldr_fail(err, LDR_INVALID, "%s", busy);
-  return LDR_OK;
-}
-
-void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err) {
-  ldr_pgtx_look_alive(tx);
-  if (tx->session) return;
-  if (!tx->failed) tx->first = *err;
-  tx->failed = true;
-}
-
-/* ---- prepared statements ---- */
-
-void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_exchange *r) {
-  ldr_registry *g = &slot->prepared;
-  ldr_registry_settle(g, r);
-  ldr_count(&e->counts.prepares, g->parses);
-  ldr_count(&e->counts.evictions, g->evictions);
-  g->parses = g->evictions = 0;
-}
-
-/* ---- driven requests: the loop's lists ---- */
-
-void ldr_request_ready(ldr_request *rq) {
-  ldr_request_list *l = &rq->e->ready;
-  if (rq->is_ready) return;
-  rq->is_ready = true;
-  rq->next_ready = NULL;
-  *(l->last ? &l->last->next_ready : &l->first) = rq;
+static void put_on(ldr_request_list *l, ldr_request *rq) {
+  rq->in_prev = l->last;
+  rq->in_next = NULL;
+  *(l->last ? &l->last->in_next : &l->first) = rq;
   l->last = rq;
   l->n++;
 }
 
-ldr_request *ldr_request_list_take(ldr_request_list *l) {
-  ldr_request *rq = l->first;
-  if (rq == NULL) return NULL;
-  l->first = rq->next_ready;
-  if (l->first == NULL) l->last = NULL;
-  l->n--;
-  rq->is_ready = false;
-  return rq;
+void ldr_request_move(ldr_request *rq, ldr_request_state to) {
+  ldr_request_state from = ldr_request_state_of(rq);
+  assert(may_follow[from] & 1u << to);
+  if (rq->on_loop && has_list(from)) take_off(&rq->e->in[from], rq);
+  if (rq->on_loop && has_list(to)) put_on(&rq->e->in[to], rq);
+  rq->due = LDR_NEVER;
+  atomic_store_explicit(&rq->state, to, memory_order_release); /* DONE: the owner's from here on */
 }
 
-void ldr_request_not_ready(ldr_request *rq) {
-  ldr_request_list all = rq->e->ready;
-  ldr_request *other;
-  if (!rq->is_ready) return;
-  rq->e->ready = (ldr_request_list){0};
-  while ((other = ldr_request_list_take(&all)) != NULL)
-    if (other != rq) ldr_request_ready(other);
-}
-
-void ldr_request_running(ldr_request *rq) {
-  if (rq->is_running) return;
-  rq->is_running = true;
-  rq->run_prev = NULL;
-  rq->run_next = rq->e->running;
-  if (rq->run_next) rq->run_next->run_prev = rq;
-  rq->e->running = rq;
-}
-
-void ldr_request_not_running(ldr_request *rq) {
-  if (!rq->is_running) return;
-  rq->is_running = false;
-  *(rq->run_prev ? &rq->run_prev->run_next : &rq->e->running) = rq->run_next;
-  if (rq->run_next) rq->run_next->run_prev = rq->run_prev;
-}
+void ldr_request_poke(ldr_request *rq) { rq->due = rq->e->due = 0; }
 
 void ldr_request_unwatch(ldr_request *rq) {
   if (rq->e->loop) ldr_loop_unwatch(rq->e->loop, &rq->watch, rq->conn ? ldr_conn_fd(rq->conn) : -1);
 }
 
+/* A request with an event fd is freed with the loop locked, so its descriptor is open until this is over; and
+ * whoever finds it readable finds the request DONE. */
 void ldr_request_finished(ldr_request *rq, ldr_code code, const ldr_err *err) {
+  ldr_completions *completions = rq->e->completions;
   uint64_t completion_id = rq->completion_id;
-  ldr_completions *chan = rq->e->completions;
-  ldr_request_phase phase = atomic_load(&rq->phase);
-  assert(phase == LDR_REQUEST_SUBMITTED || phase == LDR_REQUEST_FRESH); /* once; in release builds, too */
-  ldr_request_not_ready(rq);
-  ldr_request_not_running(rq);
+  int event_fd = rq->has_event_fd ? rq->event_fd : -1;
   rq->outcome = code;
   if (code) {
     rq->why = ldr_alloc(sizeof *rq->why);
     if (rq->why) *rq->why = *err;
   }
-  if (rq->has_event_fd) {
-    rq->e->event_fd_waiters--;
-    atomic_store(&rq->phase, LDR_REQUEST_SIGNALLING);
-    eventfd_write(rq->event_fd, 1);
-  }
-  atomic_store(&rq->phase, LDR_REQUEST_FINISHED); /* from here on it may be gone */
-  if (completion_id) ldr_completions_put(chan, completion_id);
+  if (event_fd >= 0) rq->e->event_fd_waiters--;
+  ldr_request_move(rq, LDR_REQUEST_DONE);
+  if (event_fd >= 0) eventfd_write(event_fd, 1);
+  if (completion_id) ldr_completions_put(completions, completion_id);
 }
 
 /* ---- forks ---- */
@@ -124,13 +83,28 @@ static void drop_event_fd(ldr_request *rq) {
   rq->event_fd = -1;
 }
 
+/* What the loop had of rq is gone. Exchanges on connections of the pool are on e->finished by now, as lost.
+ */
+static void go_on_in_child(ldr_request *rq) {
+  ldr_request_state state = ldr_request_state_of(rq);
+  drop_event_fd(rq);
+  if (rq->has_event_fd) rq->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  rq->watch.on = false;
+  if (!rq->on_loop || state == LDR_REQUEST_NEW || state == LDR_REQUEST_DONE) return;
+  rq->e->event_fd_waiters += rq->has_event_fd;
+  if (ldr_request_owns_conn(rq)) ldr_conn_abandon(rq->conn);
+  if (state == LDR_REQUEST_POSTED || state == LDR_REQUEST_WAITING)
+    ldr_request_move(rq, LDR_REQUEST_READY);
+  else if (state == LDR_REQUEST_CONNECTING)
+    ldr_request_poke(rq);
+}
+
 /* In a child the loop's thread is gone, and what was in flight is lost; a new loop tells that to its owners.
  */
 void ldr_pg_check_fork(ldr_pg *e) {
   ldr_loop *gone = e->loop && ldr_loop_forked(e->loop) ? e->loop : NULL;
   if (gone) {
     e->loop = NULL;
-    while (e->running) ldr_request_not_running(e->running);
     ldr_completions_reset_after_fork(e->completions);
   }
   ldr_pool_check_fork(e->pool);
@@ -138,12 +112,5 @@ void ldr_pg_check_fork(ldr_pg *e) {
   ldr_loop_free(gone);
   for (ldr_request *rq = e->spares; rq; rq = rq->next) drop_event_fd(rq);
   e->event_fd_waiters = 0;
-  for (ldr_request *rq = e->requests; rq; rq = rq->next) {
-    drop_event_fd(rq);
-    if (rq->has_event_fd) rq->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    rq->watch.on = false;
-    if (!rq->driven || atomic_load(&rq->phase) != LDR_REQUEST_SUBMITTED) continue;
-    e->event_fd_waiters += rq->has_event_fd;
-    ldr_request_ready(rq);
-  }
+  for (ldr_request *rq = e->requests; rq; rq = rq->next) go_on_in_child(rq);
 }

@@ -26,7 +26,27 @@ static inline void ldr_count(_Atomic uint64_t *counter, uint64_t n) {
   atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-typedef struct ldr_request_list { /* a list of driven requests, oldest first */
+/* Every request is in exactly one state. One that the loop runs is on the list of its state, too, from READY
+ * to SLEEPING. ldr_request_move alone changes the state; docs/architecture.md shows what may follow what. */
+typedef enum ldr_request_state {
+  LDR_REQUEST_FREE,       /* no request: a spare */
+  LDR_REQUEST_NEW,        /* made, not submitted */
+  LDR_REQUEST_POSTED,     /* in the loop's inbox */
+  LDR_REQUEST_READY,      /* asks for a connection, or has one, and starts */
+  LDR_REQUEST_WAITING,    /* for a connection */
+  LDR_REQUEST_SENT,       /* its exchange is under way */
+  LDR_REQUEST_EXPIRED,    /* the same; its deadline passed behind others, and it may have effects */
+  LDR_REQUEST_COPYING,    /* the server takes or gives COPY data */
+  LDR_REQUEST_CANCELLING, /* its deadline passed; the server was told, and its answer is awaited */
+  LDR_REQUEST_ANSWERED,   /* the exchange is done or lost */
+  LDR_REQUEST_DRAINING,   /* answered, but its cancel is still on its way to the server */
+  LDR_REQUEST_CONNECTING, /* to the server by itself, without the pool */
+  LDR_REQUEST_SLEEPING,   /* until a time */
+  LDR_REQUEST_DONE,       /* the outcome is there */
+  LDR_REQUEST_NSTATES
+} ldr_request_state;
+
+typedef struct ldr_request_list { /* requests of one state, in the order in which they entered it */
   ldr_request *first, *last;
   unsigned n;
 } ldr_request_list;
@@ -49,20 +69,18 @@ typedef struct ldr_pg {
   int server_version;
   bool pooler; /* a pooler was seen between us and the server */
   /* the reactor */
-  bool reactor;   /* requests that do not block are driven */
+  bool reactor;   /* requests that do not block run on the loop */
   ldr_loop *loop; /* NULL: not started yet */
   ldr_completions *completions;
-  bool came_late; /* the loop's: the owner, in this turn; how often lately; when he may drive again */
-  unsigned lateness;
-  unsigned event_fd_waiters; /* the loop's: requests whose owner waits for their own descriptors, and so does
-                                not drive */
-  int64_t no_owner_until;
-  ldr_request_list ready;     /* the loop's: can go on now */
-  ldr_request *running;       /* the loop's: not finished */
-  ldr_exchange_list finished; /* the loop's: exchanges that are done, before their requests know it */
-  ldr_exchange
-      *detached; /* the loop's: answered exchanges whose requests did not wait for it; a list by `next` */
-  int64_t due;   /* the loop's: the first deadline of a running request */
+  /* the loop's: */
+  bool came_late;            /* the owner's poll came late in this turn */
+  unsigned lateness;         /* how often it did lately */
+  int64_t no_owner_until;    /* no inline runs before */
+  unsigned event_fd_waiters; /* requests whose owner waits for their own descriptors, so he runs no turns */
+  ldr_request_list in[LDR_REQUEST_NSTATES];
+  ldr_exchange_list finished; /* exchanges that are done, before their requests know it */
+  ldr_exchange *detached;     /* answered exchanges that have no request any more; a list by `next` */
+  int64_t due;                /* no timer of a request is due earlier */
 } ldr_pg;
 
 /* ---- transactions, as requests see them ---- */
@@ -88,21 +106,6 @@ struct ldr_pgtx {
 enum { LDR_GRACE_US = 2000000 }; /* for the answer to a cancelled statement */
 
 /* ---- requests ---- */
-typedef enum ldr_request_stage {
-  LDR_REQUEST_ACQUIRE,
-  LDR_REQUEST_REQUEST,
-  LDR_REQUEST_COPY, /* the caller moves data; blocking only */
-  LDR_REQUEST_CONNECT,
-  LDR_REQUEST_SLEEP,
-  LDR_REQUEST_DONE
-} ldr_request_stage;
-typedef enum ldr_request_phase {                         /* of a driven request: whose it is */
-                                 LDR_REQUEST_FRESH,      /* the owner's: not submitted */
-                                 LDR_REQUEST_SUBMITTED,  /* the loop's */
-                                 LDR_REQUEST_SIGNALLING, /* the loop's for a moment: its bell must outlive the
-                                                         ring */
-                                 LDR_REQUEST_FINISHED    /* the owner's again */
-} ldr_request_phase;
 typedef ldr_code ldr_request_fn(ldr_request *rq, ldr_err *err);
 
 typedef struct ldr_request_kind {
@@ -111,14 +114,15 @@ typedef struct ldr_request_kind {
   ldr_request_fn *start;    /* the connection is there */
   ldr_request_fn *answered; /* the exchange is done; its error, if any, was not looked at */
   ldr_request_fn *copying;  /* each time COPY can go on; NULL: this request knows no COPY */
-  ldr_request_fn *resume;   /* after SLEEP, and after CONNECT with its outcome in rq->connected */
+  ldr_request_fn *resume;   /* after SLEEPING, and after CONNECTING with its outcome in rq->connected */
   ldr_request_fn *collect;  /* it went well: what is left to do on the owner's thread; NULL: nothing */
   void (*leaving)(ldr_request *rq); /* before its connection goes back; NULL: nothing */
   void (*dispose)(ldr_request *rq); /* frees what the kind added; NULL: nothing */
   size_t size;                      /* of its struct, 0: a plain request */
   bool exact;                       /* columns must have the very types that are declared: binary COPY */
   bool timed;                       /* without a deadline of its own it has the configured one */
-  bool shares;                      /* outside of a transaction it may go to a lane */
+  bool shares;                      /* outside of a transaction it may go to a shared connection */
+  bool by_caller;                   /* once COPY has begun, the caller moves the data; blocking only */
   bool ends_tx;                     /* may be made for a transaction in which nothing can run any more */
 } ldr_request_kind;
 
@@ -130,14 +134,16 @@ struct ldr_request {
   ldr_pgtx *tx;
   ldr_waiter waiter;
   ldr_slot *slot;
-  ldr_conn *conn;         /* that answers the exchange: the slot's, or one of the request's own */
-  ldr_exchange *exchange; /* never NULL */
-  ldr_request_stage stage;
-  ldr_code connected; /* CONNECT: how it ended */
+  ldr_conn *conn;                  /* that answers the exchange: the slot's, or one of the request's own */
+  ldr_exchange *exchange;          /* never NULL */
+  _Atomic ldr_request_state state; /* changed by ldr_request_move only */
+  ldr_request *in_prev, *in_next;  /* on the list of its state */
+  ldr_code connected;              /* CONNECTING: how it ended */
   int64_t deadline, wake_at, spin_until;
-  bool block;
-  bool cancelled;   /* the deadline passed and the server was told */
-  bool retried;     /* run again on the same connection */
+  bool block;       /* the caller waits inside; else a task is handed out */
+  bool on_loop;     /* the reactor runs it; else its caller does, and it is on no list */
+  bool timed_out;   /* its deadline passed: what it fails with is that */
+  bool healed;      /* run again on the same connection, with its statement prepared anew */
   unsigned moves;   /* times it was run again on another */
   bool deletes;     /* the statement that failed was a DELETE */
   char name[64];    /* of the operation */
@@ -150,18 +156,13 @@ struct ldr_request {
   unsigned main;     /* the command that is the statement itself */
   ldr_pgres *answer; /* of it, until it is collected */
   bool forget;       /* the statement's description may be old */
-  /* driven */
-  bool driven, late; /* late: its deadline has passed, but it has not begun */
-  _Atomic ldr_request_phase phase;
+  /* on the loop */
   ldr_post post;
-  ldr_request *next_ready;
-  bool is_ready, is_running;
-  ldr_request *run_prev, *run_next;
-  int64_t due;            /* step it then at the latest */
+  int64_t due;            /* its timer: it is stepped then, unless something else comes first */
   ldr_watch watch;        /* of a connection of its own */
   uint64_t completion_id; /* 0: nobody is told */
   int event_fd;           /* an eventfd, once somebody wanted one; -1 */
-  bool has_event_fd;      /* … and is told by it */
+  bool has_event_fd;      /* … and is told by it; changed with the loop locked */
   ldr_code outcome;
   ldr_err *why; /* NULL: out of memory */
 };
@@ -171,19 +172,32 @@ ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) LDR_MUSTCHECK;
 void ldr_pgtx_look_alive(ldr_pgtx *tx); /* notices that its connection was lost */
 void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err);
 extern const char ldr_pgtx_lost[]; /* a reason to be dead */
+/* The statements that travel with the next one: the i-th, after the one `before` it; NULL: no more. tx may be
+ * NULL. Once that is sent: ldr_pgtx_sent. */
+const char *ldr_pgtx_next_pending(const ldr_pgtx *tx, unsigned i, const char *before);
+void ldr_pgtx_sent(ldr_pgtx *tx);
 /* What an answered exchange says of prepared statements; before anybody takes its answers. */
 void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_exchange *r);
 /* Before anything of the engine is touched: in a forked child all connections are given up. */
 void ldr_pg_check_fork(ldr_pg *e);
 
-/* ---- driven requests; on the loop's thread or in a visit ---- */
-void ldr_request_ready(ldr_request *rq); /* it can go on: it is stepped at the end of the turn */
-void ldr_request_not_ready(ldr_request *rq);
-ldr_request *ldr_request_list_take(ldr_request_list *l);
-void ldr_request_running(ldr_request *rq); /* into the list of those that are not finished */
-void ldr_request_not_running(ldr_request *rq);
+/* ---- states ---- */
+static inline ldr_request_state ldr_request_state_of(const ldr_request *rq) {
+  return atomic_load_explicit(&rq->state, memory_order_acquire);
+}
+/* The only way to another state. Requests on the loop: with the loop locked, but for NEW to POSTED and DONE
+ * to FREE, which are the owner's. A move that the table does not know ends the process. */
+void ldr_request_move(ldr_request *rq, ldr_request_state to);
+/* The timer of rq is due at once. */
+void ldr_request_poke(ldr_request *rq);
+/* A request on the loop ends: it is DONE and goes back to its owner, who is told. Nothing of it may be
+ * touched afterwards. */
+void ldr_request_finished(ldr_request *rq, ldr_code code, const ldr_err *err);
 void ldr_request_unwatch(ldr_request *rq); /* before its own connection is closed */
-void ldr_request_finished(ldr_request *rq, ldr_code code, const ldr_err *err); /* it goes back to its owner */
+/* Its connection is none of the pool's: it asks for a commit's outcome. */
+static inline bool ldr_request_owns_conn(const ldr_request *rq) {
+  return rq->conn && (rq->slot == NULL || rq->conn != rq->slot->conn);
+}
 
 static inline ldr_pg *ldr_pg_of(const ldr_engine *e) {
   union {

@@ -1,0 +1,116 @@
+#include "postgres/pool/connect.h"
+
+#include <poll.h>
+
+enum {
+  CONNECTING_MAX = 2, /* at once: a burst is over before many connections are open */
+  BACKOFF_STEPS = 5
+};
+
+/* ---- opening connections ---- */
+
+static double chance(ldr_pool *p) { /* 0 … 1, xorshift64 */
+  p->random ^= p->random << 13;
+  p->random ^= p->random >> 7;
+  p->random ^= p->random << 17;
+  return (double)(p->random >> 11) / 9007199254740992.0;
+}
+
+bool ldr_pool_may_connect(const ldr_pool *p) {
+  return ldr_slots_total(&p->slots) < p->config.max &&
+         ldr_slots_count(&p->slots, LDR_SLOT_CONNECTING) < (ldr_pool_is_down(p) ? 1 : CONNECTING_MAX) &&
+         (!ldr_pool_is_down(p) || ldr_now_mono() >= p->retry_at);
+}
+
+static void note_failure(ldr_pool *p, const ldr_err *err) {
+  unsigned step = p->failures < BACKOFF_STEPS ? p->failures : BACKOFF_STEPS;
+  p->failures++;
+  p->stats.connect_failures++;
+  p->retry_at = ldr_now_mono() + (int64_t)((LDR_POOL_BACKOFF_US << step) * (0.75 + chance(p) / 2));
+  p->why = *err;
+}
+
+ldr_code ldr_pool_start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
+  ldr_slot *s = ldr_alloc(sizeof *s);
+  ldr_code code;
+  if (s == NULL) return ldr_fail_nomem(err);
+  if (!ldr_registry_init(&s->prepared, p->unnamed ? 0 : p->config.statement_cache)) {
+    ldr_free(s);
+    return ldr_fail_nomem(err);
+  }
+  code = ldr_conn_start(p->info, &s->conn, err);
+  if (code) {
+    ldr_registry_done(&s->prepared);
+    ldr_free(s);
+    note_failure(p, err);
+    return code;
+  }
+  s->connect_by = ldr_pool_after(p->config.connect_timeout);
+  ldr_slots_add(&p->slots, s, LDR_SLOT_CONNECTING);
+  if (p->loop) ldr_pool_watch(p, s);
+  *out = s;
+  return LDR_OK;
+}
+
+/* libpq may only be asked to go on when the socket is ready. */
+static bool socket_ready(const ldr_conn *c, int milliseconds) {
+  unsigned e = ldr_conn_events(c);
+  short events = (short)((e & LDR_READ ? POLLIN : 0) | (e & LDR_WRITE ? POLLOUT : 0));
+  struct pollfd f = {.fd = ldr_conn_fd(c), .events = events};
+  return poll(&f, 1, milliseconds) > 0;
+}
+
+ldr_code ldr_pool_step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
+  ldr_code code = LDR_PENDING;
+  if (socket_ready(s->conn, 0)) code = ldr_conn_connect(s->conn, err);
+  if (code == LDR_PENDING && ldr_now_mono() >= s->connect_by)
+    code = ldr_fail(err, LDR_CONNECTION, "the server did not answer within the connect timeout");
+  if (code == LDR_PENDING) {
+    if (p->loop) ldr_pool_watch(p, s);
+    return code;
+  }
+  if (s->connector) ldr_pool_leave_connect(s->connector);
+  if (code) {
+    ldr_pool_destroy(p, s);
+    note_failure(p, err);
+    if (p->loop && ldr_pgerr_permanent(err)) ldr_waiters_wake_all(&p->queue); /* it concerns everybody */
+  } else {
+    if (p->loop) ldr_pool_watch(p, s);
+    p->failures = 0;
+    p->stats.connects++;
+    s->expires =
+        p->config.lifetime > 0 ? ldr_pool_after(p->config.lifetime * (1 - chance(p) / 10)) : LDR_NEVER;
+    ldr_slots_move(&p->slots, s, LDR_SLOT_IDLE);
+    ldr_pool_serve(p);
+  }
+  ldr_pool_wake_next_connector(p);
+  return code;
+}
+
+ldr_code ldr_pool_connect(ldr_pool *p, int64_t deadline, ldr_err *err) {
+  ldr_slot *s;
+  ldr_code code = ldr_pool_start_connect(p, &s, err);
+  if (code) return code;
+  s->connect_by = ldr_sooner(s->connect_by, deadline);
+  while ((code = ldr_pool_step_connect(p, s, err)) == LDR_PENDING)
+    socket_ready(s->conn, ldr_millis_left(s->connect_by));
+  return code;
+}
+
+void ldr_pool_step_abandoned(ldr_pool *p) {
+  ldr_slot *s = p->slots.by_state[LDR_SLOT_CONNECTING].first, *next;
+  for (; s; s = next) {
+    ldr_err ignored;
+    next = s->next;
+    if (s->connector == NULL && ldr_pool_step_connect(p, s, &ignored) == LDR_OK)
+      return; /* lists have changed */
+  }
+}
+
+void ldr_pool_ensure_min(ldr_pool *p) {
+  ldr_slot *s;
+  ldr_err ignored;
+  if (ldr_slots_total(&p->slots) < p->config.min && ldr_pool_may_connect(p) &&
+      ldr_pool_start_connect(p, &s, &ignored) == LDR_OK)
+    ldr_pool_wake_next_connector(p);
+}

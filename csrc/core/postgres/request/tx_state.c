@@ -1,0 +1,44 @@
+#include <string.h>
+
+#include "postgres/request/state.h"
+
+const char ldr_pgtx_lost[] = "the connection of this transaction was lost; its work is undone";
+
+void ldr_pgtx_look_alive(ldr_pgtx *tx) {
+  if (tx->slot && ldr_conn_dead(tx->slot->conn) && tx->dead == NULL) tx->dead = ldr_pgtx_lost;
+}
+
+static const char busy[] = "another statement of this transaction is still running";
+
+ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
+  if (tx->request && tx->request->on_loop)
+    return ldr_fail(err, LDR_INVALID, "%s", busy); /* all else is the loop's now */
+  ldr_pgtx_look_alive(tx);
+  if (tx->dead)
+    return ldr_fail(err, LDR_CLOSED, "%s",
+                    tx->session ? "the connection of this session was lost" : tx->dead);
+  if (tx->failed)
+    return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
+  if (tx->request) return ldr_fail(err, LDR_INVALID, "%s", busy);
+  return LDR_OK;
+}
+
+void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err) {
+  ldr_pgtx_look_alive(tx);
+  if (tx->session) return;
+  if (!tx->failed) tx->first = *err;
+  tx->failed = true;
+}
+
+const char *ldr_pgtx_next_pending(const ldr_pgtx *tx, unsigned i, const char *before) {
+  if (tx == NULL || i >= tx->npending) return NULL;
+  return before ? before + strlen(before) + 1 : tx->pending.p;
+}
+
+void ldr_pgtx_sent(ldr_pgtx *tx) {
+  if (tx == NULL || tx->npending == 0) return;
+  tx->begun = true;
+  tx->sent = tx->levels;
+  tx->npending = 0;
+  ldr_buf_reset(&tx->pending);
+}
