@@ -7,6 +7,8 @@ local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
 local family = require "larder.family"
 local loop = require "larder.loop"
+local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local seal = require "larder.config.seal"
 local async = require "larder.store.async"
 
@@ -38,11 +40,21 @@ larder.seal, larder.unseal = seal.seal, seal.unseal
 ---@param t? T
 ---@return T
 function larder.array(t)
+  if t ~= nil then misuse.check_shape(t, "list", "larder.array: the elements") end
   return setmetatable(t or {}, core.array_mt)
 end
 
 --- Lossless JSON, as JSONB columns are read and written.
-larder.json = { null = core.null, array = larder.array, encode = core.json_encode, decode = core.json_decode }
+larder.json = { null = core.null, array = larder.array, encode = core.json_encode }
+
+--- The value of a JSON text.
+---@param text string
+---@return any value
+---@return larder.Error? err  `invalid`: it is no JSON
+function larder.json.decode(text)
+  if type(text) ~= "string" then misuse.raise("larder.json.decode: argument 1 must be a text, not %s", misuse.kind(text)) end
+  return core.json_decode(text)
+end
 
 --- Microseconds since 1970 by the system's clock.
 ---@return integer
@@ -59,20 +71,25 @@ end
 ---@field writer? larder.WriterOptions  of insert_async
 ---@field peppers? string  pepper ring of API keys, for the process; by default the variable LARDER_PEPPERS
 
-local OPTIONS = {
-  getenv = true, env_file = true, config_file = true, pool = true, migrations = true, wait = true,
-  slow = true, password = true, peppers = true, writer = true, loop = true, init_timeout = true,
+local OPTIONS = options.set {
+  getenv = "function", env_file = "string|boolean", config_file = "string", pool = "table", migrations = "string|table",
+  wait = "function|false", slow = "seconds", password = "table", peppers = "string", writer = "table", loop = loop.NAMES,
+  init_timeout = "seconds",
 }
+local PASSWORD = options.set { ops = "positive", mem = "positive" }
 
-local function check_options(opts)
-  for name in pairs(opts) do
-    if not OPTIONS[name] then error(("open has no option %q"):format(tostring(name)), 3) end
+-- The target and options of open and explain_config; what is none raises.
+local function check_open(method, target, opts)
+  if target == larder then misuse.raise("larder.%s is a function: call it with a dot, not with a colon", method) end
+  if target ~= nil and type(target) ~= "string" and type(target) ~= "table" then
+    misuse.raise("larder.%s: the target must be nothing, a text or a table, not %s", method, misuse.kind(target))
   end
-  if opts.loop ~= nil and not loop.known(opts.loop) then
-    error(("no event loop is called %q"):format(tostring(opts.loop)), 3)
-  end
-  if opts.loop and opts.wait ~= nil then error("open takes loop or wait, not both", 3) end
+  if type(target) == "table" then misuse.check_shape(target, "record", "larder." .. method .. ": the target") end
+  opts = options.read(opts, OPTIONS, "larder." .. method)
+  if opts.loop and opts.wait ~= nil then misuse.raise("larder.%s takes loop or wait, not both", method) end
+  options.read(opts.password, PASSWORD, "larder." .. method, "password")
   async.options(opts.writer)
+  return opts
 end
 
 local function set_peppers(opts)
@@ -88,8 +105,7 @@ end
 ---@return larder.Db|nil db
 ---@return larder.Error? err
 function larder.open(target, opts)
-  opts = opts or {}
-  check_options(opts)
+  opts = check_open("open", target, opts)
   local cfg, err = config.resolve(target, opts)
   if not cfg then return nil, err end
   local ok
@@ -112,6 +128,7 @@ end
 ---@return { name: string, value: string, source: string }[]|nil
 ---@return larder.Error? err
 function larder.explain_config(target, opts)
+  opts = check_open("explain_config", target, opts)
   local cfg, err = config.resolve(target, opts)
   if not cfg then return nil, err end
   return config.explain(cfg)
@@ -133,7 +150,7 @@ end
 -- works.
 ---@param from larder.Db|table
 ---@param to larder.Db
----@param opts table
+---@param opts larder.TransferOptions
 ---@return table|nil report
 ---@return larder.Error? err
 function larder.transfer(from, to, opts)

@@ -158,6 +158,29 @@ for name, open in pairs(targets) do
       assert.equal("people_email_key", conflict.constraint)
     end)
 
+    it("refuses a source that would be left out without a word", function()
+      for text, case in pairs {
+        ["none of the families"] = { { zoo = {}, orgs = { { id = "x" } } } }, ["no family zoo"] = { {} },
+        ["no store poeple; did you mean people?"] = { { zoo = { poeple = { { id = "x" } } } } },
+        ["hole"] = { { zoo = { orgs = { { id = "x" }, nil, { id = "y" } } } } },
+        ["must be a list"] = { { zoo = { orgs = { id = "x" } } } },
+        ["did you mean verify?"] = { tables(1), { verfy = true } },
+        ["one of error, skip, update"] = { tables(1), { on_conflict = "ignroe" } },
+        ["families must be"] = { tables(1), { families = {} } },
+        ["no family is called zooo"] = { tables(1), { families = { "zooo" } } },
+        ["proxy"] = { setmetatable({}, { __index = tables(1) }) },
+      } do
+        local opts = { families = { "zoo" } }
+        for option, value in pairs(case[2] or {}) do opts[option] = value end
+        local ok, why = pcall(larder.transfer, case[1], to, opts)
+        assert.is_false(ok, text)
+        assert.matches(text, tostring(why), 1, true)
+      end
+      assert.equal(0, stores.orgs:count())
+      local report = assert(larder.transfer({ zoo = {} }, to, { families = { "zoo" }, verify = true }))
+      assert.is_false(report.verified) -- nothing was read, so nothing was verified
+    end)
+
     it("a dry run reports and writes nothing", function()
       local rows = tables(10)
       rows.zoo.people[3].email = "e1"

@@ -420,7 +420,7 @@ describe("the runtime", function()
     assert.equal(0, runtime:waiting())
     db:close()
     assert.has_error(function() require("larder").open("memory:", {}):runtime() end,
-      'runtime() needs a database opened with loop = "manual"')
+      'db:runtime needs a database opened with loop = "manual"')
   end)
 end)
 
@@ -454,9 +454,9 @@ describe("choosing a loop", function()
     assert.equal("manual", loop.choose(engine, { loop = "manual" }).name)
     assert.equal("luv", loop.choose(engine, { loop = "luv" }).name)
     assert.has_error(function() require("larder").open("memory:", { loop = "libev" }) end,
-      'no event loop is called "libev"')
+      'larder.open: option loop must be one of copas, cqueues, luv, manual, nginx, not "libev"')
     assert.has_error(function() require("larder").open("memory:", { loop = "luv", wait = false }) end,
-      "open takes loop or wait, not both")
+      "larder.open takes loop or wait, not both")
   end)
 
   it("asks each of several who runs the caller", function()

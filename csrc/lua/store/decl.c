@@ -1,15 +1,20 @@
 #include "lua/store/decl.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "lua/base/int.h"
 #include "lua/base/misuse.h"
+#include "lua/base/table.h"
 
 void l_decl_fail(const l_decl *d, const char *fmt, ...) {
   va_list ap;
-  luaL_where(d->L, 1);
-  lua_pushfstring(d->L, d->store ? "declaration of %s.%s: " : "declaration of %s: ", d->family, d->store);
+  l_caller_push(d->L);
+  lua_pushfstring(d->L,
+                  d->store ? "larder.declare: declaration of %s.%s: " : "larder.declare: declaration of %s: ",
+                  d->family, d->store);
   va_start(ap, fmt);
   lua_pushvfstring(d->L, fmt, ap);
   va_end(ap);
@@ -21,9 +26,24 @@ void l_decl_check(const l_decl *d, ldr_code code) {
   if (code != LDR_OK) l_misuse(d->L, "%s", d->w->err.message);
 }
 
+static void check_shape(const l_decl *d, int idx, l_shape shape, const char *what) {
+  const char *why = l_shape_fault(d->L, idx, shape);
+  if (why) l_decl_fail(d, "%s %s", what, why);
+}
+
+/* The entry's name is on top. */
+static void unknown_entry(const l_decl *d, const char *what, const char *const *keys) {
+  const char *name = lua_tostring(d->L, -1);
+  ldr_nearest near;
+  ldr_nearest_begin(&near, name);
+  while (*keys) ldr_nearest_try(&near, *keys++);
+  if (near.best) l_decl_fail(d, "%s has the unknown entry '%s'; did you mean %s?", what, name, near.best);
+  l_decl_fail(d, "%s has the unknown entry '%s'", what, name);
+}
+
 void l_decl_keys(const l_decl *d, int idx, const char *what, const char *const *keys) {
   lua_State *L = d->L;
-  if (!lua_istable(L, idx)) l_decl_fail(d, "%s must be a table", what);
+  check_shape(d, idx, L_CONDITION, what);
   luaL_checkstack(L, 16, NULL);
   lua_pushnil(L);
   while (lua_next(L, idx)) {
@@ -31,7 +51,7 @@ void l_decl_keys(const l_decl *d, int idx, const char *what, const char *const *
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING) continue;
     while (*k && strcmp(*k, lua_tostring(L, -1)) != 0) k++;
-    if (*k == NULL) l_decl_fail(d, "%s has the unknown entry '%s'", what, lua_tostring(L, -1));
+    if (*k == NULL) unknown_entry(d, what, keys);
   }
 }
 
@@ -79,8 +99,15 @@ bool l_decl_int(const l_decl *d, int t, const char *key, int64_t *out) {
   return given;
 }
 
+unsigned l_decl_list(const l_decl *d, int t, const char *what) {
+  check_shape(d, t, L_LIST, what);
+  return (unsigned)lua_rawlen(d->L, t);
+}
+
 l_names l_decl_names(const l_decl *d, int t) {
-  l_names names = {NULL, (unsigned)lua_rawlen(d->L, t)};
+  l_names names = {NULL, 0};
+  check_shape(d, t, L_CONDITION, "a list of names");
+  names.n = (unsigned)lua_rawlen(d->L, t);
   names.v = ldr_arena_alloc(&d->w->arena, names.n * sizeof *names.v);
   if (names.v == NULL) luaL_error(d->L, "out of memory");
   for (unsigned i = 0; i < names.n; i++) {
@@ -106,6 +133,22 @@ static const char *const field_keys[] = {"name", "type",    "null",      "min_le
                                          "enum", "default", "stamp",     "hidden",  "immutable",
                                          "min",  "max",     "precision", "scale",   NULL};
 
+/* Raises, with the type that was probably meant and all that there are. */
+static void no_type(const l_decl *d, const char *field, const char *type) {
+  char all[200];
+  size_t n = 0;
+  ldr_nearest near;
+  ldr_nearest_begin(&near, type);
+  for (int t = 0; t < LDR_F_UNKNOWN; t++) {
+    const char *name = ldr_ftype_get((ldr_ftype)t)->name;
+    ldr_nearest_try(&near, name);
+    if (n < sizeof all) n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", t ? ", " : "", name);
+  }
+  if (near.best) l_decl_fail(d, "field %s: there is no type '%s'; did you mean %s?", field, type, near.best);
+  l_decl_fail(d, "field %s: there is no type '%s'; types are %s, and arrays such as text[]", field, type,
+              all);
+}
+
 /* "text[]" is an array of text. */
 static void read_type(const l_decl *d, const char *type, ldr_field *f) {
   size_t n = strlen(type);
@@ -117,7 +160,7 @@ static void read_type(const l_decl *d, const char *type, ldr_field *f) {
     name[n] = '\0';
     if (ldr_ftype_by_name(name, &f->type)) return;
   }
-  l_decl_fail(d, "field %s: there is no type '%s'", f->name, type);
+  no_type(d, f->name, type);
 }
 
 /* { "now" } …: a default that is made, and not a value. A table in a json or array field is a value. */

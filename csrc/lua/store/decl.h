@@ -30,6 +30,8 @@ const char *l_decl_need_text(const l_decl *d, int t, const char *key);
 bool l_decl_bool(const l_decl *d, int t, const char *key);
 bool l_decl_int(const l_decl *d, int t, const char *key, int64_t *out); /* false: nil */
 l_names l_decl_names(const l_decl *d, int t);                           /* the positions of table t */
+/* Length of the list at t; raises when it is none. */
+unsigned l_decl_list(const l_decl *d, int t, const char *what);
 /* Pushes t[key] when it is a table and returns true. */
 bool l_decl_open(const l_decl *d, int t, const char *key);
 

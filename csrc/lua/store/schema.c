@@ -23,7 +23,7 @@ static void add_fields(l_decl *d, int t) {
   int list;
   if (!l_decl_open(d, t, "fields")) l_decl_fail(d, "fields is missing");
   list = lua_gettop(d->L);
-  for (int i = 1, n = (int)lua_rawlen(d->L, list); i <= n; i++) {
+  for (int i = 1, n = (int)l_decl_list(d, list, "fields"); i <= n; i++) {
     lua_rawgeti(d->L, list, i);
     l_decl_field(d, lua_gettop(d->L));
     lua_pop(d->L, 1);
@@ -112,7 +112,7 @@ static void each(l_decl *d, int t, const char *key, void (*add)(l_decl *, int)) 
   int list;
   if (!l_decl_open(d, t, key)) return;
   list = lua_gettop(d->L);
-  for (int i = 1, n = (int)lua_rawlen(d->L, list); i <= n; i++) {
+  for (int i = 1, n = (int)l_decl_list(d, list, key); i <= n; i++) {
     lua_rawgeti(d->L, list, i);
     add(d, lua_gettop(d->L));
     lua_pop(d->L, 1);

@@ -1,6 +1,7 @@
 --- Errors: one table shape for everything that can go wrong in the world. Misuse raises instead.
 
 local core = require "larder.core"
+local misuse = require "larder.base.misuse"
 
 ---@class larder.Error
 ---@field code string          one of `errors.codes`; stable
@@ -30,7 +31,7 @@ local CODES = {
 }
 for _, code in ipairs(CODES) do errors.codes[code] = code end
 setmetatable(errors.codes, {
-  __index = function(_, name) error(("larder has no error code %q"):format(tostring(name)), 2) end,
+  __index = function(_, name) misuse.raise("larder has no error code %s%s", tostring(name), misuse.hint(name, CODES)) end,
 })
 
 --- Make an error object.

@@ -2,6 +2,7 @@
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
+local misuse = require "larder.base.misuse"
 
 local unpack = compat.unpack
 
@@ -26,8 +27,8 @@ local NAMES = { query = true, slow = true, error = true, transaction = true, con
 ---@param fn fun(event: larder.Event)
 ---@return fun() remove
 function events.on(db, name, fn)
-  if not NAMES[name] then error(("no event is called %q"):format(tostring(name)), 3) end
-  if type(fn) ~= "function" then error("a listener must be a function", 3) end
+  if not NAMES[name] then misuse.raise("db:on: no event is called %s%s", tostring(name), misuse.hint(name, misuse.names(NAMES))) end
+  if type(fn) ~= "function" then misuse.raise("db:on: a listener must be a function, not %s", misuse.kind(fn)) end
   local list = db._listeners[name] or {}
   db._listeners[name] = list
   list[#list + 1] = fn

@@ -43,7 +43,7 @@ function expr.all(list) return conditions("all", list) end
 ---@param where larder.Where
 ---@return larder.Predicate
 function expr.not_(where)
-  if type(where) ~= "table" then misuse.raise("larder.not_: the condition must be a table, not %s", misuse.kind(where)) end
+  misuse.check_shape(where, "condition", "larder.not_: the condition")
   return pred("not", { where })
 end
 
@@ -55,9 +55,7 @@ end
 function expr.exists(store, on, where)
   if type(store) ~= "string" then misuse.raise("larder.exists: argument 1 must be the name of a store, not %s", misuse.kind(store)) end
   misuse.check_shape(on, "record", "larder.exists: argument 2 (fields there = fields here)")
-  if where ~= nil and type(where) ~= "table" then
-    misuse.raise("larder.exists: argument 3 must be a condition, not %s", misuse.kind(where))
-  end
+  if where ~= nil then misuse.check_shape(where, "condition", "larder.exists: argument 3 (the condition)") end
   return pred("exists", { store = store, on = on, where = where })
 end
 

@@ -54,6 +54,14 @@ function misuse.kind(v)
   return "a " .. (type(v) == "cdata" and "cdata" or type(v))
 end
 
+--- Can v be called? A function, or a table that a class library made callable.
+---@param v any
+---@return boolean
+function misuse.callable(v)
+  local class = type(v) == "table" and getmetatable(v)
+  return type(v) == "function" or type(class) == "table" and class.__call ~= nil
+end
+
 --- Methods that say so when they are called with a dot in place of the colon, or on something else.
 ---@param methods table<string, function>
 ---@param mark string   a field that every object has

@@ -29,7 +29,8 @@ local KINDS = {
   condition = { "a condition (a table)", function(v) return type(v) == "table" end },
   list = { "a list", is_list },
   ["string|list"] = { "a text or a list", function(v) return type(v) == "string" or is_list(v) end },
-  ["string|function"] = { "a text or a function", function(v) return type(v) == "string" or type(v) == "function" end },
+  ["string|boolean"] = { "a text or a boolean", function(v) return type(v) == "string" or type(v) == "boolean" end },
+  ["string|table"] = { "a text or a table", function(v) return type(v) == "string" or type(v) == "table" end },
   ["function|false"] = { "a function or false", function(v) return v == false or type(v) == "function" end },
 }
 
@@ -62,7 +63,7 @@ function options.extend(set, types)
 end
 
 local function refuse_value(method, name, kind, value)
-  local wanted = type(kind) == "table" and table.concat(kind, ", ") or KINDS[kind][1]
+  local wanted = type(kind) == "table" and (#kind > 1 and "one of " or "") .. table.concat(kind, ", ") or KINDS[kind][1]
   local got = type(value) == "string" and ("%q"):format(value) or type(value) == "number" and tostring(value) or misuse.kind(value)
   misuse.raise("%s: option %s must be %s, not %s", method, name, wanted, got)
 end

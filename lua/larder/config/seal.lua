@@ -2,6 +2,7 @@
 
 local core = require "larder.core"
 local errors = require "larder.base.errors"
+local misuse = require "larder.base.misuse"
 
 local seal = {}
 
@@ -15,12 +16,18 @@ local function key_bytes(key)
   return errors.invalid({ key = "must be 32 bytes or 64 hex digits (LARDER_SEAL_KEY)" })
 end
 
+local function check(method, text, key)
+  if type(text) ~= "string" then misuse.raise("larder.%s: argument 1 must be a text, not %s", method, misuse.kind(text)) end
+  if key ~= nil and type(key) ~= "string" then misuse.raise("larder.%s: the key must be a text, not %s", method, misuse.kind(key)) end
+end
+
 --- Encrypt and authenticate.
 ---@param text string
 ---@param key? string
 ---@return string|nil sealed  "sealed:v1:…"
 ---@return larder.Error? err
 function seal.seal(text, key)
+  check("seal", text, key)
   local bytes, err = key_bytes(key)
   if not bytes then return nil, err end
   return core.seal(bytes, text)
@@ -32,6 +39,7 @@ end
 ---@return string|nil plain
 ---@return larder.Error? err  `unauthorized`: another key, or the text was changed
 function seal.unseal(text, key)
+  check("unseal", text, key)
   if text:sub(1, 7) ~= "sealed:" then return text end
   local bytes, err = key_bytes(key)
   if not bytes then return nil, err end

@@ -7,6 +7,8 @@ local events = require "larder.base.events"
 local family = require "larder.family"
 local loop = require "larder.loop"
 local metrics = require "larder.db.metrics"
+local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local raw = require "larder.db.raw"
 local async = require "larder.store.async"
 local read = require "larder.store.read"
@@ -26,6 +28,7 @@ Db.__index = Db
 Db.__name = "larder.db"
 
 local SLOW = 1 -- seconds
+local TIMEOUT = options.set { timeout = "seconds" }
 
 -- Memory never waits; a loop that the program drives by itself has its runtime all the same.
 local function choose_loop(engine, cfg, opts)
@@ -72,7 +75,7 @@ end
 function Db:stores(name)
   local set = self._sets[name]
   if not set then
-    set = family.get(name):open(self)
+    set = family.get(name, "db:stores"):open(self)
     self._sets[name] = set
   end
   return set
@@ -80,8 +83,9 @@ end
 
 --- The family's declaration, for tools: name, schema, stores (names in declaration order).
 ---@param name string
-function Db._family(_, name)
-  return family.get(name)
+---@param method? string  who asks
+function Db._family(_, name, method)
+  return family.get(name, method)
 end
 
 --- The core's store behind a store, for tools.
@@ -110,6 +114,8 @@ end
 ---@return larder.MigrationStep[]|nil applied
 ---@return larder.Error? err
 function Db:migrate(name, opts)
+  local has_dir = type(opts) == "table" and opts.dir ~= nil
+  if type(name) ~= "string" or not has_dir then family.get(name, "db:migrate") end
   return require("larder.migrate").up(self, name, opts)
 end
 
@@ -147,8 +153,8 @@ end
 ---@return any ...  what fn returned (true when nothing), or nil and the error
 function Db:transaction(opts, fn)
   if type(opts) == "function" then opts, fn = fn, opts end
-  if type(fn) ~= "function" then error("transaction needs a function", 2) end
-  return tx.run(self, opts or {}, fn)
+  if type(fn) ~= "function" then misuse.raise("db:transaction needs a function, not %s", misuse.kind(fn)) end
+  return tx.run(self, opts, fn)
 end
 
 --- Is the running coroutine inside a transaction of this database?
@@ -242,8 +248,8 @@ end
 ---@return table[]? results  of an atomic pipeline that failed
 function Db:pipeline(opts, fn)
   if type(opts) == "function" then opts, fn = fn, opts end
-  if type(fn) ~= "function" then error("pipeline needs a function", 2) end
-  return raw.pipeline(self, opts or {}, fn)
+  if type(fn) ~= "function" then misuse.raise("db:pipeline needs a function, not %s", misuse.kind(fn)) end
+  return raw.pipeline(self, options.read(opts, raw.PIPELINE_OPTIONS, "db", "pipeline"), fn)
 end
 
 --- COPY … FROM STDIN.
@@ -272,7 +278,9 @@ end
 ---@return larder.Runtime
 function Db:runtime()
   local runtime = self._wait
-  if not runtime or runtime.name ~= "manual" then error('runtime() needs a database opened with loop = "manual"', 2) end
+  if not runtime or runtime.name ~= "manual" then
+    misuse.raise 'db:runtime needs a database opened with loop = "manual"'
+  end
   return runtime --[[@as larder.Runtime]]
 end
 
@@ -283,6 +291,7 @@ end
 ---@return { ok: true, engine: string, seconds: number, pool: table? }|nil
 ---@return larder.Error? err
 function Db:health(timeout)
+  options.read(timeout ~= nil and { timeout = timeout } or nil, TIMEOUT, "db", "health")
   local started, kind = core.clock(), self:kind()
   if self._engine:closed() then
     return nil, errors.new { code = "closed", message = "the database is closed" }
@@ -336,6 +345,9 @@ end
 --- Use another clock for defaults and stamps: a function that returns microseconds; nil: the system's.
 ---@param clock? fun(): integer
 function Db:set_clock(clock)
+  if clock ~= nil and not misuse.callable(clock) then
+    misuse.raise("db:set_clock takes a function or nil, not %s", misuse.kind(clock))
+  end
   self._clock = clock
   self._engine:set_clock(clock)
 end
@@ -370,5 +382,11 @@ function Db:__gc()
   if self._wait then self._wait:release() end
   self._engine:close()
 end
+
+local public = {}
+for name, method in pairs(Db) do
+  if type(method) == "function" and name ~= "new" and name:sub(1, 1) ~= "_" then public[name] = method end
+end
+for name, method in pairs(misuse.guarded(public, "_engine", "a database")) do Db[name] = method end
 
 return Db

@@ -2,20 +2,34 @@
 
 local compat = require "larder.base.compat"
 local errors = require "larder.base.errors"
+local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local wait = require "larder.base.wait"
 
 local pack, settle = compat.pack, wait.settle
 
 local raw = {}
 
--- A statement is a text, or a table with the text first and options beside it.
-local function split(sql)
-  if type(sql) == "table" then return sql[1], sql end
-  return sql, nil
+local QUERY_OPTIONS = options.set { timeout = "seconds", columns = "boolean" }
+local EACH_OPTIONS = options.set { page = "positive" }
+local COPY_OPTIONS = options.set { timeout = "seconds" }
+raw.PIPELINE_OPTIONS = options.set { atomic = "boolean", timeout = "seconds" }
+
+local function check_text(sql, method)
+  if type(sql) ~= "string" then misuse.raise("db:%s: the statement must be a text, not %s", method, misuse.kind(sql)) end
+  return sql
 end
 
-local function check_text(sql, level)
-  if type(sql) ~= "string" then error("the statement must be a string, not a " .. type(sql), level + 1) end
+-- A statement is a text, or a table with the text first and options beside it.
+local function split(sql, set, method)
+  if type(sql) ~= "table" then return check_text(sql, method), nil end
+  misuse.check_shape(sql, "condition", "db:" .. method .. ": the statement")
+  if #sql > 1 then misuse.raise("db:%s: parameters stand behind the table of the statement, not in it", method) end
+  local opts = {}
+  for name, value in next, sql do
+    if name ~= 1 then opts[name] = value end
+  end
+  return check_text(sql[1], method), options.read(opts, set, "db", method)
 end
 
 local function run(db, ctx, text, params, opts)
@@ -30,8 +44,7 @@ end
 ---@param db larder.Db
 ---@param ctx userdata|nil  nil: the transaction of the running coroutine, if there is one
 function raw.query(db, ctx, sql, ...)
-  local text, opts = split(sql)
-  check_text(text, 3)
+  local text, opts = split(sql, QUERY_OPTIONS, "query")
   return run(db, ctx, text, pack(...), opts)
 end
 
@@ -98,8 +111,7 @@ end
 Cursor.__close = Cursor.close
 
 function raw.each(db, sql, ...)
-  local text, opts = split(sql)
-  check_text(text, 3)
+  local text, opts = split(sql, EACH_OPTIONS, "each")
   cursors = cursors + 1
   local cursor = setmetatable({
     db = db, name = "larder_cursor_" .. cursors, page = opts and opts.page or PAGE, rows = {}, at = 0,
@@ -123,10 +135,13 @@ Pipeline.__index = Pipeline
 ---@param ... any
 ---@return integer number  of its result
 function Pipeline:query(sql, ...)
-  check_text(sql, 2)
+  check_text(sql, "pipeline, p:query")
   self[#self + 1] = { sql = sql, params = pack(...) }
   return #self
 end
+
+Pipeline.collects = true -- told from other tables by it
+Pipeline.query = misuse.guarded({ query = Pipeline.query }, "collects", "a pipeline").query
 
 local function first_failure(results)
   for i, result in ipairs(results) do
@@ -175,6 +190,9 @@ end
 local function feeder(source)
   if type(source) == "function" then return source end
   local pieces = type(source) == "table" and source or { source }
+  for i, piece in ipairs(pieces) do
+    if type(piece) ~= "string" then misuse.raise("db:copy_in: piece %d must be a text, not %s", i, misuse.kind(piece)) end
+  end
   local at = 0
   return function()
     at = at + 1
@@ -183,12 +201,21 @@ local function feeder(source)
 end
 
 function raw.copy_in(db, sql, source, opts)
-  check_text(sql, 3)
-  return within(db, function(ctx) return settle(db._wait, ctx:copy_in(sql, feeder(source), opts)) end)
+  check_text(sql, "copy_in")
+  if type(source) == "table" then
+    misuse.check_shape(source, "list", "db:copy_in: the list of pieces")
+  elseif type(source) ~= "function" and type(source) ~= "string" then
+    misuse.raise("db:copy_in: the source must be a text, a list or a function, not %s", misuse.kind(source))
+  end
+  local feed = feeder(source)
+  opts = options.read(opts, COPY_OPTIONS, "db", "copy_in")
+  return within(db, function(ctx) return settle(db._wait, ctx:copy_in(sql, feed, opts)) end)
 end
 
 function raw.copy_out(db, sql, sink, opts)
-  check_text(sql, 3)
+  check_text(sql, "copy_out")
+  if type(sink) ~= "function" then misuse.raise("db:copy_out: the sink must be a function, not %s", misuse.kind(sink)) end
+  opts = options.read(opts, COPY_OPTIONS, "db", "copy_out")
   return within(db, function(ctx) return settle(db._wait, ctx:copy_out(sql, sink, opts)) end)
 end
 

@@ -7,6 +7,8 @@ local compat = require "larder.base.compat"
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local events = require "larder.base.events"
+local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local wait = require "larder.base.wait"
 
 local pack, unpack, settle = compat.pack, compat.unpack, wait.settle
@@ -21,9 +23,9 @@ local tx = {}
 ---@field timeout? number    seconds for the whole transaction, waiting included
 ---@field tenant? string     on PostgreSQL the setting larder.tenant for its duration (row level security)
 
-local OPTIONS = {
-  isolation = "string", read_only = "boolean", deferrable = "boolean", retries = "number", timeout = "number",
-  tenant = "string",
+local OPTIONS = options.set {
+  isolation = { "read_committed", "repeatable_read", "serializable" }, read_only = "boolean", deferrable = "boolean",
+  retries = "count", timeout = "seconds", tenant = "string",
 }
 local OUTERMOST_ONLY = { "isolation", "read_only", "deferrable", "tenant" }
 
@@ -31,15 +33,11 @@ local SET_TENANT = "select set_config('larder.tenant', $1, true)"
 local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1 -- seconds
 
 local function check_options(opts, nested)
-  for name, value in pairs(opts) do
-    if not OPTIONS[name] then error(("transaction has no option %q"):format(tostring(name)), 3) end
-    if type(value) ~= OPTIONS[name] then
-      error(("transaction option %s must be a %s"):format(name, OPTIONS[name]), 3)
-    end
-  end
+  opts = options.read(opts, OPTIONS, "db", "transaction")
   for _, name in ipairs(nested and OUTERMOST_ONLY or {}) do
-    if opts[name] ~= nil then error("an inner transaction cannot set " .. name, 3) end
+    if opts[name] ~= nil then misuse.raise("db:transaction: an inner transaction cannot set %s", name) end
   end
+  return opts
 end
 
 -- ---- the handle that the function is given ----
@@ -73,6 +71,9 @@ end
 function Tx:backend_pid()
   return self._ctx:backend_pid()
 end
+
+local methods = { query = Tx.query, active = Tx.active, backend_pid = Tx.backend_pid }
+for name, method in pairs(misuse.guarded(methods, "_ctx", "a transaction")) do Tx[name] = method end
 
 -- ---- running the function ----
 
@@ -182,12 +183,12 @@ end
 
 --- Run fn in a transaction; inside one, in a savepoint.
 ---@param db larder.Db
----@param opts larder.TxOptions
+---@param opts? larder.TxOptions
 ---@param fn fun(tx: larder.Tx): ...
 ---@return any ...  what fn returned (true when nothing), or nil and the error
 function tx.run(db, opts, fn)
   local ctx = db._engine:ambient()
-  check_options(opts, ctx ~= nil)
+  opts = check_options(opts, ctx ~= nil)
   if ctx then return nested(db, ctx, opts, fn) end
   return outermost(db, opts, fn)
 end

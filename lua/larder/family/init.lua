@@ -5,6 +5,7 @@ local core = require "larder.core"
 local errors = require "larder.base.errors"
 local misuse = require "larder.base.misuse"
 local async = require "larder.store.async"
+local difference = require "larder.family.same"
 local partitions = require "larder.store.partitions"
 local read = require "larder.store.read"
 local relations = require "larder.family.relations"
@@ -60,10 +61,13 @@ local CORE_KEYS = support.names("name", "table", "key", "uniques", "references",
 local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without",
   "partition", "relations")
 
+local ENTRIES = misuse.names(CORE_KEYS)
+for name in pairs(OUR_KEYS) do ENTRIES[#ENTRIES + 1] = name end
+
 local declared = {} -- name → family
 
 local function fail(where, fmt, ...)
-  error(("declaration of %s: "):format(where) .. fmt:format(...), 0)
+  misuse.raise("larder.declare: declaration of %s: " .. fmt, where, ...)
 end
 
 -- ---- fields ----
@@ -90,7 +94,8 @@ local function index_fields(entity, decl)
 end
 
 local function known_field(entity, name, what)
-  if not entity.fields[name] then fail(entity.full, "%s names the unknown field %s", what, tostring(name)) end
+  if entity.fields[name] then return end
+  fail(entity.full, "%s names the unknown field %s%s", what, tostring(name), misuse.hint(name, misuse.names(entity.fields)))
 end
 
 -- ---- methods ----
@@ -106,6 +111,11 @@ local function made_method(entity, name, spec)
   return fail(entity.full, "method %s must be a function, { get_by = … } or { list_by = … }", name)
 end
 
+local function check_list(where, what, list)
+  local why = list ~= nil and core.shape_fault(list, "list")
+  if why then fail(where, "%s %s", what, why) end
+end
+
 local function merge(into, methods)
   for name, method in pairs(methods) do into[name] = method end
 end
@@ -118,7 +128,13 @@ local function class_of(entity, decl)
   if entity.soft then merge(methods, write.soft) end
   if entity.partition then merge(methods, partitions.methods) end
   for name, spec in pairs(decl.methods or {}) do methods[name] = made_method(entity, name, spec) end
-  for _, name in ipairs(decl.without or {}) do methods[name] = nil end
+  check_list(entity.full, "without", decl.without)
+  for _, name in ipairs(decl.without or {}) do
+    if not methods[name] then
+      fail(entity.full, "without: there is no method %s%s", tostring(name), misuse.hint(name, misuse.names(methods)))
+    end
+    methods[name] = nil
+  end
   entity.plain_create = methods.create == write.methods.create and methods.create_many == write.methods.create_many
   return {
     __name = "larder.store", __index = misuse.guarded(methods, "_entity", "a store"),
@@ -147,13 +163,26 @@ local function unique_info(decl, unique)
   return { name = unique.name, by_all = table.concat(all, ","), by = table.concat(others, ",") }
 end
 
-local function make_entity(family_name, decl)
-  local full = ("%s.%s"):format(family_name, tostring(decl.name))
-  for name in pairs(decl) do
-    if not CORE_KEYS[name] and not OUR_KEYS[name] then fail(full, "unknown entry %s", tostring(name)) end
+--- The shape of an entity's table, before anything of it is used.
+local function check_entity(full, decl)
+  for name in next, decl do
+    if not CORE_KEYS[name] and not OUR_KEYS[name] then
+      fail(full, "unknown entry %s%s", tostring(name), misuse.hint(name, ENTRIES))
+    end
   end
   if type(decl.fields) ~= "table" then fail(full, "fields are required") end
+  check_list(full, "fields", decl.fields)
+  check_list(full, "scope", decl.scope)
+  for i, field in ipairs(decl.fields) do
+    if type(field) ~= "table" then fail(full, "field %d must be a table, not %s", i, misuse.kind(field)) end
+    if type(field.name) ~= "string" then fail(full, "field %d: name must be a text, not %s", i, misuse.kind(field.name)) end
+  end
   if type(decl.key) ~= "table" then fail(full, "a key is required") end
+end
+
+local function make_entity(family_name, decl)
+  local full = ("%s.%s"):format(family_name, tostring(decl.name))
+  check_entity(full, decl)
   local entity = {
     name = decl.name, full = full, table = decl.table, partition = decl.partition,
     key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
@@ -197,7 +226,8 @@ Family.__index = Family
 Family.__name = "larder.family"
 
 local function unknown_store(set, name)
-  error(("no store %q in family %s"):format(tostring(name), getmetatable(set).family), 2)
+  local names = misuse.names(set)
+  misuse.raise("no store %q in family %s%s", tostring(name), getmetatable(set).family, misuse.hint(name, names))
 end
 
 --- The family's stores on a database.
@@ -219,13 +249,18 @@ local function make_family(def)
   if type(def) ~= "table" or type(def.name) ~= "string" or type(def.entities) ~= "table" then
     fail("a family", "name and entities are required")
   end
-  for name in pairs(def) do
-    if not FAMILY_KEYS[name] then fail(def.name, "unknown entry %s", tostring(name)) end
+  for name in next, def do
+    if not FAMILY_KEYS[name] then
+      fail(def.name, "unknown entry %s%s", tostring(name), misuse.hint(name, misuse.names(FAMILY_KEYS)))
+    end
   end
   if def.migrations ~= nil and type(def.migrations) ~= "string" then fail(def.name, "migrations must be a directory") end
+  check_list(def.name, "entities", def.entities)
   local made = setmetatable({ name = def.name, stores = {}, entities = {}, migrations = def.migrations }, Family)
   local decl = { name = def.name, entities = {} }
   for i, entity in ipairs(def.entities) do
+    local why = core.shape_fault(entity, "record")
+    if why then fail(def.name, "entity %d %s", i, why) end
     made.entities[i] = make_entity(def.name, entity)
     made.stores[i] = entity.name
     decl.entities[i] = core_entity(entity)
@@ -235,15 +270,21 @@ local function make_family(def)
   return made
 end
 
---- Declare a family. Raises when the declaration is wrong, naming the place.
+--- Declare a family. Raises when the declaration is wrong, naming the place. The same declaration once more (a file that was loaded
+-- again) is the family that is there; another one under its name raises.
 ---@param def { name: string, entities: larder.EntityDeclaration[], migrations?: string }
 -- migrations: directory of its migration files
 ---@return larder.Family
 function family.declare(def)
   local made = make_family(def)
-  if declared[made.name] then error(("family %s is declared already"):format(made.name), 2) end
-  declared[made.name] = made
-  return made
+  local there = declared[made.name]
+  if not there then
+    declared[made.name], made.def = made, def
+    return made
+  end
+  local where = difference(there.def, def)
+  if where then fail(made.name, "is declared already, and differently: %s", where) end
+  return there
 end
 
 --- A family that is declared or was used already; nil for another one.
@@ -255,19 +296,21 @@ end
 
 --- A family by its name: declared before, or a module larder.families.<name>.
 ---@param name string
+---@param method? string  "db:stores": who asks, for messages
 ---@return larder.Family
-function family.get(name)
+function family.get(name, method)
   local made = declared[name]
   if made then return made end
   if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then
-    error("a family's name must be a plain word", 3)
+    misuse.raise("%s: a family's name must be a plain word, not %s", method or "family",
+      type(name) == "string" and ("%q"):format(name) or misuse.kind(name))
   end
   local module = "larder.families." .. name
   if not compat.has_module(module) then
-    error(("no family is called %s"):format(name), 3)
+    misuse.raise("%s: no family is called %s%s; declare it before with larder.declare", method or "family", name,
+      misuse.hint(name, misuse.names(declared)))
   end
-  declared[name] = make_family(require(module))
-  return declared[name]
+  return family.declare(require(module))
 end
 
 

@@ -14,7 +14,6 @@ local loop = {}
 
 ---@alias larder.LoopName "nginx"|"cqueues"|"luv"|"copas"|"manual"
 
-local NAMES = { nginx = true, cqueues = true, luv = true, copas = true, manual = true }
 local LIBRARIES = { "cqueues", "luv", "copas" } -- the order in which they are asked whether they run the caller
 
 local function in_nginx()
@@ -67,12 +66,8 @@ local function detect(desk, opts)
   return found[1]
 end
 
---- Is this the name of a loop?
----@param name any
----@return boolean
-function loop.known(name)
-  return NAMES[name] == true
-end
+--- What the option `loop` may be.
+loop.NAMES = { "copas", "cqueues", "luv", "manual", "nginx" }
 
 --- The loop that calls on an engine wait in.
 ---@param engine userdata

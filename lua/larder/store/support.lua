@@ -35,6 +35,11 @@ end
 ---@param method? string  for errors and events
 ---@return any ...
 function support.operate(store, op, method)
+  if type(op) ~= "table" then support.misuse(store, "run", "needs an operation (a table), not %s", misuse.kind(op)) end
+  if method ~= nil and type(method) ~= "string" then
+    support.misuse(store, "run", "the method must be a name, not %s", misuse.kind(method))
+  end
+  if getmetatable(op) ~= nil then misuse.check_shape(op, "record", store._entity.full .. ":run: the operation") end
   return support.run(store, method or op.op, op)
 end
 

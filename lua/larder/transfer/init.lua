@@ -6,6 +6,8 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local rebuild = require "larder.transfer.rebuild"
 
 local CHUNK = 5000
@@ -371,14 +373,54 @@ local function is_db(x)
   return type(x) == "table" and type(x.transaction) == "function"
 end
 
+local OPTIONS = options.set {
+  families = "list", on_conflict = { "error", "skip", "update" }, atomic = "boolean", verify = "boolean", dry_run = "boolean",
+  rebuild = "boolean", chunk = "positive", max_refused = "count", progress = "function",
+}
+
 local function families_of(db, opts)
-  if type(opts.families) ~= "table" or #opts.families == 0 then
-    error("transfer: opts.families must be a list of family names", 3)
+  if opts.families == nil or #opts.families == 0 then
+    misuse.raise "larder.transfer: option families must be a list of names of families"
   end
   local list = {}
-  for i, name in ipairs(opts.families) do list[i] = db:_family(name) end
+  for i, name in ipairs(opts.families) do list[i] = db:_family(name, "larder.transfer") end
   return list
 end
+
+--- A source of tables is { family = { store = { rows } } }: anything else in it would be left out without a word.
+local function check_tables(tables, families)
+  local what, names = "larder.transfer: the source", {}
+  misuse.check_shape(tables, "record", what)
+  for i, family in ipairs(families) do
+    names[i] = family.name
+    if tables[family.name] == nil then
+      misuse.raise("%s has no family %s: it must be { family = { store = { rows } } }", what, family.name)
+    end
+  end
+  for name, stores in next, tables do
+    local family
+    for _, one in ipairs(families) do family = one.name == name and one or family end
+    if not family then misuse.raise("%s holds %s, which is none of the families%s", what, name, misuse.hint(name, names)) end
+    misuse.check_shape(stores, "record", ("%s.%s"):format(what, name))
+    for store, rows in next, stores do
+      local known = false
+      for _, one in ipairs(family.stores) do known = known or one == store end
+      if not known then misuse.raise("%s: family %s has no store %s%s", what, name, store, misuse.hint(store, family.stores)) end
+      misuse.check_shape(rows, "list", ("%s.%s.%s"):format(what, name, store))
+    end
+  end
+end
+
+---@class larder.TransferOptions
+---@field families string[]
+---@field on_conflict? "error"|"skip"|"update"
+---@field atomic? boolean       one transaction (the default)
+---@field verify? boolean       read back and compare
+---@field dry_run? boolean      do all of it, then undo it
+---@field rebuild? boolean      make indexes again: always, never, or (nil) where it pays
+---@field chunk? integer        rows a statement (5,000)
+---@field max_refused? integer  refused rows to collect at most (10,000)
+---@field progress? fun(at: { phase: string, family: string, store: string, done: integer, total: integer })
 
 --- Move families from one place to another.
 --
@@ -390,16 +432,20 @@ end
 -- dropped and made again inside the same transaction, which locks the table meanwhile; `rebuild = false` never does.
 ---@param from larder.Db|table<string, table<string, table[]>>  a database, or { family = { store = { rows } } }
 ---@param to larder.Db
----@param opts { families: string[], on_conflict?: "error"|"skip"|"update", atomic?: boolean, verify?: boolean, dry_run?: boolean, rebuild?: boolean, chunk?: integer, max_refused?: integer, progress?: fun(at: { phase: string, family: string, store: string, done: integer, total: integer }) }
+---@param opts larder.TransferOptions
 ---@return { read: integer, written: integer, skipped: integer, refused: table[], stores: table[], seconds: number, verified: boolean }|nil report
 ---@return larder.Error? err
 local function transfer(from, to, opts)
-  if not is_db(to) then error("transfer: the target must be a database", 2) end
-  if type(from) ~= "table" then error("transfer: the source must be a database or a table of rows", 2) end
-  opts = opts or {}
+  if not is_db(to) then misuse.raise("larder.transfer: the target must be a database, not %s", misuse.kind(to)) end
+  if type(from) ~= "table" then
+    misuse.raise("larder.transfer: the source must be a database or a table of rows, not %s", misuse.kind(from))
+  end
+  opts = options.read(opts, OPTIONS, "larder.transfer")
+  local families = families_of(to, opts)
+  if not is_db(from) then check_tables(from, families) end
   local started = core.now()
   local self = setmetatable({
-    db = to, opts = opts, chunk = opts.chunk or CHUNK, families = families_of(to, opts),
+    db = to, opts = opts, chunk = opts.chunk or CHUNK, families = families,
     source = is_db(from) and db_source(from) or table_source(from),
     report = { read = 0, written = 0, skipped = 0, refused = {}, stores = {} },
   }, run)
@@ -409,7 +455,7 @@ local function transfer(from, to, opts)
   end)
   if not ok then return nil, err end
   self.report.seconds = (core.now() - started) / 1e6
-  self.report.verified = opts.verify == true
+  self.report.verified = opts.verify == true and self.report.read > 0
   self.report.dry_run = opts.dry_run == true or nil
   return self.report
 end

@@ -1,0 +1,177 @@
+-- Every public function meets every kind of wrong argument. The functions are those that the objects have, their arguments those
+-- that the annotations name: a new function is met without a word here, unless its arguments are `...`.
+
+local larder = require "larder"
+local annotations = require "spec.support.annotations"
+require "spec.support.keyed"
+
+local function proxy(of) return setmetatable({}, { __index = of, __pairs = function() return next, of end }) end
+local function nothing() end
+
+-- ---- the functions ----
+
+local FILES = {
+  larder = { "lua/larder/init.lua", "lua/larder/base/expr.lua", "lua/larder/config/seal.lua", "lua/larder/base/errors.lua" },
+  db = { "lua/larder/db/init.lua" },
+  tx = { "lua/larder/db/tx.lua" },
+  pipeline = { "lua/larder/db/raw.lua" },
+  store = {
+    "lua/larder/store/read.lua", "lua/larder/store/write.lua", "lua/larder/store/async.lua", "lua/larder/store/support.lua",
+  },
+}
+
+-- What the arguments behind `...` are.
+local VARARGS = {
+  get = { "key", "opts?" }, exists = { "key", "opts?" }, delete = { "key", "opts?" }, purge = { "key", "opts?" },
+  soft_delete = { "key", "opts?" }, restore = { "key", "opts?" }, patch = { "key", "changes", "opts?" },
+  list = { "opts?" }, each = { "opts?" }, count = { "condition?", "opts?" },
+}
+
+-- Functions whose arguments may be anything: what they do with it is tested elsewhere.
+local ANYTHING = {
+  ["larder.is_error"] = true, ["larder.increment"] = true, ["larder.append"] = true, ["larder.merge"] = true,
+  ["larder.coalesce"] = true, ["larder.greatest"] = true, ["larder.now"] = true, ["larder.must"] = true,
+}
+
+local function types_of(object)
+  local all = {}
+  for _, path in ipairs(FILES[object]) do
+    for full, fn in pairs(annotations.of(path)) do
+      local name = full:match "%.(.*)"
+      if fn.method or not all[name] then all[name] = fn end
+    end
+  end
+  if object == "store" then all.run = all.operate end
+  return all
+end
+
+-- ---- values ----
+
+-- By the names of arguments: one that fits.
+local VALID = {
+  row = { k = 1 }, rows = { { k = 5 } }, where = { k = 1 }, changes = { v = 2 }, keys = { 1 }, sql = "select 1", fn = nothing,
+  name = "keyed", list = { { k = 1 } }, store = "int4", on = { k = "k" }, from = { a = 1 }, text = "text", key = 1,
+  condition = { k = 1 }, source = "a", sink = nothing, op = { op = "count" }, def = { name = "x", entities = {} },
+  clock = nothing, timeout = 1, target = "memory:", t = {},
+}
+
+local VALUES = { number = 5, boolean = true, text = "x", ["function"] = nothing, table = { 7 } }
+
+-- Words of a type by which it takes values of a kind.
+local TAKES = {
+  number = { "integer", "number" }, boolean = { "boolean" }, text = { "string" }, ["function"] = { "fun%(" },
+  table = { "table", "larder", "%[%]", "^{", "^T$" },
+}
+
+local function takes(type_, kind)
+  for _, word in ipairs(TAKES[kind]) do
+    if type_:find(word) then return true end
+  end
+  return type_ == "any"
+end
+
+-- Values that are wrong for an argument of this type.
+local function wrong_for(param)
+  local wrong, any = {}, param.type == "any" or param.type == "T"
+  for kind, value in pairs(VALUES) do
+    if not takes(param.type, kind) then wrong[kind] = value end
+  end
+  if param.name == "opts" then
+    wrong["an unknown option"], wrong["a proxy"], wrong["a list"] = { no_such_option = 1 }, proxy { timeout = 1 }, { "timeout" }
+  elseif takes(param.type, "table") and not any then
+    wrong["a proxy"] = proxy {}
+  end
+  return wrong
+end
+
+local TYPES = { key = "any", ["opts"] = "larder.Options", changes = "table", condition = "larder.Where" }
+
+local function params_of(name, fn)
+  if not fn.vararg or #fn.params > 0 then return fn.params end -- the named ones stand before `...`
+  local list = {}
+  for i, text in ipairs(assert(VARARGS[name], name .. " takes ...: say in this spec what that is")) do
+    local word = text:match "^%w+"
+    list[i] = { name = word, optional = text:sub(-1) == "?", type = TYPES[word] }
+  end
+  return list
+end
+
+-- ---- meeting them ----
+
+local HERE = "misuse_spec.lua:"
+local unpack = table.unpack or unpack -- luacheck: ignore
+
+local function refused(what, method, call, ...)
+  local ok, why = pcall(call, ...)
+  assert.is_false(ok, what .. " was accepted")
+  assert.is_string(why, what .. " raised no text")
+  assert.truthy(why:find(HERE, 1, true), what .. " is blamed on another line: " .. why)
+  assert.truthy(why:find(method, 1, true), what .. ": the method is not named: " .. why)
+end
+
+local function meet(object, name, fn, call)
+  local params, args = params_of(name, fn), {}
+  for i, param in ipairs(params) do
+    for kind, value in pairs(wrong_for(param)) do
+      local given = { unpack(args, 1, i - 1) }
+      given[i] = value
+      refused(("%s.%s: %s as %s"):format(object, name, kind, param.name), name, call, unpack(given, 1, i))
+    end
+    if not param.optional and param.type ~= "any" then
+      refused(("%s.%s: no %s"):format(object, name, param.name), name, call, unpack(args, 1, i - 1))
+    end
+    args[i] = VALID[param.name]
+  end
+end
+
+local function methods_of(object)
+  local all = {}
+  local class = getmetatable(object).__index
+  for name, method in pairs(class) do
+    if type(method) == "function" and name:sub(1, 1) ~= "_" and name ~= "new" then all[name] = method end
+  end
+  return all
+end
+
+describe("misuse", function()
+  local db = assert(larder.open "memory:")
+  local store = db:stores("keyed").int4_alone
+  local tx, pipeline
+  assert(db:transaction(function(handle) tx = handle return true end))
+  do -- a pipeline needs PostgreSQL; the object itself does not
+    local raw = require "larder.db.raw"
+    raw.pipeline(db, {}, function(p) pipeline = p end)
+  end
+
+  teardown(function() db:close() end)
+
+  for object, instance in pairs { db = db, store = store, tx = tx, pipeline = pipeline } do
+    local types = types_of(object)
+    for name in pairs(methods_of(instance)) do
+      it(("of %s:%s raises at the caller's line"):format(object, name), function()
+        local fn = assert.truthy(types[name], name .. " has no annotation") and types[name]
+        meet(object, name, fn, function(...) instance[name](instance, ...) end)
+      end)
+
+      it(("of %s.%s with a dot is told"):format(object, name), function()
+        for _, self in ipairs { {}, "x", 5, nothing } do
+          local ok, why = pcall(function() instance[name](self) end)
+          assert.is_false(ok)
+          assert.truthy(why:find("with a colon", 1, true), why)
+          assert.truthy(why:find(HERE, 1, true), why)
+        end
+        assert.is_false((pcall(function() instance[name]() end)))
+      end)
+    end
+  end
+
+  local types = types_of "larder"
+  for name, value in pairs(larder) do
+    if type(value) == "function" and not ANYTHING["larder." .. name] then
+      it(("of larder.%s raises at the caller's line"):format(name), function()
+        local fn = assert.truthy(types[name], name .. " has no annotation") and types[name]
+        meet("larder", name, fn, function(...) larder[name](...) end)
+      end)
+    end
+  end
+end)
