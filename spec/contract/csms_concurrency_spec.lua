@@ -117,6 +117,103 @@ for _, engine in ipairs(engines) do
       for _, certificate in ipairs(list) do assert.matches("/5$", certificate.certificate_data) end
     end)
 
+    it("gives each number of a counter, and each id of a monitor, once", function()
+      local numbers, ids = {}, {}
+      at_once(WRITERS, function()
+        for _ = 1, 5 do
+          local number = must(csms.counters:next("cs001", "log"))
+          numbers[#numbers + 1] = number
+          local monitor = must(csms.variable_monitoring:set("cs001", {
+            component_name = "c", variable_name = "v", monitor_type = "Delta", value = 1, severity = 1,
+          }))
+          ids[#ids + 1] = monitor.id
+        end
+      end)
+      table.sort(numbers)
+      table.sort(ids)
+      for i = 1, WRITERS * 5 do assert.same({ i, i }, { numbers[i], ids[i] }) end
+    end)
+
+    it("keeps explicit ids of monitors apart from those given out meanwhile", function()
+      local function monitor(value, id)
+        return {
+          id = id, component_name = "c", variable_name = "v", monitor_type = "Delta", value = value, severity = 1,
+        }
+      end
+      at_once(WRITERS, function(i)
+        must(csms.variable_monitoring:set("cs001", monitor(i, i % 2 == 0 and i or nil)))
+      end)
+      for i = 2, WRITERS, 2 do -- an id that was asked for is whose it was; one that is given out is new
+        assert.equal(i, inside(function() return csms.variable_monitoring:lookup("cs001", i) end).value)
+      end
+    end)
+
+    it("lets one of 16 have a connector", function()
+      local taken, refused = 0, 0
+      at_once(WRITERS, function(i)
+        local row, err = csms.reservations:create("cs001", {
+          reservation_id = i, connector_id = 1, id_tag = "T" .. i, expiry_date = "2999-01-01T00:00:00Z",
+        })
+        if row then
+          taken = taken + 1
+        else
+          must(err.constraint == "reservations_active_key", tostring(err))
+          refused = refused + 1
+        end
+      end)
+      assert.same({ 1, WRITERS - 1 }, { taken, refused })
+      assert.equal(1, #inside(function() return csms.reservations:list_active "cs001" end))
+    end)
+
+    it("lets one of 16 have a connector whose reservation is over", function()
+      loop.run(db, function()
+        must(csms.reservations:create("cs001", {
+          reservation_id = 100, connector_id = 1, id_tag = "T", expiry_date = "2020-01-01T00:00:00Z",
+        }))
+      end)
+      local taken = 0
+      at_once(WRITERS, function(i)
+        local row, err = csms.reservations:create("cs001", {
+          reservation_id = i, connector_id = 1, id_tag = "T" .. i, expiry_date = "2999-01-01T00:00:00Z",
+        })
+        must(row or err.constraint == "reservations_active_key", tostring(err))
+        taken = taken + (row and 1 or 0)
+      end)
+      assert.equal(1, taken)
+    end)
+
+    it("keeps a local list whole while 16 replace and change it", function()
+      at_once(WRITERS, function(i)
+        local full, part = {}, { { id_tag = "only" .. i } }
+        for k = 1, 10 do
+          local id_tag = "t" .. (i % 2 == 0 and k or 11 - k)
+          full[k] = { id_tag = id_tag, info = { status = "Accepted", parent_id_tag = "p" .. i } }
+        end
+        full[11] = { id_tag = "only" .. i, info = { status = "Accepted" } }
+        must(csms.local_lists:update("cs001", i, "Full", full))
+        must(csms.local_lists:update("cs001", i, "Differential", part))
+      end)
+      local list = inside(function() return csms.local_lists:list "cs001" end)
+      local parents = {}
+      for _, entry in ipairs(list) do
+        if entry.info.parent_id_tag then parents[entry.info.parent_id_tag] = true end
+      end
+      local n = 0
+      for _ in pairs(parents) do n = n + 1 end
+      assert.equal(1, n) -- all entries are of one full list
+    end)
+
+    it("stores the meter values of 16 writers", function()
+      at_once(WRITERS, function(i)
+        for round = 1, 5 do
+          must(csms.meter_values:store("cs001", i % 2, "t" .. i, {
+            rows.meter_value(TIME, i * 100 + round), rows.meter_value(TIME, i * 100 + round + 50),
+          }))
+        end
+      end)
+      assert.equal(WRITERS * 10, inside(function() return csms.meter_values:count() end))
+    end)
+
     it("MV-G2 runs 50 mixed operations side by side on a small pool", function()
       db:close()
       db = opened(engine, 3)

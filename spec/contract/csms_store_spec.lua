@@ -19,7 +19,49 @@ for _, engine in ipairs(engines) do
 
     teardown(engine.done)
 
-    --- Something in every store of the core.
+    --- Something in every store of commands and of what stations said.
+    local function fill_stations(stores, s)
+      for name, record in pairs {
+        data_transfers = { vendor_id = "V", data = "d" }, clear_caches = {},
+        change_availabilities = { type = "Operative" }, certificate_queries = { send_after = TIME },
+        certificate_deletions = {
+          hash_algorithm = "SHA256", issuer_name_hash = "a", issuer_key_hash = "b", serial_number = "1",
+        },
+        remote_start_transaction_requests = { id_tag = "T" },
+        remote_stop_transaction_requests = { transaction_id = "1" },
+        firmware_update_requests = { location = "l", retries = 1 }, diagnostics_requests = { location = "l" },
+        log_requests = { log_type = "SecurityLog", request_id = 1, remote_location = "l" },
+        reset_requests = { type = "Hard" }, unlock_connector_requests = { connector_id = 1 },
+        firmware_update_statuses = { status = "Idle" }, diagnostics_statuses = { status = "Idle" },
+        publish_firmware_statuses = { status = "Idle" }, log_statuses = { status = "Idle" },
+      } do
+        assert(stores[name]:set(s, record))
+      end
+      assert(stores.connector_statuses:set(s, 1, { status = "Available" }))
+      assert(stores.station_statuses:heartbeat(s, TIME))
+    end
+
+    --- Something in every other store that came second.
+    local function fill_control(stores, s)
+      assert(stores.charging_profiles:set(s, {
+        charging_profile_id = 1, purpose = "TxProfile", kind = "Relative", schedule = { rate_unit = "A", periods = {} },
+      }))
+      assert(stores.local_lists:update(s, 3, "Full", { { id_tag = "T", info = { status = "Accepted" } } }))
+      assert(stores.reservations:create(s, {
+        reservation_id = 1, connector_id = 1, id_tag = "T", expiry_date = "2999-01-01T00:00:00Z",
+      }))
+      assert(stores.meter_values:store(s, 1, "t", { rows.meter_value(TIME, 1.25), rows.meter_value(TIME, 2) }))
+      assert(stores.display_messages:set(s, {
+        id = 1, priority = "InFront", message = { content = "c", format = "ASCII" },
+      }))
+      assert(stores.variable_monitoring:set(s, {
+        component_name = "c", variable_name = "v", monitor_type = "Delta", value = 0.1, severity = 1,
+      }))
+      assert(stores.station_events:add(s, { timestamp = TIME, event_type = "e" }))
+      assert(stores.device_reports:add(s, { request_id = 1, generated_at = TIME, report_data = { larder.null } }))
+    end
+
+    --- Something in every store.
     local function fill(stores)
       for i = 1, 3 do
         local s = rows.station(i)
@@ -36,6 +78,8 @@ for _, engine in ipairs(engines) do
         assert(stores.transactions:update_cost(s, "t", "1.5"))
         assert(stores.locations:set(rows.location("l" .. i, { evses = i == 1 and {} or nil })))
         assert(stores.ocpi:set_registration("r" .. i, { status = "pending" }))
+        fill_stations(stores, s)
+        fill_control(stores, s)
         assert(stores.ocpi:set_party { role = "CPO", country_code = "GB", party_id = "P" .. i, url = "u", token = "t" })
       end
       assert(stores.certificates:set(rows.certificates[1].pem))
@@ -72,10 +116,17 @@ for _, engine in ipairs(engines) do
         local here, there = {}, {}
         for row in from[entity.name]:each {} do here[#here + 1] = row end
         for row in csms[entity.name]:each {} do there[#there + 1] = row end
+        assert.is_true(#here > 0, entity.name .. " was left out")
         assert.same(here, there)
       end
       assert.same({ "z", "a" },
         rows.column("certificate_id", assert(csms.install_certificates:lookup "cs002").certificates))
+      -- numbers that the engine gives out go on behind those that came along
+      assert(csms.meter_values:store("cs001", 1, nil, { rows.meter_value(TIME, 9) }))
+      assert.equal(9, assert(csms.meter_values:get("cs001", 1, 1))[1].meter_value.sampled_values[1].value)
+      assert.equal(2, assert(csms.variable_monitoring:set("cs001", {
+        component_name = "c", variable_name = "v", monitor_type = "Delta", value = 0.1, severity = 1,
+      })).id)
       memory:close()
     end)
 

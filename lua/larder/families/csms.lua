@@ -5,7 +5,8 @@
 -- the first argument means the generic one. lookup of what is not there is nil without an error; get is not_found.
 
 local PARTS = {
-  "stations", "tokens", "transactions", "certificates", "ocpi", "locations",
+  "stations", "tokens", "transactions", "certificates", "ocpi", "locations", "commands", "statuses",
+  "charging_profiles", "local_lists", "reservations", "meter_values", "display_messages", "monitoring",
 }
 
 local entities = {}

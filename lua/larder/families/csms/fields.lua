@@ -33,6 +33,11 @@ function fields.word(name, words)
   return { name = name, type = "text", enum = words }
 end
 
+--- One of some words, or none.
+function fields.maybe_word(name, words)
+  return { name = name, type = "text", null = true, enum = words }
+end
+
 --- One of some words, `words[1]` by default.
 function fields.status(name, words)
   return { name = name, type = "text", enum = words, default = words[1] }

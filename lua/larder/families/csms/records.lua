@@ -4,6 +4,7 @@ local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
 local misuse = require "larder.base.misuse"
+local options = require "larder.base.options"
 local read = require "larder.store.read".methods
 local support = require "larder.store.support"
 
@@ -74,7 +75,7 @@ end
 -- ---- one record ----
 
 --- All that a set writes over the record in its way: every field but key, stamps and what never changes.
-local function replacement(entity)
+function records.replacement(entity)
   local set = entity.replacement
   if not set then
     set = {}
@@ -91,7 +92,7 @@ end
 ---@return larder.Error? err
 function records.put(store, row)
   local rows, err = store:run({
-    op = "insert", row = row, on_conflict = "update", set = replacement(store._entity), returning = true,
+    op = "insert", row = row, on_conflict = "update", set = records.replacement(store._entity), returning = true,
   }, "set")
   if not rows then return nil, err end
   return rows[1]
@@ -103,6 +104,14 @@ local function keyed(entity, n, ...)
   for name, value in pairs((select(n + 1, ...))) do row[name] = value end
   for i = 1, n do row[entity.key[i]] = (select(i, ...)) end
   return row
+end
+
+--- A copy of the record for the station; a record that names its station may stand alone.
+function records.for_station(store, method, s, record)
+  if type(s) == "table" and record == nil then return keyed(store._entity, 0, s) end
+  records.need_table(store, method, "a record", record)
+  records.need(store, method, store._entity.key, 1, s)
+  return keyed(store._entity, 1, s, record)
 end
 
 --- `set(key…, record)`, the first n fields of the key before the record. Also `set(record)`. prepare(row) may
@@ -153,6 +162,12 @@ function records.behind(previous)
   return { charge_station_id = { gt = previous } }
 end
 
+--- The condition of a time between two bounds, both inclusive, either of which may be missing.
+function records.between(from, to)
+  if from == nil and to == nil then return nil end
+  return { gte = from, lte = to }
+end
+
 --- A page by position: rows under a condition in an order.
 function records.page(store, method, where, order, offset, limit)
   local err
@@ -179,6 +194,44 @@ end
 records.list_by_position = records.either(read.list, function(self, offset, limit)
   return records.page(self, "list", nil, self._entity.key, offset, limit)
 end)
+
+--- `list(s, { field = value, … })`: all rows of a station, of which the named fields have these values. Also the
+-- generic `list(opts)`.
+---@param names string[]  fields that may be named
+---@param order string[]
+---@return function
+function records.list_of_station(names, order)
+  local set = records.filter(names)
+  return records.either(read.list, function(self, s, filter)
+    return self:_all("list", records.of_station(self, "list", s, filter, set), order)
+  end)
+end
+
+--- The options that name values of fields.
+function records.filter(names)
+  local types = {}
+  for _, name in ipairs(names) do types[name] = "any" end
+  return options.set(types)
+end
+
+--- The condition: rows of a station with the values that a filter names.
+function records.of_station(store, method, s, filter, set)
+  records.need(store, method, store._entity.key, 1, s)
+  local where = {}
+  for name, value in pairs(support.options(store, method, filter, set)) do where[name] = value end
+  where.charge_station_id = s
+  return where
+end
+
+--- `list(s, offset, limit)` → rows and total of a station. Also the generic `list(opts)`.
+---@param order string[]
+---@return function
+function records.history_of_station(order)
+  return records.either(read.list, function(self, s, offset, limit)
+    records.need(self, "list", self._entity.key, 1, s)
+    return records.page_and_total(self, "list", { charge_station_id = s }, order, offset, limit)
+  end)
+end
 
 -- ---- statements that may meet each other ----
 

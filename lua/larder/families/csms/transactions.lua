@@ -166,11 +166,6 @@ local STATUS = {
   completed = { ended_seq_no = { is_null = false } },
 }
 
-local function started_between(from, to)
-  if from == nil and to == nil then return nil end
-  return { gte = from, lte = to }
-end
-
 --- A page of a station's transactions, latest start first, and how many there are in all pages.
 ---@param s string
 ---@param opts? { status?: ""|"all"|"active"|"completed", from?: string|number, to?: string|number, limit?: integer, offset?: integer }
@@ -185,7 +180,7 @@ function transactions:list_for_station(s, opts)
     return errors.invalid({ status = "must be all, active or completed" }, nil, { store = self.name })
   end
   local where = {
-    charge_station_id = s, started_at = started_between(opts.from, opts.to), ended_seq_no = status.ended_seq_no,
+    charge_station_id = s, started_at = records.between(opts.from, opts.to), ended_seq_no = status.ended_seq_no,
   }
   return records.page_and_total(self, "list_for_station", where, NEWEST_FIRST, opts.offset, opts.limit)
 end

@@ -1,0 +1,12 @@
+drop table csms.unlock_connector_request;
+drop table csms.reset_request;
+drop table csms.log_request;
+drop table csms.diagnostics_request;
+drop table csms.firmware_update_request;
+drop table csms.remote_stop_transaction_requests;
+drop table csms.remote_start_transaction_requests;
+drop table csms.charge_station_certificate_deletions;
+drop table csms.charge_station_certificate_queries;
+drop table csms.charge_station_change_availability;
+drop table csms.charge_station_clear_cache;
+drop table csms.charge_station_data_transfer;
