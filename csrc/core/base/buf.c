@@ -22,12 +22,6 @@ broken:
   return false;
 }
 
-void ldr_buf_add(ldr_buf *b, const void *p, size_t n) {
-  if (n == 0 || !ldr_buf_reserve(b, n)) return;
-  memcpy(b->p + b->n, p, n);
-  b->n += n;
-}
-
 void ldr_buf_str(ldr_buf *b, const char *s) { ldr_buf_add(b, s, strlen(s)); }
 
 void ldr_buf_fmt(ldr_buf *b, const char *fmt, ...) {

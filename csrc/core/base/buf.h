@@ -3,6 +3,7 @@
 #define LDR_BASE_BUF_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -18,7 +19,11 @@ bool ldr_buf_grow(ldr_buf *b, size_t more);
 static inline bool ldr_buf_reserve(ldr_buf *b, size_t more) {
   return (!b->broken && b->cap - b->n >= more) || ldr_buf_grow(b, more);
 }
-void ldr_buf_add(ldr_buf *b, const void *p, size_t n);
+static inline void ldr_buf_add(ldr_buf *b, const void *p, size_t n) {
+  if (n == 0 || !ldr_buf_reserve(b, n)) return;
+  memcpy(b->p + b->n, p, n);
+  b->n += n;
+}
 void ldr_buf_str(ldr_buf *b, const char *s);
 static inline void ldr_buf_chr(ldr_buf *b, char c) {
   if (ldr_buf_reserve(b, 1)) b->p[b->n++] = c;

@@ -52,12 +52,13 @@ const ldr_entity *ldr_op_result(const ldr_op *op, ldr_arena *a) {
   e->tenant = e->soft_delete = -1;
   e->nfields = op->ngroups + op->naggs;
   e->fields = columns.broken ? NULL : ldr_arena_zalloc(a, e->nfields * sizeof *e->fields);
-  for (unsigned i = 0; e->fields && i < e->nfields; i++)
-    e->fields[i] = (ldr_field){.name = c[i].name,
-                               .type = c[i].type,
+  for (unsigned i = 0; e->fields && i < e->nfields; i++) {
+    e->fields[i] = (ldr_field){.type = c[i].type,
                                .array = c[i].array,
                                .null = true,
                                .value_type = c[i].array ? LDR_T_ARRAY : ldr_ftype_get(c[i].type)->type};
+    if (!ldr_field_set_name(&e->fields[i], c[i].name, a)) e->fields = NULL;
+  }
   ldr_buf_free(&columns);
   return e->fields ? e : NULL;
 }

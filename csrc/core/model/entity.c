@@ -228,6 +228,21 @@ static ldr_code literal_fits(const ldr_entity *e, const ldr_field *f, const ldr_
   return LDR_OK;
 }
 
+bool ldr_field_set_name(ldr_field *f, const char *name, ldr_arena *a) {
+  size_t n = strlen(name);
+  char *p = ldr_arena_alloc(a, 2 * n + 6);
+  if (p == NULL) return false;
+  memcpy(p, name, n + 1);
+  f->name = p;
+  p += n + 1;
+  memcpy(p, "t.\"", 3);
+  memcpy(p + 3, name, n);
+  memcpy(p + 3 + n, "\"", 2);
+  f->column = p;
+  f->column_n = (uint32_t)n + 4;
+  return true;
+}
+
 ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, ldr_err *err) {
   ldr_field copy = *f, *list;
   const char *why;
@@ -247,9 +262,8 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   if (f->stamp_insert) copy.def = LDR_DEF_NOW;
   ldr_value_round(f->type, &copy.def_value);
   copy.value_type = type_of(f);
-  copy.name = copy_text(s, f->name);
   list = grow(s, e->fields, e->nfields, sizeof *list);
-  if (copy.name == NULL || list == NULL) return ldr_fail_nomem(err);
+  if (list == NULL || !ldr_field_set_name(&copy, f->name, &s->arena)) return ldr_fail_nomem(err);
   if (f->def == LDR_DEF_VALUE && !ldr_value_copy(&copy.def_value, &s->arena)) return ldr_fail_nomem(err);
   e->fields = list;
   list[e->nfields++] = copy;

@@ -21,6 +21,9 @@ typedef enum ldr_default {
 
 typedef struct ldr_field {
   const char *name;
+  const char *column; /* t."name": as a statement's own table has it, in column_n bytes; filled by
+                         ldr_field_set_name */
+  uint32_t column_n;
   ldr_ftype type;
   bool array;
   bool null;         /* may be NULL */
@@ -140,5 +143,7 @@ bool ldr_field_comparable(const ldr_field *f);                       /* json and
 bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n); /* true when it has none */
 /* Letters, digits and underscores, not beginning with a digit, 1 to 63 bytes: safe as an SQL identifier. */
 bool ldr_name_ok(const char *name, size_t n);
+/* Sets f's name, which is copied; false: out of memory. */
+bool ldr_field_set_name(ldr_field *f, const char *name, ldr_arena *a);
 
 #endif

@@ -176,10 +176,6 @@ ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) LDR_M
  * builds only such; tests and fuzzers call it on anything. */
 ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) LDR_MUSTCHECK;
 
-/* Append the shape: all of the operation but its values (and the number of values in an IN or KEYS list).
- * Equal shapes of one entity compile to the same SQL. */
-void ldr_op_shape(const ldr_op *op, ldr_buf *out);
-
 /* The result columns of op, in order: fields of op->out, or groups then aggregates, or "count". Appends
  * ldr_column. */
 void ldr_op_columns(const ldr_op *op, ldr_buf *columns);

@@ -111,8 +111,7 @@ static ldr_code told(ldr_request *rq, ldr_err *err) {
     if (ldr_request_can_retry(rq) && ldr_request_requeue(rq)) return LDR_PENDING;
     return ldr_request_error(rq, err);
   }
-  code = ldr_live_read(&rq->e->stmts.lives, t, rq->exchange->cmd[rq->exchange->n - 1].res, rq->kind->exact,
-                       &there, err);
+  code = ldr_live_read(t, rq->exchange->cmd[rq->exchange->n - 1].res, rq->kind->exact, &there, err);
   rq->unseen = !there;
   return code ? code : ldr_request_begin(rq, err);
 }

@@ -7,12 +7,12 @@
 
 /* ---- words ---- */
 
-void ldr_sql_str(ldr_sql *w, const char *s) {
-  if (w->text) ldr_buf_str(w->text, s);
-}
-
 void ldr_sql_uint(ldr_sql *w, unsigned n) {
-  if (w->text) ldr_buf_fmt(w->text, "%u", n);
+  char digits[12];
+  unsigned at = sizeof digits;
+  do digits[--at] = (char)('0' + n % 10);
+  while (n /= 10);
+  ldr_buf_add(w->text, digits + at, sizeof digits - at);
 }
 
 void ldr_sql_ident(ldr_sql *w, const char *name) { /* letters, digits, underscores: see model/entity.h */
@@ -20,6 +20,8 @@ void ldr_sql_ident(ldr_sql *w, const char *name) { /* letters, digits, underscor
   ldr_sql_str(w, name);
   ldr_sql_str(w, "\"");
 }
+
+void ldr_sql_name(ldr_sql *w, const ldr_field *f) { ldr_buf_add(w->text, f->column + 2, f->column_n - 2); }
 
 /* Right whatever standard_conforming_strings says. */
 static void quote(ldr_buf *out, const char *s, size_t n) {
@@ -34,7 +36,6 @@ static void quote(ldr_buf *out, const char *s, size_t n) {
 void ldr_sql_constant(ldr_sql *w, const ldr_value *v) {
   ldr_buf plain = {0};
   const char *s;
-  if (w->text == NULL) return;
   ldr_codec_text(v, &plain);
   s = ldr_buf_cstr(&plain);
   if (s)
@@ -77,7 +78,6 @@ void ldr_sql_int8(ldr_sql *w, int64_t i) {
 }
 
 void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top) {
-  if (w->text == NULL) return;
   ldr_buf_fmt(w->text, " %s %lld then '" LDR_LIMIT_FAULT "%s:must be at %s %lld;'", top ? ">" : "<",
               (long long)(top ? f->max : f->min), f->name, top ? "most" : "least",
               (long long)(top ? f->max : f->min));
@@ -93,14 +93,19 @@ void ldr_sql_cast_list(ldr_sql *w, ldr_ftype t) {
 /* ---- columns ---- */
 
 static void alias(ldr_sql *w, unsigned depth) {
-  ldr_sql_str(w, depth ? "s" : "t");
+  ldr_buf_chr(w->text, depth ? 's' : 't');
   if (depth) ldr_sql_uint(w, depth);
 }
 
 void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field) {
+  const ldr_field *f = &s.e->fields[field];
+  if (s.depth == 0) {
+    ldr_buf_add(w->text, f->column, f->column_n);
+    return;
+  }
   alias(w, s.depth);
-  ldr_sql_str(w, ".");
-  ldr_sql_ident(w, s.e->fields[field].name);
+  ldr_buf_chr(w->text, '.');
+  ldr_sql_name(w, f);
 }
 
 static void by_bytes(ldr_sql *w, ldr_sql_scope s, unsigned field) {

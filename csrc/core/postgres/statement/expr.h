@@ -4,12 +4,14 @@
 #ifndef LDR_POSTGRES_STATEMENT_EXPR_H
 #define LDR_POSTGRES_STATEMENT_EXPR_H
 
+#include <string.h>
+
 #include "model/op.h"
 #include "postgres/statement/live.h"
 #include "values/param.h"
 
 typedef struct ldr_sql {
-  ldr_buf *text;          /* NULL: only the parameters are wanted */
+  ldr_buf *text;
   ldr_buf *params;        /* of ldr_param */
   unsigned n;             /* parameters of this statement so far */
   const ldr_lives *lives; /* what is known of the server's tables; NULL: nothing */
@@ -22,9 +24,11 @@ typedef struct ldr_sql_scope {
   unsigned depth;
 } ldr_sql_scope;
 
-void ldr_sql_str(ldr_sql *w, const char *s);
+/* Here, so that the length of a constant is known when it is compiled. */
+static inline void ldr_sql_str(ldr_sql *w, const char *s) { ldr_buf_add(w->text, s, strlen(s)); }
 void ldr_sql_uint(ldr_sql *w, unsigned n);
 void ldr_sql_ident(ldr_sql *w, const char *name);
+void ldr_sql_name(ldr_sql *w, const ldr_field *f);   /* "name" */
 void ldr_sql_reference(ldr_sql *w, unsigned number); /* to a parameter that is there: $3 */
 /* " > 10 then '…'": a limit of the field, and the text that stands for its fault. */
 void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top);

@@ -147,8 +147,7 @@ static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row,
   return LDR_OK;
 }
 
-ldr_code ldr_live_read(ldr_lives *l, ldr_live *t, const ldr_pgres *res, bool exact, bool *there,
-                       ldr_err *err) {
+ldr_code ldr_live_read(ldr_live *t, const ldr_pgres *res, bool exact, bool *there, ldr_err *err) {
   size_t rows = res && ldr_pgres_cols(res) == BYTEWISE + 1 ? ldr_pgres_rows(res) : 0;
   ldr_live_columns *c;
   ldr_code code = LDR_OK;
@@ -165,6 +164,5 @@ ldr_code ldr_live_read(ldr_lives *l, ldr_live *t, const ldr_pgres *res, bool exa
   c->older = atomic_load(&t->all);
   while (!atomic_compare_exchange_weak(&t->all, &c->older, c)) continue;
   atomic_store_explicit(&t->known, c, memory_order_release);
-  atomic_fetch_add_explicit(&l->generation, 1, memory_order_relaxed);
   return LDR_OK;
 }

@@ -37,7 +37,6 @@ typedef struct ldr_live {
 
 typedef struct ldr_lives {
   ldr_live *first;
-  _Atomic unsigned generation; /* grows with each answer: statements compiled before may be written better */
 } ldr_lives;
 
 void ldr_lives_free(ldr_lives *l);
@@ -47,7 +46,7 @@ ldr_live *ldr_lives_find(const ldr_lives *l, const ldr_entity *e); /* NULL: ther
 /* Reads the answer. LDR_DRIFT names the first column whose live type is not the declared one. Integers of
  * another width are taken for the declared ones, unless `exact`, as binary COPY needs it. *there: the table
  * exists. */
-ldr_code ldr_live_read(ldr_lives *l, ldr_live *t, const ldr_pgres *res, bool exact, bool *there,
+ldr_code ldr_live_read(ldr_live *t, const ldr_pgres *res, bool exact, bool *there,
                        ldr_err *err) LDR_MUSTCHECK;
 void ldr_live_forget(ldr_live *t); /* ask again before the next statement; NULL is fine */
 

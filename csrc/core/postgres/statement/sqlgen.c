@@ -7,13 +7,13 @@ typedef struct gen {
   ldr_sql_scope t;
 } gen;
 
-static void say(gen *g, const char *s) { ldr_sql_str(&g->w, s); }
+static inline void say(gen *g, const char *s) { ldr_sql_str(&g->w, s); }
 static const ldr_field *field(const gen *g, unsigned i) { return &g->op->e->fields[i]; }
 
 static void names(gen *g, const uint16_t *fields, unsigned n) { /* "a", "b" */
   for (unsigned i = 0; i < n; i++) {
     if (i) say(g, ", ");
-    ldr_sql_ident(&g->w, field(g, fields[i])->name);
+    ldr_sql_name(&g->w, field(g, fields[i]));
   }
 }
 
@@ -116,7 +116,7 @@ static void count_rows(gen *g) {
 static void operand(gen *g, const ldr_set *s) { /* what is set, added, appended … */
   if (s->excluded) {
     say(g, "excluded.");
-    ldr_sql_ident(&g->w, field(g, s->field)->name);
+    ldr_sql_name(&g->w, field(g, s->field));
   } else {
     ldr_sql_value(&g->w, field(g, s->field), &s->value);
   }
@@ -170,7 +170,7 @@ static void increment(gen *g, const ldr_set *s) {
 
 static void set_field(gen *g, const ldr_set *s) {
   const ldr_field *f = field(g, s->field);
-  ldr_sql_ident(&g->w, f->name);
+  ldr_sql_name(&g->w, f);
   say(g, " = ");
   switch (s->kind) {
     case LDR_SET_VALUE: operand(g, s); break;
@@ -238,7 +238,7 @@ static void many_rows(gen *g) {
   for (unsigned i = 0; i < op->ncols; i++) {
     const ldr_field *f = field(g, op->cols[i]);
     say(g, i ? ", r." : "r.");
-    ldr_sql_ident(&g->w, f->name);
+    ldr_sql_name(&g->w, f);
     if (f->array) ldr_sql_cast_list(&g->w, f->type);
   }
   say(g, " from unnest(");
@@ -264,7 +264,7 @@ static void conflict_target(gen *g) {
   say(g, ")");
   for (unsigned i = 0; i < u->nwhen; i++) {
     say(g, i ? " and " : " where ");
-    ldr_sql_ident(&g->w, e->fields[u->when[i].field].name);
+    ldr_sql_name(&g->w, &e->fields[u->when[i].field]);
     if (u->when[i].is_null) {
       say(g, " is null");
     } else {
@@ -406,25 +406,23 @@ static void order_of_groups(gen *g) {
   }
 }
 
-/* as "name": where somebody outside refers to it */
-static void result_name(gen *g, bool named, const char *name) {
-  if (!named) return;
+static void result_name(gen *g, const char *name) {
   say(g, " as ");
   ldr_sql_ident(&g->w, name);
 }
 
-static void groups_of_rows(gen *g, bool named) {
+static void groups_of_rows(gen *g) {
   const ldr_op *op = g->op;
   say(g, "select ");
   for (unsigned i = 0; i < op->ngroups; i++) {
     if (i) say(g, ", ");
     group_value(g, &op->groups[i]);
-    result_name(g, named, op->groups[i].name);
+    result_name(g, op->groups[i].name);
   }
   for (unsigned i = 0; i < op->naggs; i++) {
     if (i || op->ngroups) say(g, ", ");
     aggregate(g, &op->aggs[i]);
-    result_name(g, named, op->aggs[i].name);
+    result_name(g, op->aggs[i].name);
   }
   source(g);
   by_position(g);
@@ -440,7 +438,7 @@ static void chosen_groups(gen *g) {
     ldr_sql_column(&g->w, result, i);
   }
   say(g, " from (");
-  groups_of_rows(g, true);
+  groups_of_rows(g);
   say(g, ") as t");
   if (op->having) {
     say(g, " where ");
@@ -453,7 +451,7 @@ static void aggregate_rows(gen *g) {
   if (g->op->having || g->op->norder) {
     chosen_groups(g);
   } else {
-    groups_of_rows(g, false);
+    groups_of_rows(g);
     order_of_groups(g);
   }
   limits(g);
@@ -471,7 +469,7 @@ ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_
     case LDR_OP_COUNT: count_rows(&g); break;
     case LDR_OP_AGGREGATE: aggregate_rows(&g); break;
   }
-  if ((sql && sql->broken) || params->broken) return ldr_fail_nomem(err);
+  if (sql->broken || params->broken) return ldr_fail_nomem(err);
   return LDR_OK;
 }
 
@@ -480,7 +478,7 @@ ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_
 static void all_names(ldr_sql *w, const ldr_entity *e) {
   for (unsigned i = 0; i < e->nfields; i++) {
     if (i) ldr_sql_str(w, ", ");
-    ldr_sql_ident(w, e->fields[i].name);
+    ldr_sql_name(w, &e->fields[i]);
   }
 }
 

@@ -7,9 +7,9 @@
 
 #include "postgres/statement/expr.h"
 
-/* One walk yields both (ldr_param is in values/param.h): when sql is NULL only the parameters are
- * collected (the shape was compiled before). params is appended to, as a buffer of ldr_param. Multi-row
- * INSERT uses unnest() arrays, so one plan serves any number of rows and no 65,535 limit exists.
+/* One walk yields both (ldr_param is in values/param.h). The text says all of the operation but the values,
+ * so it is the key of compiled statements. Both buffers are appended to. Multi-row INSERT uses unnest()
+ * arrays, so one plan serves any number of rows and no 65,535 limit exists.
  * lives: what is known of the server's tables (NULL: nothing): a column that is ordered by bytes anyway needs
  * no COLLATE, and so its indexes serve. */
 ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_buf *params,

@@ -68,7 +68,7 @@ static ldr_stmt *of_node(ldr_lru_node *node) { return (ldr_stmt *)(void *)node; 
 
 bool ldr_stmts_init(ldr_stmts *c) {
   *c = (ldr_stmts){0};
-  if (ldr_lru_init(&c->shapes, CACHE_MAX) && ldr_lru_init(&c->texts, CACHE_MAX)) return true;
+  if (ldr_lru_init(&c->ops, CACHE_MAX) && ldr_lru_init(&c->texts, CACHE_MAX)) return true;
   ldr_stmts_done(c);
   return false;
 }
@@ -80,11 +80,10 @@ static void evict(ldr_lru *t, ldr_stmt *s) {
 }
 
 void ldr_stmts_done(ldr_stmts *c) {
-  while (c->shapes.oldest) evict(&c->shapes, of_node(c->shapes.oldest));
+  while (c->ops.oldest) evict(&c->ops, of_node(c->ops.oldest));
   while (c->texts.oldest) evict(&c->texts, of_node(c->texts.oldest));
-  ldr_lru_done(&c->shapes);
+  ldr_lru_done(&c->ops);
   ldr_lru_done(&c->texts);
-  ldr_buf_free(&c->shape);
   ldr_buf_free(&c->sql);
   ldr_buf_free(&c->columns);
   ldr_lives_free(&c->lives);
@@ -98,19 +97,28 @@ static void cache(ldr_lru *t, ldr_stmt *s, uint64_t hash) {
 }
 
 void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s) {
-  if (s->cached) evict(s->e ? &c->shapes : &c->texts, s);
+  if (s->cached) evict(s->e ? &c->ops : &c->texts, s);
 }
 
-typedef struct shape_key {
-  const ldr_entity *e;
-  const char *p;
-  size_t n;
-} shape_key;
+static uint32_t oid_of(const ldr_param *p) {
+  const ldr_ftype_info *type = ldr_ftype_get(p->type);
+  return p->array || p->is_array_value ? type->array_oid : type->oid;
+}
 
-static bool same_shape(const ldr_lru_node *node, const void *key) {
+typedef struct op_key {
+  const ldr_entity *e;
+  const ldr_buf *sql, *params;
+} op_key;
+
+static bool same_op(const ldr_lru_node *node, const void *key) {
   const ldr_stmt *s = (const ldr_stmt *)(const void *)node;
-  const shape_key *k = key;
-  return s->e == k->e && s->shape_n == k->n && memcmp(s->shape, k->p, k->n) == 0;
+  const op_key *k = key;
+  const ldr_param *params = (const ldr_param *)(const void *)k->params->p;
+  if (s->e != k->e || s->sql_n != k->sql->n || memcmp(s->sql, k->sql->p, k->sql->n) != 0) return false;
+  if (s->nparams != k->params->n / sizeof *params) return false;
+  for (unsigned i = 0; i < s->nparams; i++)
+    if (s->oids[i] != oid_of(&params[i])) return false;
+  return true;
 }
 
 static bool op_reads(const ldr_op *op) {
@@ -126,33 +134,26 @@ static bool fill_op(ldr_stmts *c, ldr_stmt *s, const ldr_op *op, const ldr_param
   s->deletes = op->kind == LDR_OP_DELETE;
   s->counts = op->kind == LDR_OP_COUNT;
   s->described = true;
-  s->shape_n = c->shape.n;
-  s->shape = ldr_arena_copy(&s->arena, c->shape.p, c->shape.n);
   s->nparams = n;
   s->oids = ldr_arena_alloc(&s->arena, n * sizeof *s->oids);
-  if (s->shape == NULL || s->oids == NULL || s->live == NULL) return false;
-  for (unsigned i = 0; i < n; i++) {
-    const ldr_ftype_info *type = ldr_ftype_get(params[i].type);
-    s->oids[i] = params[i].array || params[i].is_array_value ? type->array_oid : type->oid;
-  }
+  if (s->oids == NULL || s->live == NULL) return false;
+  for (unsigned i = 0; i < n; i++) s->oids[i] = oid_of(&params[i]);
   return copy_columns(s, (const ldr_column *)(void *)c->columns.p,
                       (unsigned)(c->columns.n / sizeof(ldr_column)));
 }
 
-static ldr_code compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out, ldr_err *err) {
+/* A statement of the text in c->sql. */
+static ldr_code compile(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt **out, ldr_err *err) {
+  size_t n = params->n / sizeof(ldr_param);
   ldr_stmt *s;
-  ldr_code code;
-  ldr_buf_reset(&c->sql);
   ldr_buf_reset(&c->columns);
-  code = ldr_sqlgen(op, &c->lives, &c->sql, params, err);
-  if (code) return code;
   ldr_op_columns(op, &c->columns);
-  if (c->sql.broken || c->columns.broken || params->broken) return ldr_fail_nomem(err);
-  if (params->n / sizeof(ldr_param) > LDR_MAX_PARAMS)
+  if (c->columns.broken) return ldr_fail_nomem(err);
+  if (n > LDR_MAX_PARAMS)
     return ldr_fail(err, LDR_INVALID, "the operation has more than %d parameters", LDR_MAX_PARAMS);
   s = new_stmt(c->sql.p, c->sql.n);
   if (s == NULL) return ldr_fail_nomem(err);
-  if (!fill_op(c, s, op, (const ldr_param *)(void *)params->p, (unsigned)(params->n / sizeof(ldr_param)))) {
+  if (!fill_op(c, s, op, (const ldr_param *)(void *)params->p, (unsigned)n)) {
     ldr_stmt_release(s);
     return ldr_fail_nomem(err);
   }
@@ -162,31 +163,24 @@ static ldr_code compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stm
 }
 
 ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out, ldr_err *err) {
-  shape_key key = {.e = op->e};
+  const op_key key = {op->e, &c->sql, params};
   ldr_lru_node *node;
   uint64_t hash;
   ldr_stmt *s = NULL;
   ldr_code code;
   ldr_buf_reset(params);
-  ldr_buf_reset(&c->shape);
-  ldr_op_shape(op, &c->shape);
-  /* what is learned of a table may let its statements do without a collation */
-  ldr_buf_be32(&c->shape, atomic_load_explicit(&c->lives.generation, memory_order_relaxed));
-  if (c->shape.broken) return ldr_fail_nomem(err);
-  key.p = c->shape.p;
-  key.n = c->shape.n;
-  hash = ldr_hash64(key.p, key.n, (uint64_t)(uintptr_t)op->e);
-  node = ldr_lru_find(&c->shapes, hash, same_shape, &key);
+  ldr_buf_reset(&c->sql);
+  code = ldr_sqlgen(op, &c->lives, &c->sql, params, err);
+  if (code) return code;
+  hash = ldr_hash64(c->sql.p, c->sql.n, (uint64_t)(uintptr_t)op->e);
+  node = ldr_lru_find(&c->ops, hash, same_op, &key);
   if (node) {
-    code = ldr_sqlgen(op, NULL, NULL, params, err);
-    if (code) return code;
-    if (params->broken) return ldr_fail_nomem(err);
     *out = ldr_stmt_retain(of_node(node));
     return LDR_OK;
   }
   code = compile(c, op, params, &s, err);
   if (code) return code;
-  cache(&c->shapes, s, hash);
+  cache(&c->ops, s, hash);
   *out = s;
   return LDR_OK;
 }

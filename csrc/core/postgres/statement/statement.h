@@ -33,22 +33,21 @@ struct ldr_stmt {
   const ldr_column *cols; /* results, as the operation or the server describes them */
   const ldr_entity *e;    /* an operation's, with its schema retained */
   ldr_live *live;         /* an operation's: what the server has behind e; the engine's */
-  const char *shape;
-  size_t shape_n;
-  ldr_arena arena; /* owns all of it */
+  ldr_arena arena;        /* owns all of it */
 };
 
 /* ---- the engine's caches ---- */
 typedef struct ldr_stmts {
-  ldr_lru shapes, texts;
-  ldr_buf shape, sql, columns; /* scratch */
+  ldr_lru ops, texts;
+  ldr_buf sql, columns; /* scratch */
   ldr_lives lives;
 } ldr_stmts;
 
 bool ldr_stmts_init(ldr_stmts *c); /* false: out of memory */
 void ldr_stmts_done(ldr_stmts *c);
-/* The statement of an operation, compiled once a shape; params becomes its ldr_param. *out is counted for the
- * caller. */
+/* The statement of an operation, and in params its ldr_param. The text that the operation has is the key,
+ * with the store and the types of the parameters: two operations share a statement when they have the same
+ * one. *out is counted for the caller. */
 ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out,
                       ldr_err *err) LDR_MUSTCHECK;
 /* The statement of a text, perhaps not described yet. *out is counted for the caller. */

@@ -1,5 +1,6 @@
-/* ldr_op_shape: what is a parameter leaves no trace, what makes other SQL shows. */
-#include "model/op.h"
+/* The cache of compiled operations: what is a parameter leaves no trace, whatever else differs makes another
+ * statement. */
+#include "postgres/statement/statement.h"
 #include "support/fixture.h"
 #include "support/test.h"
 
@@ -15,19 +16,30 @@ static void setup(void) {
 
 static void teardown(void) { ldr_schema_release(schema); }
 
-static bool same_shape(const ldr_op *a, const ldr_op *b) {
-  ldr_buf x = {0}, y = {0};
+static ldr_stmt *statement_of(ldr_stmts *c, const ldr_op *op) {
+  ldr_buf params = {0};
+  ldr_stmt *s = NULL;
+  CHECK_INT(ldr_stmts_op(c, op, &params, &s, &err), LDR_OK);
+  ldr_buf_free(&params);
+  return s;
+}
+
+static bool same_statement(const ldr_op *a, const ldr_op *b) {
+  ldr_stmts cache;
+  ldr_stmt *x, *y;
   bool same;
-  ldr_op_shape(a, &x);
-  ldr_op_shape(b, &y);
-  CHECK(!x.broken && !y.broken);
-  same = x.n == y.n && memcmp(x.p, y.p, x.n) == 0;
-  ldr_buf_free(&x);
-  ldr_buf_free(&y);
+  CHECK(ldr_stmts_init(&cache));
+  x = statement_of(&cache, a);
+  y = statement_of(&cache, b);
+  same = x == y;
+  CHECK(same == (strcmp(x->name, y->name) == 0));
+  ldr_stmt_release(x);
+  ldr_stmt_release(y);
+  ldr_stmts_done(&cache);
   return same;
 }
 
-TEST(values_are_no_shape) {
+TEST(values_are_no_part_of_it) {
   const ldr_value v[] = {fixture_text("a"), fixture_text("b"), fixture_text("c"), fixture_text("d")};
   ldr_pred p = {.kind = LDR_P_IN, .field = C_EMAIL, .n = 1, .values = v}, q = p;
   const ldr_value after1[] = {ldr_time(1), v[0], v[1]}, after2[] = {ldr_time(2), v[2], v[3]};
@@ -45,21 +57,21 @@ TEST(values_are_no_shape) {
   b.after = after2;
   a.now = 5;
   b.name = "other";
-  CHECK(same_shape(&a, &b));
+  CHECK(same_statement(&a, &b));
   p.kind = q.kind = LDR_P_KEYS;
-  CHECK(same_shape(&a, &b));
+  CHECK(same_statement(&a, &b));
   p.kind = q.kind = LDR_P_EQ;
   p.n = q.n = 1;
   q.values = &v[3];
-  CHECK(same_shape(&a, &b));
+  CHECK(same_statement(&a, &b));
   a = fixture_insert(customers, v, 2);
   b = fixture_insert(customers, v, 300);
-  CHECK(same_shape(&a, &b));
+  CHECK(same_statement(&a, &b));
   teardown();
 }
 
 /* Change one part at a time: each must show. */
-TEST(every_part_of_a_select_is_shape) {
+TEST(every_part_of_a_select_is) {
   static const ldr_order other_order[] = {
       {.field = C_UPDATED, .desc = true}, {.field = C_TENANT}, {.field = C_ID}};
   static const ldr_order ascending[] = {{.field = C_CREATED}, {.field = C_TENANT}, {.field = C_ID}};
@@ -72,11 +84,11 @@ TEST(every_part_of_a_select_is_shape) {
   ldr_op a, b;
   setup();
   a = fixture_select(customers);
-#define SHOWS(change)           \
-  do {                          \
-    b = a;                      \
-    change;                     \
-    CHECK(!same_shape(&a, &b)); \
+#define SHOWS(change)               \
+  do {                              \
+    b = a;                          \
+    change;                         \
+    CHECK(!same_statement(&a, &b)); \
   } while (0)
   SHOWS(b.where = &p);
   SHOWS(b.limit = 1);
@@ -96,7 +108,7 @@ TEST(every_part_of_a_select_is_shape) {
   teardown();
 }
 
-TEST(every_part_of_a_write_is_shape) {
+TEST(every_part_of_a_write_is) {
   static const uint16_t swapped[] = {C_ID, C_TENANT};
   const ldr_value v[] = {fixture_text("a"), fixture_text("b"), fixture_text("c"), fixture_text("d")};
   const ldr_set s = {.field = C_EMAIL}, other = {.field = C_TOKEN},
@@ -109,6 +121,8 @@ TEST(every_part_of_a_write_is_shape) {
   SHOWS(b.cols = swapped);
   SHOWS(b.ncols = 1);
   SHOWS(b.on_conflict = LDR_CONFLICT_SKIP);
+  a.on_conflict = LDR_CONFLICT_SKIP;
+  SHOWS(b.target = LDR_TARGET_ANY);
   SHOWS(b.target = 0);
   SHOWS((b.nout = 1, b.out = swapped));
   a = fixture_update(customers, &s, 1);
@@ -119,12 +133,15 @@ TEST(every_part_of_a_write_is_shape) {
   teardown();
 }
 
-TEST(every_part_of_an_aggregate_is_shape) {
+TEST(every_part_of_an_aggregate_is) {
+  const ldr_order by_second = {.field = 1};
+  ldr_arena arena = {0};
   const ldr_pred all = {.kind = LDR_P_AND};
   const ldr_agg n = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n"},
                 m = {.fn = LDR_AGG_COUNT, .field = -1, .name = "m"},
                 field = {.fn = LDR_AGG_COUNT, .field = 0, .name = "n"},
-                max = {.fn = LDR_AGG_MAX, .field = -1, .name = "n"},
+                max = {.fn = LDR_AGG_MAX, .field = 0, .name = "n"},
+                distinct = {.fn = LDR_AGG_COUNT, .field = 0, .name = "n", .distinct = true},
                 filtered = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n", .filter = &all};
   const ldr_group g = {.field = C_CREATED, .name = "g"},
                   day = {.field = C_CREATED, .name = "g", .bucket = LDR_DAY},
@@ -136,30 +153,36 @@ TEST(every_part_of_an_aggregate_is_shape) {
   SHOWS(b.aggs = &field);
   SHOWS(b.aggs = &max);
   SHOWS(b.aggs = &filtered);
+  a.aggs = &field;
+  SHOWS(b.aggs = &distinct);
   SHOWS(b.naggs = 0);
   SHOWS(b.groups = &day);
   SHOWS(b.groups = &named);
   SHOWS(b.groups = &other);
   SHOWS(b.ngroups = 0);
+  a.result = ldr_op_result(&a, &arena);
+  SHOWS(b.having = &all);
+  SHOWS((b.norder = 1, b.order = &by_second));
+  ldr_arena_free(&arena);
   teardown();
 }
 
-TEST(every_part_of_a_predicate_is_shape) {
+TEST(every_part_of_a_predicate_is) {
   ldr_pred leaf = {.kind = LDR_P_IS_NULL, .field = C_EMAIL},
            other = {.kind = LDR_P_IS_NULL, .field = C_TOKEN};
   const ldr_pred *two[] = {&leaf, &leaf}, *mixed[] = {&leaf, &other};
-  ldr_pred p, q, one_inside, two_inside;
-  const ldr_pred *left_nest[] = {&one_inside, &leaf}, *right_nest[] = {&two_inside};
+  ldr_pred p, q, inside;
+  const ldr_pred *nest[] = {&inside};
   ldr_op a, b;
   setup();
   a = b = fixture_select(customers);
   a.where = &p;
   b.where = &q;
-#define DIFFER(left, right)     \
-  do {                          \
-    p = left;                   \
-    q = right;                  \
-    CHECK(!same_shape(&a, &b)); \
+#define DIFFER(left, right)         \
+  do {                              \
+    p = left;                       \
+    q = right;                      \
+    CHECK(!same_statement(&a, &b)); \
   } while (0)
 #define TREE(k, count, list) ((ldr_pred){.kind = k, .n = count, .kids = list})
 #define JOIN(i, o, in) \
@@ -169,20 +192,21 @@ TEST(every_part_of_a_predicate_is_shape) {
   DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_OR, 2, two));
   DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_AND, 1, two));
   DIFFER(TREE(LDR_P_AND, 2, two), TREE(LDR_P_AND, 2, mixed));
-  one_inside = TREE(LDR_P_AND, 1, two); /* and(and(x), x) is not and(and(x, x)) */
-  two_inside = TREE(LDR_P_AND, 2, two);
-  DIFFER(TREE(LDR_P_AND, 2, left_nest), TREE(LDR_P_AND, 1, right_nest));
+  p = TREE(LDR_P_AND, 2, two);
+  q = TREE(LDR_P_AND, 1, nest);
+  inside = TREE(LDR_P_AND, 2, two);
+  CHECK(same_statement(&a, &b)); /* one condition, said in two ways */
   DIFFER(JOIN(0, 0, orders), JOIN(0, 0, customers));
   DIFFER(JOIN(0, 0, orders), JOIN(1, 0, orders));
   DIFFER(JOIN(0, 0, orders), JOIN(0, 1, orders));
   teardown();
 }
 
-void test_shape(void);
-void test_shape(void) {
-  RUN(values_are_no_shape);
-  RUN(every_part_of_a_select_is_shape);
-  RUN(every_part_of_a_write_is_shape);
-  RUN(every_part_of_an_aggregate_is_shape);
-  RUN(every_part_of_a_predicate_is_shape);
+void test_statement(void);
+void test_statement(void) {
+  RUN(values_are_no_part_of_it);
+  RUN(every_part_of_a_select_is);
+  RUN(every_part_of_a_write_is);
+  RUN(every_part_of_an_aggregate_is);
+  RUN(every_part_of_a_predicate_is);
 }
