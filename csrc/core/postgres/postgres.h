@@ -1,4 +1,4 @@
-/* The PostgreSQL engine: operations compiled by shape, statements prepared by hash, a pool, transactions
+/* The PostgreSQL engine: operations compiled once, statements prepared by hash, a pool, transactions
  * bound to one physical connection. libpq itself is behind postgres/protocol/connection.h. */
 #ifndef LDR_POSTGRES_POSTGRES_H
 #define LDR_POSTGRES_POSTGRES_H
