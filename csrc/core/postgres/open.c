@@ -126,7 +126,10 @@ static ldr_code hello_answered(ldr_request *rq, ldr_err *err) {
   pid = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
   rq->e->server_version = ldr_conn_version(rq->conn);
   rq->e->pooler = pid && n == 4 && (int)ldr_be32(pid) != ldr_conn_pid(rq->conn);
-  if (rq->e->pooler && rq->e->config.pgbouncer != 0) ldr_pool_unname(rq->e->pool, rq->slot);
+  if (rq->e->pooler && rq->e->config.pgbouncer != 0) {
+    rq->e->own_sessions = false;
+    ldr_pool_unname(rq->e->pool, rq->slot);
+  }
   return LDR_OK;
 }
 
@@ -154,7 +157,8 @@ ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, con
   if (code == LDR_OK) code = ldr_pool_new(e->info, config, &e->pool, err);
   if (code == LDR_OK && !ldr_stmts_init(&e->stmts)) code = ldr_fail_nomem(err);
   if (code == LDR_OK) code = ldr_stmts_text(&e->stmts, ask_xid, sizeof ask_xid - 1, &e->ask_xid, err);
-  if (code == LDR_OK && config->pgbouncer == 1) e->pool->unnamed = true;
+  e->own_sessions = config->pgbouncer != 1;
+  if (code == LDR_OK && !e->own_sessions) e->pool->unnamed = true;
   if (code == LDR_OK) code = prove(e, err);
   if (code) {
     pg_close(&e->base);

@@ -10,7 +10,8 @@ enum {
   HEAD = 8,   /* words at the beginning of a statement that say what it is */
   NESTED = 4, /* set_config in the arguments of set_config */
   NAME_MAX_BYTES = 64,
-  ANYTHING = LDR_EFFECT_TRANSACTION | LDR_EFFECT_OUTSIDE | LDR_EFFECT_SESSION | LDR_EFFECT_UTILITY
+  ANYTHING = LDR_EFFECT_TRANSACTION | LDR_EFFECT_OUTSIDE | LDR_EFFECT_SESSION | LDR_EFFECT_UTILITY |
+             LDR_EFFECT_PREPARES | LDR_EFFECT_WRITES
 };
 
 typedef struct reader {
@@ -69,6 +70,8 @@ static void open_parenthesis(reader *r) {
     r->local[r->nlocal++] = r->depth; /* judged by its last argument */
     return;
   }
+  if (of_server && is(r, name, "nextval setval pg_notify pg_cancel_backend pg_terminate_backend"))
+    r->effects |= LDR_EFFECT_WRITES;
   if (of_server && is_harmless(r, name)) return;
   if (!qualified && is_clause(r, name, before)) return;
   r->effects |= LDR_EFFECT_SESSION;
@@ -96,6 +99,7 @@ static void consume(reader *r, const ldr_token *t) {
   if (symbol(r, t, '(')) open_parenthesis(r);
   if (symbol(r, t, ')')) close_parenthesis(r);
   if (t->kind == LDR_TOKEN_COMMAND || names_temp(r, t)) r->effects |= LDR_EFFECT_SESSION;
+  if (is(r, t, "insert update delete merge into")) r->effects |= LDR_EFFECT_WRITES;
   r->concurrently = r->concurrently || is(r, t, "concurrently");
   r->with_hold = r->with_hold || (is(r, t, "hold") && is(r, &r->last[0], "with"));
   memmove(&r->last[1], &r->last[0], sizeof r->last - sizeof *r->last);
@@ -128,12 +132,16 @@ static unsigned of_reindex(const reader *r) {
   return many || r->concurrently ? LDR_EFFECT_OUTSIDE : 0;
 }
 
+static unsigned of_prepare(const reader *r) {
+  if (head_is(r, 1, "transaction")) return LDR_EFFECT_TRANSACTION;
+  return LDR_EFFECT_SESSION | LDR_EFFECT_PREPARES;
+}
+
 static unsigned of_utility(const reader *r) {
   static const char clean[] =
       "explain show analyze analyse comment copy grant revoke lock notify refresh truncate checkpoint import"
       " security fetch move close reassign";
-  if (head_is(r, 0, "prepare"))
-    return head_is(r, 1, "transaction") ? LDR_EFFECT_TRANSACTION : LDR_EFFECT_SESSION;
+  if (head_is(r, 0, "prepare")) return of_prepare(r);
   if (head_is(r, 0, "commit rollback") && head_is(r, 1, "prepared"))
     return LDR_EFFECT_TRANSACTION | LDR_EFFECT_OUTSIDE;
   if (head_is(r, 0, "begin start commit end rollback abort savepoint release")) return LDR_EFFECT_TRANSACTION;
@@ -144,7 +152,9 @@ static unsigned of_utility(const reader *r) {
   if (head_is(r, 0, "vacuum") || (head_is(r, 0, "cluster") && r->nhead == 1)) return LDR_EFFECT_OUTSIDE;
   if (head_is(r, 0, "discard") && head_is(r, 1, "all")) return LDR_EFFECT_OUTSIDE | LDR_EFFECT_SESSION;
   if (head_is(r, 0, "declare")) return r->with_hold ? LDR_EFFECT_SESSION : 0;
-  return head_is(r, 0, clean) || head_is(r, 0, "cluster") ? 0 : LDR_EFFECT_SESSION;
+  if (head_is(r, 0, clean) || head_is(r, 0, "cluster")) return 0;
+  if (head_is(r, 0, "reset listen unlisten load")) return LDR_EFFECT_SESSION;
+  return LDR_EFFECT_SESSION | LDR_EFFECT_PREPARES; /* do, call, deallocate, and what is not known */
 }
 
 static unsigned finish(reader *r) {
@@ -153,9 +163,10 @@ static unsigned finish(reader *r) {
   if (r->nhead && !head_is(r, 0, "select insert update delete merge values table with")) {
     unsigned own = of_utility(r);
     /* what runs outside of a block runs users' functions with the settings put back */
-    if (own == LDR_EFFECT_OUTSIDE) effects = 0;
-    effects |= own | LDR_EFFECT_UTILITY;
+    if (own == LDR_EFFECT_OUTSIDE) effects = LDR_EFFECT_WRITES;
+    effects |= own | LDR_EFFECT_UTILITY | (head_is(r, 0, "show") ? 0 : LDR_EFFECT_WRITES);
   }
+  if (effects & LDR_EFFECT_SESSION) effects |= LDR_EFFECT_WRITES;
   *r = (reader){.scan = r->scan};
   return effects;
 }

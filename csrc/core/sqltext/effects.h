@@ -17,7 +17,11 @@ enum {
    * hold, channel, advisory lock; also DO, CALL and functions that are not known */
   LDR_EFFECT_SESSION = 4,
   /* is no select, insert, update, delete, merge, values or table */
-  LDR_EFFECT_UTILITY = 8
+  LDR_EFFECT_UTILITY = 8,
+  /* may leave prepared statements in the session, besides: prepare, do, call. With LDR_EFFECT_SESSION */
+  LDR_EFFECT_PREPARES = 16,
+  /* is not known to do nothing but read: running it twice is not the same as running it once */
+  LDR_EFFECT_WRITES = 32
 };
 
 /* What any of the statements of a text may do; 0 for an empty one. A text that is not closed may do anything.

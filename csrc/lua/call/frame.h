@@ -52,6 +52,8 @@ struct l_work {
   int64_t keep;   /* page: rows that Lua sees; -1: all */
   bool columns;   /* describe them, too */
   bool preparing; /* the task makes a statement, not a result */
+  bool known;     /* the statement was described by an earlier call, perhaps before a table changed … */
+  bool doubted;   /* … and is described again, since the parameters do not fit */
 
   int64_t time; /* formatted last, as time_text */
   size_t time_length;

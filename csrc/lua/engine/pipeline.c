@@ -39,9 +39,17 @@ static pipeline *new_pipeline(l_work *w, size_t n) {
   return x->items && x->results && x->errs ? x : NULL;
 }
 
+static ldr_code describe_item(lua_State *L, l_work *w, int params, ldr_item *item) {
+  ldr_tx *tx = NULL;
+  ldr_code code = l_work_tx(w, &tx);
+  if (code != LDR_OK) return code;
+  code = ldr_pg_prepare(w->eng->e, tx, lua_tostring(L, params - 1), lua_rawlen(L, params - 1), &w->call,
+                        &item->stmt, &w->task, &w->err);
+  return code == LDR_OK ? l_params_get(L, params, w, item->stmt, &item->values) : code;
+}
+
 /* The item table at idx: { sql =, params = }. */
 static ldr_code prepare_item(lua_State *L, l_work *w, int idx, ldr_item *item) {
-  ldr_tx *tx = NULL;
   ldr_code code;
   int params;
   if (!lua_istable(L, idx)) luaL_error(L, "each item must be { sql =, params = }");
@@ -50,11 +58,14 @@ static ldr_code prepare_item(lua_State *L, l_work *w, int idx, ldr_item *item) {
   params = lua_gettop(L);
   if (lua_type(L, params - 1) != LUA_TSTRING) luaL_error(L, "each item must be { sql =, params = }");
   if (!lua_isnil(L, params) && !lua_istable(L, params)) luaL_error(L, "params must be a table");
-  code = l_work_tx(w, &tx);
-  if (code == LDR_OK)
-    code = ldr_pg_prepare(w->eng->e, tx, lua_tostring(L, params - 1), lua_rawlen(L, params - 1), &w->call,
-                          &item->stmt, &w->task, &w->err);
-  if (code == LDR_OK) code = l_params_get(L, params, w, item->stmt, &item->values);
+  code = describe_item(L, w, params, item);
+  if (code == LDR_INVALID && item->stmt) { /* perhaps it was described before a table changed */
+    ldr_pg_forget(w->eng->e, item->stmt);
+    ldr_stmt_release(item->stmt);
+    item->stmt = NULL;
+    w->err.code = LDR_OK; /* or faults would be added to those of the first look */
+    code = describe_item(L, w, params, item);
+  }
   lua_settop(L, params - 2);
   return code;
 }

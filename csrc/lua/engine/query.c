@@ -55,16 +55,30 @@ ldr_code l_params_get(lua_State *L, int idx, l_work *w, const ldr_stmt *stmt, co
 
 /* ---- query: prepare, then execute; either may wait ---- */
 
+static int prepare(lua_State *L, l_work *w, l_finish *next);
+static int doubt(lua_State *L, l_work *w);
+
 /* The statement is in w->stmt, the parameters in slot l_at(w)->params. */
 static int execute(lua_State *L, l_work *w) {
   const ldr_value *values = NULL;
   ldr_tx *tx = NULL;
   ldr_code code = l_params_get(L, l_at(w)->params, w, w->stmt, &values);
+  if (code == LDR_INVALID && w->known) return doubt(L, w);
   if (code == LDR_OK) code = l_work_tx(w, &tx);
   if (code != LDR_OK) return l_work_fail(L, w);
   w->finish = l_finish_query;
   code = ldr_pg_execute(w->eng->e, tx, w->stmt, values, &w->call, &w->result, &w->task, &w->err);
   return l_work_after(L, w, code);
+}
+
+/* The parameters do not fit what the server once said of the statement: it is asked again. */
+static int doubt(lua_State *L, l_work *w) {
+  ldr_pg_forget(w->eng->e, w->stmt);
+  ldr_stmt_release(w->stmt);
+  w->stmt = NULL;
+  w->doubted = true;
+  w->err.code = LDR_OK; /* or faults would be added to those of the first look */
+  return prepare(L, w, execute);
 }
 
 /* Asks the server about the statement at 2, unless it was asked before; then goes on with `next`. */
@@ -80,6 +94,7 @@ static int prepare(lua_State *L, l_work *w, l_finish *next) {
   w->preparing = true;
   code = ldr_pg_prepare(w->eng->e, tx, sql, n, &w->call, &w->stmt, &w->task, &w->err);
   if (code == LDR_OK) w->preparing = false;
+  w->known = code == LDR_OK && next == execute && !w->doubted;
   return l_work_after(L, w, code);
 }
 

@@ -74,7 +74,8 @@ int l_ctx_begin(lua_State *L) {
   return 1;
 }
 
-/* engine:session(opts) → ctx: one connection of its own, without a transaction; waits */
+/* engine:session(opts) → ctx: one connection of its own, without a transaction. A call that blocks has it at
+ * once; otherwise the first statement waits for it. */
 int l_ctx_session(lua_State *L) {
   l_slots at;
   static const char *const names[] = {"timeout"};
@@ -89,12 +90,11 @@ int l_ctx_session(lua_State *L) {
   w->name = "session";
   base = l_options(L, 2, names, 1, "options");
   l_work_timeout(L, w, base);
-  w->call.block = true;
   if (eng->e == NULL)
     code = ldr_fail(&w->err, LDR_CLOSED, "the database is closed");
   else if (!eng->postgres)
     code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no sessions");
-  else
+  else if ((code = ldr_pg_has_sessions(eng->e, &w->err)) == LDR_OK)
     code = ldr_pg_session(eng->e, &w->call, &c->tx, &w->err);
   if (code != LDR_OK) return l_work_fail(L, w);
   l_child_add(eng, &c->child, NULL, drop);

@@ -229,6 +229,19 @@ function Db:_query(ctx, sql, ...)
   return raw.query(self, ctx, sql, ...)
 end
 
+--- Run fn(session) with a connection that nobody else has meanwhile: what its statements change in the session
+-- (settings, role, temporary tables, LISTEN, advisory locks) stays for the next one, and is gone after fn: a connection
+-- that was changed is closed. No transaction: each statement commits by itself, unless fn says begin. Store calls and
+-- db:query inside of fn do not use it. PostgreSQL only, and not through a pooler in transaction mode (`unsupported`).
+---@param opts? { timeout?: number }|fun(session: larder.Session): ...  timeout: seconds to wait for the connection
+---@param fn fun(session: larder.Session): ...
+---@return any ...  what fn returned (true when nothing), or nil and the error
+function Db:session(opts, fn)
+  if type(opts) == "function" then opts, fn = fn, opts end
+  if type(fn) ~= "function" then error("session needs a function", 2) end
+  return raw.session(self, opts or {}, fn)
+end
+
 --- Rows one by one through a cursor: memory stays flat. Raises what goes wrong on the way.
 -- Lua 5.4 closes it when the loop is left early; on LuaJIT the collector does, so leave loops early with
 -- care.

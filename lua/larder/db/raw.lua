@@ -32,12 +32,28 @@ local function split(sql, set, method)
   return check_text(sql[1], method), options.read(opts, set, "db", method)
 end
 
+-- May a statement have failed by what the core knew of it from before a table changed? Then the core asks the server
+-- anew the next time. 42501, a missing right, is no such failure.
+local function is_doubtful(err)
+  local state = err.sqlstate
+  if not state or state == "42501" then return false end
+  return state:sub(1, 2) == "42" or state == "0A000" or state == "22P03" or state == "XX000"
+end
+
+-- Alone, what failed did nothing, so that it can be run again.
+local function attempt(db, ctx, text, params, opts)
+  local rows, result = settle(db._wait, (ctx or db._engine):query(text, params, opts))
+  if rows == nil and not ctx and is_doubtful(result) and not db:in_transaction() then
+    return settle(db._wait, db._engine:query(text, params, opts))
+  end
+  return rows, result
+end
+
 local function run(db, ctx, text, params, opts)
-  local target = ctx or db._engine
-  if db._plain then return settle(db._wait, target:query(text, params, opts)) end
+  if db._plain then return attempt(db, ctx, text, params, opts) end
   opts = opts or {}
   return db:_guarded({ op = "query", sql = text }, opts.timeout, function(timeout)
-    return settle(db._wait, target:query(text, params, { timeout = timeout, columns = opts.columns }))
+    return attempt(db, ctx, text, params, { timeout = timeout, columns = opts.columns })
   end)
 end
 
@@ -122,6 +138,38 @@ function raw.each(db, sql, ...)
     return cursor:next()
   end
   return iterate, nil, nil, cursor
+end
+
+-- ---- sessions ----
+
+---@class larder.Session
+local Session = {}
+Session.__index = Session
+Session.__name = "larder.db.session"
+
+--- Run SQL on this session's connection, from any coroutine; one statement at a time.
+---@param sql string|table
+---@param ... any
+---@return table[]|nil rows
+---@return integer|larder.Error affected
+function Session:query(sql, ...)
+  return raw.query(self._db, self._ctx, sql, ...)
+end
+
+--- The server process behind the connection; 0 before the first statement.
+---@return integer
+function Session:backend_pid()
+  return self._ctx:backend_pid()
+end
+
+function raw.session(db, opts, fn)
+  local ctx, err = db._engine:session { timeout = opts.timeout }
+  if not ctx then return nil, err end
+  local results = pack(pcall(fn, setmetatable({ _db = db, _ctx = ctx }, Session)))
+  settle(db._wait, ctx:rollback {}) -- ends the session, whatever it was in
+  if not results[1] then return nil, results[2] == nil and "error without a value" or results[2] end
+  if results.n == 1 then return true end
+  return compat.unpack(results, 2, results.n)
 end
 
 -- ---- pipelines ----

@@ -14,7 +14,9 @@ typedef struct copy_request {
 } copy_request;
 
 static ldr_code start(ldr_request *rq, ldr_err *err) {
-  return ldr_pgsess_simple(rq, ((copy_request *)rq)->sql, err);
+  const char *sql = ((copy_request *)rq)->sql;
+  if (ldr_stmt_changes_session(sql)) rq->slot->reset = true;
+  return ldr_pgsess_simple(rq, sql, err);
 }
 
 static ldr_code copying(ldr_request *rq, ldr_err *err) {

@@ -4,7 +4,8 @@
 
 #include "base/clock.h"
 
-enum { WINDOW = 256 }; /* isolated exchanges in flight */
+enum { REPEATS_MAX = 2 }; /* prepared before a table changed; then with an answer that cannot be read */
+enum { WINDOW = 256 };    /* isolated exchanges in flight */
 
 typedef struct entry { /* one item */
   ldr_stmt *stmt;
@@ -12,7 +13,9 @@ typedef struct entry { /* one item */
   ldr_exchange exchange; /* isolated: when it is not the last of its window, which is the request's */
   unsigned main;         /* the command that is the statement itself */
   ldr_pgres *answer;     /* until it is collected */
-  bool stale;            /* isolated: it did nothing, and is run once more */
+  bool stale;            /* isolated: it did nothing, or only read, and is run once more */
+  bool as_text;          /* … with results as text: its answer could not be read */
+  bool refuted;          /* its description is out of date */
   bool sent;             /* req was, and its answer is not looked at */
 } entry;
 
@@ -24,7 +27,7 @@ typedef struct pipe_request {
   entry *entries;
   ldr_result *results; /* the caller's, as are … */
   ldr_err **errs;      /* … these */
-  bool again;          /* the second time, for the stale ones */
+  unsigned repeats;    /* times that stale items were run again */
 } pipe_request;
 
 static pipe_request *pipe_of(ldr_request *rq) { return (pipe_request *)rq; }
@@ -103,12 +106,30 @@ static void take(pipe_request *p, size_t i, ldr_exchange *r) {
   if (x->answer) ldr_pgrun_note(p->base.tx, p->base.slot, x->stmt, ldr_pgres_tag(x->answer));
 }
 
+/* An answer that nobody can read. Alone, what only reads is run again. */
+static ldr_code check(pipe_request *p, size_t i, bool alone, ldr_err *err) {
+  entry *x = &p->entries[i];
+  ldr_err why;
+  if (x->answer == NULL || x->as_text || !ldr_stmt_refuted(x->stmt, x->answer)) return LDR_OK;
+  x->refuted = true;
+  ldr_pgres_free(x->answer);
+  x->answer = NULL;
+  x->stale = x->as_text = alone && !ldr_stmt_only_once(x->stmt) && p->repeats < REPEATS_MAX;
+  if (x->stale) return LDR_OK;
+  ldr_pgrun_unreadable(p->base.tx, &why);
+  if (p->base.tx) ldr_pgtx_fail(p->base.tx, &why);
+  return set_error(p, i, &why, err);
+}
+
 static ldr_code add_item(pipe_request *p, size_t i, ldr_exchange *r, ldr_err *err) {
   entry *x = &p->entries[i];
-  ldr_code code = ldr_pgrun_form(r, x->stmt, err);
-  if (code == LDR_OK) code = ldr_registry_exec(&p->base.slot->prepared, x->stmt, &x->args, r, err);
-  x->main = r->n - 1;
-  return code;
+  return ldr_pgrun_add(p->base.slot, x->stmt, &x->args, x->as_text, r, &x->main, err);
+}
+
+/* An item that stands alone. */
+static ldr_code add_alone(pipe_request *p, size_t i, ldr_exchange *r, ldr_err *err) {
+  ldr_code code = add_item(p, i, r, err);
+  return code ? code : ldr_pgrun_add_undo(&p->base, p->entries[i].stmt->effects, r, err);
 }
 
 /* On the owner's thread: rows for those who have an answer. */
@@ -118,7 +139,7 @@ static ldr_code collect(ldr_request *rq, ldr_err *err) {
   for (size_t i = 0; i < p->n && code == LDR_OK; i++) {
     entry *x = &p->entries[i];
     ldr_pgres *answer = x->answer;
-    if (x->stale && x->stmt->e == NULL) ldr_stmts_forget(&rq->e->stmts, x->stmt);
+    if (x->refuted && x->stmt->e == NULL) ldr_stmts_forget(&rq->e->stmts, x->stmt);
     if (p->errs[i]) continue;
     x->answer = NULL;
     code = ldr_pgrun_result(x->stmt, answer, &p->results[i], err);
@@ -130,10 +151,15 @@ static ldr_code collect(ldr_request *rq, ldr_err *err) {
 
 static ldr_code atomic_start(ldr_request *rq, ldr_err *err) {
   pipe_request *p = pipe_of(rq);
+  unsigned effects = 0;
   ldr_code code;
   ldr_exchange_reset(rq->exchange);
   code = ldr_request_prefix(rq, err);
-  for (size_t i = 0; i < p->n && code == LDR_OK; i++) code = add_item(p, i, rq->exchange, err);
+  for (size_t i = 0; i < p->n && code == LDR_OK; i++) {
+    effects |= p->entries[i].stmt->effects;
+    code = add_item(p, i, rq->exchange, err);
+  }
+  if (code == LDR_OK) code = ldr_pgrun_add_undo(rq, effects, rq->exchange, err);
   if (code) return code;
   ldr_count(&rq->e->counts.queries, p->n);
   return ldr_request_submit(rq, err);
@@ -153,6 +179,7 @@ static ldr_code atomic_failed(ldr_request *rq, ldr_err *err) {
   ldr_err why, others;
   ldr_code code = LDR_OK;
   rq->deletes = p->entries[at].stmt->deletes;
+  p->entries[at].refuted = ldr_stmt_doubted(p->entries[at].stmt, ldr_exchange_sqlstate(rq->exchange));
   ldr_request_error(rq, &why);
   ldr_count(&rq->e->counts.errors, 1);
   ldr_fail(&others, LDR_CANCELED, "item %zu of the pipeline failed, so none took effect", at + 1);
@@ -161,10 +188,16 @@ static ldr_code atomic_failed(ldr_request *rq, ldr_err *err) {
   return code;
 }
 
+static bool some_only_once(const pipe_request *p) {
+  for (size_t i = 0; i < p->n; i++)
+    if (ldr_stmt_only_once(p->entries[i].stmt)) return true;
+  return false;
+}
+
 static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
   pipe_request *p = pipe_of(rq);
   if (ldr_request_failed(rq)) {
-    if (rq->healed || !ldr_exchange_stale(rq->exchange) || !ldr_conn_clean(rq->conn))
+    if (rq->healed || !ldr_exchange_stale(rq->exchange) || !ldr_conn_clean(rq->conn) || some_only_once(p))
       return atomic_failed(rq, err);
     rq->healed = true;
     ldr_count(&rq->e->counts.retries_stale, 1);
@@ -172,6 +205,10 @@ static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
     return ldr_request_begin(rq, err);
   }
   for (size_t i = 0; i < p->n; i++) take(p, i, rq->exchange);
+  for (size_t i = 0; i < p->n; i++) {
+    ldr_code code = check(p, i, false, err);
+    if (code) return code;
+  }
   return LDR_OK;
 }
 
@@ -188,7 +225,7 @@ static const ldr_request_kind atomic_kind = {.unknown = unknown,
  * window's. The reader of the socket reads while the rest of a window is still being sent, so neither side's
  * buffers can fill up for good. */
 
-static bool wanted(const pipe_request *p, size_t i) { return !p->again || p->entries[i].stale; }
+static bool wanted(const pipe_request *p, size_t i) { return p->repeats == 0 || p->entries[i].stale; }
 
 static size_t next_wanted(const pipe_request *p, size_t i) {
   while (i < p->n && !wanted(p, i)) i++;
@@ -201,7 +238,7 @@ static ldr_code send_one(pipe_request *p, size_t i, ldr_err *err) {
   ldr_registry *g = &p->base.slot->prepared;
   ldr_code code;
   ldr_exchange_reset(&x->exchange);
-  code = add_item(p, i, &x->exchange, err);
+  code = add_alone(p, i, &x->exchange, err);
   if (code == LDR_OK) code = ldr_conn_submit(p->base.conn, &x->exchange, err);
   ldr_registry_sent(g);
   x->sent = true;
@@ -227,7 +264,7 @@ static ldr_code send_window(ldr_request *rq, ldr_err *err) {
     ldr_count(&rq->e->counts.queries, 1);
   }
   ldr_exchange_reset(rq->exchange);
-  if (code == LDR_OK) code = add_item(p, p->last, rq->exchange, err);
+  if (code == LDR_OK) code = add_alone(p, p->last, rq->exchange, err);
   if (code) return code;
   p->at = p->last + 1;
   ldr_count(&rq->e->counts.queries, 1);
@@ -238,11 +275,11 @@ static ldr_code send_window(ldr_request *rq, ldr_err *err) {
 static ldr_code item_failed(pipe_request *p, size_t i, ldr_exchange *r, ldr_err *err) {
   entry *x = &p->entries[i];
   ldr_err why;
-  if (!p->again && ldr_exchange_stale(r)) {
-    x->stale = true;
-    ldr_live_forget(x->stmt->live);
-    return LDR_OK;
-  }
+  x->refuted = x->refuted || ldr_stmt_doubted(x->stmt, ldr_exchange_sqlstate(r));
+  x->stale = p->repeats == 0 && ldr_exchange_stale(r) && !ldr_stmt_only_once(x->stmt);
+  if (x->stale) ldr_live_forget(x->stmt->live);
+  if (x->stale) return LDR_OK;
+  ldr_pgrun_note_failure(p->base.slot, x->stmt);
   ldr_exchange_error(r, x->stmt->deletes, &why);
   if (p->base.timed_out && (r->lost || strcmp(why.sqlstate, "57014") == 0))
     ldr_fail_state(&why, LDR_TIMEOUT, "57014", "the deadline passed and the statement was cancelled");
@@ -257,10 +294,13 @@ static ldr_code take_window(pipe_request *p, ldr_err *err) {
     ldr_exchange *r = i == p->last ? p->base.exchange : &x->exchange;
     if (!wanted(p, i)) continue;
     settle(p, x);
-    if (r->error || r->lost)
+    x->stale = false;
+    if (r->error || r->lost) {
       code = item_failed(p, i, r, err);
-    else
+    } else {
       take(p, i, r);
+      code = check(p, i, true, err);
+    }
   }
   return code;
 }
@@ -302,8 +342,8 @@ static ldr_code isolated_answered(ldr_request *rq, ldr_err *err) {
   if (code) return code;
   if (rq->timed_out || ldr_conn_dead(rq->conn)) return not_sent(p, err);
   if (next_wanted(p, p->at) < p->n) return send_window(rq, err);
-  if (p->again || !some_stale(p)) return LDR_OK;
-  p->again = true; /* prepared before a table changed */
+  if (p->repeats == REPEATS_MAX || !some_stale(p)) return LDR_OK;
+  p->repeats++;
   p->at = 0;
   ldr_count(&rq->e->counts.retries_stale, 1);
   return ldr_request_begin(rq, err);

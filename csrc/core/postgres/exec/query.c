@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "postgres/statement/undo.h"
+
 ldr_pgtx *ldr_pgtx_of(ldr_tx *tx) { return (ldr_pgtx *)(void *)tx; }
 
 /* ---- answers ---- */
@@ -29,26 +31,52 @@ static bool tag_is(const char *tag, const char *const *words) {
   return false;
 }
 
+/* Does the undoing travel with the statement? In a transaction it waits for the end, in a session of one's
+ * own for the end of that; what takes no transaction block takes no company either. */
+static bool undone_at_once(const ldr_pgtx *tx, const ldr_stmt *s) {
+  return tx == NULL && (s->effects & LDR_EFFECT_SESSION) && !(s->effects & LDR_EFFECT_OUTSIDE);
+}
+
 void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag) {
   static const char *const forgets[] = {"DISCARD", "DEALLOCATE", NULL};
-  static const char *const changes[] = {"SET", "RESET", "LISTEN", "DECLARE", "LOAD", NULL};
   /* a raw SELECT may call what writes, or be the end of a WITH that does */
   if (tx && (s->e ? !s->reads : strcmp(tag, "SHOW") != 0)) tx->wrote = true;
   if (s->e) return;
-  if (tag_is(tag, forgets)) ldr_registry_forget_all(&slot->prepared);
-  if (tag_is(tag, changes)) slot->reset = true;
+  if (tag_is(tag, forgets) || (s->effects & LDR_EFFECT_PREPARES)) ldr_registry_forget_all(&slot->prepared);
+  if (undone_at_once(tx, s)) slot->reset = false;
+}
+
+void ldr_pgrun_note_failure(ldr_slot *slot, const ldr_stmt *s) {
+  if (s->effects & LDR_EFFECT_SESSION) slot->reset = true; /* an advisory lock outlives the failure */
+}
+
+ldr_code ldr_pgrun_add_undo(ldr_request *rq, unsigned effects, ldr_exchange *r, ldr_err *err) {
+  if (!(effects & LDR_EFFECT_SESSION)) return LDR_OK;
+  rq->slot->reset = true;
+  if (rq->tx || (effects & LDR_EFFECT_OUTSIDE)) return LDR_OK;
+  return ldr_undo_add(r, (effects & LDR_EFFECT_PREPARES) && !rq->e->own_sessions) ? LDR_OK
+                                                                                  : ldr_fail_nomem(err);
 }
 
 /* Results as text are read in the forms that do not depend on a server's settings. Local to the transaction,
  * be it the implicit one of this exchange, so that nothing stays behind, whatever pooler is between. */
-ldr_code ldr_pgrun_form(ldr_exchange *r, const ldr_stmt *s, ldr_err *err) {
-  ldr_cmd *c;
-  if (!s->text_results) return LDR_OK;
-  c = ldr_exchange_add(r, LDR_CMD_QUERY);
+static ldr_code add_form(ldr_exchange *r, ldr_err *err) {
+  ldr_cmd *c = ldr_exchange_add(r, LDR_CMD_QUERY);
   if (c == NULL) return ldr_fail_nomem(err);
   c->sql =
       "select set_config('datestyle', 'ISO', true), set_config('bytea_output', 'hex', true),"
       " set_config('extra_float_digits', '1', true)";
+  return LDR_OK;
+}
+
+ldr_code ldr_pgrun_add(ldr_slot *slot, ldr_stmt *s, const ldr_bind *args, bool as_text, ldr_exchange *r,
+                       unsigned *main, ldr_err *err) {
+  bool text = as_text || s->text_results;
+  ldr_code code = text ? add_form(r, err) : LDR_OK;
+  if (code == LDR_OK) code = ldr_registry_exec(&slot->prepared, s, args, r, err);
+  if (code) return code;
+  *main = r->n - 1;
+  r->cmd[*main].text = text;
   return LDR_OK;
 }
 
@@ -86,9 +114,9 @@ static ldr_code start(ldr_request *rq, ldr_err *err) {
   ldr_code code;
   ldr_exchange_reset(rq->exchange);
   code = ldr_request_prefix(rq, err);
-  if (code == LDR_OK) code = ldr_pgrun_form(rq->exchange, rq->stmt, err);
-  if (code == LDR_OK) code = ldr_registry_exec(&rq->slot->prepared, rq->stmt, &rq->args, rq->exchange, err);
-  rq->main = rq->exchange->n - 1;
+  if (code == LDR_OK)
+    code = ldr_pgrun_add(rq->slot, rq->stmt, &rq->args, rq->as_text, rq->exchange, &rq->main, err);
+  if (code == LDR_OK) code = ldr_pgrun_add_undo(rq, rq->stmt->effects, rq->exchange, err);
   if (code == LDR_OK && should_ask_xid(rq)) code = ldr_pgrun_ask_xid(rq, err);
   if (code) return code;
   ldr_count(&rq->e->counts.queries, 1);
@@ -100,7 +128,7 @@ static ldr_code start(ldr_request *rq, ldr_err *err) {
 static bool may_heal(const ldr_request *rq) {
   bool in_tx = rq->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(rq->conn);
   return !rq->healed && !rq->timed_out && ldr_exchange_stale(rq->exchange) && !in_tx &&
-         !ldr_conn_dead(rq->conn);
+         !ldr_conn_dead(rq->conn) && !ldr_stmt_only_once(rq->stmt);
 }
 
 static ldr_code heal(ldr_request *rq, ldr_err *err) {
@@ -111,18 +139,41 @@ static ldr_code heal(ldr_request *rq, ldr_err *err) {
   return ldr_request_begin(rq, err);
 }
 
+ldr_code ldr_pgrun_unreadable(const ldr_pgtx *tx, ldr_err *err) {
+  ldr_fail(err, LDR_DRIFT, "a column has another type than when the statement was first run; %s",
+           tx && !tx->session ? "the transaction is undone" : "the statement has done its work");
+  err->retryable = tx && !tx->session;
+  return err->code;
+}
+
+/* Its rows came in a form that nobody can read. What only reads is run again. */
+static ldr_code refuted(ldr_request *rq, ldr_err *err) {
+  rq->forget = true;
+  if (ldr_stmt_only_once(rq->stmt)) return ldr_pgrun_unreadable(rq->tx, err);
+  rq->as_text = true;
+  ldr_count(&rq->e->counts.retries_stale, 1);
+  return ldr_request_begin(rq, err);
+}
+
+static ldr_code failed(ldr_request *rq, ldr_err *err) {
+  if (may_heal(rq)) return heal(rq, err);
+  if (ldr_request_can_retry(rq) && ldr_request_requeue(rq)) return LDR_PENDING;
+  ldr_pgrun_note_failure(rq->slot, rq->stmt);
+  rq->forget = rq->forget || ldr_stmt_doubted(rq->stmt, ldr_exchange_sqlstate(rq->exchange));
+  return ldr_request_error(rq, err);
+}
+
 static ldr_code answered(ldr_request *rq, ldr_err *err) {
   ldr_pgres *res;
-  if (ldr_request_failed(rq)) {
-    if (may_heal(rq)) return heal(rq, err);
-    if (ldr_request_can_retry(rq) && ldr_request_requeue(rq)) return LDR_PENDING;
-    return ldr_request_error(rq, err);
-  }
-  if (rq->main < rq->exchange->n - 1)
+  if (ldr_request_failed(rq)) return failed(rq, err);
+  if (rq->tx && rq->main < rq->exchange->n - 1)
     (void)ldr_pgrun_read_xid(rq->exchange->cmd[rq->exchange->n - 1].res, &rq->tx->xid);
   rq->answer = res = ldr_exchange_take(rq->exchange, rq->main);
   if (res) ldr_pgrun_note(rq->tx, rq->slot, rq->stmt, ldr_pgres_tag(res));
-  return LDR_OK;
+  if (res == NULL || rq->as_text || !ldr_stmt_refuted(rq->stmt, res)) return LDR_OK;
+  ldr_pgres_free(res);
+  rq->answer = NULL;
+  return refuted(rq, err);
 }
 
 static ldr_code collect(ldr_request *rq, ldr_err *err) {
@@ -176,13 +227,12 @@ static ldr_code describe_start(ldr_request *rq, ldr_err *err) {
   ldr_code code;
   ldr_exchange_reset(rq->exchange);
   code = ldr_request_prefix(rq, err);
-  if (code == LDR_OK) code = ldr_registry_describe(&rq->slot->prepared, rq->stmt, rq->exchange, err);
+  if (code == LDR_OK) code = ldr_stmt_ask(rq->stmt, rq->exchange, err);
   return code ? code : ldr_request_submit(rq, err);
 }
 
 static ldr_code describe_answered(ldr_request *rq, ldr_err *err) {
   if (ldr_request_failed(rq)) {
-    if (may_heal(rq)) return heal(rq, err);
     rq->forget = true;
     return ldr_request_error(rq, err);
   }
@@ -220,5 +270,7 @@ ldr_code ldr_pg_prepare(ldr_engine *engine, ldr_tx *tx, const char *sql, size_t 
     ldr_stmt_release(s);
   return code;
 }
+
+void ldr_pg_forget(ldr_engine *engine, ldr_stmt *s) { ldr_stmts_forget(&ldr_pg_of(engine)->stmts, s); }
 
 ldr_stmt *ldr_pg_prepared(ldr_task *done) { return ldr_stmt_retain(((ldr_request *)done)->stmt); }

@@ -7,12 +7,22 @@
 
 ldr_code ldr_pgrun_op(ldr_engine *, ldr_tx *, const ldr_op *, const ldr_call *, ldr_result *out,
                       ldr_task **task, ldr_err *);
-/* Goes before a statement whose results travel as text. */
-ldr_code ldr_pgrun_form(ldr_exchange *r, const ldr_stmt *s, ldr_err *err) LDR_MUSTCHECK;
+/* Adds the execution of s to r, and before it what it needs; *main is its command. as_text: the results
+ * travel as text, whatever its description says. */
+ldr_code ldr_pgrun_add(ldr_slot *slot, ldr_stmt *s, const ldr_bind *args, bool as_text, ldr_exchange *r,
+                       unsigned *main, ldr_err *err) LDR_MUSTCHECK;
+/* The answer refutes the description of s, and what s did cannot be done again to see it. */
+ldr_code ldr_pgrun_unreadable(const ldr_pgtx *tx, ldr_err *err);
 /* What an answer brings its caller; takes over res, also on failure. */
 ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err *err) LDR_MUSTCHECK;
 /* A statement succeeded: what its tag says of the transaction and of the session's state. */
 void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag);
+/* … or failed. */
+void ldr_pgrun_note_failure(ldr_slot *slot, const ldr_stmt *s);
+/* To be called when all statements of r are in it, with their effects together: what they may change in the
+ * session is undone behind them, under the same Sync, so that it is gone before anybody else has the session,
+ * whatever pooler is between. In a transaction it is only noted, and undone at the end. */
+ldr_code ldr_pgrun_add_undo(ldr_request *rq, unsigned effects, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
 ldr_pgtx *ldr_pgtx_of(ldr_tx *tx);
 /* One more command, which asks for the id of the request's transaction. */
 ldr_code ldr_pgrun_ask_xid(ldr_request *rq, ldr_err *err) LDR_MUSTCHECK;
@@ -24,6 +34,7 @@ bool ldr_pgrun_read_xid(const ldr_pgres *res, uint64_t *xid);
 ldr_code ldr_pg_prepare(ldr_engine *, ldr_tx *, const char *sql, size_t n, const ldr_call *, ldr_stmt **out,
                         ldr_task **task, ldr_err *) LDR_MUSTCHECK;
 ldr_stmt *ldr_pg_prepared(ldr_task *done);
+void ldr_pg_forget(ldr_engine *, ldr_stmt *s); /* who prepares this text next asks the server again */
 /* values: one a parameter, of the parameter's type (or text for LDR_F_UNKNOWN), nulls allowed. */
 ldr_code ldr_pg_execute(ldr_engine *, ldr_tx *, ldr_stmt *, const ldr_value *values, const ldr_call *,
                         ldr_result *out, ldr_task **task, ldr_err *) LDR_MUSTCHECK;

@@ -14,12 +14,26 @@ static ldr_code ready_start(ldr_request *rq, ldr_err *err) {
 
 static const ldr_request_kind ready_kind = {.start = ready_start};
 
+ldr_code ldr_pg_has_sessions(const ldr_engine *engine, ldr_err *err) {
+  if (ldr_pg_of(engine)->own_sessions) return LDR_OK;
+  ldr_fail(err, LDR_UNSUPPORTED, "a pooler in transaction mode gives no connection a session of its own");
+  ldr_err_set(err->hint, sizeof err->hint,
+              "connect to the server directly, or say pgbouncer=session when the pooler is in session mode");
+  return err->code;
+}
+
 ldr_code ldr_pg_session(ldr_engine *engine, const ldr_call *call, ldr_tx **out, ldr_err *err) {
   const ldr_call blocking = {call->deadline, true};
   ldr_request *rq = NULL;
   ldr_pgtx *tx = NULL;
-  ldr_code code = ldr_pgtx_new(ldr_pg_of(engine), true, &tx, err);
+  ldr_pg *e = ldr_pg_of(engine);
+  ldr_code code;
+  code = ldr_pgtx_new(e, true, &tx, err);
   if (code) return code;
+  if (!call->block) { /* its first statement waits for the connection */
+    *out = (ldr_tx *)(void *)tx;
+    return LDR_OK;
+  }
   code = ldr_request_new(tx->e, tx, &ready_kind, "session", &blocking, &rq, err);
   if (code == LDR_OK) code = ldr_request_run(rq, NULL, NULL, err);
   if (code) {

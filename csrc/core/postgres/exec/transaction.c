@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "postgres/statement/undo.h"
 
 enum {
   ASK_AGAIN_US = 20000,     /* while the server still works on a transaction whose fate is asked */
@@ -149,8 +150,9 @@ typedef struct end_request {
   ldr_err first;
   ldr_buf pending; /* commit: statements that go before it, a rollback to a savepoint above all */
   unsigned npending;
-  bool wrote;     /* commit: the transaction's id matters */
-  unsigned asked; /* the command that asks for it; UINT_MAX: none, it is known or does not matter */
+  bool wrote;         /* commit: the transaction's id matters */
+  unsigned commit_at; /* the command that commits */
+  unsigned asked;     /* the command that asks for it; UINT_MAX: none, it is known or does not matter */
   bool has_xid;
   uint64_t xid;        /* 0: the transaction changed nothing */
   ldr_conn *fresh;     /* asks for the fate of a transaction whose COMMIT was not answered */
@@ -184,8 +186,21 @@ static ldr_code submit_one(ldr_request *rq, const char *sql, ldr_err *err) {
   return ldr_request_submit(rq, err);
 }
 
+/* What statements of the transaction changed in the session is undone behind its end, under the same Sync. */
+static ldr_code add_undo(ldr_request *rq, ldr_err *err) {
+  if (!rq->slot->reset || ldr_undo_add(rq->exchange, !rq->e->own_sessions)) return LDR_OK;
+  return ldr_fail_nomem(err);
+}
+
+static void note_undone(ldr_request *rq) {
+  if (rq->slot == NULL) return;
+  rq->slot->discard = rq->slot->discard || (rq->slot->reset && ldr_request_failed(rq));
+  rq->slot->reset = false;
+}
+
 static ldr_code rolled_back(ldr_request *rq, ldr_err *err) {
   const end_request *x = end_of(rq);
+  note_undone(rq);
   ldr_count(&rq->e->counts.rollbacks, 1);
   if (!x->commit) return LDR_OK;
   *err = x->first;
@@ -194,7 +209,9 @@ static ldr_code rolled_back(ldr_request *rq, ldr_err *err) {
 
 static ldr_code roll_back(ldr_request *rq, ldr_err *err) {
   if (ldr_conn_dead(rq->conn)) return rolled_back(rq, err); /* the server does it */
-  return submit_one(rq, "rollback", err);
+  ldr_exchange_reset(rq->exchange);
+  if (ldr_request_query(rq, "rollback") == NULL) return ldr_fail_nomem(err);
+  return add_undo(rq, err) ? err->code : ldr_request_submit(rq, err);
 }
 
 /* The connection died before COMMIT could have run: nothing is in the database. */
@@ -239,6 +256,9 @@ static ldr_code submit_commit(ldr_request *rq, ldr_err *err) {
   code = add_question(rq, err);
   if (code) return code;
   if (ldr_request_query(rq, "commit") == NULL) return ldr_fail_nomem(err);
+  x->commit_at = rq->exchange->n - 1;
+  code = add_undo(rq, err);
+  if (code) return code;
   code = ldr_request_submit(rq, err);
   if (code == LDR_PENDING) call_hook(rq, "after_commit_sent");
   return code;
@@ -333,8 +353,9 @@ static ldr_code resolve(ldr_request *rq, ldr_err *err) {
 /* ---- the answer to the end ---- */
 
 static ldr_code committed(ldr_request *rq, ldr_err *err) {
-  const ldr_pgres *res = rq->exchange->cmd[rq->exchange->n - 1].res;
-  if (res && strcmp(ldr_pgres_tag(res), "COMMIT") == 0) {
+  const ldr_pgres *res = rq->exchange->cmd[end_of(rq)->commit_at].res;
+  note_undone(rq);
+  if (strcmp(ldr_pgres_tag(res), "COMMIT") == 0) {
     ldr_count(&rq->e->counts.commits, 1);
     return LDR_OK;
   }
@@ -345,10 +366,9 @@ static ldr_code committed(ldr_request *rq, ldr_err *err) {
 static ldr_code commit_answered(ldr_request *rq, ldr_err *err) {
   end_request *x = end_of(rq);
   if (x->asked < rq->exchange->n) x->has_xid = ldr_pgrun_read_xid(rq->exchange->cmd[x->asked].res, &x->xid);
-  if (!ldr_request_failed(rq)) return committed(rq, err);
+  if (rq->exchange->cmd[x->commit_at].res) return committed(rq, err); /* whatever became of the undoing */
   /* the server refused, or ended the session, before it came to COMMIT */
-  if (rq->exchange->error && *ldr_exchange_sqlstate(rq->exchange) &&
-      rq->exchange->failed < rq->exchange->n - 1) {
+  if (rq->exchange->error && *ldr_exchange_sqlstate(rq->exchange) && rq->exchange->failed < x->commit_at) {
     ldr_request_error(rq, err);
     err->retryable = err->retryable || rq->exchange->lost;
     if (!ldr_conn_in_tx(rq->conn)) return err->code;

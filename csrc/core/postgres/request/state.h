@@ -67,7 +67,8 @@ typedef struct ldr_pg {
   void *hook_ud;
   ldr_pg_counts counts;
   int server_version;
-  bool pooler; /* a pooler was seen between us and the server */
+  bool pooler;       /* a pooler was seen between us and the server */
+  bool own_sessions; /* each connection keeps one session: no pooler, or one in session mode */
   /* the reactor */
   bool reactor;   /* requests that do not block run on the loop */
   ldr_loop *loop; /* NULL: not started yet */
@@ -156,6 +157,7 @@ struct ldr_request {
   unsigned main;     /* the command that is the statement itself */
   ldr_pgres *answer; /* of it, until it is collected */
   bool forget;       /* the statement's description may be old */
+  bool as_text;      /* … and is: it runs once more, with results as text */
   /* on the loop */
   ldr_post post;
   int64_t due;            /* its timer: it is stepped then, unless something else comes first */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "postgres/statement/undo.h"
 
 enum { CANCEL_LOOK_US = 1000 }; /* while a cancel is on its way */
 
@@ -120,17 +121,11 @@ static ldr_code told(ldr_request *rq, ldr_err *err) {
 
 /* Somebody changed the session's state on this connection: that goes first, under its own Sync. */
 static ldr_code undo_session(ldr_request *rq, ldr_err *err) {
-  static const char *const statements[] = {"set session authorization default", "reset all", "close all",
-                                           "unlisten *", "discard temp"};
   ldr_slot *s = rq->slot;
   if (!s->reset || (rq->tx && (rq->tx->begun || rq->tx->session))) return LDR_OK;
-  if (rq->e->pooler) return LDR_OK; /* it is another server's session by now */
+  if (!rq->e->own_sessions) return LDR_OK; /* it is another session by now */
   ldr_exchange_reset(&s->undo);
-  for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
-    ldr_cmd *c = ldr_exchange_add(&s->undo, LDR_CMD_QUERY);
-    if (c == NULL) return ldr_fail_nomem(err);
-    c->sql = statements[i];
-  }
+  if (!ldr_undo_add(&s->undo, false)) return ldr_fail_nomem(err);
   s->reset = false;
   return ldr_conn_submit(s->conn, &s->undo, err);
 }

@@ -135,8 +135,15 @@ static void describe(pgrows *r, unsigned ncols) {
   r->base.cols = r->own;
 }
 
+/* The last guard: what nobody can read is never handed out as it came. */
+static bool unreadable(const ldr_pgres *res, unsigned ncols, const ldr_column *cols, unsigned *at) {
+  for (*at = 0; *at < ncols; ++*at)
+    if (cols[*at].type == LDR_F_UNKNOWN && !ldr_pgres_is_text(res, *at)) return true;
+  return false;
+}
+
 ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *err) {
-  unsigned ncols = ldr_pgres_cols(res);
+  unsigned ncols = ldr_pgres_cols(res), at;
   bool expected = as_expected(s, res, ncols);
   ldr_code code = s->e && !expected && s->ncols == ncols ? check_drift(s, res, err) : LDR_OK;
   pgrows *r;
@@ -158,6 +165,12 @@ ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *er
     r->base.cols = s->cols;
   else
     describe(r, ncols);
+  if (unreadable(res, ncols, r->base.cols, &at)) {
+    ldr_fail(err, LDR_DRIFT, "column \"%s\" is of a type (oid %u) that is not the declared one",
+             r->base.cols[at].name, ldr_pgres_oid(res, at));
+    pgrows_free(&r->base);
+    return err->code;
+  }
   *out = &r->base;
   return LDR_OK;
 }

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
 #include "postgres/statement/sqlgen.h"
@@ -196,21 +195,6 @@ static bool same_text(const ldr_lru_node *node, const void *key) {
   return s->sql_n == k->n && memcmp(s->sql, k->p, k->n) == 0;
 }
 
-/* Does the text begin like a statement that neither begins nor ends a transaction, nor changes the session?
- * One that begins with a comment or parenthesis may be anything. */
-static bool is_plain(const char *sql, size_t n) {
-  static const char *const words[] = {"select", "insert", "update", "delete", "with", "values", "merge"};
-  while (n && strchr(" \t\r\n", *sql)) {
-    sql++;
-    n--;
-  }
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-    size_t length = strlen(words[i]);
-    if (n > length && strncasecmp(sql, words[i], length) == 0 && strchr(" \t\r\n", sql[length])) return true;
-  }
-  return false;
-}
-
 ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out, ldr_err *err) {
   text_key key = {sql, n};
   uint64_t hash = ldr_hash64(sql, n, 0);
@@ -225,7 +209,8 @@ ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out,
   s = new_stmt(sql, n);
   if (s == NULL) return ldr_fail_nomem(err);
   name_it(s);
-  s->alone = !is_plain(sql, n);
+  s->effects = ldr_sqltext_effects(sql, n);
+  s->alone = (s->effects & ~(unsigned)LDR_EFFECT_WRITES) != 0;
   cache(&c->texts, s, hash);
   *out = s;
   return LDR_OK;
@@ -264,8 +249,38 @@ ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) {
   s->nparams = n;
   s->oids = oids;
   s->params = params;
+  s->gives_rows = ncols > 0;
   s->described = true;
+  name_it(s);
   return LDR_OK;
+}
+
+bool ldr_stmt_refuted(const ldr_stmt *s, const ldr_pgres *res) {
+  if (s->e || !ldr_pgres_has_rows(res)) return false;
+  for (unsigned i = 0; i < ldr_pgres_cols(res); i++)
+    if (!ldr_pgres_is_text(res, i) && !has_decoder(ldr_pgres_oid(res, i))) return true;
+  return false;
+}
+
+/* A parameter of another type fails as an operator or cast that is not there, as a value that cannot be read,
+ * or (a type that was made anew) as a fault inside of the server. */
+static bool is_doubt(const char *sqlstate) {
+  static const char *const states[] = {"42", "0A000", "22P02", "22P03", "22003", "XX000"};
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+    if (strncmp(sqlstate, states[i], strlen(states[i])) == 0) return true;
+  return false;
+}
+
+bool ldr_stmt_doubted(const ldr_stmt *s, const char *sqlstate) {
+  return s->e == NULL && s->described && is_doubt(sqlstate);
+}
+
+bool ldr_stmt_changes_session(const char *sql) {
+  return ldr_sqltext_effects(sql, strlen(sql)) & LDR_EFFECT_SESSION;
+}
+
+bool ldr_stmt_only_once(const ldr_stmt *s) {
+  return s->e == NULL && s->gives_rows && (s->effects & LDR_EFFECT_WRITES);
 }
 
 /* ---- the registry of a connection ---- */
@@ -350,7 +365,7 @@ static ldr_cmd *add_cmd(ldr_exchange *r, ldr_cmd_kind kind, const ldr_stmt *s, c
                         prep *p) {
   ldr_cmd *c = ldr_exchange_add(r, kind);
   if (c == NULL) return NULL;
-  c->name = p || kind == LDR_CMD_QUERY ? s->name : "";
+  c->name = p ? s->name : "";
   c->sql = s->sql;
   c->args = args;
   c->text = (kind == LDR_CMD_EXEC || kind == LDR_CMD_QUERY) && s->text_results;
@@ -388,17 +403,15 @@ static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, l
 ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r,
                            ldr_err *err) {
   prep *p = NULL;
-  ldr_code code = g->cap ? make_ready(g, s, args, r, &p, err) : LDR_OK;
+  bool named = g->cap && !(s->effects & LDR_EFFECT_UTILITY);
+  ldr_code code = named ? make_ready(g, s, args, r, &p, err) : LDR_OK;
   if (code) return code;
   return add_cmd(r, p ? LDR_CMD_EXEC : LDR_CMD_QUERY, s, args, p) ? LDR_OK : ldr_fail_nomem(err);
 }
 
-ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_exchange *r, ldr_err *err) {
-  prep *p = NULL;
-  ldr_code code = g->cap ? make_ready(g, s, NULL, r, &p, err) : LDR_OK;
-  if (code) return code;
-  if (p == NULL && !add_cmd(r, LDR_CMD_PARSE, s, NULL, NULL)) return ldr_fail_nomem(err);
-  return add_cmd(r, LDR_CMD_DESCRIBE, s, NULL, p) ? LDR_OK : ldr_fail_nomem(err);
+ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) {
+  if (!add_cmd(r, LDR_CMD_PARSE, s, NULL, NULL)) return ldr_fail_nomem(err);
+  return add_cmd(r, LDR_CMD_DESCRIBE, s, NULL, NULL) ? LDR_OK : ldr_fail_nomem(err);
 }
 
 void ldr_registry_sent(ldr_registry *g) { g->sent++; }
@@ -428,8 +441,10 @@ static void settle_cmd(ldr_registry *g, const ldr_exchange *r, const ldr_cmd *c,
     p->state = failed_here ? PREP_MISSING : PREP_STALE;
   else if (c->kind == LDR_CMD_PARSE)
     p->state = p->state == PREP_STALE || (failed_here && failed_with(r, "42P05")) ? PREP_STALE : PREP_MISSING;
-  else if (failed_here && ldr_exchange_stale(r))
-    p->state = failed_with(r, "26000") ? PREP_MISSING : PREP_STALE;
+  else if (failed_here && failed_with(r, "26000"))
+    p->state = PREP_MISSING;
+  else if (failed_here && is_doubt(ldr_exchange_sqlstate(r)))
+    p->state = PREP_STALE;
 }
 
 void ldr_registry_settle(ldr_registry *g, ldr_exchange *r) {

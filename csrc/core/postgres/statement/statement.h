@@ -9,6 +9,7 @@
 #include "model/op.h"
 #include "postgres/protocol/connection.h"
 #include "postgres/statement/live.h"
+#include "sqltext/effects.h"
 
 typedef struct ldr_stmt ldr_stmt;
 struct ldr_stmt {
@@ -16,15 +17,17 @@ struct ldr_stmt {
   bool cached;
   bool described;    /* raw: the server has said what it takes and gives */
   bool text_results; /* a result column has a type without a decoder: all travel as text */
+  bool gives_rows;   /* raw, once described */
   bool reads;        /* an operation that cannot write */
   bool deletes;      /* an operation that deletes */
   bool locks;        /* an operation that locks rows */
   bool counts;       /* an operation whose one number is the answer */
   bool alone;        /* raw: it may change the session or the transaction, so it never shares a connection */
+  unsigned effects;  /* raw: LDR_EFFECT_… (sqltext/effects.h), as its text tells */
   int64_t expected;  /* microseconds on the server, learned (postgres/pool/multiplex.h); 0: never timed */
   unsigned refs;
   uint64_t id[2]; /* the hash behind the name */
-  char name[40];
+  char name[40];  /* raw: also of what the server inferred, so that another description is another name */
   const char *sql;
   size_t sql_n;
   unsigned nparams, ncols;
@@ -57,8 +60,17 @@ void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s); /* who asks next gets a new on
 unsigned ldr_stmt_params(const ldr_stmt *s, const ldr_column **types);
 ldr_stmt *ldr_stmt_retain(ldr_stmt *s);
 void ldr_stmt_release(ldr_stmt *s); /* NULL is fine */
-/* Fills in what the server says of a text's parameters and results. */
+/* Fills in what the server says of a text's parameters and results; the statement gets its name by it. */
 ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) LDR_MUSTCHECK;
+/* Does the answer to a text show that its description is out of date: does a column have a type now that came
+ * in its binary form and cannot be read? */
+bool ldr_stmt_refuted(const ldr_stmt *s, const ldr_pgres *res);
+/* May a failure with this SQLSTATE come from a text's description that is out of date? */
+bool ldr_stmt_doubted(const ldr_stmt *s, const char *sqlstate);
+/* May this text change the session that it runs in? */
+bool ldr_stmt_changes_session(const char *sql);
+/* A text that may have done something and that has rows to show for it: it cannot be run to try. */
+bool ldr_stmt_only_once(const ldr_stmt *s);
 /* ---- what one connection has prepared ---- */
 typedef struct ldr_registry {
   ldr_lru lru;
@@ -71,12 +83,14 @@ typedef struct ldr_registry {
 bool ldr_registry_init(ldr_registry *g, size_t cap); /* false: out of memory */
 void ldr_registry_done(ldr_registry *g);
 /* Adds to r the execution of s, and before it whatever s needs on this connection: statements that made room
- * are deallocated and s is parsed, all in the same flush. cap 0: s runs without a
- * name. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
+ * are deallocated and s is parsed, all in the same flush. s runs without a name when cap is 0, and when it is
+ * no select, insert, update, delete or merge: naming would gain it nothing, and VACUUM suffers no command
+ * before it. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
 ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r,
                            ldr_err *err) LDR_MUSTCHECK;
-/* The same for a description of s in place of its execution. */
-ldr_code ldr_registry_describe(ldr_registry *g, ldr_stmt *s, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
+/* Adds to r the question what s takes and gives. It is asked of a statement without a name, so that nothing
+ * stays on the connection that was made from less than is known afterwards. */
+ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
 void ldr_registry_sent(ldr_registry *g);
 void ldr_registry_settle(ldr_registry *g, ldr_exchange *r); /* reads the answers before anybody takes them */
 void ldr_registry_forget_all(ldr_registry *g);              /* after DISCARD, DEALLOCATE ALL or a script */

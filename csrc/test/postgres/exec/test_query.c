@@ -222,7 +222,7 @@ TEST(unnamed_statements_leave_nothing_behind) {
   pgfix f;
   ldr_pool_config c = pg_config(1);
   ldr_result r = {0};
-  c.pgbouncer = 1;
+  c.statement_cache = 0;
   if (!pg_open(&f, &c)) return;
   CHECK_INT(pg_insert(&f, NULL, "i1", "one"), LDR_OK);
   CHECK_INT(get(&f, NULL, "i1", &r), LDR_OK);

@@ -1,0 +1,241 @@
+-- What a statement changes in its session is gone before the next caller; db:session is for those who need it.
+
+local larder = require "larder"
+local compat = require "larder.base.compat"
+local loops = require "spec.support.loops"
+local must = require "spec.support.must"
+
+local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
+
+local STATE = [[
+  select coalesce(current_setting('larder.tenant', true), '') as tenant, current_setting('statement_timeout') as timeout,
+    current_setting('search_path') as path, current_user::text as who,
+    (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()) as locks,
+    (select count(*) from pg_class where relnamespace = pg_my_temp_schema()) as temps,
+    (select count(*) from pg_listening_channels()) as channels,
+    (select count(*) from pg_cursors) as cursors,
+    (select count(*) from pg_prepared_statements where name not like 'ldr@_%' escape '@') as prepared]]
+
+-- Each of them leaves something behind in its session.
+local CHANGES = {
+  "set statement_timeout = '77s'",
+  "select set_config('larder.tenant', 'A', false)",
+  "with x as (select set_config('larder.tenant', 'A', false)) select * from x",
+  "values (set_config('larder.tenant', 'A', false))",
+  "explain analyze select set_config('larder.tenant', 'A', false)",
+  "update public.larder_state set v = v returning set_config('larder.tenant', 'A', false)",
+  "do $$ begin set search_path = pg_catalog; end $$",
+  "do $$ begin perform set_config('larder.tenant', 'A', false); end $$",
+  "do $$ begin execute 'prepare p as select 1'; end $$",
+  "call public.larder_state_p()",
+  "select public.larder_state_f()",
+  "/* c */ set role larder_state_role",
+  "set session authorization larder_state_role",
+  "select pg_advisory_lock(815)",
+  "select pg_try_advisory_lock_shared(815)",
+  "create temp table larder_state (a int)",
+  "create temporary view work as select 1 as one",
+  "select 1 as one into temp larder_state_into",
+  "listen larder_state",
+  "declare c cursor with hold for select 1",
+  "prepare p as select 1",
+}
+
+describe("session state", function()
+  local db
+
+  setup(function()
+    db = assert(larder.open(url, { pool = { max = 1, min = 0 } }))
+    assert(db:query "create table public.larder_state (v int)")
+    assert(db:query "insert into public.larder_state values (1)")
+    assert(db:query [[create function public.larder_state_f() returns text language sql as
+      $$ select set_config('larder.tenant', 'A', false) $$]])
+    assert(db:query [[create procedure public.larder_state_p() language plpgsql as
+      $$ begin perform set_config('larder.tenant', 'A', false); end $$]])
+    assert(db:query "create role larder_state_role")
+  end)
+
+  teardown(function()
+    assert(db:query "drop procedure public.larder_state_p")
+    assert(db:query "drop function public.larder_state_f")
+    assert(db:query "drop table public.larder_state")
+    assert(db:query "drop role larder_state_role")
+    db:close()
+  end)
+
+  local function state() return must(db:query(STATE))[1] end
+
+  local clean
+  before_each(function() clean = clean or state() end)
+
+  for _, sql in ipairs(CHANGES) do
+    it("does not reach the next caller: " .. sql:gsub("%s+", " "), function()
+      must(db:query(sql))
+      assert.same(clean, state())
+      must(db:pipeline(function(p) p:query(sql) end))
+      assert.same(clean, state())
+      must(db:pipeline({ atomic = true }, function(p) p:query(sql) end))
+      assert.same(clean, state())
+    end)
+
+    it("ends with the transaction: " .. sql:gsub("%s+", " "), function()
+      must(db:transaction(function() must(db:query(sql)) end))
+      assert.same(clean, state())
+      db:transaction(function()
+        must(db:query(sql))
+        return nil, "undo"
+      end)
+      assert.same(clean, state())
+    end)
+  end
+
+  it("is undone when the statement fails after it locked", function()
+    local rows, err = db:query "select pg_advisory_lock(816), 1 / (v - v) from public.larder_state"
+    assert.is_nil(rows)
+    assert.equal("22012", err.sqlstate)
+    assert.same(clean, state())
+    db:transaction(function() assert.is_nil(db:query "select pg_advisory_lock(816), 1 / (v - v) from public.larder_state") end)
+    assert.same(clean, state())
+  end)
+
+  it("is kept in a transaction until its end", function()
+    must(db:transaction(function()
+      must(db:query "set statement_timeout = '77s'")
+      must(db:query "create temp table kept (a int)")
+      must(db:query "insert into kept values (1)")
+      assert.equal("77s", must(db:query "show statement_timeout")[1].statement_timeout)
+      assert.equal(1, must(db:query "select count(*) as n from kept")[1].n)
+    end))
+    assert.same(clean, state())
+  end)
+
+  it("lasts for the transaction with set local and set_config(…, true), on the same connection", function()
+    local pid = must(db:query "select pg_backend_pid() as pid")[1].pid
+    must(db:transaction(function()
+      must(db:query "set local statement_timeout = '77s'")
+      must(db:query("select set_config('larder.tenant', $1, true)", "B"))
+      assert.equal("B", state().tenant)
+    end))
+    assert.same(clean, state())
+    assert.equal(pid, must(db:query "select pg_backend_pid() as pid")[1].pid)
+  end)
+
+  it("keeps what a statement wrote, when its session is cleaned behind it", function()
+    must(db:query "do $$ begin insert into public.larder_state values (2); perform set_config('larder.tenant', 'A', false); end $$")
+    assert.equal(1, must(db:query "select count(*) as n from public.larder_state where v = 2")[1].n)
+    must(db:query "delete from public.larder_state where v = 2")
+  end)
+
+  it("lets DO and CALL commit", function()
+    must(db:query "do $$ begin insert into public.larder_state values (3); commit; end $$")
+    must(db:query "delete from public.larder_state where v = 3")
+    assert.same(clean, state())
+  end)
+
+  for name, kind in pairs(loops) do
+    it("is nobody else's in " .. name, function()
+      local options = { pool = { max = 3, min = 0 } }
+      for k, v in pairs(kind.options) do options[k] = v end
+      local shared = assert(larder.open(url, options))
+      local jobs = {}
+      for i = 1, 24 do
+        jobs[i] = function()
+          if i % 4 == 0 then
+            must(shared:query(CHANGES[i % #CHANGES + 1]:find "role" and "select 1 as one"
+              or "select set_config('larder.tenant', 'A', false)"))
+          else
+            assert.equal(clean.tenant, must(shared:query(STATE))[1].tenant)
+          end
+        end
+      end
+      kind.run(shared, compat.unpack(jobs))
+      shared:close()
+    end)
+  end
+end)
+
+describe("db:session", function()
+  local db
+
+  setup(function() db = assert(larder.open(url, { pool = { max = 2, min = 0 } })) end)
+  teardown(function() db:close() end)
+
+  it("gives a connection of one's own, which keeps its state", function()
+    local got = must(db:session(function(session)
+      must(session:query "set statement_timeout = '77s'")
+      must(session:query "create temp table mine (a int)")
+      must(session:query("insert into mine values ($1)", 7))
+      must(session:query "select pg_advisory_lock(4711)")
+      assert.is_true(session:backend_pid() > 0)
+      assert.not_equal("77s", must(db:query "show statement_timeout")[1].statement_timeout)
+      assert.is_false(must(db:query "select pg_try_advisory_lock(4711) as got")[1].got)
+      return must(session:query "select a, current_setting('statement_timeout') as t from mine")[1]
+    end))
+    assert.same({ a = 7, t = "77s" }, got)
+  end)
+
+  it("leaves nothing behind, also when fn fails", function()
+    local pid
+    local ok, err = db:session(function(session)
+      must(session:query "select pg_advisory_lock(4712)")
+      pid = session:backend_pid()
+      error("on purpose", 0)
+    end)
+    assert.is_nil(ok)
+    assert.equal("on purpose", err)
+    assert.is_true(must(db:query "select pg_try_advisory_lock(4712) as got")[1].got)
+    local rows = must(db:query("select pid from pg_stat_activity where pid = $1 and state <> 'idle'", pid))
+    assert.same({}, rows)
+  end)
+
+  it("keeps the connection when nothing was changed", function()
+    local pid = must(db:session(function(session)
+      must(session:query "select 1")
+      return session:backend_pid()
+    end))
+    local again = must(db:session(function(session)
+      must(session:query "select 1")
+      return session:backend_pid()
+    end))
+    assert.equal(pid, again)
+  end)
+
+  it("returns nil and the error that fn returned, and is refused on memory", function()
+    local err = select(2, db:session(function(session) return session:query "selec" end))
+    assert.equal("syntax", err.code)
+    local memory = assert(larder.open "memory:")
+    err = select(2, memory:session(function() end))
+    assert.equal("unsupported", err.code)
+    memory:close()
+    assert.has_error(function() db:session(5) end)
+  end)
+
+  it("does not take a transaction that was left open back", function()
+    must(db:session(function(session)
+      must(session:query "begin")
+      must(session:query "select 1")
+    end))
+    local open = "select count(*) as n from pg_stat_activity where state = 'idle in transaction'"
+    assert.equal(0, must(db:query(open))[1].n)
+  end)
+
+  for name, kind in pairs(loops) do
+    it("waits in " .. name, function()
+      local options = { pool = { max = 4, min = 0 } }
+      for k, v in pairs(kind.options) do options[k] = v end
+      local shared, seen = assert(larder.open(url, options)), {}
+      local function job(i)
+        return function()
+          must(shared:session(function(session)
+            must(session:query("select set_config('larder.tenant', $1, false)", tostring(i)))
+            must(session:query "select pg_sleep(0.05)")
+            seen[i] = must(session:query "select current_setting('larder.tenant') as t")[1].t
+          end))
+        end
+      end
+      kind.run(shared, job(1), job(2), job(3))
+      shared:close()
+      assert.same({ "1", "2", "3" }, seen)
+    end)
+  end
+end)

@@ -1,0 +1,215 @@
+-- What larder knows of a raw statement is checked against the answer that refutes it.
+
+local larder = require "larder"
+local compat = require "larder.base.compat"
+local loops = require "spec.support.loops"
+local must = require "spec.support.must"
+
+local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
+
+-- type, its value as text, what a query answers: for types with and without a decoder, and one made anew
+local TYPES = {
+  { "date", "2026-01-01", "2026-01-01" },
+  { "interval", "1 day", "1 day" },
+  { "inet", "10.0.0.1", "10.0.0.1" },
+  { "money", "5", "$5.00" },
+  { "date[]", "{2026-01-01}", "{2026-01-01}" },
+  { "int8", "5", 5 },
+  { "text", "five", "five" },
+  { "larder_stale_mood", "sad", "sad" },
+}
+
+local MODES = {
+  named = { max = 1, min = 0 },
+  unnamed = { max = 1, min = 0, statement_cache = 0 },
+}
+
+describe("a statement whose table has changed", function()
+  local ddl
+
+  setup(function()
+    ddl = assert(larder.open(url))
+    must(ddl:query "drop table if exists public.larder_stale")
+    must(ddl:query "drop type if exists public.larder_stale_mood")
+    must(ddl:query "create type public.larder_stale_mood as enum ('sad')")
+  end)
+  teardown(function()
+    must(ddl:query "drop table if exists public.larder_stale")
+    must(ddl:query "drop type public.larder_stale_mood")
+    ddl:close()
+  end)
+
+  before_each(function()
+    must(ddl:query "drop table if exists public.larder_stale")
+    must(ddl:query "create table public.larder_stale (id int, v int4)")
+    must(ddl:query "insert into public.larder_stale values (1, 5)")
+  end)
+
+  local function alter(t)
+    must(ddl:query "alter table public.larder_stale drop column v")
+    if t[1] == "larder_stale_mood" then
+      must(ddl:query "drop type public.larder_stale_mood")
+      must(ddl:query "create type public.larder_stale_mood as enum ('glad', 'sad')")
+    end
+    must(ddl:query("alter table public.larder_stale add column v " .. t[1]))
+    must(ddl:query(("update public.larder_stale set v = '%s'"):format(t[2])))
+  end
+
+  local SELECT = "select v from public.larder_stale"
+
+  for mode, pool in pairs(MODES) do
+    for _, t in ipairs(TYPES) do
+      it(("gives its new type at once, %s, %s"):format(mode, t[1]), function()
+        local db = assert(larder.open(url, { pool = pool }))
+        assert.equal(5, must(db:query(SELECT))[1].v)
+        alter(t)
+        for _ = 1, 3 do assert.equal(t[3], must(db:query(SELECT))[1].v) end
+        db:close()
+      end)
+
+      it(("gives its new type in pipelines, %s, %s"):format(mode, t[1]), function()
+        local db = assert(larder.open(url, { pool = pool }))
+        assert.equal(5, must(db:query(SELECT))[1].v)
+        alter(t)
+        for _ = 1, 3 do
+          local results = must(db:pipeline(function(p)
+            p:query "select 1::int8 as one"
+            p:query(SELECT)
+            p:query "select 2::int8 as two"
+          end))
+          assert.equal(1, results[1].rows[1].one)
+          assert.equal(t[3], results[2].rows[1].v)
+          assert.equal(2, results[3].rows[1].two)
+        end
+        db:close()
+      end)
+
+      it(("gives its new type in transactions, or fails to be retried, %s, %s"):format(mode, t[1]), function()
+        local db = assert(larder.open(url, { pool = pool }))
+        assert.equal(5, must(db:query(SELECT))[1].v)
+        alter(t)
+        local v, err = db:transaction(function() return must(db:query(SELECT))[1].v end)
+        if v == nil then assert.is_true(err.retryable) else assert.equal(t[3], v) end
+        for _ = 1, 3 do
+          assert.equal(t[3], must(db:transaction(function() return must(db:query(SELECT))[1].v end)))
+        end
+        assert.equal(t[3], must(db:query(SELECT))[1].v)
+        db:close()
+      end)
+    end
+
+    it("never hands out bytes of an atomic pipeline, " .. mode, function()
+      local db = assert(larder.open(url, { pool = pool }))
+      must(db:query(SELECT))
+      alter(TYPES[1])
+      local results, err = db:pipeline({ atomic = true }, function(p) p:query(SELECT) end)
+      if results then
+        assert.equal("2026-01-01", results[1].rows[1].v)
+      else
+        assert.equal("drift", err.code)
+      end
+      results = must(db:pipeline({ atomic = true }, function(p) p:query(SELECT) end))
+      assert.equal("2026-01-01", results[1].rows[1].v)
+      db:close()
+    end)
+
+    it("says when what it wrote cannot be shown, and shows it the next time, " .. mode, function()
+      local db = assert(larder.open(url, { pool = pool }))
+      local write = "insert into public.larder_stale (id) values ($1) returning v"
+      must(db:query(write, 2))
+      alter(TYPES[1])
+      must(ddl:query "alter table public.larder_stale alter column v set default '2026-01-02'")
+      local rows, err = db:query(write, 3)
+      if rows == nil then
+        assert.equal("drift", err.code)
+        assert.is_false(err.retryable)
+      else
+        assert.equal("2026-01-02", rows[1].v)
+      end
+      assert.equal(1, must(ddl:query "select count(*) as n from public.larder_stale where id = 3")[1].n)
+      assert.equal("2026-01-02", must(db:query(write, 4))[1].v)
+      db:close()
+    end)
+
+    it("takes parameters of the new type, " .. mode, function()
+      local db = assert(larder.open(url, { pool = pool }))
+      local find = "select id from public.larder_stale where v = $1"
+      assert.equal(1, must(db:query(find, 5))[1].id)
+      alter { "text", "five" }
+      assert.equal(1, must(db:query(find, "five"))[1].id)
+      alter { "date", "2026-01-01" }
+      assert.equal(1, must(db:query(find, "2026-01-01"))[1].id)
+      alter { "int4", "5" }
+      local put = "insert into public.larder_stale (id, v) values ($1, $2)"
+      must(db:query(put, 5, 6))
+      alter { "int8", "5" }
+      must(db:query(put, 6, 5000000000))
+      alter { "float8", "5" }
+      must(db:query(put, 7, 1.5))
+      assert.equal(1.5, must(db:query("select v from public.larder_stale where id = $1", 7))[1].v)
+      alter { "numeric", "5" }
+      must(db:pipeline(function(p) p:query(put, 8, "2.25") end))
+      assert.equal("2.25", must(db:query "select v::text as v from public.larder_stale where id = 8")[1].v)
+      db:close()
+    end)
+  end
+
+  it("is not read by what another connection knew of it", function()
+    local db = assert(larder.open(url, { pool = { max = 4, min = 0 }, wait = false }))
+    local put = "insert into public.larder_stale (id, v) values ($1, $2)"
+    must(ddl:query "alter table public.larder_stale alter column v type int8")
+    must(db:query(put, 2, 7))
+    must(db:transaction(function() -- holds the one connection, so that another is used beside it
+      local other = coroutine.wrap(function() return must(db:query(put, 3, 7)) end)
+      must(db:query(put, 4, 7))
+      other()
+    end))
+    must(ddl:query "alter table public.larder_stale alter column v type float8")
+    for i = 10, 15 do must(db:query(put, i, 0.5)) end
+    must(db:transaction(function()
+      must(db:query(put, 16, 0.5))
+      coroutine.wrap(function() must(db:query(put, 17, 0.5)) end)()
+    end))
+    local rows = must(ddl:query "select distinct v from public.larder_stale where id >= 10")
+    assert.same({ { v = 0.5 } }, rows)
+    db:close()
+  end)
+
+  it("follows a search_path", function()
+    must(ddl:query "create schema if not exists larder_stale_a")
+    must(ddl:query "create schema if not exists larder_stale_b")
+    must(ddl:query "create table larder_stale_a.t as select 5 as v")
+    must(ddl:query "create table larder_stale_b.t as select date '2026-01-01' as v")
+    for _, pool in pairs(MODES) do
+      local db = assert(larder.open(url, { pool = pool }))
+      for _ = 1, 2 do
+        for schema, v in pairs { larder_stale_a = 5, larder_stale_b = "2026-01-01" } do
+          local got, err = db:transaction({ retries = 2 }, function()
+            must(db:query("select set_config('search_path', $1, true)", schema))
+            return must(db:query "select v from t")[1].v
+          end)
+          assert.equal(v, got, err and err.message)
+        end
+      end
+      db:close()
+    end
+    must(ddl:query "drop schema larder_stale_a cascade")
+    must(ddl:query "drop schema larder_stale_b cascade")
+  end)
+
+  for name, kind in pairs(loops) do
+    it("gives its new type to all in " .. name, function()
+      local options = { pool = { max = 4, min = 0 } }
+      for k, v in pairs(kind.options) do options[k] = v end
+      local db, jobs, seen = assert(larder.open(url, options)), {}, {}
+      kind.run(db, function() must(db:query(SELECT)) end)
+      alter(TYPES[1])
+      for i = 1, 40 do
+        jobs[i] = function() seen[i] = must(db:query(SELECT))[1].v end
+      end
+      kind.run(db, compat.unpack(jobs))
+      for i = 1, 40 do assert.equal("2026-01-01", seen[i]) end
+      db:close()
+    end)
+  end
+end)
