@@ -8,7 +8,8 @@ description = {
   summary = "Typed data stores on PostgreSQL with an in-memory twin",
   detailed = [[
     larder gives Lua programs stores that are declared once and behave the same on PostgreSQL and in memory, with a
-    pool, transactions, migrations and bulk data migration, from a C11 core on libpq.]],
+    pool, transactions, migrations and bulk data migration, from a C11 core on libpq. It runs on Lua 5.4 and on LuaJIT 2.1
+    (also OpenResty's), whose rocks are those of Lua 5.1; Lua 5.1 itself, 5.2 and 5.3 cannot load it.]],
   license = "MIT",
   labels = { "postgresql", "database" },
 }
@@ -16,7 +17,7 @@ description = {
 supported_platforms = { "unix" }
 
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, ~= 5.2, ~= 5.3, < 5.5", -- 5.1: LuaJIT
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7",
   "luafilesystem >= 1.8",

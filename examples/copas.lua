@@ -4,8 +4,9 @@
 local copas = require "copas"
 local socket = require "socket"
 local larder = require "larder"
+local must = larder.must
 
-local db = assert(larder.open(os.getenv "DATABASE_URL", { pool = { max = 2 } }))
+local db = must(larder.open(os.getenv "DATABASE_URL", { pool = { max = 2 } }))
 
 local server = assert(socket.bind("127.0.0.1", 0))
 local _, port = server:getsockname()
@@ -13,7 +14,7 @@ local _, port = server:getsockname()
 copas.addserver(server, function(raw)
   local client = copas.wrap(raw)
   local word = client:receive "*l"
-  local rows = assert(db:query("select upper($1::text) as answer, pg_sleep(0.05)", word)) -- others are served meanwhile
+  local rows = must(db:query("select upper($1::text) as answer, pg_sleep(0.05)", word)) -- others are served meanwhile
   client:send(rows[1].answer .. "\n")
   raw:close()
 end)

@@ -3,6 +3,8 @@
 
 local larder = require "larder"
 
+local must = larder.must
+
 local TENANTS, APPS, USERS = 3, 2, 2000 -- apps and users in each tenant
 
 -- ---- telling ----
@@ -28,20 +30,20 @@ end
 local function fill(auth)
   for t = 1, TENANTS do
     local tenant = ("tenant-%d"):format(t)
-    assert(auth.tenants:create {
+    must(auth.tenants:create {
       id = tenant, name = "Tenant " .. t, db_dsn = "host=db" .. t, db_schema = tenant,
       settings = { max_users = USERS, allowed_auth_methods = larder.array { "basic", "apikey" }, custom_settings = {} },
     })
     for a = 1, APPS do
-      assert(auth.apps:create { tenant_id = tenant, id = "app-" .. a, name = "App " .. a, type = a == 1 and "web" or "api" })
+      must(auth.apps:create { tenant_id = tenant, id = "app-" .. a, name = "App " .. a, type = a == 1 and "web" or "api" })
     end
     for u = 1, USERS do
       local id = ("user-%04d"):format(u)
-      assert(auth.users:create {
+      must(auth.users:create {
         tenant_id = tenant, id = id, username = id, email = id .. "@example.org", full_name = "User " .. u,
         metadata = { role = u % 10 == 0 and "admin" or "editor", logins = u, tags = larder.array { "a", "b" } },
       })
-      if u % 4 == 0 then assert(auth.user_apps:grant(tenant, "app-1", id)) end
+      if u % 4 == 0 then must(auth.user_apps:grant(tenant, "app-1", id)) end
     end
   end
 end
@@ -50,7 +52,7 @@ end
 local function use(db)
   local auth, seen = db:stores "auth", {}
 
-  local user = assert(auth.users:get("tenant-2", "user-0042"))
+  local user = must(auth.users:get("tenant-2", "user-0042"))
   seen.user = user.email .. ", " .. user.metadata.role .. ", " .. user.created_at
 
   local page, info = auth.users:list("tenant-1", {
@@ -60,7 +62,7 @@ local function use(db)
   seen.page = ("%d of %d, next page: %s"):format(#page, info.total, info.next and "yes" or "no")
 
   seen.admins = auth.users:count { tenant_id = "tenant-3", metadata = { contains = { role = "admin" } } }
-  seen.granted = #assert(auth.user_apps:list_app_users("tenant-1", "app-1"))
+  seen.granted = #must(auth.user_apps:list_app_users("tenant-1", "app-1"))
   seen.access = auth.user_apps:has_access("tenant-1", "app-1", "user-0004")
 
   local _, conflict = auth.users:create { tenant_id = "tenant-1", id = "new", username = "user-0001", email = "new@example.org" }
@@ -71,19 +73,19 @@ local function use(db)
 
   -- an inner failure that is caught leaves the outer transaction alive; the outer one is undone on purpose
   local _, undone = db:transaction(function()
-    assert(auth.users:patch("tenant-1", "user-0001", { full_name = "Nobody" }))
+    must(auth.users:patch("tenant-1", "user-0001", { full_name = "Nobody" }))
     db:transaction(function() error "caught by nobody but the savepoint" end)
-    assert(auth.users:get("tenant-1", "user-0001")).full_name:upper()
+    must(auth.users:get("tenant-1", "user-0001")).full_name:upper()
     return nil, "changed my mind"
   end)
-  seen.undone = ("%s; the name is still %s"):format(tostring(undone), assert(auth.users:get("tenant-1", "user-0001")).full_name)
+  seen.undone = ("%s; the name is still %s"):format(tostring(undone), must(auth.users:get("tenant-1", "user-0001")).full_name)
   return seen
 end
 
 local function gets_a_second(auth)
   local n = 2000
   local _, seconds = timed(function()
-    for i = 1, n do assert(auth.users:get("tenant-1", ("user-%04d"):format(i % USERS + 1))) end
+    for i = 1, n do must(auth.users:get("tenant-1", ("user-%04d"):format(i % USERS + 1))) end
   end)
   return n / seconds
 end
@@ -103,7 +105,7 @@ if not url then
 end
 
 chapter "1. Stores in memory"
-local memory = assert(larder.open "memory:")
+local memory = must(larder.open "memory:")
 local _, seconds = timed(function() fill(memory:stores "auth") end)
 local rows = TENANTS * (1 + APPS + USERS + USERS / 4)
 say("%s rows created in %.2f s (%s a second), checked against the same rules as in SQL",
@@ -115,14 +117,14 @@ local before = use(memory)
 show(before)
 
 chapter "3. PostgreSQL: migrations"
-local postgres = assert(larder.open(url))
+local postgres = must(larder.open(url))
 local steps = assert(postgres:migrate "auth")
 for _, step in ipairs(steps) do say("%s %06d %s", step.action, step.version, step.name) end
 if #steps == 0 then say "nothing to do: the schema is there already" end
 say("run again: %d to do", #assert(postgres:migrate "auth"))
 
 chapter "4. Moving everything, by binary COPY, in one transaction"
-local report = assert(larder.transfer(memory, postgres, { families = { "auth" }, verify = true }))
+local report = must(larder.transfer(memory, postgres, { families = { "auth" }, verify = true }))
 for _, store in ipairs(report.stores) do
   if store.read > 0 then say("%-10s %6s rows in %.2f s", store.store, thousands(store.written), store.seconds) end
 end

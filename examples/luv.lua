@@ -3,9 +3,10 @@
 
 local uv = require "luv"
 local larder = require "larder"
+local must = larder.must
 
 -- luv is loaded, so a call inside a coroutine yields until its answer is there. Outside of one it blocks.
-local db = assert(larder.open(os.getenv "DATABASE_URL", { pool = { max = 2 } }))
+local db = must(larder.open(os.getenv "DATABASE_URL", { pool = { max = 2 } }))
 
 --- Run fn in a coroutine of its own; what it raises ends the program, as it does in any callback of luv.
 local function spawn(fn, ...)
@@ -18,14 +19,14 @@ timer:start(5, 5, function() ticks = ticks + 1 end)
 
 local sum, left = 0, 20
 local function ask(n)
-  local rows = assert(db:query("select $1::int8 * $1 as square", n)) -- others run until the next line
+  local rows = must(db:query("select $1::int8 * $1 as square", n)) -- others run until the next line
   sum, left = sum + rows[1].square, left - 1
 end
 for n = 1, left do spawn(ask, n) end
 print(("%d coroutines wait, none has an answer yet: %d"):format(left, sum))
 
 spawn(function()
-  assert(db:query "select pg_sleep(0.2)") -- the timer goes on meanwhile
+  must(db:query "select pg_sleep(0.2)") -- the timer goes on meanwhile
   print(ticks > 10 and "the timer went on" or "the timer was held up")
   timer:close()
 end)

@@ -1,6 +1,6 @@
 --- larder: typed data stores on PostgreSQL, with an in-memory twin that behaves the same.
 
-local core = require "larder.core"
+local core = require "larder.base.load"
 local config = require "larder.config"
 local Db = require "larder.db"
 local errors = require "larder.base.errors"
@@ -31,6 +31,9 @@ larder.codes = errors.codes
 
 --- Is v an error of larder?
 larder.is_error = errors.is
+
+--- `assert` for what larder answers: raises a text with the caller's line.
+larder.must = errors.must
 
 --- Sealing of secrets that must be stored.
 larder.seal, larder.unseal = seal.seal, seal.unseal

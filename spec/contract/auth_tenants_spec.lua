@@ -53,7 +53,7 @@ for _, engine in ipairs(engines) do
       assert.equal("not_found", err.code)
       _, err = auth.tenants:get "ghost"
       assert.equal("not_found", err.code)
-      assert.matches("auth.tenants: no row with this id", tostring(err), 1, true)
+      assert.matches("auth.tenants:get: no row with this id", tostring(err), 1, true)
       _, err = auth.tenants:get_by_name "Ghost"
       assert.equal("not_found", err.code)
       assert.matches("name", err.message, 1, true)

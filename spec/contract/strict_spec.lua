@@ -104,6 +104,36 @@ for _, engine in ipairs(engines) do
       assert.equal(larder.null, larder.where({ price = larder.null }, "price").price)
     end)
 
+    it("gives the error of must back from a transaction, and runs it again when that may help", function()
+      local runs = 0
+      local none, err = db:transaction({ retries = 2 }, function()
+        runs = runs + 1
+        larder.must(nil, larder.is_error and require("larder.base.errors").new {
+          code = "serialization", message = "again", retryable = true,
+        })
+      end)
+      assert.is_nil(none)
+      assert.equal("serialization", err.code)
+      assert.equal(3, runs)
+      none, err = db:transaction(function() larder.must(visits:create { pagee = "x" }) end)
+      assert.is_nil(none)
+      assert.equal("invalid", err.code)
+      assert.is_string(err.fields.pagee)
+    end)
+
+    it("purges by a condition, and empties a family", function()
+      assert(items:create { tenant_id = "t", title = "kept" })
+      for i = 1, 3 do assert(items:delete("t", assert(items:create { tenant_id = "t", title = "gone " .. i }).id)) end
+      assert.equal(4, items:count(larder.all {}, { with_deleted = true }))
+      assert.equal(2, items:purge_where { deleted_at = { is_null = false }, title = { "gone 1", "gone 2" } })
+      assert.equal(2, items:count(larder.all {}, { with_deleted = true }))
+      assert.has_error(function() items:purge_where {} end)
+      assert.is_true(db:truncate "shop")
+      assert.equal(0, items:count(larder.all {}, { with_deleted = true }))
+      assert.equal(0, visits:count())
+      assert.has_error(function() db:truncate "shpo" end)
+    end)
+
     it("refuses rows, changes and lists that hide what they hold", function()
       local id = assert(visits:find { page = "a" }).id
       assert.has_error(function() visits:create(proxy { page = "x" }) end)

@@ -12,6 +12,32 @@ describe("errors", function()
     assert.is_true(larder.is_error(err))
   end)
 
+  it("print store, method, place and hint", function()
+    local err = errors.new {
+      code = "invalid", message = "email is required", store = "shop.users", op = "create", hint = "give one",
+    }
+    assert.equal("invalid: shop.users:create: email is required; hint: give one", tostring(err))
+    err = errors.new { code = "not_found", message = "shop.users: no row with this id", store = "shop.users", op = "get" }
+    assert.equal("not_found: shop.users:get: no row with this id", tostring(err))
+    err = errors.new { code = "syntax", message = "near x", file = "000001_a.up.sql", line = 3 }
+    assert.equal("syntax: near x (000001_a.up.sql:3)", tostring(err))
+    err = errors.new { code = "syntax", message = "near x", op = "query" }
+    assert.equal("syntax: query: near x", tostring(err))
+  end)
+
+  it("become a text with the caller's line by must", function()
+    local err = errors.new { code = "conflict", message = "taken", store = "a.b", op = "create" }
+    local ok, why = pcall(function() larder.must(nil, err) end)
+    assert.is_false(ok)
+    assert.is_string(why)
+    assert.matches("^spec/unit/errors_spec.lua:%d+: conflict: a.b:create: taken$", why)
+    assert.same({ 1, nil, 3 }, { larder.must(1, nil, 3) })
+    assert.is_false(larder.must(false))
+    assert.has_error(function() larder.must(nil) end)
+    assert.has_error(function() larder.must() end)
+    assert.has_error(function() larder.must(false, "why") end)
+  end)
+
   it("are told from other values", function()
     assert.is_false(errors.is "conflict")
     assert.is_false(errors.is { code = "conflict" })

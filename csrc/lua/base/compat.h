@@ -23,12 +23,23 @@ enum {
   L_CDATA = -2     /* no value has this type */
 };
 
+/* Raises when the Lua that loads the module is not the one that it was built for. */
+static inline void l_check_version(lua_State *L) { luaL_checkversion(L); }
+
 /* A box's environment: one table that lives as long as the box. */
 static inline void l_env_push(lua_State *L, int idx) { lua_getiuservalue(L, idx, 1); }
 static inline void l_env_set(lua_State *L, int idx) { lua_setiuservalue(L, idx, 1); }
 static inline void *l_newuserdata(lua_State *L, size_t n) { return lua_newuserdatauv(L, n, 1); }
 
 #else
+
+#if LUA_VERSION_NUM != 501 || !__has_include(<luajit.h>)
+#error "larder is built for Lua 5.4 or LuaJIT 2.1"
+#endif
+
+static inline void l_check_version(lua_State *L) {
+  (void)L;
+} /* another Lua lacks functions, and does not load it */
 
 enum { L_EXACT_INT = 0, L_CDATA = 10 }; /* numbers are doubles; wide integers are cdata, LuaJIT's type 10 */
 

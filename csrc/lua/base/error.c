@@ -78,12 +78,64 @@ static void push_text(lua_State *L, int idx, const char *key) {
   lua_pushliteral(L, "");
 }
 
+/* Pushes "shop.items:create: ", as much of it as the error knows. */
+static void push_where(lua_State *L) {
+  const char *store, *op;
+  push_text(L, 1, "store");
+  push_text(L, 1, "op");
+  store = lua_tostring(L, -2);
+  op = lua_tostring(L, -1);
+  lua_pushfstring(L, "%s%s%s%s", store, *store && *op ? ":" : "", op, *store || *op ? ": " : "");
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Pushes the message without the store it may begin with, which was said before. */
+static void push_message(lua_State *L) {
+  const char *message, *store;
+  size_t n;
+  push_text(L, 1, "message");
+  push_text(L, 1, "store");
+  message = lua_tostring(L, -2);
+  store = lua_tolstring(L, -1, &n);
+  if (n && strncmp(message, store, n) == 0 && message[n] == ':' && message[n + 1] == ' ')
+    lua_pushstring(L, message + n + 2);
+  else
+    lua_pushvalue(L, -2);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Pushes " (file:3)" of an error that has a place in a file, else "". */
+static void push_place(lua_State *L) {
+  lua_getfield(L, 1, "file");
+  lua_getfield(L, 1, "line");
+  if (lua_type(L, -2) != LUA_TSTRING)
+    lua_pushliteral(L, "");
+  else if (lua_type(L, -1) != LUA_TNUMBER)
+    lua_pushfstring(L, " (%s)", lua_tostring(L, -2));
+  else
+    lua_pushfstring(L, " (%s:%d)", lua_tostring(L, -2), (int)lua_tointeger(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* "invalid: shop.items:create: email is required (file:3); hint: …" */
 static int error_tostring(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
   push_text(L, 1, "code");
   lua_pushliteral(L, ": ");
-  push_text(L, 1, "message");
-  lua_concat(L, 3);
+  push_where(L);
+  push_message(L);
+  push_place(L);
+  push_text(L, 1, "hint");
+  if (lua_rawlen(L, -1)) {
+    lua_pushliteral(L, "; hint: ");
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+  lua_concat(L, 6);
   return 1;
 }
 

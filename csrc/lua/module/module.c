@@ -189,6 +189,7 @@ L_EXPORT int luaopen_larder_core(lua_State *L);
 
 int luaopen_larder_core(lua_State *L) {
   int module;
+  l_check_version(L);
   pin();
   l_state_open(L);
   l_int_open(L);

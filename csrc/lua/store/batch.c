@@ -1,5 +1,6 @@
 #include "lua/store/batch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -125,6 +126,7 @@ int l_bulk_batch(lua_State *L) {
   l_work *w;
   ldr_value values[LDR_MAX_FIELDS];
   int64_t now = ldr_now_wall();
+  char full[128]; /* "shop.items" */
   ldr_code code;
   luaL_checktype(L, 3, LUA_TTABLE);
   read_range(L, &from, &to);
@@ -134,12 +136,13 @@ int l_bulk_batch(lua_State *L) {
   lua_newtable(L);
   refused = 6;
   w = l_work_take(L, &at, 5, NULL);
+  snprintf(full, sizeof full, "%s.%s", e->schema->name, e->name);
   code = ldr_batch_new(e, b, &w->err);
   for (int i = from; i <= to && code == LDR_OK; i++) {
     lua_rawgeti(L, 3, i);
     code = add_row(L, w, *b, values, now);
     if (code == LDR_INVALID) {
-      refuse(L, w, e->name, refused, i);
+      refuse(L, w, full, refused, i);
       code = LDR_OK;
     }
     ldr_arena_reset(&w->arena);

@@ -34,6 +34,29 @@ setmetatable(errors.codes, {
   __index = function(_, name) misuse.raise("larder has no error code %s%s", tostring(name), misuse.hint(name, CODES)) end,
 })
 
+-- What `must` raised last: a text. A transaction that it ended answers with the error itself.
+local last = {}
+
+--- The error that a raised text was made from, or the text.
+---@param why any
+---@return any
+function errors.of(why)
+  if why ~= nil and why == last.text then return last.err end
+  return why
+end
+
+--- The values, or an error: raises `nil, err` as a text with the caller's line, store, method and hint. What cannot print
+-- tables (nginx's log, lua.c) prints that.
+---@param ... any
+---@return any ...
+function errors.must(...)
+  local first, err = ...
+  if first == false and err == nil or first then return ... end
+  local text = err == nil and "nothing came back, and no error" or tostring(err)
+  last.text, last.err = core.caller() .. text, err
+  return error(last.text, 0)
+end
+
 --- Make an error object.
 ---@param fields table  `code` and `message`, and any other field of larder.Error
 ---@return larder.Error

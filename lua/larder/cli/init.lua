@@ -11,7 +11,6 @@ local OK, FAILED, DRIFT = 0, 1, 3
 local function complain(err)
   local text = tostring(err):gsub("^[^:%s]+%.lua:%d+: ", "")
   io.stderr:write("larder: ", text, "\n")
-  if type(err) == "table" and err.hint then io.stderr:write("  hint: ", err.hint, "\n") end
   return FAILED
 end
 

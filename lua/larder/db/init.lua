@@ -12,6 +12,7 @@ local options = require "larder.base.options"
 local raw = require "larder.db.raw"
 local async = require "larder.store.async"
 local read = require "larder.store.read"
+local truncate = require "larder.db.truncate"
 local tx = require "larder.db.tx"
 local wait = require "larder.base.wait"
 
@@ -79,6 +80,16 @@ function Db:stores(name)
     self._sets[name] = set
   end
   return set
+end
+
+--- Empty all stores of a family: every row is gone for good, marked as deleted or not.
+-- PostgreSQL: one TRUNCATE, which locks the tables, needs the right to it and fires no triggers of rows.
+---@param name string
+---@return true|nil
+---@return larder.Error? err
+function Db:truncate(name)
+  local names = family.get(name, "db:truncate").stores
+  return truncate(self, self:stores(name), names)
 end
 
 --- The family's declaration, for tools: name, schema, stores (names in declaration order).

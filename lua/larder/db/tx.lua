@@ -79,7 +79,7 @@ for name, method in pairs(misuse.guarded(methods, "_ctx", "a transaction")) do T
 
 --- Of pcall's packed results: did the function fail, and why?
 local function failure(results)
-  if not results[1] then return true, results[2] == nil and "error without a value" or results[2] end
+  if not results[1] then return true, results[2] == nil and "error without a value" or errors.of(results[2]) end
   if results[2] == nil and results[3] ~= nil then return true, results[3] end
   return false
 end
