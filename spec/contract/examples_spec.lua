@@ -11,6 +11,21 @@ request 4: rate_limit
 ]],
 }
 
+-- What only PostgreSQL can do prints something else.
+local BLOG = [[
+Ann has 2 posts and 2 roles
+published: Growing apples
+Ann: 2 posts, roles author, editor
+about the garden: Growing apples
+%s
+after deleting: nothing
+page 1 of 2, 2 posts in all
+]]
+EXPECTED.blog = function(url)
+  return BLOG:format(url == "memory:" and "search: content.posts: full-text search needs PostgreSQL"
+    or "found: Growing apples by Ann: Plant the <b>trees</b> in autumn")
+end
+
 local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 
 local function output_of(name, url)
@@ -23,9 +38,12 @@ end
 
 for name, expected in pairs(EXPECTED) do
   describe("examples/" .. name, function()
-    it("runs in memory", function() assert.equal(expected, output_of(name, "memory:")) end)
+    local function check(url)
+      assert.equal(type(expected) == "function" and expected(url) or expected, output_of(name, url))
+    end
+    it("runs in memory", function() check "memory:" end)
     if os.getenv "LARDER_TEST_URL" then
-      it("runs on PostgreSQL", function() assert.equal(expected, output_of(name, os.getenv "LARDER_TEST_URL")) end)
+      it("runs on PostgreSQL", function() check(os.getenv "LARDER_TEST_URL") end)
     end
   end)
 end

@@ -17,6 +17,7 @@ end
 -- roots: truncating them empties the whole family. declare: not built in. dir: where its SQL is.
 local FAMILIES = {
   auth = { roots = { "auth.tenants" } },
+  content = { roots = { "content.users" } },
   controlplane = { roots = {
     "controlplane.organizations", "controlplane.audit_logs", "controlplane.inference_requests", "controlplane.budget_usage",
     "controlplane.rate_usage",

@@ -82,6 +82,12 @@ describe("documentation", function()
     assert.equal("", missing(wanted, tested))
   end)
 
+  it("finds every acceptance case of the content contract in a test's title", function()
+    local tested, wanted = set_of(titles(), "NX%-%d+"), {}
+    for n = 1, 19 do wanted["NX-" .. n] = true end
+    assert.equal("", missing(wanted, tested))
+  end)
+
   it("lists every error code in the README", function()
     local readme = slurp "README.md"
     for _, code in pairs(require("larder").codes) do

@@ -7,6 +7,7 @@ local misuse = require "larder.base.misuse"
 local async = require "larder.store.async"
 local difference = require "larder.family.same"
 local partitions = require "larder.store.partitions"
+local search = require "larder.store.search"
 local read = require "larder.store.read"
 local relations = require "larder.family.relations"
 local support = require "larder.store.support"
@@ -52,6 +53,7 @@ local family = {}
 ---@field scope? string[]     fields whose values stand before the options of list
 ---@field filters? table      option of list → field, or function(value) → condition
 ---@field partition? larder.PartitionDeclaration  the table is partitioned by time
+---@field search? larder.SearchDeclaration  full-text search
 ---@field methods? table      name → function, { get_by = {…} } or { list_by = {…} }
 ---@field without? string[]   generic methods that this store does not have
 
@@ -59,7 +61,7 @@ local FAMILY_KEYS = support.names("name", "entities", "migrations")
 local CORE_KEYS = support.names("name", "table", "key", "uniques", "references", "indexes", "tenant",
   "soft_delete")
 local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without",
-  "partition", "relations")
+  "partition", "search", "relations")
 
 local ENTRIES = misuse.names(CORE_KEYS)
 for name in pairs(OUR_KEYS) do ENTRIES[#ENTRIES + 1] = name end
@@ -127,6 +129,7 @@ local function class_of(entity, decl)
   merge(methods, async.methods)
   if entity.soft then merge(methods, write.soft) end
   if entity.partition then merge(methods, partitions.methods) end
+  if entity.search then merge(methods, search.methods) end
   for name, spec in pairs(decl.methods or {}) do methods[name] = made_method(entity, name, spec) end
   check_list(entity.full, "without", decl.without)
   for _, name in ipairs(decl.without or {}) do
@@ -184,7 +187,7 @@ local function make_entity(family_name, decl)
   local full = ("%s.%s"):format(family_name, tostring(decl.name))
   check_entity(full, decl)
   local entity = {
-    name = decl.name, full = full, table = decl.table, partition = decl.partition,
+    name = decl.name, full = full, table = decl.table, partition = decl.partition, search = decl.search,
     key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
     uniques = {}, relations = {},
     order = decl.order, scope = decl.scope or {}, filters = decl.filters or {}, soft = soft_rules(decl),
@@ -194,6 +197,7 @@ local function make_entity(family_name, decl)
   entity.no_row = errors.no_row(full, entity.key)
   index_fields(entity, decl)
   partitions.check(entity, decl.partition, fail)
+  search.check(entity, decl.search, fail)
   for _, name in ipairs(entity.scope) do known_field(entity, name, "scope") end
   for _, unique in ipairs(decl.uniques or {}) do
     entity.uniques[#entity.uniques + 1] = unique_info(decl, unique)

@@ -198,6 +198,9 @@ ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   fill_message(f, rule, deleting, err);
   fill_detail(f, err);
   if (strncmp(f->sqlstate, "22", 2) != 0) ldr_err_set(err->hint, sizeof err->hint, f->hint);
+  if (*err->hint == '\0' && (is(f, "42P01") || is(f, "3F000")))
+    ldr_err_set(err->hint, sizeof err->hint,
+                "db:migrate(family), or `larder migrate up`, makes the tables of a family");
   return err->code;
 }
 
