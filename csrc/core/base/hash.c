@@ -1,6 +1,63 @@
+#define _DEFAULT_SOURCE
 #include "base/hash.h"
 
 #include <assert.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- SipHash ---- */
+
+static uint64_t process_key(void) {
+  static _Atomic uint64_t key; /* 0: not drawn yet; of two threads that draw the first wins */
+  uint64_t drawn, none = 0, now = atomic_load_explicit(&key, memory_order_relaxed);
+  if (now) return now;
+  if (getentropy(&drawn, sizeof drawn) != 0) drawn = (uint64_t)time(NULL) ^ (uint64_t)(uintptr_t)&key;
+  drawn |= 1;
+  return atomic_compare_exchange_strong(&key, &none, drawn) ? drawn : none;
+}
+
+static uint64_t rotate(uint64_t v, int by) { return v << by | v >> (64 - by); }
+
+static void sip_round(uint64_t v[4]) {
+  v[0] += v[1];
+  v[2] += v[3];
+  v[1] = rotate(v[1], 13) ^ v[0];
+  v[3] = rotate(v[3], 16) ^ v[2];
+  v[0] = rotate(v[0], 32) + v[3];
+  v[2] += v[1];
+  v[3] = rotate(v[3], 21) ^ v[0];
+  v[1] = rotate(v[1], 17) ^ v[2];
+  v[2] = rotate(v[2], 32);
+}
+
+/* Up to eight bytes, the first one lowest. */
+static uint64_t word_at(const unsigned char *s, size_t n) {
+  uint64_t w = 0;
+  for (size_t i = 0; i < n; i++) w |= (uint64_t)s[i] << 8 * i;
+  return w;
+}
+
+static void take_word(uint64_t v[4], uint64_t word) {
+  v[3] ^= word;
+  sip_round(v);
+  v[0] ^= word;
+}
+
+uint64_t ldr_hash_keyed(const void *p, size_t n, uint64_t seed) {
+  const unsigned char *s = p;
+  const uint64_t key = process_key();
+  uint64_t v[4] = {seed ^ UINT64_C(0x736f6d6570736575), key ^ UINT64_C(0x646f72616e646f6d),
+                   seed ^ UINT64_C(0x6c7967656e657261), key ^ UINT64_C(0x7465646279746573)};
+  size_t left = n;
+  for (; left >= 8; left -= 8, s += 8) take_word(v, word_at(s, 8));
+  take_word(v, word_at(s, left) | (uint64_t)n << 56);
+  v[2] ^= 0xff;
+  for (int i = 0; i < 3; i++) sip_round(v);
+  return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/* ---- the table ---- */
 
 enum { FIRST_PLACES = 8 };
 

@@ -25,6 +25,10 @@ void ldr_hash_remove(ldr_hash *h, uint32_t hash, const void *item); /* once; the
 void ldr_hash_replace(ldr_hash *h, uint32_t hash, const void *item, void *by); /* another of the same hash */
 void ldr_hash_free(ldr_hash *h);
 
+/* A hash of bytes that strangers may choose: SipHash-1-3 under a key that is drawn once a process, so that
+ * nobody can make keys that all fall into one place. It means nothing outside the process. */
+uint64_t ldr_hash_keyed(const void *p, size_t n, uint64_t seed);
+
 static inline uint32_t ldr_hash_fold(uint64_t hash) { return (uint32_t)(hash ^ hash >> 32); }
 /* 0 stands for a free place */
 static inline uint32_t ldr_hash_code(uint32_t hash) { return hash ? hash : 1; }

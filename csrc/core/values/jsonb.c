@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "values/json.h"
 #include "values/numeric.h"
@@ -224,12 +225,12 @@ ldr_code ldr_json_equal(const char *a, size_t na, const char *b, size_t nb, bool
 static uint64_t hash(const node *v, uint64_t seed) {
   uint64_t h = seed + (uint64_t)v->kind;
   if (v->kind == LDR_JSON_INT) return ldr_numeric_hash(v->u.s, v->n, h);
-  if (v->kind == LDR_JSON_STRING) return ldr_hash64(v->u.s, v->n, h);
-  h = ldr_hash64(NULL, 0, h);
+  if (v->kind == LDR_JSON_STRING) return ldr_hash_keyed(v->u.s, v->n, h);
+  h = ldr_hash_keyed(NULL, 0, h);
   for (size_t i = 0; v->kind == LDR_JSON_ARRAY && i < v->n; i++) h = hash(&v->u.items[i], h);
   for (size_t i = 0; v->kind == LDR_JSON_OBJECT && i < v->n; i++) {
     const pair *p = &v->u.pairs[i];
-    h = hash(&p->value, ldr_hash64(p->key.u.s, p->key.n, h));
+    h = hash(&p->value, ldr_hash_keyed(p->key.u.s, p->key.n, h));
   }
   return h;
 }

@@ -2,12 +2,14 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 
 enum {
   MAX_INTEGER = 131072, /* digits before the point */
   MAX_SCALE = 16383,    /* digits after it */
-  MAX_EXPONENT = 1073741823
+  MAX_EXPONENT = 1073741823,
+  MAX_EXPANSION = 1000 /* digits that an exponent adds: eight bytes must not become a hundred thousand */
 };
 
 typedef enum kind { NEG_INF, FINITE, INF, NOT_A_NUMBER } kind; /* in PostgreSQL's order */
@@ -119,6 +121,7 @@ bool ldr_numeric_normal(const char *s, size_t n, ldr_buf *out) {
   zero = first == size;
   if (scale > MAX_SCALE || (!zero && point - first > MAX_INTEGER)) return false;
   if (zero || first > point) first = point; /* no digit in front of the point */
+  if (point - first + scale > size + MAX_EXPANSION) return false;
   if (!ldr_buf_reserve(out, (size_t)(point - first + scale) + 3)) return true;
   if (d.negative && !zero) out->p[out->n++] = '-';
   if (first == point) out->p[out->n++] = '0';
@@ -242,7 +245,7 @@ uint64_t ldr_numeric_hash(const char *s, size_t n, uint64_t seed) {
     while (s[n - 1] == '0') n--;
     if (s[n - 1] == '.') n--;
   }
-  return ldr_hash64(s, n, seed);
+  return ldr_hash_keyed(s, n, seed);
 }
 
 /* ---- wire form: be16 ndigits, weight, sign, dscale, then base-10000 digits; the first digit counts

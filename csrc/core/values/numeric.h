@@ -7,7 +7,8 @@
 #include "base/buf.h"
 
 /* Any spelling PostgreSQL reads ("1e3", " 01.50 " is refused for its spaces) → its output form. false: not a
- * number, or beyond 131072 digits before or 16383 after the point. */
+ * number, or beyond 131072 digits before or 16383 after the point, or an exponent that adds more than 1000
+ * digits to those that are written. */
 bool ldr_numeric_normal(const char *s, size_t n, ldr_buf *out);
 /* Round half away from zero to numeric(precision, scale), as PostgreSQL does on store; s is normal. false:
  * the integer part does not fit (22003). Infinity never fits, NaN does. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "values/json.h"
 #include "values/numeric.h"
@@ -146,7 +147,7 @@ int ldr_value_cmp(const ldr_value *a, const ldr_value *b) {
 static uint64_t hash_int(uint64_t v, uint64_t seed) {
   unsigned char t[8]; /* the same bytes on every machine */
   for (int i = 0; i < 8; i++) t[i] = (unsigned char)(v >> 8 * i);
-  return ldr_hash64(t, sizeof t, seed);
+  return ldr_hash_keyed(t, sizeof t, seed);
 }
 
 static uint64_t hash_float(double f, uint64_t seed) {
@@ -175,7 +176,7 @@ uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed) {
     case LDR_T_NUMERIC: return ldr_numeric_hash(v->u.p, v->n, seed);
     case LDR_T_TEXT:
     case LDR_T_BYTES:
-    case LDR_T_UUID: return ldr_hash64(v->u.p, v->n, seed);
+    case LDR_T_UUID: return ldr_hash_keyed(v->u.p, v->n, seed);
     case LDR_T_JSON: return hash_json(v->u.p, v->n, seed);
     case LDR_T_ARRAY: return hash_array(v, seed);
   }
@@ -280,10 +281,10 @@ static bool same_element(ldr_ftype t, const char *p, int32_t n, const char *q, i
 static uint64_t hash_element(ldr_ftype t, const char *p, int32_t n, uint64_t seed) {
   double f;
   if (n < 0) return hash_int(0, seed);
-  if (t == LDR_F_NUMERIC && n >= 8) return ldr_hash64(p + 8, (size_t)n - 8, ldr_hash64(p, 6, seed));
+  if (t == LDR_F_NUMERIC && n >= 8) return ldr_hash_keyed(p + 8, (size_t)n - 8, ldr_hash_keyed(p, 6, seed));
   if (t == LDR_F_JSON) return hash_json(p, (size_t)n, seed);
   if (t == LDR_F_JSONB && n > 0) return hash_json(p + 1, (size_t)n - 1, seed);
-  return wire_float(t, p, n, &f) ? hash_float(f, seed) : ldr_hash64(p, (size_t)n, seed);
+  return wire_float(t, p, n, &f) ? hash_float(f, seed) : ldr_hash_keyed(p, (size_t)n, seed);
 }
 
 /* The dimensions as they stand in the wire form: sizes and lower bounds. */
@@ -306,7 +307,7 @@ static uint64_t hash_array(const ldr_value *v, uint64_t seed) {
   const char *p;
   int32_t n;
   if (!ldr_array_read(&r, v->u.p, v->n)) return seed;
-  seed = ldr_hash64(v->u.p + ARRAY_HEADER, dims_size(&r), seed);
+  seed = ldr_hash_keyed(v->u.p + ARRAY_HEADER, dims_size(&r), seed);
   while (ldr_array_next(&r, &p, &n)) seed = hash_element(r.elem, p, n, seed);
   return seed;
 }

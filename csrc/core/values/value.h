@@ -79,7 +79,7 @@ int ldr_value_cmp(const ldr_value *a, const ldr_value *b);
 /* Makes of a value that fits the type what a column of it holds: a real has 24 bits. Stored values and
  * operands are both rounded, so that what was written is found again. */
 void ldr_value_round(ldr_ftype t, ldr_value *v);
-/* Equal values hash alike; null hashes too. */
+/* Equal values hash alike; null hashes too. Keyed, see ldr_hash_keyed. */
 uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed);
 bool ldr_value_copy(ldr_value *v,
                     ldr_arena *a); /* borrowed bytes become the arena's; false when out of memory */

@@ -104,7 +104,10 @@ static ldr_code read_numeric(lua_State *L, int idx, const ldr_column *c, l_work 
   else
     return fault(w, c, "must be a number");
   ldr_buf_reset(&w->buf);
-  if (!ldr_numeric_normal(s, n, &w->buf)) return fault(w, c, "must be a number");
+  if (!ldr_numeric_normal(s, n, &w->buf))
+    return fault(w, c,
+                 memchr(s, 'e', n) ? "must be a number; an exponent stands for at most 1000 digits"
+                                   : "must be a number");
   if (w->buf.broken) return ldr_fail_nomem(&w->err);
   return bytes(w, c, LDR_T_NUMERIC, w->buf.p, w->buf.n, true, out);
 }

@@ -1,5 +1,38 @@
 #include "base/hash.h"
+#include "base/text.h"
 #include "support/test.h"
+
+/* Two texts that one of the plain hash's steps cancels out, whatever the seed. */
+TEST(chosen_texts_do_not_collide) {
+  unsigned char a[16] = {0}, b[16] = {0};
+  unsigned same = 0, plain = 0;
+  b[7] = 0x80;
+  b[15] = 0x80;
+  b[11] = 0x80;
+  for (uint64_t seed = 0; seed < 64; seed++) {
+    plain += ldr_hash64(a, sizeof a, seed) == ldr_hash64(b, sizeof b, seed);
+    same += ldr_hash_keyed(a, sizeof a, seed) == ldr_hash_keyed(b, sizeof b, seed);
+  }
+  CHECK_INT(plain, 64);
+  CHECK_INT(same, 0);
+}
+
+TEST(keyed_hashes_hang_on_every_byte) {
+  unsigned char text[40];
+  uint64_t first;
+  for (size_t i = 0; i < sizeof text; i++) text[i] = (unsigned char)i;
+  for (size_t n = 0; n < sizeof text; n++) {
+    first = ldr_hash_keyed(text, n, 1);
+    CHECK(first == ldr_hash_keyed(text, n, 1));
+    CHECK(first != ldr_hash_keyed(text, n, 2));
+    CHECK(first != ldr_hash_keyed(text, n + 1, 1));
+    for (size_t i = 0; i < n; i++) {
+      text[i] ^= 1;
+      CHECK(first != ldr_hash_keyed(text, n, 1));
+      text[i] ^= 1;
+    }
+  }
+}
 
 void test_hash(void);
 
@@ -95,6 +128,8 @@ TEST(reserve_makes_adds_free_of_allocation) {
 }
 
 void test_hash(void) {
+  RUN(chosen_texts_do_not_collide);
+  RUN(keyed_hashes_hang_on_every_byte);
   RUN(empty);
   RUN(equal_hashes_are_all_found);
   RUN(random_adds_and_removes);

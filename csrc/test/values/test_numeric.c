@@ -51,18 +51,41 @@ TEST(normal_form_refuses_the_rest) {
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) check_normal(bad[i], NULL);
 }
 
+/* `digits` times d, with a point behind the first `whole` of them. */
+static bool normal_of(char d, int whole, int digits, ldr_buf *out) {
+  ldr_buf text = {0};
+  bool ok;
+  for (int i = 0; i < digits; i++) {
+    if (i == whole) ldr_buf_chr(&text, '.');
+    ldr_buf_chr(&text, d);
+  }
+  ldr_buf_reset(out);
+  ok = ldr_numeric_normal(text.p, text.n, out);
+  ldr_buf_free(&text);
+  return ok;
+}
+
 TEST(normal_form_has_postgresqls_limits) {
   ldr_buf out = {0};
-  CHECK(ldr_numeric_normal("1e131071", 8, &out));
+  CHECK(normal_of('9', 131072, 131072, &out));
   CHECK_INT(out.n, 131072);
-  ldr_buf_reset(&out);
-  CHECK(!ldr_numeric_normal("1e131072", 8, &out));
-  CHECK(ldr_numeric_normal("1e-16383", 8, &out));
+  CHECK(!normal_of('9', 131073, 131073, &out));
+  CHECK(normal_of('9', 1, 16384, &out));
   CHECK_INT(out.n, 16385);
+  CHECK(!normal_of('9', 1, 16385, &out));
+  ldr_buf_free(&out);
+}
+
+TEST(an_exponent_adds_few_digits) {
+  static const char *const bad[] = {"1e131071", "1e1001", "0.001e5000", "1e-16383", "1e-1002", "0e-2000"};
+  ldr_buf out = {0};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    CHECK(!ldr_numeric_normal(bad[i], strlen(bad[i]), &out) && out.n == 0);
+  CHECK(ldr_numeric_normal("1e1000", 6, &out));
+  CHECK_INT(out.n, 1001);
   ldr_buf_reset(&out);
-  CHECK(!ldr_numeric_normal("1e-16384", 8, &out));
-  CHECK(!ldr_numeric_normal("0e-16384", 8, &out));
-  CHECK_INT(out.n, 0);
+  CHECK(ldr_numeric_normal("0e1000000", 9, &out));
+  CHECK_STR(ldr_buf_cstr(&out), "0");
   ldr_buf_free(&out);
 }
 
@@ -239,6 +262,7 @@ void test_numeric(void) {
   RUN(normal_form_is_postgresqls_output);
   RUN(normal_form_refuses_the_rest);
   RUN(normal_form_has_postgresqls_limits);
+  RUN(an_exponent_adds_few_digits);
   RUN(fit_rounds_half_away_from_zero);
   RUN(fit_refuses_an_integer_part_that_is_too_long);
   RUN(fit_knows_scales_beyond_the_digits);
