@@ -12,7 +12,7 @@ static void check_text(const char *s, size_t n) {
   n = ldr_time_format(us, text);
   promise(n < sizeof text && text[n] == '\0' && strlen(text) == n);
   promise(ldr_time_parse(text, n, &back) && back == us);
-  promise(ldr_time_from_pg(ldr_time_to_pg(us), &back) && back == us);
+  promise(ldr_time_ok(us));
 }
 
 static void check_buckets(int64_t us) {
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
   memcpy(&seconds, data, sizeof seconds);
   check_buckets(us);
   promise(ldr_time_format(us, text) < sizeof text);
-  if (ldr_time_from_pg(us, &us)) { /* a time of our range */
+  if (ldr_time_ok(us)) { /* a time of our range */
     check_text(text, ldr_time_format(us, text));
     check_buckets(us);
   }

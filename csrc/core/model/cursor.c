@@ -5,11 +5,11 @@
 #include "base/text.h"
 #include "values/typecheck.h"
 
-/*  version 1 | hash of entity and order, 8 | values: type 1, payload … | hash of all before, 8
+/*  version 2 | hash of entity and order, 8 | values: type 1, payload … | hash of all before, 8
  *
  *  payload: none for null, 1 for bool, 8 for int, float and time, else be32 length and the bytes. The last
  *  hash finds accidents, not forgery: a forged cursor passes it, so every value is checked like any input. */
-enum { VERSION = 1, HEAD = 9, TAIL = 8 };
+enum { VERSION = 2, HEAD = 9, TAIL = 8 };
 
 /* ---- the sort that a cursor belongs to ---- */
 

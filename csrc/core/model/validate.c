@@ -112,12 +112,12 @@ static ldr_code new_cuid(ldr_arena *a, ldr_value *out, ldr_err *err) {
 static ldr_code make_default(const ldr_field *f, int64_t now, ldr_arena *a, ldr_value *out, ldr_err *err) {
   switch (f->def) {
     case LDR_DEF_VALUE: *out = f->def_value; return LDR_OK;
-    case LDR_DEF_NOW: *out = ldr_time(now); return LDR_OK;
+    case LDR_DEF_NOW: *out = ldr_time(ldr_time_of_unix(now)); return LDR_OK;
     case LDR_DEF_UUID: return new_uuid(f, a, out, err);
     case LDR_DEF_CUID: return new_cuid(a, out, err);
     case LDR_DEF_NONE:
       if (f->stamp_update && !f->null) { /* a stamp that is never null begins with the insert */
-        *out = ldr_time(now);
+        *out = ldr_time(ldr_time_of_unix(now));
         return LDR_OK;
       }
       break;
@@ -178,7 +178,8 @@ static ldr_code check_set(const ldr_field *f, ldr_set *s, int64_t now, ldr_arena
 static void add_stamps(const ldr_entity *e, const bool *named, ldr_set *sets, unsigned *nsets, int64_t now) {
   for (unsigned i = 0; i < e->nfields; i++)
     if (e->fields[i].stamp_update && !named[i])
-      sets[(*nsets)++] = (ldr_set){.field = (uint16_t)i, .kind = LDR_SET_VALUE, .value = ldr_time(now)};
+      sets[(*nsets)++] =
+          (ldr_set){.field = (uint16_t)i, .kind = LDR_SET_VALUE, .value = ldr_time(ldr_time_of_unix(now))};
 }
 
 ldr_code ldr_check_sets(const ldr_entity *e, ldr_set *sets, unsigned *nsets, int64_t now, ldr_arena *a,

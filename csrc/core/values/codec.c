@@ -112,7 +112,7 @@ static bool read_uuid(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
 static bool read_time(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   int64_t us;
   (void)scratch;
-  if (n != 8 || !ldr_time_from_pg((int64_t)ldr_be64(p), &us)) return false;
+  if (n != 8 || !ldr_time_ok(us = (int64_t)ldr_be64(p))) return false;
   *out = ldr_time(us);
   return true;
 }
@@ -163,9 +163,7 @@ static void write_float8(const ldr_value *v, ldr_buf *out) { ldr_buf_be64(out, b
 static void write_numeric(const ldr_value *v, ldr_buf *out) { ldr_numeric_to_wire(v->u.p, v->n, out); }
 static void write_bytes(const ldr_value *v, ldr_buf *out) { ldr_buf_add(out, v->u.p, v->n); }
 
-static void write_time(const ldr_value *v, ldr_buf *out) {
-  ldr_buf_be64(out, (uint64_t)ldr_time_to_pg(v->u.i));
-}
+static void write_time(const ldr_value *v, ldr_buf *out) { ldr_buf_be64(out, (uint64_t)v->u.i); }
 
 static void write_jsonb(const ldr_value *v, ldr_buf *out) {
   ldr_buf_chr(out, JSONB_VERSION);

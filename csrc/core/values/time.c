@@ -2,12 +2,10 @@
 
 #include <string.h>
 
-#define SECOND INT64_C(1000000)
-#define DAY    (86400 * SECOND)
-/* 4714-11-24 BC, the Julian day 0 that PostgreSQL starts at. Its end, in the year 294276, lies a little
- * beyond int64 as counted from 1970. */
-#define FIRST (INT64_C(-210866803200) * SECOND)
-#define LAST  (LDR_TIME_INF - 1)
+#define SECOND        INT64_C(1000000)
+#define DAY           (86400 * SECOND)
+#define EPOCH_DAYS    10957 /* from 1970 to 2000 */
+#define EPOCH_SECONDS (EPOCH_DAYS * INT64_C(86400))
 
 /* ---- the calendar: days since 1970-01-01 ↔ proleptic Gregorian date, year 0 = 1 BC ---- */
 
@@ -90,16 +88,39 @@ static bool take_fraction(scan *s, int *out) {
   return true;
 }
 
+/* Two digits behind a colon, or right behind what is there when it has none. */
+static bool take_more(scan *s, bool colon, int max, int *out) {
+  if (colon && !take(s, ':')) return false;
+  return take_number(s, 2, max, out);
+}
+
+/* Z, +05, +05:30, +0530, +05:53:28, +055328. */
 static bool take_offset(scan *s, int *seconds) {
-  int h, m, sign = 1;
+  int h, m = 0, sec = 0, sign = 1;
+  bool colon;
   if (take(s, 'Z') || take(s, 'z')) return true;
   if (take(s, '-'))
     sign = -1;
   else if (!take(s, '+'))
     return false;
-  if (!take_number(s, 2, 23, &h) || !take(s, ':') || !take_number(s, 2, 59, &m)) return false;
-  *seconds = sign * (h * 3600 + m * 60);
+  if (!take_number(s, 2, 23, &h)) return false;
+  colon = s->p < s->end && *s->p == ':';
+  if (colon || (s->p < s->end && is_digit(*s->p))) {
+    if (!take_more(s, colon, 59, &m)) return false;
+    if (s->p < s->end && (colon ? *s->p == ':' : is_digit(*s->p)) && !take_more(s, colon, 59, &sec))
+      return false;
+  }
+  *seconds = sign * (h * 3600 + m * 60 + sec);
   return true;
+}
+
+/* HH:MM, HH:MM:SS, HH:MM:SS.ffffff; 24:00 is the end of the day. */
+static bool take_clock(scan *s, int *seconds, int *micros) {
+  int h, m, sec = 0;
+  if (!take_number(s, 2, 24, &h) || !take(s, ':') || !take_number(s, 2, 59, &m)) return false;
+  if (take(s, ':') && (!take_number(s, 2, 60, &sec) || !take_fraction(s, micros))) return false;
+  *seconds = h * 3600 + m * 60 + sec;
+  return h < 24 || (*seconds == 86400 && *micros == 0);
 }
 
 static bool in_words(const char *s, size_t n, int64_t *out) {
@@ -112,29 +133,33 @@ static bool in_words(const char *s, size_t n, int64_t *out) {
   return true;
 }
 
+/* seconds: since 1970 */
 static bool from_parts(int64_t seconds, int micros, int64_t *out) {
-  if (seconds < FIRST / SECOND || seconds > (LAST - micros) / SECOND) return false;
-  *out = seconds * SECOND + micros;
+  const int64_t first = LDR_TIME_FIRST / SECOND + EPOCH_SECONDS,
+                last = LDR_TIME_LAST / SECOND + EPOCH_SECONDS;
+  int64_t us;
+  if (seconds < first || seconds > last) return false;
+  us = (seconds - EPOCH_SECONDS) * SECOND + micros;
+  if (us > LDR_TIME_LAST) return false;
+  *out = us;
   return true;
 }
 
 bool ldr_time_parse(const char *text, size_t n, int64_t *out) {
   scan s = {text, text + n};
   date d;
-  int h, m, sec, micros = 0, offset = 0;
+  int clock, micros = 0, offset = 0;
   if (in_words(text, n, out)) return true;
   if (!take_year(&s, &d.year) || !take(&s, '-')) return false;
   if (!take_number(&s, 2, 12, &d.month) || !take(&s, '-') || !take_number(&s, 2, 31, &d.day)) return false;
   if (!take(&s, 'T') && !take(&s, 't') && !take(&s, ' ')) return false;
-  if (!take_number(&s, 2, 23, &h) || !take(&s, ':') || !take_number(&s, 2, 59, &m)) return false;
-  if (!take(&s, ':') || !take_number(&s, 2, 60, &sec) || !take_fraction(&s, &micros)) return false;
-  if (!take_offset(&s, &offset)) return false;
+  if (!take_clock(&s, &clock, &micros) || !take_offset(&s, &offset)) return false;
   if (s.end - s.p == 3 && memcmp(s.p, " BC", 3) == 0) {
     d.year = 1 - d.year;
     s.p = s.end;
   }
   if (s.p != s.end || d.month == 0 || d.day == 0 || d.day > month_days(&d)) return false;
-  return from_parts(days_of(d) * 86400 + h * 3600 + m * 60 + sec - offset, micros, out);
+  return from_parts(days_of(d) * 86400 + clock - offset, micros, out);
 }
 
 /* ---- formatting ---- */
@@ -170,7 +195,7 @@ static size_t put_word(char *out, const char *word) {
 size_t ldr_time_format(int64_t us, char out[LDR_TIME_TEXT]) {
   int64_t rest = us % DAY + (us % DAY < 0 ? DAY : 0);
   unsigned sec = (unsigned)(rest / SECOND), micros = (unsigned)(rest % SECOND);
-  date d = date_of(floor_div(us, DAY));
+  date d = date_of(floor_div(us, DAY) + EPOCH_DAYS);
   char *w = out;
   if (us == LDR_TIME_INF) return put_word(out, "infinity");
   if (us == LDR_TIME_NEG_INF) return put_word(out, "-infinity");
@@ -188,27 +213,26 @@ size_t ldr_time_format(int64_t us, char out[LDR_TIME_TEXT]) {
 
 /* ---- other sources ---- */
 
+bool ldr_time_ok(int64_t us) {
+  return us == LDR_TIME_INF || us == LDR_TIME_NEG_INF || (us >= LDR_TIME_FIRST && us <= LDR_TIME_LAST);
+}
+
+bool ldr_time_to_unix(int64_t us, int64_t *out) {
+  bool infinite = us == LDR_TIME_INF || us == LDR_TIME_NEG_INF;
+  if (!infinite && us > INT64_MAX - 1 - LDR_TIME_EPOCH) return false;
+  *out = infinite ? us : us + LDR_TIME_EPOCH;
+  return true;
+}
+
 bool ldr_time_from_int_seconds(int64_t s, int64_t *out) { return from_parts(s, 0, out); }
 
 bool ldr_time_from_seconds(double s, int64_t *out) {
   int64_t whole;
-  if (!(s >= (double)(FIRST / SECOND) && s <= (double)(LAST / SECOND))) return false; /* NaN ends here too */
+  if (!(s >= -2.2e11 && s <= 9.3e12)) return false; /* NaN ends here too */
   whole = (int64_t)s;
   if (s < (double)whole) whole--; /* the cast cuts towards zero */
   return from_parts(whole, (int)((s - (double)whole) * 1e6 + 0.5), out);
 }
-
-bool ldr_time_from_pg(int64_t wire, int64_t *out) {
-  if (wire == INT64_MAX || wire == INT64_MIN) {
-    *out = wire; /* the infinities are the same on both sides */
-    return true;
-  }
-  if (wire < FIRST - LDR_TIME_PG_EPOCH || wire > LAST - LDR_TIME_PG_EPOCH) return false;
-  *out = wire + LDR_TIME_PG_EPOCH;
-  return true;
-}
-
-int64_t ldr_time_to_pg(int64_t us) { return us == LDR_TIME_INF || us < FIRST ? us : us - LDR_TIME_PG_EPOCH; }
 
 /* ---- buckets ---- */
 
@@ -222,13 +246,13 @@ static int64_t start_of(int64_t us, ldr_bucket b) {
     case LDR_MINUTE: return floor_to(us, 60 * SECOND);
     case LDR_HOUR: return floor_to(us, 3600 * SECOND);
     case LDR_DAY: return days * DAY;
-    case LDR_WEEK: return (floor_to(days + 3, 7) - 3) * DAY; /* day 0 was a Thursday */
+    case LDR_WEEK: return (floor_to(days + 5, 7) - 5) * DAY; /* day 0 was a Saturday */
     case LDR_MONTH:
     case LDR_YEAR:
-      d = date_of(days);
+      d = date_of(days + EPOCH_DAYS);
       d.day = 1;
       if (b == LDR_YEAR) d.month = 1;
-      return days_of(d) * DAY;
+      return (days_of(d) - EPOCH_DAYS) * DAY;
   }
   return us;
 }
@@ -236,6 +260,7 @@ static int64_t start_of(int64_t us, ldr_bucket b) {
 bool ldr_time_trunc(int64_t us, ldr_bucket b, int64_t *out) {
   *out = us;
   if (us == LDR_TIME_INF || us == LDR_TIME_NEG_INF) return true; /* no date, no bucket */
+  if (us < LDR_TIME_FIRST) return false;
   *out = start_of(us, b);
-  return *out >= FIRST;
+  return *out >= LDR_TIME_FIRST;
 }

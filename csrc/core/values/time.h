@@ -1,4 +1,5 @@
-/* timestamptz: microseconds since 1970-01-01T00:00:00Z, as int64. */
+/* timestamptz: microseconds since 2000-01-01T00:00:00Z, as int64: PostgreSQL's own count, so that its whole
+ * range fits. */
 #ifndef LDR_VALUES_TIME_H
 #define LDR_VALUES_TIME_H
 
@@ -6,27 +7,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LDR_TIME_INF      INT64_MAX                /* 'infinity' */
-#define LDR_TIME_NEG_INF  INT64_MIN                /* '-infinity' */
-#define LDR_TIME_PG_EPOCH INT64_C(946684800000000) /* 2000-01-01 in our microseconds: PostgreSQL's zero */
-#define LDR_TIME_TEXT     40                       /* bytes that hold any formatted time and its zero */
+#define LDR_TIME_INF     INT64_MAX /* 'infinity' */
+#define LDR_TIME_NEG_INF INT64_MIN /* '-infinity' */
+#define LDR_TIME_FIRST   INT64_C(-211813488000000000)
+#define LDR_TIME_LAST    INT64_C(9223371331199999999)
+#define LDR_TIME_EPOCH   INT64_C(946684800000000) /* 2000-01-01 in microseconds since 1970 */
+#define LDR_TIME_TEXT    40                       /* bytes that hold any formatted time and its zero */
 
-/* RFC 3339 (section 5.6): any offset, 'T', 't' or one space, 1 to 9 digits of fraction (beyond
- * microseconds rounded half up), second 60 carried over, 24:00:00 refused. Years 0001 to 9999, also the
- * longer years and "BC" suffix that ldr_time_format writes, and "infinity" / "-infinity". The offset is
- * required. The range is PostgreSQL's, cut where int64 ends: from 4714-11-24 BC, its Julian day 0, to
- * 294247-01-10T04:00:54.775806Z (PostgreSQL: 294276). */
+/* RFC 3339 (section 5.6) and what PostgreSQL prints and commonly takes: 'T', 't' or one space; seconds may be
+ * left out; 1 to 9 digits of fraction (beyond microseconds rounded half up); second 60 and 24:00 are carried
+ * over; offsets +05, +0530, +05:30 and, of old times, +05:53:28; years of four to six digits, 0001 to 294276,
+ * and "BC" behind; "infinity" and "-infinity". The offset is required. The range is PostgreSQL's: from
+ * 4714-11-24 BC to the end of 294276. */
 bool ldr_time_parse(const char *s, size_t n, int64_t *out);
 /* 2026-01-02T03:04:05.000006Z: always UTC, always microseconds. Returns the length. */
 size_t ldr_time_format(int64_t us, char out[LDR_TIME_TEXT]);
-/* Seconds since the epoch as a float; false when outside PostgreSQL's range or not finite. */
+
+/* ---- clocks, which count from 1970 ---- */
+static inline int64_t ldr_time_of_unix(int64_t us) { return us - LDR_TIME_EPOCH; } /* us: of a clock */
+bool ldr_time_to_unix(int64_t us, int64_t *out); /* false: beyond int64; infinities stay */
+/* Seconds since 1970; false when outside PostgreSQL's range or not finite. */
 bool ldr_time_from_seconds(double s, int64_t *out);
 bool ldr_time_from_int_seconds(int64_t s, int64_t *out);
 
-/* PostgreSQL's binary value (timestamptz_send): microseconds since 2000, the infinities as ours. false: out
- * of our range. */
-bool ldr_time_from_pg(int64_t wire, int64_t *out);
-int64_t ldr_time_to_pg(int64_t us);
+bool ldr_time_ok(int64_t us); /* in PostgreSQL's range, or an infinity */
 
 /* The start of the bucket that holds us, in UTC: "minute", "hour", "day", "week" (Monday), "month", "year" as
  * date_trunc. */

@@ -8,9 +8,6 @@
 #include "values/numeric.h"
 #include "values/time.h"
 
-/* 4714-11-24 BC, the first day of PostgreSQL's timestamptz. Its last lies beyond an int64 of ours. */
-#define TIME_MIN INT64_C(-210866803200000000)
-
 static ldr_code fit_text(const char *field, const char *p, size_t n, ldr_err *err) {
   size_t good;
   if (n && memchr(p, 0, n)) return ldr_fail_field(err, field, "contains a zero byte");
@@ -122,7 +119,7 @@ ldr_code ldr_typecheck(const char *field, ldr_ftype t, bool array, const ldr_val
     case LDR_T_ARRAY: return fit_array(field, t, v->u.p, v->n, err);
     case LDR_T_UUID: return v->n == 16 ? LDR_OK : ldr_fail_field(err, field, "is not a uuid");
     case LDR_T_TIME:
-      if (v->u.i < TIME_MIN && v->u.i != LDR_TIME_NEG_INF)
+      if (!ldr_time_ok(v->u.i))
         return ldr_fail_field(err, field, "is out of range for timestamp with time zone");
       return LDR_OK;
     default: return LDR_OK;

@@ -16,7 +16,7 @@ typedef enum ldr_type {
   LDR_T_TEXT,
   LDR_T_BYTES,
   LDR_T_UUID, /* p: 16 bytes, n = 16 */
-  LDR_T_TIME, /* i: microseconds, see values/time.h */
+  LDR_T_TIME, /* i: microseconds since 2000, see values/time.h */
   LDR_T_JSON, /* p, n: valid JSON text */
   LDR_T_ARRAY /* p, n: PostgreSQL's binary array (array_send): ndim, flags, element oid, {size, lower}…, {len,
                  bytes}… */
@@ -69,7 +69,7 @@ ldr_value ldr_null(void);
 ldr_value ldr_bool(bool b);
 ldr_value ldr_int(int64_t i);
 ldr_value ldr_float(double f);
-ldr_value ldr_time(int64_t us);
+ldr_value ldr_time(int64_t us); /* as values/time.h counts */
 ldr_value ldr_text(const char *s, size_t n);
 ldr_value ldr_bytes_of(ldr_type t, const void *p, size_t n); /* any of the p, n types */
 

@@ -73,14 +73,18 @@ static int json_decode(lua_State *L) {
 static int time_parse(lua_State *L) {
   int64_t us;
   luaL_checkany(L, 1);
-  if (!l_time_get(L, 1, &us)) return 0;
+  if (!l_time_get(L, 1, &us) || !ldr_time_to_unix(us, &us)) return 0;
   l_int_push(L, us);
   return 1;
 }
 
 static int time_format(lua_State *L) {
   char text[LDR_TIME_TEXT];
-  size_t n = ldr_time_format(l_int_check(L, 1, "a time"), text);
+  int64_t us = l_int_check(L, 1, "a time");
+  bool infinite = us == LDR_TIME_INF || us == LDR_TIME_NEG_INF;
+  size_t n;
+  if (!infinite && us < LDR_TIME_FIRST + LDR_TIME_EPOCH) return luaL_error(L, "there is no such time");
+  n = ldr_time_format(infinite ? us : ldr_time_of_unix(us), text);
   lua_pushlstring(L, text, n);
   return 1;
 }

@@ -138,7 +138,10 @@ static ldr_code read_uuid(lua_State *L, int idx, const ldr_column *c, l_work *w,
 
 static ldr_code read_time(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   int64_t us;
-  if (!l_time_get(L, idx, &us)) return fault(w, c, "must be a time: RFC 3339 text or seconds since 1970");
+  if (!l_time_get(L, idx, &us))
+    return fault(w, c,
+                 "must be a time: RFC 3339 text such as 2026-01-02T03:04:05Z (with its offset), or seconds "
+                 "since 1970");
   *out = ldr_time(us);
   return LDR_OK;
 }

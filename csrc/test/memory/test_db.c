@@ -459,7 +459,7 @@ TEST(aggregates) {
 static ldr_code add_amounts(const char *balance, double ratio, int64_t seen) {
   return insert(&w, NULL, USERS,
                 ROW(TEXT("a"), NUL, NUL, INT(1), ldr_bytes_of(LDR_T_NUMERIC, balance, strlen(balance)),
-                    ldr_float(ratio), ldr_time(seen)));
+                    ldr_float(ratio), ldr_time(ldr_time_of_unix(seen))));
 }
 
 TEST(exact_sums_and_averages) {

@@ -113,8 +113,8 @@ void fixture_customer(ldr_value row[C_COUNT]) {
   row[C_PHOTO] = ldr_bytes_of(LDR_T_BYTES, "\0\1\2", 3);
   row[C_TOKEN] = ldr_null();
   row[C_REF] = ldr_bytes_of(LDR_T_UUID, "0123456789abcdef", 16);
-  row[C_CREATED] = ldr_time(1700000000000001);
-  row[C_UPDATED] = ldr_time(1700000000000002);
+  row[C_CREATED] = ldr_time(ldr_time_of_unix(1700000000000001));
+  row[C_UPDATED] = ldr_time(ldr_time_of_unix(1700000000000002));
   row[C_DELETED] = ldr_null();
 }
 

@@ -217,7 +217,7 @@ void pg_item(ldr_value row[I_COUNT], const char *id, const char *name, int64_t n
   row[I_N] = ldr_int(n);
   row[I_DOC] = ldr_null();
   row[I_PRICE] = ldr_null();
-  row[I_AT] = ldr_time(1700000000000001);
+  row[I_AT] = ldr_time(ldr_time_of_unix(1700000000000001));
 }
 
 ldr_op pg_insert_op(const pgfix *f, const ldr_value *row) {

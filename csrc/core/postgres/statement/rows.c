@@ -20,15 +20,8 @@ typedef struct pgrows {
  * them in one form). Arrays stay literals then. ---- */
 
 static bool text_time(const char *p, size_t n, ldr_value *out) {
-  char copy[64];
   int64_t us;
-  if (n + 3 >= sizeof copy) return false;
-  memcpy(copy, p, n);
-  if (n > 3 && (copy[n - 3] == '+' || copy[n - 3] == '-')) { /* +00: RFC 3339 wants minutes too */
-    memcpy(copy + n, ":00", 3);
-    n += 3;
-  }
-  if (!ldr_time_parse(copy, n, &us)) return false;
+  if (!ldr_time_parse(p, n, &us)) return false;
   *out = ldr_time(us);
   return true;
 }

@@ -162,7 +162,7 @@ TEST(comparisons) {
   WHERE(PRED(LDR_P_NE, AGE, ldr_int(-5)), "t.\"age\" <> $1", "int4=-5");
   WHERE(PRED(LDR_P_LT, ID, txt("u1")), "t.\"id\" collate \"C\" < $1", "text=u1");
   WHERE(PRED(LDR_P_LE, AGE, ldr_int(5)), "t.\"age\" <= $1", "int4=5");
-  WHERE(PRED(LDR_P_GT, CREATED, ldr_time(0)), "t.\"created_at\" > $1",
+  WHERE(PRED(LDR_P_GT, CREATED, ldr_time(ldr_time_of_unix(0))), "t.\"created_at\" > $1",
         "timestamptz=1970-01-01T00:00:00.000000Z");
   WHERE(PRED(LDR_P_GE, NICK, txt("z")), "t.\"nick\" collate \"C\" >= $1", "text=z");
   WHERE(PRED(LDR_P_EQ, AMOUNT, num("1.50")), "t.\"amount\" = $1", "numeric=1.50");
@@ -332,7 +332,7 @@ TEST(keyset_in_one_direction) {
         "(t.\"tenant_id\" collate \"C\", t.\"id\" collate \"C\") > ($1, $2)", KEY_UP, "text=acme, text=u1");
   ORDER(&op, DOWN(CREATED), DOWN(TENANT), DOWN(ID));
   op.where = JOIN(LDR_P_OR, NONE(LDR_P_IS_NULL, NICK), PRED(LDR_P_EQ, AGE, ldr_int(1)));
-  AFTER(&op, VALUES(ldr_time(1), txt("acme"), txt("u1")),
+  AFTER(&op, VALUES(ldr_time(ldr_time_of_unix(1)), txt("acme"), txt("u1")),
         "(t.\"nick\" is null or t.\"age\" = $1) and"
         " (t.\"created_at\", t.\"tenant_id\" collate \"C\", t.\"id\" collate \"C\") < ($2, $3, $4)",
         "t.\"created_at\" desc, t.\"tenant_id\" collate \"C\" desc, t.\"id\" collate \"C\" desc",
@@ -342,7 +342,7 @@ TEST(keyset_in_one_direction) {
 TEST(keyset_in_mixed_directions) {
   ldr_op op = select_id(NULL);
   ORDER(&op, DOWN(CREATED), UP(TENANT), UP(ID));
-  AFTER(&op, VALUES(ldr_time(0), txt("acme"), txt("u1")),
+  AFTER(&op, VALUES(ldr_time(ldr_time_of_unix(0)), txt("acme"), txt("u1")),
         "t.\"created_at\" <= $1 and (t.\"created_at\" < $1 or (t.\"created_at\" = $1 and"
         " (t.\"tenant_id\" collate \"C\" > $2 or (t.\"tenant_id\" = $2 and t.\"id\" collate \"C\" > $3))))",
         "t.\"created_at\" desc, " KEY_UP, "timestamptz=1970-01-01T00:00:00.000000Z, text=acme, text=u1");
@@ -451,7 +451,7 @@ TEST(upserts) {
        {.field = DOC, .kind = LDR_SET_APPEND, .excluded = true},
        {.field = TAGS, .kind = LDR_SET_APPEND, .excluded = true}, {.field = SCORE, .kind = LDR_SET_DEFAULT},
        {.field = NICK, .kind = LDR_SET_COALESCE, .excluded = true},
-       {.field = SEEN, .kind = LDR_SET_GREATEST, .value = ldr_time(0)});
+       {.field = SEEN, .kind = LDR_SET_GREATEST, .value = ldr_time(ldr_time_of_unix(0))});
   OUT(&op, AGE);
   GOLD(&op,
        "insert into \"shop\".\"users\" as t (\"tenant_id\", \"id\", \"age\", \"doc\", \"nick\", \"tags\")"
