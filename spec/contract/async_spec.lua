@@ -143,6 +143,59 @@ for _, engine in ipairs(engines) do
       assert.equal("Mate", assert(items:get("t", id)).title)
     end)
 
+    it("FT-w17 a row that an open transaction holds pauses its store alone", function()
+      local id, heard = require("larder.core").uuid(), {}
+      local other = engine.another and engine.another() or db
+      local remove = db:on("parked", function(event) heard[#heard + 1] = event end)
+      other:transaction(function()
+        assert(other:stores("shop").items:create { tenant_id = "t", id = id, title = "Tea" })
+        assert(items:insert_async { tenant_id = "t", id = id, title = "Mate" })
+        for i = 1, 20 do assert(visits:insert_async { id = 500 + i, page = "/" }) end
+        for _ = 1, 1000 do
+          if items:writer_stats().stores["shop.visits"].depth == 0 then break end
+          require("larder.core").sleep(0.005)
+        end
+        assert.equal(0, items:writer_stats().stores["shop.visits"].depth)
+        assert.equal(1, items:writer_stats().stores["shop.items"].depth)
+        return nil, "undone"
+      end)
+      assert(items:flush(10))
+      remove()
+      assert.equal("Mate", assert(items:get("t", id)).title)
+      assert.equal(20, visits:count())
+      for _, event in ipairs(heard) do assert.equal("shop.items", event.store) end
+      assert.equal(0, items:writer_stats().parked)
+    end)
+
+    it("FT-w19 refused rows are dead letters: listed, replayed, discarded", function()
+      local letters = assert(db:dead_letters())
+      assert(letters:discard())
+      local tea = assert(items:create { tenant_id = "t", title = "Tea" })
+      for i = 1, 3 do assert(items:insert_async { tenant_id = "t", title = "Tea", extra = { n = i }, tags = { "hot" } }) end
+      assert(items:flush(10))
+      assert.equal(3, letters:count())
+      assert.equal(3, letters:count "shop.items")
+      assert.equal(0, letters:count "shop.visits")
+      local list = assert(letters:list())
+      assert.same({ n = 1 }, list[1].row.extra)
+      assert.same({ "hot" }, list[1].row.tags)
+      assert.equal("Tea", list[1].row.title)
+      assert.equal("conflict", list[1].err.code)
+      assert.equal("items_title_key", list[1].err.constraint)
+      assert.is_true(list[1].accepted_at > 1e9 and list[1].refused_at >= list[1].accepted_at - 1)
+      assert.equal(1, letters:discard(list[1]))
+      assert.equal(2, letters:count())
+      assert(items:delete("t", tea.id))
+      assert.equal(2, letters:replay()) -- the first is stored, the second refused once more
+      assert(items:flush(10))
+      assert.equal(1, letters:count())
+      assert.same({ n = 2 }, assert(items:get_by_title("t", "Tea")).extra)
+      assert.equal(1, letters:discard(function(letter) return letter.row.extra.n == 3 end))
+      assert.equal(0, letters:count())
+      assert.equal(0, letters:replay())
+      assert.has_error(function() letters:count(7) end)
+    end)
+
     it("counts in the metrics", function()
       assert(items:insert_async { tenant_id = "t", title = "Tea" })
       assert(db:flush(10))
@@ -159,7 +212,7 @@ describe("options of the writer", function()
   it("are checked when the database is opened", function()
     for _, writer in ipairs {
       { queu = 1 }, { queue = 0 }, { queue = 1.5 }, { queue = "10" }, { batch = -1 }, { interval = -1 }, { timeout = "1" }, { timeout = 0 },
-      { policy = "wait" }, { policy = "spill" }, { spill = "" }, { spill = true }, { close_timeout = 0 / 0 }, "spill",
+      { policy = "wait" }, { policy = "spill" }, { spill = "" }, { spill = true }, { spill_bytes = 0 }, { close_timeout = 0 / 0 }, "spill",
     } do
       assert.has_error(function() larder.open("memory:", { writer = writer }) end)
     end

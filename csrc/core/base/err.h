@@ -41,6 +41,7 @@ typedef enum ldr_code {
 typedef struct ldr_err {
   ldr_code code;
   bool retryable;   /* repeating the whole transaction may succeed */
+  bool row_policy;  /* LDR_PERMISSION: a row-level security policy refuses the row, not the statement */
   char sqlstate[6]; /* "" when the error did not come from a server (or has none) */
   char message[512];
   char constraint[128];

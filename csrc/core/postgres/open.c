@@ -168,14 +168,6 @@ ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, con
   return LDR_OK;
 }
 
-void ldr_pg_settings(const ldr_engine *engine, const char *const **keywords, const char *const **values,
-                     ldr_pool_config *config) {
-  const ldr_pg *e = ldr_pg_of(engine);
-  *keywords = (const char *const *)e->info->keywords;
-  *values = (const char *const *)e->info->values;
-  *config = e->config;
-}
-
 /* ---- observation ---- */
 
 void ldr_pg_stats_get(const ldr_engine *engine, ldr_pg_stats *out) {

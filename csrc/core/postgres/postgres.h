@@ -13,9 +13,6 @@
  * version. */
 ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, const ldr_pool_config *,
                      ldr_engine **out, ldr_err *) LDR_MUSTCHECK;
-/* What an engine was opened with, borrowed from it: for another one to the same server. */
-void ldr_pg_settings(const ldr_engine *, const char *const **keywords, const char *const **values,
-                     ldr_pool_config *config);
 /* Parse a URI or key/value conninfo exactly as libpq does: calls each(ud, keyword, value) for every setting
  * given. The error never quotes the text. */
 ldr_code ldr_pg_parse_conninfo(const char *s, void (*each)(void *ud, const char *keyword, const char *value),

@@ -1,41 +1,85 @@
 #include "writer/deliver.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
-enum { RUN_BYTES = 8 * 1024 * 1024 };
+enum { BATCH_BYTES = 8 * 1024 * 1024 };
 
-/* ---- runs ---- */
+/* ---- whose fault? ---- */
 
-static int by_entity(const void *a, const void *b) {
-  const ldr_parcel *p = a, *q = b;
-  uintptr_t family = (uintptr_t)p->e->schema, other = (uintptr_t)q->e->schema;
-  if (family != other) return family < other ? -1 : 1;
-  if (p->e->id != q->e->id) return p->e->id < q->e->id ? -1 : 1;
-  return p->number < q->number ? -1 : p->number > q->number;
+/* By the SQLSTATE's first characters, the first match counts. What stands in no row was raised by a trigger
+ * of the user's with a state of his own. */
+static const struct fault {
+  const char *state;
+  bool row;
+} faults[] = {
+    {"2200H", false}, /* a sequence has no numbers left */
+    {"21", true},     /* cardinality */
+    {"22", true},     /* data exceptions */
+    {"23", true},     /* constraints */
+    {"27", true},     /* triggered data change */
+    {"09", true},     /* triggered action */
+    {"38", true},     /* functions of triggers */
+    {"39", true},
+    {"40002", true}, /* a constraint, found at commit */
+    {"44", true},    /* WITH CHECK OPTION */
+    {"54023", false},
+    {"54", true}, /* too large for an index, too deep */
+    {"P0", true}, /* RAISE */
+    /* The server's, or the store's: connection 08, not supported 0A, read only 25, no privilege 28 and 42,
+     * no table 42, no resources 53, not in this state 55, operators 57, system 58, internal XX, and all other
+     * classes of the standard and of PostgreSQL. */
+    {"0", false},
+    {"1", false},
+    {"2", false},
+    {"3", false},
+    {"4", false},
+    {"5", false},
+    {"72", false},
+    {"F0", false},
+    {"HV", false},
+    {"XX", false},
+};
+
+static bool state_is_rows(const char *state) {
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+    if (strncmp(state, faults[i].state, strlen(faults[i].state)) == 0) return faults[i].row;
+  return true;
 }
 
-void ldr_parcels_sort(ldr_parcel *p, size_t n) { qsort(p, n, sizeof *p, by_entity); }
+bool ldr_deliver_is_refusal(const ldr_err *err) {
+  if (err->retryable) return false;
+  switch (err->code) {
+    case LDR_CONFLICT: return true; /* also where a cluster's node reports it without a state of its own */
+    case LDR_INVALID:
+    case LDR_FOREIGN_KEY:
+    case LDR_CHECK:
+    case LDR_NOT_NULL: return *err->sqlstate == '\0' || state_is_rows(err->sqlstate);
+    default: return err->row_policy || (*err->sqlstate && state_is_rows(err->sqlstate));
+  }
+}
+
+/* ---- batches ---- */
 
 /* The identity field that the engine is to number, -1: none. Rows with and without one have two statements.
  */
-static int unnumbered(const ldr_parcel *p) {
-  for (unsigned i = 0; i < p->e->nfields; i++) {
+static int unnumbered(const ldr_entity *e, const ldr_row *row) {
+  for (unsigned i = 0; i < e->nfields; i++) {
     ldr_value v;
-    if (p->e->fields[i].def != LDR_DEF_IDENTITY) continue;
-    ldr_row_get(p->e, p->row, i, &v);
+    if (e->fields[i].def != LDR_DEF_IDENTITY) continue;
+    ldr_row_get(e, row, i, &v);
     if (v.type == LDR_T_NULL) return (int)i;
   }
   return -1;
 }
 
-size_t ldr_parcels_run(const ldr_parcel *p, size_t n, size_t max) {
+size_t ldr_deliver_batch(const ldr_entity *e, const ldr_queued *rows, size_t n, size_t max) {
   size_t i, bytes = 0;
-  int field = n ? unnumbered(p) : -1;
-  for (i = 0; i < n && i < max && p[i].e == p->e && unnumbered(&p[i]) == field; i++) {
-    bytes += ldr_row_size(p[i].row);
-    if (i && bytes > RUN_BYTES) break;
+  int field = n ? unnumbered(e, rows->row) : -1;
+  for (i = 0; i < n && i < max && unnumbered(e, rows[i].row) == field; i++) {
+    bytes += ldr_row_size(rows[i].row);
+    if (i && bytes > BATCH_BYTES) break;
   }
   return i;
 }
@@ -44,26 +88,27 @@ size_t ldr_parcels_run(const ldr_parcel *p, size_t n, size_t max) {
 
 typedef struct delivery {
   ldr_engine *engine;
+  const ldr_entity *e;
   double timeout;
-  ldr_settle *settle;
+  const ldr_delivery_ops *ops;
   void *ud;
   uint16_t cols[LDR_MAX_FIELDS];
   unsigned ncols;
-  ldr_value *values; /* room for all rows of the run */
+  ldr_value *values; /* room for all rows of the batch */
   ldr_err *err;
 } delivery;
 
 /* One insert of many rows. COPY into a staging table takes half as long again for 500 rows (a table made and
  * dropped, and four round trips), and could not tell a key that exists from another unique. */
-static ldr_code insert(delivery *d, const ldr_parcel *p, size_t n, size_t *written) {
+static ldr_code insert(delivery *d, const ldr_queued *rows, size_t n, size_t *written) {
   const ldr_call call = {ldr_deadline(d->timeout), true};
   ldr_result result = {0};
   ldr_value *v = d->values;
   ldr_code code;
   ldr_op op;
   for (size_t r = 0; r < n; r++)
-    for (unsigned i = 0; i < d->ncols; i++) ldr_row_get(p[r].e, p[r].row, d->cols[i], v++);
-  ldr_op_init(&op, LDR_OP_INSERT, p->e);
+    for (unsigned i = 0; i < d->ncols; i++) ldr_row_get(d->e, rows[r].row, d->cols[i], v++);
+  ldr_op_init(&op, LDR_OP_INSERT, d->e);
   op.name = "insert_async";
   op.ncols = d->ncols;
   op.cols = d->cols;
@@ -75,43 +120,31 @@ static ldr_code insert(delivery *d, const ldr_parcel *p, size_t n, size_t *writt
   return code;
 }
 
-/* Would the same row fail again whatever the server's state? Missing rights and missing tables are not its
- * fault either: somebody will mend them, and the row waits. */
-static bool is_refusal(ldr_code code) {
-  switch (code) {
-    case LDR_INVALID:
-    case LDR_CONFLICT:
-    case LDR_FOREIGN_KEY:
-    case LDR_CHECK:
-    case LDR_NOT_NULL:
-    case LDR_NOT_FOUND:
-    case LDR_UNSUPPORTED:
-    case LDR_INTERNAL: return true;
-    default: return false;
-  }
-}
-
-/* Left half first, so that parcels are settled in their order. */
-static ldr_code deliver(delivery *d, const ldr_parcel *p, size_t n) {
+/* Left half first, so that rows are settled in their order. */
+static ldr_code deliver(delivery *d, const ldr_queued *rows, size_t n) {
   size_t written = 0;
-  ldr_code code = insert(d, p, n, &written);
-  if (code == LDR_OK) return d->settle(d->ud, n, written, NULL) ? LDR_OK : LDR_CLOSED;
-  if (!is_refusal(code) || d->err->retryable) return code;
-  if (n == 1) return d->settle(d->ud, 1, 0, d->err) ? LDR_OK : LDR_CLOSED;
-  code = deliver(d, p, n / 2);
-  return code ? code : deliver(d, p + n / 2, n - n / 2);
+  ldr_err refused;
+  ldr_code code = insert(d, rows, n, &written);
+  if (code == LDR_OK) return d->ops->settle(d->ud, n, written, NULL, d->err);
+  if (!ldr_deliver_is_refusal(d->err) || !d->ops->may_refuse(d->ud, d->err)) return code;
+  if (n == 1) {
+    refused = *d->err;
+    return d->ops->settle(d->ud, 1, 0, &refused, d->err);
+  }
+  code = deliver(d, rows, n / 2);
+  return code ? code : deliver(d, rows + n / 2, n - n / 2);
 }
 
-ldr_code ldr_deliver(ldr_engine *engine, const ldr_parcel *p, size_t n, double timeout, ldr_settle *settle,
-                     void *ud, ldr_err *err) {
-  delivery d = {.engine = engine, .timeout = timeout, .settle = settle, .ud = ud, .err = err};
-  int left_out = unnumbered(p);
+ldr_code ldr_deliver(ldr_engine *engine, const ldr_entity *e, const ldr_queued *rows, size_t n,
+                     double timeout, const ldr_delivery_ops *ops, void *ud, ldr_err *err) {
+  delivery d = {.engine = engine, .e = e, .timeout = timeout, .ops = ops, .ud = ud, .err = err};
+  int left_out = unnumbered(e, rows->row);
   ldr_code code;
-  for (unsigned i = 0; i < p->e->nfields; i++)
+  for (unsigned i = 0; i < e->nfields; i++)
     if ((int)i != left_out) d.cols[d.ncols++] = (uint16_t)i;
   d.values = ldr_alloc_array(n * d.ncols, sizeof *d.values);
   if (d.values == NULL) return ldr_fail_nomem(err);
-  code = deliver(&d, p, n);
+  code = deliver(&d, rows, n);
   ldr_free(d.values);
   return code;
 }

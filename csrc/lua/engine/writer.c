@@ -1,5 +1,6 @@
 #include "lua/engine/writer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lua/base/error.h"
@@ -8,14 +9,27 @@
 #include "lua/store/schema.h"
 #include "writer/writer.h"
 
+/* A dead letter; row NULL: its store is not declared, or cannot read it any more. */
+typedef struct l_letter {
+  char id[LDR_LETTER_ID], store[160];
+  const ldr_entity *e;
+  ldr_row *row;
+  int64_t accepted, refused;
+  ldr_err err;
+} l_letter;
+
 typedef struct l_writer {
-  l_child child;         /* first: the writer ends before its engine */
-  l_engine *eng;         /* anchored by the environment */
-  ldr_writer *w;         /* NULL: closed */
-  double seconds;        /* that closing may take */
-  ldr_reject reject;     /* on its way to Lua */
+  l_child child;     /* first: the writer ends before its engine */
+  l_engine *eng;     /* anchored by the environment */
+  ldr_writer *w;     /* NULL: closed */
+  double seconds;    /* that closing may take */
+  ldr_reject reject; /* on its way to Lua */
+  l_letter *letters; /* a page of them, on its way to Lua */
+  size_t nletters;
   ldr_writer_stats last; /* of a closed writer */
 } l_writer;
+
+enum { LETTERS = 100 }; /* a page */
 
 /* ---- the box ---- */
 
@@ -24,10 +38,18 @@ static void forget_reject(l_writer *box) {
   box->reject = (ldr_reject){0};
 }
 
+static void forget_letters(l_writer *box) {
+  for (size_t i = 0; i < box->nletters; i++) ldr_row_release(box->letters[i].row);
+  ldr_free(box->letters);
+  box->letters = NULL;
+  box->nletters = 0;
+}
+
 static void end(l_writer *box, double seconds) {
   ldr_writer *w = box->w;
   l_child_remove(&box->child);
   forget_reject(box);
+  forget_letters(box);
   box->w = NULL;
   ldr_writer_close(w, seconds, &box->last);
 }
@@ -72,9 +94,9 @@ static size_t read_rows(lua_State *L, int idx, const char *name) {
 }
 
 static void read_config(lua_State *L, int idx, l_writer *box, ldr_writer_config *c) {
-  static const char *const names[] = {"queue",  "batch", "interval",      "timeout",
-                                      "policy", "spill", "close_timeout", "queue_bytes"};
-  int o = l_options(L, idx, names, 8, "writer");
+  static const char *const names[] = {"queue", "batch",         "interval",    "timeout",    "policy",
+                                      "spill", "close_timeout", "queue_bytes", "spill_bytes"};
+  int o = l_options(L, idx, names, 9, "writer");
   ldr_writer_config_default(c);
   if (!lua_isnil(L, o)) c->queue = read_rows(L, o, "queue");
   if (!lua_isnil(L, o + 1)) c->batch = read_rows(L, o + 1, "batch");
@@ -83,6 +105,7 @@ static void read_config(lua_State *L, int idx, l_writer *box, ldr_writer_config 
   if (!lua_isnil(L, o + 4)) c->policy = read_policy(L, o + 4);
   if (!lua_isnil(L, o + 5)) c->spill = luaL_checkstring(L, o + 5);
   if (!lua_isnil(L, o + 7)) c->queue_bytes = read_count(L, o + 7, "queue_bytes", INT64_C(1) << 40, "2^40");
+  if (!lua_isnil(L, o + 8)) c->spill_bytes = read_count(L, o + 8, "spill_bytes", INT64_C(1) << 40, "2^40");
   box->seconds = lua_isnil(L, o + 6) ? 5 : read_seconds(L, o + 6, "close_timeout");
 }
 
@@ -100,8 +123,7 @@ int l_writer_new(lua_State *L) {
   box->eng = eng;
   read_config(L, 2, box, &config);
   if (eng->e == NULL) return closed(L);
-  if (ldr_writer_new(eng->e, eng->postgres, &config, &box->w, &err) != LDR_OK)
-    return l_fail(L, &err, NULL, "writer");
+  if (ldr_writer_new(eng->e, &config, &box->w, &err) != LDR_OK) return l_fail(L, &err, NULL, "writer");
   l_child_add(eng, &box->child, NULL, drop);
   lua_settop(L, 3);
   return 1;
@@ -128,7 +150,7 @@ static ldr_code pack(lua_State *L, int idx, l_work *w, const ldr_entity *e, ldr_
   return code == LDR_OK ? ldr_row_pack(e, values, out, &w->err) : code;
 }
 
-/* writer:push(cstore, row) → true, how many refused rows are to be taken; "full" with the policy "block" */
+/* writer:push(cstore, row) → true, is there news to take; "full": there may be room in a moment */
 static int writer_push(lua_State *L) {
   l_slots at;
   l_writer *box = check(L);
@@ -154,13 +176,14 @@ static int writer_push(lua_State *L) {
   }
   if (code != LDR_OK) return l_work_fail(L, w);
   lua_pushboolean(L, 1);
-  lua_pushinteger(L, (lua_Integer)ldr_writer_rejects(box->w));
+  lua_pushboolean(L, ldr_writer_has_news(box->w));
   return l_work_end(L, w, 2);
 }
 
 static int writer_room(lua_State *L) {
   l_writer *box = check(L);
-  lua_pushboolean(L, box->w == NULL || ldr_writer_has_room(box->w));
+  l_store *s = l_box_check(L, 2, &l_store_class);
+  lua_pushboolean(L, box->w == NULL || ldr_writer_has_room(box->w, s->e));
   return 1;
 }
 
@@ -175,16 +198,21 @@ static int writer_flush(lua_State *L) {
   return 1;
 }
 
-/* writer:flushed(ticket) → are they written or refused? */
+/* writer:flushed(ticket) → true: they are written or refused; "parked": what waits is of stores that cannot
+ * be written; false */
 static int writer_flushed(lua_State *L) {
   l_writer *box = check(L);
   int64_t ticket = l_int_check(L, 2, "a ticket");
   if (box->w == NULL) return closed(L);
-  lua_pushboolean(L, ldr_writer_flushed(box->w, (uint64_t)ticket));
+  switch (ldr_writer_flushed(box->w, (uint64_t)ticket)) {
+    case LDR_FLUSH_DONE: lua_pushboolean(L, 1); break;
+    case LDR_FLUSH_PARKED: lua_pushliteral(L, "parked"); break;
+    case LDR_FLUSH_WAITS: lua_pushboolean(L, 0); break;
+  }
   return 1;
 }
 
-/* ---- families of the spill file ---- */
+/* ---- families of the spill directory ---- */
 
 static int writer_know(lua_State *L) {
   l_writer *box = check(L);
@@ -196,10 +224,10 @@ static int writer_know(lua_State *L) {
   return 1;
 }
 
-/* writer:unknown() → names of families whose rows lie in the file */
+/* writer:unknown() → names of families whose rows lie there */
 static int writer_unknown(lua_State *L) {
   l_writer *box = check(L);
-  char name[64];
+  char name[65];
   bool known;
   lua_newtable(L);
   for (unsigned i = 0; box->w && ldr_writer_family(box->w, i, name, &known); i++) {
@@ -207,6 +235,16 @@ static int writer_unknown(lua_State *L) {
     lua_pushstring(L, name);
     lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
   }
+  return 1;
+}
+
+/* writer:leftover() → do rows of known families lie there, from before the writer was made? */
+static int writer_leftover(lua_State *L) {
+  l_writer *box = check(L);
+  char name[65];
+  bool known = false;
+  for (unsigned i = 0; box->w && !known && ldr_writer_family(box->w, i, name, &known); i++) continue;
+  lua_pushboolean(L, known);
   return 1;
 }
 
@@ -251,6 +289,26 @@ static int writer_rejects(lua_State *L) {
   return l_work_end(L, w, 1);
 }
 
+/* writer:news() → { store =, parked =, err = } for each store that cannot be written any more or can be
+ * again, since the last call; without a store: the server */
+static int writer_news(lua_State *L) {
+  l_writer *box = check(L);
+  ldr_writer_news n;
+  lua_settop(L, 1);
+  lua_newtable(L);
+  for (int i = 1; box->w && ldr_writer_take_news(box->w, &n); i++) {
+    lua_createtable(L, 0, 3);
+    if (n.e) lua_pushfstring(L, "%s.%s", n.e->schema->name, n.e->name);
+    if (n.e) lua_setfield(L, -2, "store");
+    lua_pushboolean(L, n.parked);
+    lua_setfield(L, -2, "parked");
+    if (n.parked) l_error_push(L, &n.err, NULL, "insert_async");
+    if (n.parked) lua_setfield(L, -2, "err");
+    lua_rawseti(L, 2, i);
+  }
+  return 1;
+}
+
 static void set(lua_State *L, const char *key, uint64_t n) {
   l_int_push(L, (int64_t)n);
   lua_setfield(L, -2, key);
@@ -261,7 +319,7 @@ static int writer_stats(lua_State *L) {
   l_writer *box = check(L);
   ldr_writer_stats s = box->last;
   if (box->w) ldr_writer_stats_get(box->w, &s);
-  lua_createtable(L, 0, 16);
+  lua_createtable(L, 0, 20);
   set(L, "queued", s.queued);
   set(L, "written", s.written);
   set(L, "duplicates", s.duplicates);
@@ -275,11 +333,145 @@ static int writer_stats(lua_State *L) {
   set(L, "depth", s.depth);
   set(L, "bytes", s.bytes);
   set(L, "in_file", s.filed);
+  set(L, "parked", s.parked);
+  set(L, "unclaimed", s.unclaimed);
+  set(L, "letters_lost", s.letters_lost);
   lua_pushnumber(L, s.oldest_age);
   lua_setfield(L, -2, "oldest_age");
   if (s.last_error.code == LDR_OK) return 1;
   l_error_push(L, &s.last_error, NULL, "insert_async");
   lua_setfield(L, -2, "last_error");
+  return 1;
+}
+
+static void push_store_stats(lua_State *L, const ldr_store_stats *s) {
+  lua_createtable(L, 0, 16);
+  set(L, "queued", s->queued);
+  set(L, "written", s->written);
+  set(L, "duplicates", s->duplicates);
+  set(L, "rejected", s->rejected);
+  set(L, "spilled", s->spilled);
+  set(L, "replayed", s->replayed);
+  set(L, "dropped", s->dropped);
+  set(L, "batches", s->batches);
+  set(L, "retries", s->retries);
+  set(L, "depth", s->depth);
+  set(L, "bytes", s->bytes);
+  set(L, "in_file", s->filed);
+  lua_pushnumber(L, s->oldest_age);
+  lua_setfield(L, -2, "oldest_age");
+  lua_pushboolean(L, s->parked);
+  lua_setfield(L, -2, "parked");
+  if (!s->parked) return;
+  l_error_push(L, &s->err, NULL, "insert_async");
+  lua_setfield(L, -2, "err");
+}
+
+/* writer:stores() → counters of each store that rows were queued for, by its name */
+static int writer_stores(lua_State *L) {
+  l_writer *box = check(L);
+  ldr_store_stats s;
+  lua_settop(L, 1);
+  lua_newtable(L);
+  for (unsigned i = 0; box->w && ldr_writer_store_stats(box->w, i, &s); i++) {
+    lua_pushfstring(L, "%s.%s", s.e->schema->name, s.e->name);
+    push_store_stats(L, &s);
+    lua_rawset(L, 2);
+  }
+  return 1;
+}
+
+/* ---- dead letters ---- */
+
+/* Called under the lock of the dead letters: nothing here may raise. */
+static void collect(void *ud, const char *id, const ldr_record *r, const ldr_entity *e) {
+  l_writer *box = ud;
+  l_letter *l = &box->letters[box->nletters++];
+  ldr_err err;
+  snprintf(l->id, sizeof l->id, "%s", id);
+  snprintf(l->store, sizeof l->store, "%s.%s", r->family, r->store);
+  l->e = e;
+  l->accepted = r->accepted;
+  if (!ldr_record_why(r, &l->err, &l->refused)) ldr_fail(&l->err, LDR_INTERNAL, "the reason cannot be read");
+  if (e && ldr_record_row(r, e, &l->row, &err) != LDR_OK) l->row = NULL;
+}
+
+/* The row as a table; hidden fields stay hidden. */
+static void push_letter_row(lua_State *L, l_work *w, const l_letter *l) {
+  lua_createtable(L, 0, (int)l->e->nfields);
+  for (unsigned i = 0; i < l->e->nfields; i++) {
+    ldr_value v;
+    if (l->e->fields[i].hidden) continue;
+    ldr_row_get(l->e, l->row, i, &v);
+    if (v.type != LDR_T_NULL && l_value_push(L, w, &v)) lua_setfield(L, -2, l->e->fields[i].name);
+  }
+  lua_setfield(L, -2, "row");
+}
+
+static void push_time(lua_State *L, const char *key, int64_t us) {
+  lua_pushnumber(L, (lua_Number)us / 1e6);
+  lua_setfield(L, -2, key);
+}
+
+static void push_letter(lua_State *L, l_work *w, const l_letter *l) {
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, l->id);
+  lua_setfield(L, -2, "id");
+  lua_pushstring(L, l->store);
+  lua_setfield(L, -2, "store");
+  l_error_push(L, &l->err, l->store, "insert_async");
+  lua_setfield(L, -2, "err");
+  push_time(L, "accepted_at", l->accepted);
+  push_time(L, "refused_at", l->refused);
+  if (l->row) push_letter_row(L, w, l);
+}
+
+/* writer:letters([after]) → up to 100 dead letters behind the one with that id */
+static int writer_letters(lua_State *L) {
+  l_slots at;
+  l_writer *box = check(L);
+  const char *after = luaL_optstring(L, 2, NULL);
+  l_work *w;
+  size_t n;
+  ldr_err err;
+  ldr_code code;
+  lua_settop(L, 2);
+  if (box->w == NULL) return closed(L);
+  w = l_work_take(L, &at, 0, NULL);
+  lua_newtable(L);
+  forget_letters(box);
+  box->letters = ldr_alloc_array(LETTERS, sizeof *box->letters);
+  code = box->letters ? ldr_writer_letters(box->w, after, LETTERS, collect, box, &n, &err)
+                      : ldr_fail_nomem(&err);
+  for (size_t i = 0; i < box->nletters && code == LDR_OK; i++) {
+    push_letter(L, w, &box->letters[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  forget_letters(box);
+  if (code == LDR_OK) return l_work_end(L, w, 1);
+  w->err = err;
+  return l_work_fail(L, w);
+}
+
+/* writer:replay(id) → true: its row waits to be written */
+static int writer_replay(lua_State *L) {
+  l_writer *box = check(L);
+  ldr_err err;
+  const char *id = luaL_checkstring(L, 2);
+  if (box->w == NULL) return closed(L);
+  if (ldr_writer_replay(box->w, id, &err) != LDR_OK) return l_fail(L, &err, NULL, "dead_letters");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* writer:discard(id) → true */
+static int writer_discard(lua_State *L) {
+  l_writer *box = check(L);
+  ldr_err err;
+  const char *id = luaL_checkstring(L, 2);
+  if (box->w == NULL) return closed(L);
+  if (ldr_writer_discard(box->w, id, &err) != LDR_OK) return l_fail(L, &err, NULL, "dead_letters");
+  lua_pushboolean(L, 1);
   return 1;
 }
 
@@ -295,7 +487,10 @@ static const luaL_Reg methods[] = {
     {"push", writer_push},          {"room", writer_room},
     {"flush", writer_flush},        {"flushed", writer_flushed},
     {"know", writer_know},          {"unknown", writer_unknown},
-    {"rejects", writer_rejects},    {"stats", writer_stats},
+    {"leftover", writer_leftover},  {"rejects", writer_rejects},
+    {"news", writer_news},          {"stats", writer_stats},
+    {"stores", writer_stores},      {"letters", writer_letters},
+    {"replay", writer_replay},      {"discard", writer_discard},
     {"close", writer_close_method}, {NULL, NULL},
 };
 

@@ -8,7 +8,9 @@
 #include "memory/db.h"
 #include "support/pgfix.h"
 #include "support/pgproxy.h"
+#include "support/spillfix.h"
 #include "support/test.h"
+#include "writer/deliver.h"
 #include "writer/writer.h"
 
 static char dir[64], path[80];
@@ -19,14 +21,7 @@ static void make_dir(void) {
   snprintf(path, sizeof path, "%s/rows", dir);
 }
 
-static void remove_dir(void) {
-  char name[100];
-  for (int i = 0; i < 4; i++) {
-    snprintf(name, sizeof name, i ? "%s.%d" : "%s", path, i);
-    unlink(name);
-  }
-  rmdir(dir);
-}
+static void remove_dir(void) { spill_remove(dir); }
 
 static void nap(int ms) {
   const struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
@@ -52,7 +47,7 @@ static ldr_writer_config quick(void) {
 }
 
 static bool open_writer(wfix *x, const ldr_writer_config *c) {
-  ldr_code code = ldr_writer_new(x->far.db, true, c, &x->w, &x->err);
+  ldr_code code = ldr_writer_new(x->far.db, c, &x->w, &x->err);
   if (code) printf("    %s\n", x->err.message);
   CHECK_INT(code, LDR_OK);
   return code == LDR_OK;
@@ -97,8 +92,8 @@ static bool flush(wfix *x, double seconds) {
   int64_t until = ldr_deadline(seconds);
   uint64_t ticket = 0;
   CHECK_INT(ldr_writer_flush(x->w, &ticket, &x->err), LDR_OK);
-  while (!ldr_writer_flushed(x->w, ticket) && ldr_now_mono() < until) nap(1);
-  return ldr_writer_flushed(x->w, ticket);
+  while (ldr_writer_flushed(x->w, ticket) != LDR_FLUSH_DONE && ldr_now_mono() < until) nap(1);
+  return ldr_writer_flushed(x->w, ticket) == LDR_FLUSH_DONE;
 }
 
 static ldr_writer_stats stats(wfix *x) {
@@ -184,7 +179,7 @@ TEST(a_refused_row_holds_up_no_other) {
   CHECK_INT(stats(&x).rejected, 2);
   CHECK_INT(stats(&x).retries, 0);
   CHECK_INT(pg_count(&x.f), 299);
-  CHECK_INT(ldr_writer_rejects(x.w), 2);
+  CHECK(ldr_writer_has_news(x.w));
   CHECK(ldr_writer_take_reject(x.w, &r));
   CHECK_INT(r.err.code, LDR_CONFLICT);
   CHECK_STR(r.err.constraint, "items_name_key");
@@ -202,8 +197,142 @@ TEST(a_refused_row_holds_up_no_other) {
     CHECK_INT(ldr_writer_push(x.w, x.far.items, item(x.far.items, 1000 + i, "n1", 1), &x.err), LDR_OK);
   CHECK(flush(&x, 10));
   CHECK_INT(stats(&x).rejected, 32);
-  CHECK_INT(ldr_writer_rejects(x.w), LDR_REJECTS);
+  for (int i = 0; i < LDR_REJECTS; i++) {
+    CHECK(ldr_writer_take_reject(x.w, &r));
+    ldr_row_release(r.key);
+  }
+  CHECK(!ldr_writer_take_reject(x.w, &r));
   finish(&x);
+}
+
+TEST(the_faults_of_a_row_are_told_from_those_of_the_server) {
+  static const struct {
+    ldr_code code;
+    const char *state;
+    bool row;
+  } cases[] = {
+      {LDR_INVALID, "22001", true},
+      {LDR_CAPACITY, "2200H", false},
+      {LDR_CONFLICT, "23505", true},
+      {LDR_CHECK, "23514", true},
+      {LDR_CHECK, "44000", true},
+      {LDR_INVALID, "54000", true},
+      {LDR_INVALID, "P0001", true},
+      {LDR_NOT_FOUND, "P0002", true},
+      {LDR_CONFLICT, "40002", true},
+      {LDR_CONFLICT, "XX000", true}, /* a cluster's node */
+      {LDR_INTERNAL, "ZX001", true}, /* a trigger's own */
+      {LDR_INTERNAL, "38001", true},
+      {LDR_INTERNAL, "XX000", false},
+      {LDR_INTERNAL, "XX001", false},
+      {LDR_UNSUPPORTED, "0A000", false},
+      {LDR_UNSUPPORTED, "55000", false},
+      {LDR_LOCKED, "55006", false},
+      {LDR_LOCK_TIMEOUT, "55P03", false},
+      {LDR_CONNECTION, "57P01", false},
+      {LDR_CANCELED, "57014", false},
+      {LDR_CAPACITY, "53100", false},
+      {LDR_CONNECTION, "08006", false},
+      {LDR_PERMISSION, "42501", false},
+      {LDR_SYNTAX, "42P01", false},
+      {LDR_SYNTAX, "42703", false},
+      {LDR_PERMISSION, "25006", false},
+      {LDR_SERIALIZATION, "40001", false},
+      {LDR_DEADLOCK, "40P01", false},
+      {LDR_CAPACITY, "58030", false},
+      {LDR_CHECK, "", true},
+      {LDR_INTERNAL, "", false},
+      {LDR_TIMEOUT, "", false},
+      {LDR_UNSUPPORTED, "", false},
+      {LDR_LOCK_TIMEOUT, "", false},
+      {LDR_DRIFT, "", false},
+  };
+  ldr_err err;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ldr_fail_state(&err, cases[i].code, cases[i].state, "x");
+    if (ldr_deliver_is_refusal(&err) != cases[i].row) printf("    %s\n", cases[i].state);
+    CHECK_INT(ldr_deliver_is_refusal(&err), cases[i].row);
+  }
+  ldr_fail_state(&err, LDR_PERMISSION, "42501", "row-level security");
+  err.row_policy = true;
+  CHECK(ldr_deliver_is_refusal(&err));
+}
+
+static ldr_code push_line(wfix *x, int item_no, int line) {
+  char id[24];
+  ldr_value v[L_COUNT] = {pg_str("acme"), ldr_int(line), pg_str("")};
+  ldr_row *row = NULL;
+  snprintf(id, sizeof id, "k%06d", item_no);
+  v[L_ITEM] = pg_str(id);
+  CHECK_INT(ldr_row_pack(x->far.lines, v, &row, &x->err), LDR_OK);
+  return ldr_writer_push(x->w, x->far.lines, row, &x->err);
+}
+
+/* The parent's store hangs; its child is tried, finds no parent, and is not refused for that. One that has no
+ * parent anywhere is. */
+TEST(a_child_waits_for_its_parent) {
+  ldr_writer_config c = quick();
+  size_t live = ldr_mem_live();
+  ldr_store_stats s;
+  ldr_tx *tx;
+  wfix x;
+  c.timeout = 0.3;
+  if (!begin(&x, &c)) return;
+  push_many(&x, 0, 1);
+  CHECK(flush(&x, 5));
+  tx = pg_begin(&x.f);
+  CHECK_INT(pg_do(&x.f, tx, "lock table ldr_test.items in share mode"), LDR_OK); /* readers pass */
+  push_many(&x, 1, 5);
+  UNTIL(stats(&x).parked == 1);
+  CHECK_INT(push_line(&x, 3, 1), LDR_OK);
+  UNTIL(ldr_writer_store_stats(x.w, 1, &s) && s.retries >= 2);
+  CHECK_INT(stats(&x).rejected, 0);
+  CHECK_INT(stats(&x).written, 1);
+  pg_rollback(&x.f, tx);
+  CHECK(flush(&x, 10));
+  CHECK_INT(stats(&x).written, 7);
+  CHECK_INT(push_line(&x, 999, 2), LDR_OK);
+  CHECK(flush(&x, 10));
+  CHECK_INT(stats(&x).rejected, 1);
+  finish(&x);
+  pg_settle(live);
+}
+
+/* Through memory, through files, and through memory again. */
+TEST(rows_leave_in_the_order_they_came) {
+  ldr_writer_config c = quick();
+  size_t live = ldr_mem_live();
+  ldr_tx *tx;
+  wfix x;
+  make_dir();
+  c.queue = 20;
+  c.batch = 10;
+  c.policy = LDR_POLICY_SPILL;
+  c.spill = path;
+  c.segment_bytes = 600; /* many files */
+  if (!begin(&x, &c)) return;
+  tx = pg_begin(&x.f);
+  CHECK_INT(pg_do(&x.f, tx, "lock table ldr_test.items in access exclusive mode"), LDR_OK);
+  push_many(&x, 0, 100);
+  UNTIL(stats(&x).spilled == 80);
+  CHECK(spill_files(path, ".rows") > 3);
+  pg_rollback(&x.f, tx);
+  for (int i = 100; i < 200; i++) {
+    CHECK_INT(push(&x, i), LDR_OK);
+    if (i % 10 == 0) nap(2);
+  }
+  CHECK(flush(&x, 20));
+  CHECK_INT(pg_count(&x.f), 200);
+  CHECK_INT(stats(&x).duplicates, 0);
+  CHECK_INT(pg_do(&x.f, NULL,
+                  "do $$ begin if exists (select from (select id, lag(id) over (order by ctid) as before"
+                  " from ldr_test.items) t where id < before) then raise 'order'; end if; end $$"),
+            LDR_OK);
+  UNTIL(spill_files(path, ".rows") == 0);
+  CHECK_INT(spill_files(path, ".rows"), 0);
+  finish(&x);
+  remove_dir();
+  pg_settle(live);
 }
 
 /* ---- a server that comes and goes ---- */
@@ -301,14 +430,15 @@ TEST(a_full_queue_follows_the_policy) {
     if (!begin(&x, &c)) return;
     pgproxy_set(x.proxy, PGPROXY_DOWN, 0);
     push_many(&x, 0, 20);
-    CHECK(!ldr_writer_has_room(x.w));
+    CHECK_INT(ldr_writer_has_room(x.w, x.far.items), policy == LDR_POLICY_SPILL);
     CHECK_INT(push(&x, 20), answer[policy]);
+    UNTIL(stats(&x).filed == (policy == LDR_POLICY_SPILL));
     CHECK_INT(stats(&x).depth, 20);
     CHECK_INT(stats(&x).filed, policy == LDR_POLICY_SPILL);
     CHECK_INT(stats(&x).dropped, policy == LDR_POLICY_DROP);
     pgproxy_set(x.proxy, PGPROXY_PASS, 0);
     CHECK(flush(&x, 10));
-    CHECK(ldr_writer_has_room(x.w));
+    CHECK(ldr_writer_has_room(x.w, x.far.items));
     CHECK_INT(pg_count(&x.f), policy == LDR_POLICY_SPILL ? 21 : 20);
     CHECK_INT(push(&x, 21), LDR_OK);
     finish(&x);
@@ -357,7 +487,6 @@ TEST(rows_survive_in_the_file) {
   CHECK_INT(last.spilled, 800);
   pgproxy_set(x.proxy, PGPROXY_PASS, 0);
   if (!open_writer(&x, &c)) return;
-  CHECK_INT(stats(&x).filed, 800);
   CHECK_INT(ldr_writer_know(x.w, x.far.schema, &x.err), LDR_OK);
   push_many(&x, 700, 200); /* some of them once more */
   CHECK(flush(&x, 20));
@@ -455,6 +584,7 @@ TEST(a_child_starts_anew) {
   c.spill = path;
   if (!begin(&x, &c)) return;
   push_many(&x, 0, 100);
+  nap(100); /* a sanitizer's allocator does not survive a fork while another thread is in it */
   pid = fork();
   if (pid == 0) _exit(child_of(&x));
   CHECK_INT(waitpid(pid, &status, 0), pid);
@@ -465,6 +595,7 @@ TEST(a_child_starts_anew) {
   CHECK_INT(stats(&x).written, 101);
   CHECK_INT(stats(&x).duplicates, 0);
   CHECK_INT(pg_count(&x.f), 103);
+  nap(100);
   pid = fork();
   if (pid == 0) { /* one that never uses it */
     ldr_writer_close(x.w, 5, NULL);
@@ -499,7 +630,7 @@ TEST(memory_writes_at_once) {
   CHECK_INT(pg_declare(&f), LDR_OK);
   CHECK_INT(ldr_memdb_open(&f.db, &f.err), LDR_OK);
   c.queue = 2;
-  CHECK_INT(ldr_writer_new(f.db, false, &c, &w, &f.err), LDR_OK);
+  CHECK_INT(ldr_writer_new(f.db, &c, &w, &f.err), LDR_OK);
   CHECK_INT(push_memory(w, &f, 1, NULL, &f.err), LDR_OK);
   CHECK_INT(push_memory(w, &f, 1, NULL, &f.err), LDR_OK);
   CHECK_INT(push_memory(w, &f, 2, "n1", &f.err), LDR_OK);
@@ -512,9 +643,9 @@ TEST(memory_writes_at_once) {
   CHECK_INT(push_memory(w, &f, 4, NULL, &f.err), LDR_OK);
   CHECK_INT(push_memory(w, &f, 5, NULL, &f.err), LDR_CAPACITY);
   CHECK_INT(ldr_writer_flush(w, &ticket, &f.err), LDR_OK);
-  CHECK(!ldr_writer_flushed(w, ticket));
+  CHECK_INT(ldr_writer_flushed(w, ticket), LDR_FLUSH_PARKED);
   CHECK_INT(f.db->ops->rollback(tx, &pg_block, NULL, &f.err), LDR_OK);
-  CHECK(ldr_writer_flushed(w, ticket));
+  CHECK_INT(ldr_writer_flushed(w, ticket), LDR_FLUSH_DONE);
   ldr_writer_stats_get(w, &s);
   CHECK_INT(s.written, 3);
   CHECK_INT(s.duplicates, 1);
@@ -534,8 +665,7 @@ static bool out_of_memory(void) {
   bool pushed = false;
   pg_item(v, "k1", "n", 1);
   if (pg_declare(&f) == LDR_OK && ldr_memdb_open(&f.db, &f.err) == LDR_OK &&
-      ldr_writer_new(f.db, false, &c, &w, &f.err) == LDR_OK &&
-      ldr_row_pack(f.items, v, &row, &f.err) == LDR_OK)
+      ldr_writer_new(f.db, &c, &w, &f.err) == LDR_OK && ldr_row_pack(f.items, v, &row, &f.err) == LDR_OK)
     pushed = ldr_writer_push(w, f.items, row, &f.err) == LDR_OK;
   ldr_writer_close(w, 0, &last);
   if (pushed) CHECK_INT(last.written, 1); /* once accepted, a want of memory only delays it */
@@ -568,12 +698,15 @@ TEST(memory_runs_out_in_the_thread) {
 
 void test_writer(void);
 void test_writer(void) {
+  RUN(the_faults_of_a_row_are_told_from_those_of_the_server);
   RUN(memory_writes_at_once);
   RUN(memory_runs_out);
   if (!pg_available("writer")) return;
   RUN(rows_go_by_count_or_by_time);
   RUN(parents_are_written_before_children);
   RUN(a_refused_row_holds_up_no_other);
+  RUN(a_child_waits_for_its_parent);
+  RUN(rows_leave_in_the_order_they_came);
   RUN(rows_wait_for_the_server);
   RUN(a_lost_answer_duplicates_nothing);
   RUN(a_statement_has_a_time_limit);

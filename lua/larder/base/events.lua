@@ -10,8 +10,11 @@ local events = {}
 
 -- query: every store call and raw statement; slow: those beyond the threshold; error: those that failed (a row that is
 -- not there is an answer, no failure); transaction: the end of every outermost transaction; connect, acquire: a call
--- opened connections or got them from the pool (duration: of the waiting for it).
-local NAMES = { query = true, slow = true, error = true, transaction = true, connect = true, acquire = true }
+-- opened connections or got them from the pool (duration: of the waiting for it); parked, resumed: rows of insert_async of a store
+-- (without one: of all, the server is away) cannot be written, can be written again.
+local NAMES = {
+  query = true, slow = true, error = true, transaction = true, connect = true, acquire = true, parked = true, resumed = true,
+}
 
 ---@class larder.Event
 ---@field store? string    "auth.users"

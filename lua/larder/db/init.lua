@@ -11,6 +11,7 @@ local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
 local raw = require "larder.db.raw"
 local async = require "larder.store.async"
+local dead_letters = require "larder.store.dead_letters"
 local read = require "larder.store.read"
 local truncate = require "larder.db.truncate"
 local tx = require "larder.db.tx"
@@ -225,6 +226,13 @@ function Db:flush(timeout)
   return async.flush(self, timeout)
 end
 
+--- Rows of insert_async that the database refused: to look at, replay or discard.
+---@return larder.DeadLetters|nil
+---@return larder.Error? err
+function Db:dead_letters()
+  return dead_letters.of(self)
+end
+
 -- ---- raw SQL (PostgreSQL only) ----
 
 --- Run one statement with `$1 …` parameters, typed by the statement's own description.
@@ -341,7 +349,7 @@ function Db:stats()
   return stats
 end
 
---- Call fn(event) on "query", "slow", "error", "transaction", "connect" or "acquire".
+--- Call fn(event) on "query", "slow", "error", "transaction", "connect", "acquire", "parked" or "resumed".
 ---@param name string
 ---@param fn fun(event: larder.Event)
 ---@return fun() remove

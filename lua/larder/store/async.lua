@@ -13,33 +13,55 @@ local async = {}
 local REJECTED = 16 -- rows in the list of refused ones
 
 ---@class larder.WriterOptions
----@field queue? integer  rows that may wait in memory (10,000)
+---@field queue? integer  rows of one store that may wait in memory (10,000)
 ---@field queue_bytes? integer  and how large they may be together (64 MiB): the row that reaches it is the last one with room
 ---@field policy? "error"|"block"|"drop"|"spill"  when there is no room: refuse the row ("error", the default), wait for room,
--- forget the row and count it, or write it to the spill file
+-- forget the row and count it, or write it into the spill directory
 ---@field batch? integer  rows a statement at most (500)
 ---@field interval? number  seconds that a row waits for company (0.2)
 ---@field timeout? number  seconds that a statement may take, and a caller may wait for room (5)
----@field spill? string  file for rows that find no room ("spill") or no server before the end (every policy)
+---@field spill? string  directory for rows that find no room ("spill") or no server before the end (every policy), and for dead letters
+---@field spill_bytes? integer  bytes that this process' rows may take there, and all dead letters (1 GiB each)
 ---@field close_timeout? number  seconds that closing may take to write what waits (5)
 
----@class larder.WriterStats
+---@class larder.WriterStoreStats
 ---@field queued integer      rows accepted
 ---@field written integer
 ---@field duplicates integer  their key was there already
----@field rejected integer    refused by the database
----@field spilled integer     written to the spill file
+---@field rejected integer    refused by the database: dead letters
+---@field spilled integer     written into the spill directory
 ---@field replayed integer    read from it
----@field dropped integer     lost: no room with the policy "drop", or no server and no file at the end
+---@field dropped integer     lost: no room with the policy "drop", or no server and no directory at the end
 ---@field batches integer     statements
 ---@field retries integer     statements that failed and were tried again
----@field damaged integer     places of the spill file that could not be read
 ---@field depth integer       rows that wait in memory
 ---@field bytes integer       their size
----@field in_file integer     rows that wait in the file
+---@field in_file integer     rows that wait in the spill directory
 ---@field oldest_age number   seconds that the oldest row in memory has waited
+---@field parked boolean      it cannot be written
+---@field err? larder.Error   why
+
+---@class larder.WriterStats  sums over all stores
+---@field queued integer
+---@field written integer
+---@field duplicates integer
+---@field rejected integer
+---@field spilled integer
+---@field replayed integer
+---@field dropped integer
+---@field batches integer
+---@field retries integer
+---@field depth integer
+---@field bytes integer
+---@field in_file integer
+---@field oldest_age number
+---@field parked integer        stores that cannot be written
+---@field damaged integer       places of files that could not be read
+---@field letters_lost integer  refused rows for which there was no room among the dead letters
+---@field unclaimed integer     files of families that are not declared here
 ---@field last_error? larder.Error
 ---@field rejected_rows { store: string, key: table?, err: larder.Error }[]  the last 16, the newest last
+---@field stores table<string, larder.WriterStoreStats>  by name: "shop.items"
 
 -- ---- options ----
 
@@ -74,7 +96,7 @@ end
 local CHECKS = {
   queue = { is_count, "a number of rows" }, queue_bytes = { is_size, "a number of bytes" }, batch = { is_count, "a number of rows" },
   interval = { is_seconds, "seconds" }, timeout = { is_limit, "seconds, more than 0" }, close_timeout = { is_seconds, "seconds" },
-  policy = { is_policy, "error, block, drop or spill" }, spill = { is_path, "a path" },
+  policy = { is_policy, "error, block, drop or spill" }, spill = { is_path, "a path" }, spill_bytes = { is_size, "a number of bytes" },
 }
 
 --- The settings of a writer. Raises on what is no setting.
@@ -91,20 +113,26 @@ function async.options(opts)
     settings[name] = value
   end
   if settings.policy == "spill" and not settings.spill then
-    misuse.raise "the writer's policy spill needs a file: writer.spill"
+    misuse.raise "the writer's policy spill needs a directory: writer.spill"
   end
   return settings
 end
 
 -- ---- the writer ----
 
---- Families whose rows lie in the spill file: the writer must know them to write them.
+--- A family that is declared by now becomes known to the writer. false: it is not declared.
+---@param writer any
+---@param name string
+---@return boolean
+function async.declare(writer, name)
+  local found, made = pcall(require("larder.family").get, name)
+  return found and writer:know(made.schema) == true
+end
+
+--- Families whose rows lie in the spill directory: the writer must know them to write them.
+-- One that is not declared (yet) stays there.
 local function introduce(writer)
-  local family = require "larder.family"
-  for _, name in ipairs(writer:unknown()) do
-    local found, made = pcall(family.get, name) -- one that is not declared (yet) stays in the file
-    if found then writer:know(made.schema) end
-  end
+  for _, name in ipairs(writer:unknown()) do async.declare(writer, name) end
 end
 
 local function writer_of(db)
@@ -117,37 +145,44 @@ local function writer_of(db)
   return writer
 end
 
-local function begin(db)
-  local writer, err = writer_of(db)
-  if not writer then return nil, err end
-  if writer:stats().in_file == 0 then return true end
-  return writer:flush()
+--- The writer of a database; made with its first use.
+---@param db larder.Db
+---@return any writer
+---@return larder.Error? err
+function async.writer(db)
+  return writer_of(db)
 end
 
---- A database that was just opened begins with what an earlier process left in its spill file.
+--- A database that was just opened begins with what an earlier process left in its spill directory.
 ---@param db larder.Db
 ---@return larder.Db|nil
----@return larder.Error? err  the file cannot be used
+---@return larder.Error? err  the directory cannot be used
 function async.resume(db)
   if not db._writer_options.spill or db:kind() == "memory" then return db end
-  local ok, err = begin(db)
+  local writer, err = writer_of(db)
+  local ok = writer
+  if writer and writer:leftover() then ok, err = writer:flush() end
   if ok then return db end
   db:close()
   return nil, err
 end
 
---- A family was opened on db: its rows may lie in the file.
+--- A family was opened on db: its rows may lie in the spill directory.
 function async.know(db, schema)
   if db._writer then db._writer:know(schema) end
 end
 
--- Refused rows are told from the thread of Lua alone: when the next row comes, and when somebody asks.
+-- What happened in the writer's threads is told from the thread of Lua alone: when the next row comes, and when somebody asks.
 local function report(db)
   local list = db._rejected
   for _, row in ipairs(db._writer:rejects()) do
     list[#list + 1] = row
     if #list > REJECTED then table.remove(list, 1) end
     events.emit(db, "error", { store = row.store, op = "insert_async", duration = 0, err = row.err })
+  end
+  for _, news in ipairs(db._writer:news()) do
+    local name = news.parked and "parked" or "resumed"
+    events.emit(db, name, { store = news.store, op = "insert_async", duration = 0, err = news.err })
   end
 end
 
@@ -172,7 +207,7 @@ local function full(store)
   }
 end
 
---- Policy "block": wait for room, then try again.
+--- Policy "block", or a disk that is behind: wait for room, then try again.
 local function push(store, writer, row)
   local db = store.db
   local deadline
@@ -181,7 +216,7 @@ local function push(store, writer, row)
     if ok ~= "full" then return ok, extra end
     deadline = deadline or core.clock() + db._writer_options.timeout
     local left = deadline - core.clock()
-    if left <= 0 or not poll(db, left, function() return writer:room() end) then return full(store) end
+    if left <= 0 or not poll(db, left, function() return writer:room(store._core) end) then return full(store) end
   end
 end
 
@@ -192,7 +227,7 @@ local function insert(store, row)
   if store._entity.blanks then row = support.without_blanks(store._entity, row) end
   local ok, extra = push(store, writer, row)
   if not ok then return nil, extra end
-  if extra > 0 then report(db) end
+  if extra then report(db) end
   return true
 end
 
@@ -229,27 +264,36 @@ async.methods = methods
 
 -- ---- flush, observation, the end ----
 
+-- patient: wait for stores that cannot be written, too.
+local function flush(db, timeout, patient)
+  local writer = db._writer
+  introduce(writer)
+  local ticket, err = writer:flush()
+  if not ticket then return nil, err end
+  local done
+  done, err = poll(db, timeout, function()
+    local answer, why = writer:flushed(ticket)
+    if answer == "parked" and patient then return false end
+    return answer, why
+  end)
+  report(db)
+  if done == true or err then return done, err end
+  return nil, errors.new { code = "timeout", op = "flush", message = "rows still wait to be written" }
+end
+
 ---@param db larder.Db
 ---@param timeout? number
 ---@return true|nil
 ---@return larder.Error? err
 function async.flush(db, timeout)
   if timeout ~= nil and not is_seconds(timeout) then misuse.raise("flush takes a number of seconds, not %s", misuse.kind(timeout)) end
-  local writer = db._writer
-  if not writer then return true end
-  introduce(writer)
-  local ticket, err = writer:flush()
-  if not ticket then return nil, err end
-  local done
-  done, err = poll(db, timeout, function() return writer:flushed(ticket) end)
-  report(db)
-  if done ~= false then return done, err end
-  return nil, errors.new { code = "timeout", op = "flush", message = "rows still wait to be written" }
+  if not db._writer then return true end
+  return flush(db, timeout, true)
 end
 
 local NONE = {
   "queued", "written", "duplicates", "rejected", "spilled", "replayed", "dropped", "batches", "retries", "damaged", "depth",
-  "bytes", "in_file", "oldest_age",
+  "bytes", "in_file", "oldest_age", "parked", "unclaimed", "letters_lost",
 }
 
 ---@param db larder.Db
@@ -262,17 +306,19 @@ function async.stats(db)
   else
     for _, name in ipairs(NONE) do stats[name] = 0 end
   end
+  stats.stores = db._writer and db._writer:stores() or {}
   stats.rejected_rows = {}
   for i, row in ipairs(db._rejected) do stats.rejected_rows[i] = row end
   return stats
 end
 
---- Write what waits, then end. In an event loop the waiting is the loop's; what is left after it goes to the spill file.
+--- Write what waits, then end. In an event loop the waiting is the loop's; what is left after it goes to the spill directory. A store
+-- that cannot be written is not waited for.
 ---@param db larder.Db
 function async.close(db)
   local writer = db._writer
   local before = writer:stats()
-  if before.depth + before.in_file > 0 then async.flush(db, db._writer_options.close_timeout) end
+  if before.depth + before.in_file > 0 then flush(db, db._writer_options.close_timeout, false) end
   report(db)
   writer:close(0)
   local lost = writer:stats().dropped - before.dropped

@@ -197,6 +197,8 @@ ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   fill_names(f, err);
   fill_message(f, rule, deleting, err);
   fill_detail(f, err);
+  /* One SQLSTATE for both; the message is translated, the server's function is not. */
+  err->row_policy = is(f, "42501") && strcmp(f->routine, "ExecWithCheckOptions") == 0;
   if (strncmp(f->sqlstate, "22", 2) != 0) ldr_err_set(err->hint, sizeof err->hint, f->hint);
   if (*err->hint == '\0' && (is(f, "42P01") || is(f, "3F000")))
     ldr_err_set(err->hint, sizeof err->hint,
