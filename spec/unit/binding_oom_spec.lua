@@ -63,6 +63,14 @@ local SCENARIO = [[
   writer:push(store, { owner = "b", nonsense = 1 })
   writer:rejects()
   writer:stats()
+  writer:stores()
+  writer:news()
+  writer:push(store, { owner = "b", id = 5, seq = 4 })
+  local letters = writer:letters()
+  if letters and letters[1] then
+    writer:replay(letters[1].id)
+    writer:discard(letters[1].id)
+  end
   writer:flush()
   writer:close(0)
   local batch = core.batch(things.schema(), "things", { row, { owner = 5 }, { owner = "b", id = 7, seq = 99 } })
