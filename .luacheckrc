@@ -6,6 +6,6 @@ max_cyclomatic_complexity = 15
 
 files["spec"] = { std = "min+busted", read_globals = { "jit", "loadstring", math = { fields = { "tointeger" } } } }
 files["lua/larder"] = { read_globals = { "ngx", "jit" } }
-for _, path in ipairs { "examples/openresty", "spec/nginx/lab", "spec/nginx/loop", "bench/nginx" } do
+for _, path in ipairs { "examples/openresty", "spec/nginx/lab", "spec/nginx/loop", "spec/nginx/scope", "bench/nginx" } do
   files[path] = { std = "min+ngx_lua" }
 end

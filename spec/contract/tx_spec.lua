@@ -121,18 +121,111 @@ for _, engine in ipairs(engines) do
       assert.equal("a b", pages())
     end)
 
-    it("belong to the coroutine that opened them", function()
-      assert(db:transaction(function()
-        visit "mine"
-        local other = coroutine.create(function()
-          assert.is_false(db:in_transaction())
-          return visits:count()
+    it("are joined by the coroutines that theirs resumes", function()
+      local function names()
+        return coroutine.wrap(function()
+          for _, name in ipairs { "b", "c" } do
+            coroutine.yield(coroutine.wrap(function() return visit(name).page end)())
+          end
         end)
-        local _, n = assert(coroutine.resume(other))
-        assert.equal(0, n)
-        assert.equal(1, visits:count())
+      end
+      local ok = db:transaction(function()
+        visit "a"
+        for name in names() do visit("after " .. name) end
+        local inside, n = select(2, coroutine.resume(coroutine.create(function()
+          return db:in_transaction(), visits:count()
+        end)))
+        assert.same({ true, 5 }, { inside, n })
+        return nil, "undone"
+      end)
+      assert.is_nil(ok)
+      assert.equal("", pages())
+    end)
+
+    it("are not joined by coroutines that theirs does not wait for", function()
+      local other = coroutine.create(function()
+        coroutine.yield(db:in_transaction())
+        coroutine.yield(db:in_transaction())
+      end)
+      local mine = coroutine.wrap(function()
+        return db:transaction(function()
+          visit "mine"
+          assert.is_true(select(2, coroutine.resume(other))) -- now it does
+          coroutine.yield()
+          return true
+        end)
+      end)
+      mine()
+      assert.is_false(db:in_transaction())
+      assert.equal(0, visits:count())
+      assert.is_false(select(2, coroutine.resume(other)))
+      assert.is_true(mine())
+      assert.is_false(db:in_transaction())
+      assert.equal("mine", pages())
+    end)
+
+    it("are over for a coroutine that outlives them", function()
+      local other = coroutine.create(function()
+        while true do coroutine.yield(db:in_transaction(), visits:count()) end
+      end)
+      db:transaction(function()
+        visit "a"
+        assert.same({ true, true, 1 }, { coroutine.resume(other) })
+        return nil, "undone"
+      end)
+      assert.same({ true, false, 0 }, { coroutine.resume(other) })
+      assert(db:transaction(function() return true end))
+      assert.same({ true, false, 0 }, { coroutine.resume(other) })
+    end)
+
+    it("inside of one are savepoints in the coroutines that join, too, and end in their order", function()
+      local failed
+      assert(db:transaction(function()
+        local inner = coroutine.wrap(function()
+          local _, err = db:transaction(function()
+            visit "inner"
+            coroutine.yield()
+            return true
+          end)
+          failed = err
+        end)
+        assert(db:transaction(function()
+          visit "a"
+          return coroutine.wrap(function() return db:transaction(function() return visit "b" end) end)()
+        end))
+        local ok, err = db:transaction(function()
+          visit "outer"
+          inner() -- begins inside of this one, and has not ended when this one does
+          return true
+        end)
+        assert.same({ false, "invalid" }, { ok ~= nil, err.code })
+        inner()
+        visit "c"
         return true
       end))
+      assert.equal("closed", failed.code)
+      assert.equal("a b c", pages())
+    end)
+
+    it("end at once when their coroutine is closed", function()
+      if not coroutine.close then return pending "Lua 5.4 only" end -- luacheck: ignore 143
+      local co = coroutine.create(function()
+        db:transaction(function()
+          visit "a"
+          db:transaction(function()
+            visit "b"
+            coroutine.yield()
+          end)
+        end)
+      end)
+      collectgarbage "stop"
+      assert(coroutine.resume(co))
+      assert.is_true(coroutine.close(co)) -- luacheck: ignore 143
+      assert.equal(0, db:stats()[db:kind() == "memory" and "transactions" or "busy"])
+      assert.equal("", pages())
+      visit "c"
+      collectgarbage "restart"
+      assert.equal("c", pages())
     end)
 
     it("may be yielded across", function()

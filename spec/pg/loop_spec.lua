@@ -196,6 +196,70 @@ for _, name in ipairs(names) do
       end
     end)
 
+    it("FT-l23 a generator that a transaction resumes joins it; a coroutine of the loop does not", function()
+      must(plain:query "create table public.looped_joined (n int8)")
+      local inside, beside
+      one.run(db, function()
+        local ok = db:transaction(function()
+          must(db:query "insert into public.looped_joined values (1)")
+          local sum = 0
+          for n in coroutine.wrap(function()
+            for i = 2, 4 do
+              must(db:query("insert into public.looped_joined values ($1)", i))
+              coroutine.yield(must(db:query "select count(*)::int8 as n from public.looped_joined")[1].n)
+            end
+          end) do sum = sum + n end
+          inside = sum
+          must(db:query "select pg_sleep(0.1)")
+          return nil, "undone"
+        end)
+        assert(not ok)
+      end, function()
+        must(db:query "select pg_sleep(0.05)")
+        beside = db:in_transaction() or must(db:query "select count(*)::int8 as n from public.looped_joined")[1].n
+      end)
+      assert.equal(2 + 3 + 4, inside)
+      assert.equal(0, beside)
+      assert.equal(0, must(plain:query "select count(*)::int8 as n from public.looped_joined")[1].n)
+      must(plain:query "drop table public.looped_joined")
+    end)
+
+    it("FT-l24 a call that cannot wait where it is made is refused, and nothing was sent", function()
+      must(plain:query "create table public.looped_refused (n int8)")
+      local codes = {}
+      local function insert(n)
+        local rows, err = db:query("insert into public.looped_refused values ($1)", n)
+        codes[#codes + 1] = rows and "ran" or err.code
+      end
+      local function transaction()
+        local _, err = db:transaction(function()
+          insert(3)
+          return nil, "no"
+        end)
+        codes[#codes + 1] = err
+      end
+      package.preload["looped.module"] = function() insert(4) return true end
+      one.run(db, function()
+        assert(db:transaction(function()
+          must(db:query "insert into public.looped_refused values (0)")
+          table.sort({ 2, 1 }, function(a, b)
+            insert(1)
+            return a < b
+          end);
+          ("x"):gsub("x", function() insert(2) end)
+          must(db:query "insert into public.looped_refused values (10)")
+          return true
+        end));
+        ("x"):gsub("x", transaction)
+        require "looped.module"
+        must(db:query "insert into public.looped_refused values (11)")
+      end)
+      package.preload["looped.module"], package.loaded["looped.module"] = nil, nil
+      assert.equal("unsupported unsupported unsupported no unsupported", table.concat(codes, " "))
+      assert.equal("0 10 11", must(plain:query [[select string_agg(n::text, ' ' order by n) as list from public.looped_refused]])[1].list)
+      must(plain:query "drop table public.looped_refused")
+    end)
+
     it("ends when the work is done", function()
       one.run(db, function() must(db:query "select 1") end)
       local started = core.clock()

@@ -77,4 +77,12 @@ function things.open()
   return engine, engine:store(things.schema(), "things"), owners
 end
 
+--- Run fn inside the transaction: the first argument of the function that binds is how the core knows who runs it.
+function things.within(ctx, engine, fn)
+  engine:bind(ctx)
+  local ok, err = pcall(fn)
+  engine:bind(nil)
+  if not ok then error(err, 0) end
+end
+
 return things

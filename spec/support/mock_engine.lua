@@ -75,6 +75,10 @@ function Engine:done(t)
   return n
 end
 
+function Engine.joined() return false end
+
+function Engine.bound() return 0 end
+
 function Engine:wake_fd()
   return self.pipe.read
 end

@@ -49,11 +49,11 @@ local SCENARIO = [[
   store:run { op = "aggregate", aggs = { { "sum", "id", as = "s", filter = { id = 1 } } }, groups = { "owner" } }
   store:run { op = "select", where = { nonsense = 1 } }
   local ctx = engine:begin {}
-  engine:bind(ctx)
-  store:create { owner = "b", id = 3 }
-  ctx:savepoint()
-  ctx:rollback_to()
-  engine:bind(nil)
+  things.within(ctx, engine, function()
+    store:create { owner = "b", id = 3 }
+    ctx:savepoint()
+    ctx:rollback_to()
+  end)
   ctx:commit()
   local lost = engine:begin {}
   store:run { op = "delete", tx = lost }

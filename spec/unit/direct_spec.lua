@@ -68,16 +68,22 @@ describe("get and exists on memory", function()
   end)
 
   it("see what their transaction sees", function()
-    local here, row, elsewhere
-    db:transaction(function()
-      tenants:create { id = "b", name = "B", db_dsn = "secret", db_schema = "b" }
-      here, row = tenants:exists "b", tenants:get "b"
-      elsewhere = coroutine.wrap(function() return tenants:exists "b" end)()
-      return nil, "undo"
+    local here, row, inside
+    local transaction = coroutine.wrap(function()
+      db:transaction(function()
+        tenants:create { id = "b", name = "B", db_dsn = "secret", db_schema = "b" }
+        here, row = tenants:exists "b", tenants:get "b"
+        inside = coroutine.wrap(function() return tenants:exists "b" end)()
+        coroutine.yield()
+        return nil, "undo"
+      end)
     end)
+    transaction()
+    assert.is_false(tenants:exists "b")
+    transaction()
     assert.is_true(here)
     assert.equal("B", row.name)
-    assert.is_false(elsewhere)
+    assert.is_true(inside)
     assert.is_false(tenants:exists "b")
   end)
 

@@ -24,10 +24,10 @@ static void set_meta(lua_State *L, const l_class *c, const char *name, lua_CFunc
   lua_setfield(L, -2, name);
 }
 
-void l_class_register(lua_State *L, const l_class *c) {
+void l_class_register(lua_State *L, const l_class *c, const luaL_Reg *methods) {
   lua_createtable(L, 0, 6); /* mt */
   lua_newtable(L);          /* mt, methods */
-  luaL_setfuncs(L, c->methods, 0);
+  luaL_setfuncs(L, methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pushstring(L, c->name);
   lua_setfield(L, -2, "__name");

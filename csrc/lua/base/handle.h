@@ -12,10 +12,10 @@ typedef struct l_class {
   const char *name; /* "larder.engine": in argument errors and tostring */
   size_t size;      /* of the payload */
   void (*close)(void *payload);
-  const luaL_Reg *methods;
 } l_class;
 
-void l_class_register(lua_State *L, const l_class *c); /* once a state, before the first box */
+/* Once a state, before the first box, by the file that has the methods. */
+void l_class_register(lua_State *L, const l_class *c, const luaL_Reg *methods);
 
 void *l_box_new(lua_State *L, const l_class *c);           /* pushes it; returns the zeroed payload */
 void *l_box_test(lua_State *L, int idx, const l_class *c); /* NULL when it is something else */

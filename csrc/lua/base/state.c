@@ -23,8 +23,20 @@ static void new_metatable(lua_State *L, const char *name, l_ref r) {
   l_ref_set(L, r);
 }
 
+static void remember_resumes(lua_State *L) {
+  lua_getglobal(L, "coroutine");
+  lua_getfield(L, -1, "resume");
+  l_ref_set(L, L_RESUME);
+  lua_getfield(L, -1, "wrap");
+  lua_getfield(L, -2, "resume"); /* any function; it is never called */
+  lua_call(L, 1, 1);
+  l_ref_set(L, L_WRAPPED);
+  lua_pop(L, 1);
+}
+
 void l_state_open(lua_State *L) {
   int top = lua_gettop(L);
+  remember_resumes(L);
   new_metatable(L, "larder.array", L_ARRAY_MT);
   new_metatable(L, "larder.error", L_ERROR_MT);
   new_metatable(L, "larder.expr", L_EXPR_MT);
@@ -57,6 +69,19 @@ bool l_has_mt(lua_State *L, int idx, l_ref mt) {
   same = lua_istable(L, -1) && lua_rawequal(L, -1, -2);
   lua_pop(L, 2);
   return same;
+}
+
+/* Functions that coroutine.wrap makes have their C function in common. LuaJIT shows none for what is not
+ * written in C, but of those only these two can have resumed a coroutine. */
+bool l_is_resume(lua_State *L, int idx) {
+  bool is;
+  if (!lua_iscfunction(L, idx)) return false;
+  idx = lua_absindex(L, idx);
+  l_ref_push(L, L_RESUME);
+  l_ref_push(L, L_WRAPPED);
+  is = lua_rawequal(L, idx, -2) || lua_tocfunction(L, idx) == lua_tocfunction(L, -1);
+  lua_pop(L, 2);
+  return is;
 }
 
 bool l_marked_array(lua_State *L, int idx) {

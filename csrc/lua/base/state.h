@@ -11,6 +11,8 @@ typedef enum l_ref {
   L_ERROR_MT,
   L_EXPR_MT,
   L_PRED_MT,
+  L_RESUME,      /* coroutine.resume */
+  L_WRAPPED,     /* a function that coroutine.wrap has made */
   L_MODULE_ENV,  /* environment of work that belongs to no engine */
   L_INT64_MAKE,  /* LuaJIT only: (high, low) → int64 cdata */
   L_INT64_SPLIT, /* LuaJIT only: cdata → high, low; nothing when it is no integer that fits */
@@ -28,6 +30,8 @@ bool l_is_null(lua_State *L, int idx);  /* larder.null, the light userdata NULL 
 bool l_is_empty(lua_State *L, int idx); /* nil, none or larder.null */
 bool l_has_mt(lua_State *L, int idx, l_ref mt);
 bool l_marked_array(lua_State *L, int idx); /* a table or value that says it is an array */
+
+bool l_is_resume(lua_State *L, int idx); /* coroutine.resume, or what coroutine.wrap makes */
 
 void l_pending_push(lua_State *L); /* core.PENDING */
 

@@ -7,10 +7,12 @@
 #include "lua/base/int.h"
 #include "lua/base/misuse.h"
 #include "lua/base/state.h"
+#include "lua/call/scope.h"
 
 enum {
   KEEP_BUFFER = 64 * 1024, /* a larger buffer is given back after the call */
-  KEEP_WORK = 256          /* boxes that an owner keeps for calls that wait at once */
+  KEEP_WORK = 256,         /* boxes that an owner keeps for calls that wait at once */
+  BESIDE_SECONDS = 30      /* that a call may take at most whose coroutine a transaction waits for */
 };
 
 /* ---- the box ---- */
@@ -183,14 +185,19 @@ static void use_ctx(lua_State *L, l_work *w, int idx) {
 }
 
 void l_work_join(lua_State *L, l_work *w) {
-  if (w->eng->nbound == 0) return;
-  lua_rawgeti(L, l_at(w)->env, L_ENV_ENGINE);
-  l_env_push(L, -1);
-  lua_rawgeti(L, -1, L_ENV_BOUND);
-  lua_pushthread(L);
-  lua_rawget(L, -2);
-  if (!lua_isnil(L, -1)) use_ctx(L, w, lua_gettop(L));
-  lua_pop(L, 4);
+  int64_t limit;
+  switch (l_scope_find(L, w->eng, l_at(w)->env)) {
+    case L_SCOPE_OWN:
+    case L_SCOPE_JOINED:
+      use_ctx(L, w, lua_gettop(L));
+      lua_pop(L, 1);
+      break;
+    case L_SCOPE_BESIDE: /* the transaction may hold what this call waits for, and waits for it */
+      limit = ldr_deadline(BESIDE_SECONDS);
+      if (limit < w->call.deadline) w->call.deadline = limit;
+      break;
+    case L_SCOPE_NONE: break;
+  }
 }
 
 void l_work_timeout(lua_State *L, l_work *w, int idx) {

@@ -11,7 +11,7 @@
 
 #include <assert.h>
 
-#include "lua/engine/transaction.h"
+#include "lua/call/owners.h"
 
 /* Where the values of one running C function lie on its stack. It lives in that function: work outlives it,
  * and another function finds other values at the same indexes. */
@@ -64,6 +64,7 @@ struct l_work {
 
 extern const l_class l_work_class; /* "larder.task" */
 void l_work_close(void *work);
+void l_task_open(lua_State *L); /* its methods: see call/task.c */
 
 /* The slots that work pushes: env, self, names, tx, params and array_mt. Above these, and above options, a
  * function finds LUA_MINSTACK free slots, as at its start; what goes deeper asks for its own. */

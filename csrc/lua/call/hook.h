@@ -3,7 +3,7 @@
 #ifndef LDR_LUA_CALL_HOOK_H
 #define LDR_LUA_CALL_HOOK_H
 
-#include "lua/engine/engine.h"
+#include "lua/call/owners.h"
 
 int l_hook_set(lua_State *L); /* engine:set_hook */
 

@@ -122,7 +122,7 @@ static int task_abandon(lua_State *L) {
   l_work *w = check(L);
   l_ctx *ctx = w->ctx; /* anchored by the task */
   task_close(L);
-  if (ctx) l_ctx_class.close(ctx);
+  if (ctx) l_ctx_abandon(ctx);
   return 0;
 }
 
@@ -132,4 +132,6 @@ static const luaL_Reg methods[] = {
     {"close", task_close},   {"abandon", task_abandon}, {NULL, NULL},
 };
 
-const l_class l_work_class = {"larder.task", sizeof(l_work), l_work_close, methods};
+const l_class l_work_class = {"larder.task", sizeof(l_work), l_work_close};
+
+void l_task_open(lua_State *L) { l_class_register(L, &l_work_class, methods); }

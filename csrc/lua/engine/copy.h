@@ -2,7 +2,7 @@
 #ifndef LDR_LUA_ENGINE_COPY_H
 #define LDR_LUA_ENGINE_COPY_H
 
-#include "lua/engine/transaction.h"
+#include "lua/call/owners.h"
 
 int l_ctx_script(lua_State *L);   /* ctx:script */
 int l_ctx_copy_in(lua_State *L);  /* ctx:copy_in */

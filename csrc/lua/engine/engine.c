@@ -7,6 +7,7 @@
 #include "lua/base/int.h"
 #include "lua/call/frame.h"
 #include "lua/call/hook.h"
+#include "lua/call/scope.h"
 #include "lua/engine/query.h"
 #include "lua/engine/reactor.h"
 #include "lua/engine/stats.h"
@@ -14,44 +15,6 @@
 #include "lua/engine/writer.h"
 #include "lua/store/store.h"
 #include "memory/db.h"
-
-/* ---- children ---- */
-
-void l_child_add(l_engine *eng, l_child *c, l_ctx *ctx, void (*drop)(l_child *)) {
-  c->ctx = ctx;
-  c->drop = drop;
-  c->next = eng->children;
-  c->link = &eng->children;
-  if (c->next) c->next->link = &c->next;
-  eng->children = c;
-}
-
-void l_child_remove(l_child *c) {
-  if (c->link == NULL) return;
-  *c->link = c->next;
-  if (c->next) c->next->link = c->link;
-  c->link = NULL;
-  c->next = NULL;
-}
-
-void l_child_drop_of(l_engine *eng, const l_ctx *ctx) {
-  l_child *c = eng->children;
-  while (c) {
-    l_child *next = c->next; /* dropping one drops no other child of the same transaction */
-    if (c->ctx == ctx) c->drop(c);
-    c = next;
-  }
-}
-
-/* ---- the box ---- */
-
-static void engine_close(void *p) {
-  l_engine *eng = p;
-  ldr_engine *e = eng->e;
-  while (eng->children) eng->children->drop(eng->children);
-  eng->e = NULL;
-  if (e) e->ops->close(e);
-}
 
 static l_engine *check(lua_State *L) { return l_box_check(L, 1, &l_engine_class); }
 
@@ -196,7 +159,7 @@ static int engine_kind(lua_State *L) {
 static int engine_close_method(lua_State *L) {
   l_engine *eng = check(L);
   if (eng->armed) return luaL_error(L, "an engine cannot be closed inside its own hook");
-  engine_close(eng);
+  l_engine_close(eng);
   return 0;
 }
 
@@ -241,8 +204,12 @@ static const luaL_Reg methods[] = {
     {"store", l_store_new},
     {"begin", l_ctx_begin},
     {"session", l_ctx_session},
-    {"ambient", l_ctx_ambient},
-    {"bind", l_ctx_bind},
+    {"ambient", l_scope_ambient},
+    {"bind", l_scope_bind},
+    {"joined", l_scope_joined},
+    {"set_scopes", l_scope_set},
+    {"bound", l_scope_bound},
+    {"sweep", l_scope_sweep},
     {"query", l_engine_query},
     {"prepare", l_engine_prepare},
     {"pipeline", l_engine_pipeline},
@@ -251,4 +218,4 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-const l_class l_engine_class = {"larder.engine", sizeof(l_engine), engine_close, methods};
+void l_engine_open(lua_State *L) { l_class_register(L, &l_engine_class, methods); }

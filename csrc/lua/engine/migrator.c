@@ -74,7 +74,9 @@ static void files_close(void *p) {
 }
 
 static const luaL_Reg no_methods[] = {{NULL, NULL}};
-const l_class l_files_class = {"larder.migrations", sizeof(l_files), files_close, no_methods};
+const l_class l_files_class = {"larder.migrations", sizeof(l_files), files_close};
+
+void l_files_open(lua_State *L) { l_class_register(L, &l_files_class, no_methods); }
 
 /* core.migrations(dir) → list of files, by version */
 int l_migrations(lua_State *L) {
@@ -295,4 +297,6 @@ static const luaL_Reg methods[] = {
     {"close", migrator_close_method}, {NULL, NULL},
 };
 
-const l_class l_migrator_class = {"larder.migrator", sizeof(l_migrator), migrator_close, methods};
+const l_class l_migrator_class = {"larder.migrator", sizeof(l_migrator), migrator_close};
+
+void l_migrator_open(lua_State *L) { l_class_register(L, &l_migrator_class, methods); }

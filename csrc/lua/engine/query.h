@@ -3,7 +3,7 @@
 #define LDR_LUA_ENGINE_QUERY_H
 
 #include "lua/call/frame.h"
-#include "lua/engine/transaction.h"
+#include "lua/call/owners.h"
 
 int l_engine_query(lua_State *L);    /* engine:query */
 int l_engine_prepare(lua_State *L);  /* engine:prepare(sql, opts) → true | nil, err */

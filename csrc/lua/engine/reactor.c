@@ -1,7 +1,7 @@
 #include "lua/engine/reactor.h"
 
 #include "lua/base/error.h"
-#include "lua/engine/engine.h"
+#include "lua/call/owners.h"
 
 enum { CHUNK = 64 };
 

@@ -1,7 +1,7 @@
 #ifndef LDR_LUA_ENGINE_STATS_H
 #define LDR_LUA_ENGINE_STATS_H
 
-#include "lua/engine/engine.h"
+#include "lua/call/owners.h"
 
 int l_engine_stats(lua_State *L); /* engine:stats */
 

@@ -8,26 +8,6 @@
 #include "lua/engine/copy.h"
 #include "lua/engine/query.h"
 
-/* ---- the box ---- */
-
-/* The transaction ends: what runs in it is dropped first, so that nothing keeps a pointer to it. */
-static ldr_tx *take_tx(l_ctx *c) {
-  ldr_tx *tx = c->tx;
-  if (tx == NULL) return NULL;
-  l_child_drop_of(c->eng, c);
-  l_child_remove(&c->child);
-  c->tx = NULL;
-  return tx;
-}
-
-static void ctx_close(void *p) {
-  l_ctx *c = p;
-  ldr_tx *tx = take_tx(c);
-  if (tx) c->eng->e->ops->abandon(tx); /* an open tx implies an open engine: it drops its children first */
-}
-
-static void drop(l_child *c) { ctx_close(c); }
-
 static l_ctx *check(lua_State *L) { return l_box_check(L, 1, &l_ctx_class); }
 
 /* Pushes a context of the engine at stack index 1 that has no transaction yet. */
@@ -69,7 +49,7 @@ int l_ctx_begin(lua_State *L) {
   opts.deferrable = l_option_bool(L, base + 2, "deferrable");
   if (eng->e == NULL) return l_fail_code(L, LDR_CLOSED, "the database is closed");
   if (eng->e->ops->begin(eng->e, &opts, &c->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, "begin");
-  l_child_add(eng, &c->child, NULL, drop);
+  l_ctx_add(c, eng);
   lua_settop(L, 3);
   return 1;
 }
@@ -97,86 +77,61 @@ int l_ctx_session(lua_State *L) {
   else if ((code = ldr_pg_has_sessions(eng->e, &w->err)) == LDR_OK)
     code = ldr_pg_session(eng->e, &w->call, &c->tx, &w->err);
   if (code != LDR_OK) return l_work_fail(L, w);
-  l_child_add(eng, &c->child, NULL, drop);
+  l_ctx_add(c, eng);
   l_work_done(w);
   lua_settop(L, 3);
   return 1;
 }
 
-/* ---- the running coroutine's context ---- */
+/* ---- savepoints: each has a number, its level ---- */
 
-/* Pushes the weak table coroutine → context; makes it when there is none. */
-static void push_bound(lua_State *L) {
-  l_env_push(L, 1);
-  lua_rawgeti(L, -1, L_ENV_BOUND);
-  if (!lua_isnil(L, -1)) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, -3, L_ENV_BOUND);
-}
+static int closed(lua_State *L) { return l_fail_code(L, LDR_CLOSED, "the transaction is over"); }
 
-/* engine:ambient() → ctx | nil */
-int l_ctx_ambient(lua_State *L) {
-  l_engine *eng = l_box_check(L, 1, &l_engine_class);
-  if (eng->nbound == 0) return 0;
-  push_bound(L);
-  lua_pushthread(L);
-  lua_rawget(L, -2);
+/* ctx:savepoint() → level | nil, err */
+static int ctx_savepoint(lua_State *L) {
+  l_ctx *c = check(L);
+  ldr_err err;
+  if (c->tx == NULL) return closed(L);
+  if (c->eng->e->ops->savepoint(c->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, "savepoint");
+  lua_pushinteger(L, (lua_Integer)++c->levels);
   return 1;
 }
 
-/* engine:bind(ctx | nil) */
-int l_ctx_bind(lua_State *L) {
-  l_engine *eng = l_box_check(L, 1, &l_engine_class);
-  bool was, is;
-  lua_settop(L, 2);
-  if (!lua_isnil(L, 2)) {
-    const l_ctx *c = l_box_check(L, 2, &l_ctx_class);
-    luaL_argcheck(L, c->eng == eng, 2, "the transaction belongs to another engine");
-  }
-  push_bound(L);
-  lua_pushthread(L);
-  lua_rawget(L, -2);
-  was = !lua_isnil(L, -1);
-  is = !lua_isnil(L, 2);
-  lua_pop(L, 1);
-  lua_pushthread(L);
-  lua_pushvalue(L, 2);
-  lua_rawset(L, -3);
-  if (is && !was) eng->nbound++;
-  if (was && !is) eng->nbound--;
+/* The level at 2, the innermost without one; 0 and closed when it has ended already. */
+static unsigned read_level(lua_State *L, const l_ctx *c, ldr_err *err) {
+  lua_Integer level = luaL_optinteger(L, 2, (lua_Integer)c->levels);
+  if (level >= 1 && level <= (lua_Integer)c->levels) return (unsigned)level;
+  ldr_fail(err, LDR_CLOSED, "the savepoint is over");
   return 0;
 }
 
-/* ---- savepoints ---- */
-
-static int savepoint_call(lua_State *L, const char *name, ldr_code (*call)(ldr_tx *, ldr_err *)) {
+/* ctx:release([level]) → true | nil, err; only the innermost can be released */
+static int ctx_release(lua_State *L) {
+  l_ctx *c = check(L);
+  unsigned level;
   ldr_err err;
-  if (call(check(L)->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, name);
+  if (c->tx == NULL) return closed(L);
+  level = read_level(L, c, &err);
+  if (level == 0) return l_fail(L, &err, NULL, "release");
+  if (level < c->levels) return l_fail_code(L, LDR_INVALID, "a transaction inside of this one has not ended");
+  if (c->eng->e->ops->release(c->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, "release");
+  c->levels--;
   lua_pushboolean(L, 1);
   return 1;
 }
 
-static int closed(lua_State *L) { return l_fail_code(L, LDR_CLOSED, "the transaction is over"); }
-
-static int ctx_savepoint(lua_State *L) {
-  l_ctx *c = check(L);
-  return c->tx ? savepoint_call(L, "savepoint", c->eng->e->ops->savepoint) : closed(L);
-}
-
-static int ctx_release(lua_State *L) {
-  l_ctx *c = check(L);
-  return c->tx ? savepoint_call(L, "release", c->eng->e->ops->release) : closed(L);
-}
-
+/* ctx:rollback_to([level]) → true | nil, err; ends the levels above it, too */
 static int ctx_rollback_to(lua_State *L) {
   l_ctx *c = check(L);
-  return c->tx ? savepoint_call(L, "rollback_to", c->eng->e->ops->rollback_to) : closed(L);
+  unsigned level;
+  ldr_err err;
+  if (c->tx == NULL) return closed(L);
+  level = read_level(L, c, &err);
+  if (level == 0) return l_fail(L, &err, NULL, "rollback_to");
+  for (; c->levels >= level; c->levels--)
+    if (c->eng->e->ops->rollback_to(c->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, "rollback_to");
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 /* ---- ending ---- */
@@ -207,7 +162,7 @@ static int end(lua_State *L, bool commit) {
     return l_work_fail(L, w);
   }
   if (commit) l_hook_arm(L, eng, at.env, &armed);
-  tx = take_tx(c);
+  tx = l_ctx_take(c);
   w->finish = finish_true;
   if (commit)
     code = eng->e->ops->commit(tx, &w->call, &w->task, &w->err);
@@ -239,4 +194,4 @@ static const luaL_Reg methods[] = {
     {"copy_in", l_ctx_copy_in},       {"copy_out", l_ctx_copy_out}, {NULL, NULL},
 };
 
-const l_class l_ctx_class = {"larder.ctx", sizeof(l_ctx), ctx_close, methods};
+void l_ctx_open(lua_State *L) { l_class_register(L, &l_ctx_class, methods); }

@@ -494,4 +494,6 @@ static const luaL_Reg methods[] = {
     {"close", writer_close_method}, {NULL, NULL},
 };
 
-const l_class l_writer_class = {"larder.writer", sizeof(l_writer), writer_close, methods};
+const l_class l_writer_class = {"larder.writer", sizeof(l_writer), writer_close};
+
+void l_writer_open(lua_State *L) { l_class_register(L, &l_writer_class, methods); }

@@ -10,7 +10,9 @@
 #include "lua/base/int.h"
 #include "lua/base/misuse.h"
 #include "lua/base/state.h"
+#include "lua/engine/engine.h"
 #include "lua/engine/migrator.h"
+#include "lua/engine/transaction.h"
 #include "lua/engine/writer.h"
 #include "lua/module/secret.h"
 #include "lua/store/batch.h"
@@ -111,6 +113,12 @@ static int sleep_seconds(lua_State *L) {
   return 0;
 }
 
+/* core.yieldable() → may the running coroutine yield here? Not below a function of C that calls back. */
+static int yieldable(lua_State *L) {
+  lua_pushboolean(L, lua_isyieldable(L));
+  return 1;
+}
+
 /* ---- text, and what tests ask for ---- */
 
 static int utf8_valid(lua_State *L) {
@@ -155,16 +163,27 @@ static int mem_failed(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"schema", l_schema_new},      {"memory", l_memory},
-    {"postgres", l_postgres},      {"parse_conninfo", l_parse_conninfo},
-    {"migrations", l_migrations},  {"batch", l_bulk_batch},
-    {"checksum", l_bulk_checksum}, {"json_encode", json_encode},
-    {"json_decode", json_decode},  {"time_parse", time_parse},
-    {"time_format", time_format},  {"now", now},
-    {"clock", monotonic},          {"sleep", sleep_seconds},
-    {"utf8_valid", utf8_valid},    {"base64url", base64url},
-    {"mem_live", mem_live},        {"mem_fail_at", mem_fail_at},
-    {"mem_failed", mem_failed},    {NULL, NULL},
+    {"schema", l_schema_new},
+    {"memory", l_memory},
+    {"postgres", l_postgres},
+    {"parse_conninfo", l_parse_conninfo},
+    {"migrations", l_migrations},
+    {"batch", l_bulk_batch},
+    {"checksum", l_bulk_checksum},
+    {"json_encode", json_encode},
+    {"json_decode", json_decode},
+    {"time_parse", time_parse},
+    {"time_format", time_format},
+    {"now", now},
+    {"clock", monotonic},
+    {"sleep", sleep_seconds},
+    {"yieldable", yieldable},
+    {"utf8_valid", utf8_valid},
+    {"base64url", base64url},
+    {"mem_live", mem_live},
+    {"mem_fail_at", mem_fail_at},
+    {"mem_failed", mem_failed},
+    {NULL, NULL},
 };
 
 /* ---- opening ---- */
@@ -178,10 +197,17 @@ static void pin(void) {
 }
 
 static void register_classes(lua_State *L) {
-  static const l_class *const classes[] = {
-      &l_work_class,     &l_schema_class, &l_engine_class, &l_store_class,    &l_ctx_class,  &l_batch_class,
-      &l_checksum_class, &l_scan_class,   &l_writer_class, &l_migrator_class, &l_files_class};
-  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) l_class_register(L, classes[i]);
+  l_task_open(L);
+  l_engine_open(L);
+  l_ctx_open(L);
+  l_schema_open(L);
+  l_store_open(L);
+  l_batch_open(L);
+  l_scan_open(L);
+  l_checksum_open(L);
+  l_writer_open(L);
+  l_migrator_open(L);
+  l_files_open(L);
 }
 
 static void set_ref(lua_State *L, int module, const char *name, l_ref r) {

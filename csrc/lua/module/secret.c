@@ -11,7 +11,7 @@
 /* The pepper ring of this Lua state: upvalue of the functions that use it, wiped when the state ends. */
 static void peppers_close(void *p) { ldr_wipe(p, sizeof(ldr_peppers)); }
 static const luaL_Reg no_methods[] = {{NULL, NULL}};
-static const l_class peppers_class = {"larder.peppers", sizeof(ldr_peppers), peppers_close, no_methods};
+static const l_class peppers_class = {"larder.peppers", sizeof(ldr_peppers), peppers_close};
 
 static ldr_peppers *peppers(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }
 
@@ -230,7 +230,7 @@ void l_secret_open(lua_State *L, int module) {
       {"digest", digest},
       {NULL, NULL},
   };
-  l_class_register(L, &peppers_class);
+  l_class_register(L, &peppers_class, no_methods);
   lua_pushvalue(L, module);
   l_box_new(L, &peppers_class);
   luaL_setfuncs(L, functions, 1);

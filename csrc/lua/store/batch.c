@@ -81,7 +81,9 @@ static int batch_slice(lua_State *L) {
 static const luaL_Reg batch_methods[] = {
     {"count", batch_count}, {"store", batch_store}, {"row", batch_row}, {"slice", batch_slice}, {NULL, NULL},
 };
-const l_class l_batch_class = {"larder.batch", sizeof(batch), batch_close, batch_methods};
+const l_class l_batch_class = {"larder.batch", sizeof(batch), batch_close};
+
+void l_batch_open(lua_State *L) { l_class_register(L, &l_batch_class, batch_methods); }
 
 /* ---- core.batch(schema, store, rows [, from, to]) → batch, refused ---- */
 

@@ -132,7 +132,9 @@ static int scan_close_method(lua_State *L) {
 }
 
 static const luaL_Reg scan_methods[] = {{"next", scan_next}, {"close", scan_close_method}, {NULL, NULL}};
-const l_class l_scan_class = {"larder.scan", sizeof(scan), scan_close, scan_methods};
+const l_class l_scan_class = {"larder.scan", sizeof(scan), scan_close};
+
+void l_scan_open(lua_State *L) { l_class_register(L, &l_scan_class, scan_methods); }
 
 /* ---- checksum: plain numbers, nothing to close ---- */
 
@@ -177,4 +179,6 @@ static void sum_close(void *p) { (void)p; }
 
 static const luaL_Reg sum_methods[] = {
     {"add", sum_add}, {"merge", sum_merge}, {"value", sum_value}, {NULL, NULL}};
-const l_class l_checksum_class = {"larder.checksum", sizeof(ldr_checksum), sum_close, sum_methods};
+const l_class l_checksum_class = {"larder.checksum", sizeof(ldr_checksum), sum_close};
+
+void l_checksum_open(lua_State *L) { l_class_register(L, &l_checksum_class, sum_methods); }

@@ -15,7 +15,9 @@ static void schema_close(void *p) {
 }
 
 static const luaL_Reg methods[] = {{NULL, NULL}};
-const l_class l_schema_class = {"larder.schema", sizeof(l_schema), schema_close, methods};
+const l_class l_schema_class = {"larder.schema", sizeof(l_schema), schema_close};
+
+void l_schema_open(lua_State *L) { l_class_register(L, &l_schema_class, methods); }
 
 /* ---- parts of an entity ---- */
 

@@ -10,6 +10,7 @@ typedef struct l_schema {
 
 extern const l_class l_schema_class; /* "larder.schema" */
 
+void l_schema_open(lua_State *L);
 int l_schema_new(lua_State *L); /* core.schema */
 /* The entity named at name_idx; raises when there is none. Pushes its table of names (see L_ENV_NAMES). */
 const ldr_entity *l_schema_entity(lua_State *L, int schema_idx, int name_idx);

@@ -224,4 +224,6 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-const l_class l_store_class = {"larder.store", sizeof(l_store), store_close, methods};
+const l_class l_store_class = {"larder.store", sizeof(l_store), store_close};
+
+void l_store_open(lua_State *L) { l_class_register(L, &l_store_class, methods); }

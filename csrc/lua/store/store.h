@@ -2,7 +2,7 @@
 #ifndef LDR_LUA_STORE_STORE_H
 #define LDR_LUA_STORE_STORE_H
 
-#include "lua/engine/engine.h"
+#include "lua/call/owners.h"
 
 typedef struct l_store {
   l_engine *eng; /* anchored by the environment */
@@ -16,5 +16,6 @@ typedef struct l_store {
 extern const l_class l_store_class; /* "larder.store" */
 
 int l_store_new(lua_State *L); /* engine:store */
+void l_store_open(lua_State *L);
 
 #endif

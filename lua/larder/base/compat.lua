@@ -17,6 +17,21 @@ function compat.coroutine()
   return co
 end
 
+--- fn, whose first argument is closed when the call of fn ends in any way: on Lua 5.4 also by coroutine.close.
+---@generic F: function
+---@param fn F
+---@return F
+function compat.closing(fn)
+  if _VERSION == "Lua 5.1" then return fn end
+  return assert(load([[
+    local fn = ...
+    return function(first, ...)
+      local _ <close> = first
+      return fn(first, ...)
+    end
+  ]], "=larder.closing"))(fn)
+end
+
 --- Could `require` find this module?
 ---@param name string
 ---@return boolean

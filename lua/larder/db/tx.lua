@@ -1,7 +1,8 @@
 --- Transactions as functions: commit when the function returns, roll back when it fails.
 --
--- A transaction belongs to the coroutine that opened it: every store call made there joins it. It fails by `return nil, err`
--- and by error() alike; both come back as `nil, err`, so that `assert` works inside and outside.
+-- A transaction belongs to the coroutine that opened it: every store call made there joins it, and so does every one made in a
+-- coroutine that this one resumes (an iterator). It fails by `return nil, err` and by error() alike; both come back as `nil, err`,
+-- so that `assert` works inside and outside.
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
@@ -100,21 +101,17 @@ local function body(db, ctx, opts, fn, attempt)
   return fn(setmetatable({ _db = db, _ctx = ctx, attempt = attempt }, Tx))
 end
 
---- One run from begin to commit or rollback: true and the packed results, or false and the error.
-local function once(db, opts, fn, attempt)
+--- One run to commit or rollback: true and the packed results, or false and the error. The coroutine is in the transaction for
+-- as long as this function is on its stack with ctx as the first argument: that is how the core knows (csrc/lua/call/scope.h).
+local function hold(ctx, db, opts, fn, attempt)
   local engine = db._engine
-  local ctx, err = engine:begin {
-    isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable,
-  }
-  if not ctx then return false, err end
   engine:bind(ctx)
   db:_set_deadline(ctx, opts.deadline)
   local results = pack(pcall(body, db, ctx, opts, fn, attempt))
   local left = db:_time_left(ctx)
   db:_set_deadline(ctx, nil)
   engine:bind(nil)
-  local failed
-  failed, err = failure(results)
+  local failed, err = failure(results)
   if not failed and left and left <= 0 then failed, err = true, tx.timed_out() end
   if failed then
     settle(db._wait, ctx:rollback {})
@@ -124,6 +121,16 @@ local function once(db, opts, fn, attempt)
   ok, err = settle(db._wait, ctx:commit { timeout = left })
   if not ok then return false, err end
   return true, results
+end
+
+hold = compat.closing(hold)
+
+local function once(db, opts, fn, attempt)
+  local ctx, err = db._engine:begin {
+    isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable,
+  }
+  if not ctx then return false, err end
+  return hold(ctx, db, opts, fn, attempt)
 end
 
 --- The error of a transaction whose time is over.
@@ -164,20 +171,20 @@ local function outermost(db, opts, fn)
 end
 
 local function nested(db, ctx, opts, fn)
-  local ok, err = ctx:savepoint()
-  if not ok then return nil, err end
+  local level, err = ctx:savepoint()
+  if not level then return nil, err end
   local before = db:_deadline(ctx)
   local deadline = opts.timeout and core.clock() + opts.timeout or before
   db:_set_deadline(ctx, before and math.min(before, deadline) or deadline)
   local results = pack(pcall(body, db, ctx, opts, fn, 1))
   db:_set_deadline(ctx, before)
-  local failed
+  local failed, ok
   failed, err = failure(results)
   if not failed then
-    ok, err = ctx:release()
+    ok, err = ctx:release(level)
     if ok then return values(results) end
   end
-  ctx:rollback_to()
+  ctx:rollback_to(level)
   return nil, err
 end
 

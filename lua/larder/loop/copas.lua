@@ -59,6 +59,9 @@ end
 ---@return any ...  of task:step()
 function Copas:await(task)
   if not self.here() then return Desk.block(task) end
+  local how, why = self.desk:manner(task)
+  if how == "block" then return Desk.block(task) end
+  if not how then return nil, why end
   local free = self.free
   local n = #free
   local seat = free[n] or setmetatable({ desk = self.desk }, Seat)

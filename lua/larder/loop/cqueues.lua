@@ -80,6 +80,9 @@ end
 function Cqueues:await(task)
   local controller, own = running()
   if not own then return Desk.block(task) end
+  local how, why = self.desk:manner(task)
+  if how == "block" then return Desk.block(task) end
+  if not how then return nil, why end
   local free = self.free
   local n = #free
   local seat = free[n] or setmetatable({ bell = condition.new() }, Seat)

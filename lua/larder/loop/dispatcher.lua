@@ -3,6 +3,12 @@
 -- A seat stands for a waiting call. It is a table with a method ring(), which makes the call go on and returns what went
 -- wrong, if anything; `done` says that it may go on. The loops keep their seats and use them again.
 
+local compat = require "larder.base.compat"
+local core = require "larder.core"
+local errors = require "larder.base.errors"
+
+local current, yieldable = compat.coroutine, core.yieldable
+
 ---@class larder.Seat
 ---@field done boolean
 ---@field ring fun(self: larder.Seat): any
@@ -87,6 +93,28 @@ function Desk:dismiss()
   for ticket in pairs(self.seats) do tickets[#tickets + 1] = ticket end
   table.sort(tickets)
   call(self, tickets, #tickets)
+end
+
+--- How a call may wait that the loop would let wait by a yield: "yield"; "block" where a yield would not reach the loop; or nil
+-- and the error. To be asked before the task is handed over: what is refused was not sent.
+---@param task userdata
+---@return "yield"|"block"|nil how
+---@return larder.Error? err
+function Desk:manner(task)
+  if not current() or self.engine:joined() then return "block" end
+  if yieldable() then return "yield" end
+  return nil, Desk.refuse(task)
+end
+
+--- The error of a call that cannot wait where it was made.
+---@param task userdata
+---@return larder.Error err
+function Desk.refuse(task)
+  task:close()
+  return errors.new {
+    code = "unsupported", message = "a database call cannot wait here, so it was not sent",
+    hint = "it was made inside of a function that cannot yield, as the ones given to table.sort, string.gsub or require",
+  }
 end
 
 --- Wait without a loop: nothing else runs meanwhile.

@@ -76,7 +76,7 @@ loop.NAMES = { "copas", "cqueues", "luv", "manual", "nginx" }
 ---@return larder.Desk|nil desk
 function loop.choose(engine, opts)
   if opts.wait == false then return nil end
-  if opts.wait then return require("larder.loop.fd").new(opts.wait) end
+  if opts.wait then return require("larder.loop.fd").new(opts.wait, engine) end
   local desk = Desk.new(engine)
   local chosen
   if opts.loop then chosen = make(opts.loop, desk, opts) else chosen = detect(desk, opts) end

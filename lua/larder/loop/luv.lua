@@ -53,9 +53,10 @@ end
 ---@param task userdata
 ---@return any ...  of task:step()
 function Luv:await(task)
-  local co = current()
-  if not co then return Desk.block(task) end
-  local seat = Parked.take(self.free, co)
+  local how, why = self.desk:manner(task)
+  if how == "block" then return Desk.block(task) end
+  if not how then return nil, why end
+  local seat = Parked.take(self.free, current())
   local ok, err = self.desk:enter(task, seat)
   if not ok then return nil, err end
   attend(self)
@@ -82,7 +83,11 @@ end
 ---@return boolean started
 function Luv:spawn(fn)
   if not self.here() then return false end
-  coroutine.wrap(fn)()
+  local timer = uv.new_timer() -- resumed by the loop, not by the caller: it is outside of the caller's transaction
+  timer:start(0, 0, function()
+    timer:close()
+    coroutine.wrap(fn)()
+  end)
   return true
 end
 

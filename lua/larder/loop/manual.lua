@@ -67,9 +67,10 @@ end
 ---@param task userdata
 ---@return any ...  of task:step()
 function Runtime:await(task)
-  local co = current()
-  if not co then return Desk.block(task) end
-  local seat = Parked.take(self.free, co)
+  local how, why = self.desk:manner(task)
+  if how == "block" then return Desk.block(task) end
+  if not how then return nil, why end
+  local seat = Parked.take(self.free, current())
   local ok, err = self.desk:enter(task, seat)
   if not ok then return nil, err end
   repeat yield(self) until seat.done

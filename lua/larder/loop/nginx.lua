@@ -5,8 +5,10 @@
 -- a Lua state without code cache), and is started again by the next call.
 
 local core = require "larder.core"
+local Desk = require "larder.loop.dispatcher"
 local errors = require "larder.base.errors"
 local semaphore = require "ngx.semaphore"
+local threads = require "larder.loop.ngx_threads"
 
 local ngx = ngx
 local exiting, get_phase, now, timer_at = ngx.worker.exiting, ngx.get_phase, ngx.now, ngx.timer.at
@@ -54,6 +56,7 @@ end
 ---@param opts? larder.OpenOptions
 ---@return larder.loop.Nginx
 function Nginx.new(desk, opts)
+  desk.engine:set_scopes(threads.scopes())
   return setmetatable({
     desk = desk, free = {}, swept = 0, limit = Nginx.blocks_for(opts),
   }, Nginx)
@@ -67,9 +70,11 @@ end
 -- ---- the dispatcher ----
 
 --- A light thread that was killed (the client went away, ngx.exit, ngx.thread.kill) left its semaphore: nobody waits on it, though
--- its task is not finished. The statement is cancelled, its transaction given up.
+-- its task is not finished. The statement is cancelled, its transaction given up. So is the transaction of one that was killed
+-- elsewhere: nginx does not keep its coroutine any more, or has given it to another request.
 local function sweep(self)
   local desk = self.desk
+  if desk.engine:bound() > 0 then desk.engine:sweep(threads.alive()) end
   for ticket, seat in pairs(desk.seats) do
     if seat.semaphore:count() >= 0 then
       desk:leave(ticket)
@@ -79,7 +84,7 @@ local function sweep(self)
 end
 
 local function idle(self)
-  if self.desk.waiting > 0 then
+  if self.desk.waiting > 0 or self.desk.engine:bound() > 0 and not exiting() then
     self.idle_since = nil
     return false
   end
@@ -89,7 +94,7 @@ end
 
 local function turn(self)
   self.desk:serve()
-  if now() - self.swept < TICK then return end
+  if now() - self.swept < TICK / 2 then return end
   self.swept = now()
   sweep(self)
 end
@@ -159,7 +164,7 @@ local function sit(self, seat)
     local ok, why = seat.semaphore:wait(PATIENCE[self.dispatcher] or SHORT)
     if not ok then
       if why ~= "timeout" then return why end
-      self.desk:serve()
+      turn(self)
       if self.dispatcher == "called" then self.dispatcher = nil end
     end
   until seat.done
@@ -176,6 +181,7 @@ function Nginx:await(task)
     task:close() -- it was not sent yet
     return nil, refused(phase)
   end
+  if not core.yieldable() then return nil, Desk.refuse(task) end
   local free = self.free
   local n = #free
   local seat = free[n] or new_seat()

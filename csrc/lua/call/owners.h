@@ -1,0 +1,65 @@
+/* The two boxes that others hang on: an engine, and a transaction or session of it. */
+#ifndef LDR_LUA_CALL_OWNERS_H
+#define LDR_LUA_CALL_OWNERS_H
+
+#include "lua/base/handle.h"
+#include "postgres/postgres.h"
+
+/* Something whose C part ends with the engine: a transaction, a scan, a running task. Newest first, so that
+ * closing the engine drops a task before the transaction that it runs in. */
+typedef struct l_child {
+  struct l_child *next, **link; /* link: the pointer that points here; NULL: not in a list */
+  struct l_ctx *ctx;            /* the transaction it runs in, if any: it ends with that, too */
+  void (*drop)(struct l_child *);
+} l_child;
+
+typedef struct l_engine {
+  ldr_engine *e; /* NULL: closed */
+  l_child *children;
+  double timeout;  /* seconds, default of a call; < 0: none */
+  unsigned nbound; /* transactions that a coroutine runs; 0: no need to look for one */
+  bool postgres, block, reactor, has_clock, hooked;
+  const struct l_armed *armed; /* while a core call may call the test hook, else NULL */
+} l_engine;
+
+typedef struct l_ctx {
+  l_child child;
+  l_engine *eng;   /* anchored by the environment */
+  ldr_tx *tx;      /* NULL: over */
+  int frame;       /* of the function that runs it: its number from the stack's bottom, see call/scope.c */
+  bool bound;      /* a coroutine runs it: see call/scope.h */
+  bool rooted;     /* the event loop itself keeps that coroutine */
+  bool seen;       /* by the sweep that goes on */
+  unsigned levels; /* open savepoints */
+} l_ctx;
+
+/* Slots of the environment table of a box. */
+enum {
+  L_ENV_WORK = 1, /* the work box to reuse */
+  L_ENV_ENGINE,
+  L_ENV_NAMES,  /* of an entity's fields: number from 1 → name, name → number */
+  L_ENV_OWNER,  /* of a task: the box that was called */
+  L_ENV_TX,     /* of a task: what it runs in */
+  L_ENV_CLOCK,  /* of an engine */
+  L_ENV_BOUND,  /* of an engine: coroutine → context, weak */
+  L_ENV_SCOPES, /* of an engine: what its event loop knows of coroutines */
+  L_ENV_HOOK,   /* of an engine */
+  L_ENV_PARAMS, /* of a task: parameters still to be read */
+  L_ENV_RUNNER  /* of a transaction: the function that runs it */
+};
+
+extern const l_class l_engine_class; /* "larder.engine" */
+extern const l_class l_ctx_class;    /* "larder.ctx" */
+
+void l_engine_close(l_engine *eng); /* its children first; a second call does nothing */
+ldr_tx *l_ctx_take(l_ctx *c);       /* the transaction ends: what runs in it is dropped; NULL: it was over */
+void l_ctx_bind(l_ctx *c);          /* a coroutine runs it from now on */
+void l_ctx_unbind(l_ctx *c);        /* none does; harmless when none did */
+void l_ctx_abandon(l_ctx *c);       /* undone without waiting; harmless when it is over */
+void l_ctx_add(l_ctx *c, l_engine *e); /* it has a transaction now, which ends with the engine */
+l_ctx *l_ctx_next(const l_child *c);   /* the first transaction or session from this child on; NULL: none */
+
+void l_child_add(l_engine *eng, l_child *c, l_ctx *ctx, void (*drop)(l_child *));
+void l_child_remove(l_child *c); /* harmless when it is in no list */
+
+#endif
