@@ -51,7 +51,7 @@ BASE = -std=c11 $(WARN) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SAN_$(SAN
 LINK = -pthread $(CFLAGS) $(LDFLAGS) $(SAN_$(SAN))
 
 # Asked for when a recipe runs, not before: `make deps` may have installed the answer a moment ago. Only
-# postgres/protocol/connection.c is given the way to libpq's headers.
+# postgres/protocol is given the way to libpq's headers.
 PQ_INC = -isystem $(or $(PQ_INCDIR),$(shell pg_config --includedir 2>/dev/null),/usr/include/postgresql)
 LIBS   = $(if $(PQ_LIBDIR),-L$(PQ_LIBDIR) )-lpq -lsodium -lm
 

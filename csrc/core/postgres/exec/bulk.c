@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "postgres/exec/transaction.h"
+#include "postgres/protocol/copy.h"
 #include "postgres/statement/copyformat.h"
 #include "postgres/statement/sqlgen.h"
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "postgres/exec/transaction.h"
+#include "postgres/protocol/copy.h"
 
 enum { DRAIN_US = 1000000 }; /* for the rest of a COPY that nobody reads to its end */
 

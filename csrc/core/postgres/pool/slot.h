@@ -8,6 +8,7 @@
 #define LDR_POSTGRES_POOL_SLOT_H
 
 #include "async/loop.h"
+#include "postgres/protocol/send.h"
 #include "postgres/statement/statement.h"
 
 typedef enum ldr_slot_state {

@@ -1,53 +1,131 @@
 #define _POSIX_C_SOURCE 200809L
 #include "postgres/protocol/cancel.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <time.h>
 
 #include "async/thread.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
+enum { LIMIT_US = 2000000 };
+
 struct ldr_cancel {
+  ldr_cancel *next; /* of those that no thread has come to yet */
   const ldr_cancel_ops *ops;
   void *handle;
   bool insist;
+  int64_t deadline;
   atomic_bool returned;
-  atomic_int refs; /* the connection and the thread */
+  atomic_int refs; /* the connection, and whoever delivers it */
 };
+
+/* ---- those that wait for a thread ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of these: */
+static ldr_cancel *first, **last = &first;
+static unsigned threads;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void finish(ldr_cancel *x) {
+  atomic_store(&x->returned, true);
+  ldr_cancel_release(x);
+}
+
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+static void in_parent(void) { pthread_mutex_unlock(&lock); }
+
+/* The threads are the parent's, and so is what they have to deliver. */
+static void in_child(void) {
+  threads = 0;
+  first = NULL;
+  last = &first;
+  pthread_mutex_unlock(&lock);
+}
+
+static void watch_forks(void) { pthread_atfork(before_fork, in_parent, in_child); }
+
+/* The oldest, in x. When there is none, the thread that asks has ended. */
+static ldr_cancel *next(void) {
+  ldr_cancel *x;
+  pthread_mutex_lock(&lock);
+  x = first;
+  if (x == NULL) {
+    threads--;
+  } else {
+    first = x->next;
+    if (first == NULL) last = &first;
+  }
+  pthread_mutex_unlock(&lock);
+  return x;
+}
+
+static bool others_wait(void) {
+  bool yes;
+  pthread_mutex_lock(&lock);
+  yes = first != NULL;
+  pthread_mutex_unlock(&lock);
+  return yes;
+}
+
+/* Repeats are for threads that have nothing else to do. */
+static void deliver(const ldr_cancel *x) {
+  static const struct timespec pauses[] = {{0, 50000000}, {0, 500000000}};
+  if (ldr_now_mono() >= x->deadline) return;
+  x->ops->deliver(x->handle, x->deadline);
+  for (size_t i = 0; x->insist && i < sizeof pauses / sizeof *pauses && !others_wait(); i++) {
+    nanosleep(&pauses[i], NULL);
+    x->ops->deliver(x->handle, ldr_now_mono() + LIMIT_US);
+  }
+}
+
+static void *run(void *ud) {
+  ldr_cancel *x;
+  (void)ud;
+  while ((x = next()) != NULL) {
+    deliver(x);
+    finish(x);
+  }
+  return NULL;
+}
+
+/* With the lock. Is there, or will there be, a thread for x? */
+static bool enlist(ldr_cancel *x) {
+  if (threads < LDR_CANCEL_THREADS && ldr_thread_detach(run, NULL)) threads++;
+  if (threads == 0) return false;
+  *last = x;
+  last = &x->next;
+  return true;
+}
+
+/* ---- one cancel ---- */
+
+ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insist) {
+  ldr_cancel *x = handle ? ldr_alloc(sizeof *x) : NULL;
+  bool ok;
+  if (x == NULL) {
+    ops->free(handle);
+    return NULL;
+  }
+  pthread_once(&once, watch_forks);
+  x->ops = ops;
+  x->handle = handle;
+  x->insist = insist;
+  x->deadline = ldr_now_mono() + LIMIT_US;
+  atomic_init(&x->refs, 2);
+  pthread_mutex_lock(&lock);
+  ok = enlist(x);
+  pthread_mutex_unlock(&lock);
+  if (!ok) finish(x);
+  return x;
+}
 
 void ldr_cancel_release(ldr_cancel *x) {
   if (x == NULL || atomic_fetch_sub(&x->refs, 1) > 1) return;
   x->ops->free(x->handle);
   ldr_free(x);
-}
-
-static void *run(void *ud) {
-  static const struct timespec pauses[] = {{0, 50000000}, {0, 500000000}};
-  ldr_cancel *x = ud;
-  x->ops->deliver(x->handle);
-  for (size_t i = 0; x->insist && i < sizeof pauses / sizeof *pauses; i++) {
-    nanosleep(&pauses[i], NULL);
-    x->ops->deliver(x->handle);
-  }
-  atomic_store(&x->returned, true);
-  ldr_cancel_release(x);
-  return NULL;
-}
-
-ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insist) {
-  ldr_cancel *x = ldr_alloc(sizeof *x);
-  if (x == NULL) {
-    ops->free(handle);
-    return NULL;
-  }
-  x->ops = ops;
-  x->handle = handle;
-  x->insist = insist;
-  atomic_init(&x->refs, 2);
-  if (handle && ldr_thread_detach(run, x)) return x;
-  atomic_store(&x->returned, true);
-  ldr_cancel_release(x); /* the thread's count */
-  return x;
 }
 
 bool ldr_cancel_under_way(const ldr_cancel *x) { return x && !atomic_load(&x->returned); }

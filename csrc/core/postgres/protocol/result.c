@@ -1,8 +1,7 @@
-/* Reading one answer. */
+#include "postgres/protocol/result.h"
+
 #include <libpq-fe.h>
 #include <stdlib.h>
-
-#include "postgres/protocol/connection.h"
 
 void ldr_pgres_free(ldr_pgres *res) { PQclear(res); }
 size_t ldr_pgres_rows(const ldr_pgres *res) { return (size_t)PQntuples(res); }

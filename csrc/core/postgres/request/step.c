@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "postgres/protocol/copy.h"
 #include "postgres/statement/undo.h"
 
 enum { CANCEL_LOOK_US = 1000 }; /* while a cancel is on its way */

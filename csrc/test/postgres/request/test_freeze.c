@@ -2,8 +2,11 @@
  * cancel is answered. Every caller must be told in time, once, and the engine must go on afterwards. Needs a
  * server whose processes this user may stop. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "support/askfix.h"
 #include "support/test.h"
@@ -145,9 +148,149 @@ TEST(a_late_write_is_cancelled_when_its_turn_comes) {
   pg_settle(live);
 }
 
+/* ---- COPY ---- */
+
+/* Stops a process after a while, from a thread, and resumes it when it is joined. */
+typedef struct stopper {
+  pthread_t thread;
+  int pid;
+  double after; /* seconds */
+} stopper;
+
+static void *stop_later(void *ud) {
+  const stopper *x = ud;
+  usleep((useconds_t)(x->after * 1e6));
+  (void)kill(x->pid, SIGSTOP);
+  return NULL;
+}
+
+static void stop_after(stopper *x, int pid, double seconds) {
+  *x = (stopper){.pid = pid, .after = seconds};
+  CHECK(pid > 0);
+  CHECK_INT(pthread_create(&x->thread, NULL, stop_later, x), 0);
+}
+
+static void resume(stopper *x) {
+  pthread_join(x->thread, NULL);
+  (void)kill(x->pid, SIGCONT);
+}
+
+/* More than the buffers between us and the server take. */
+static ldr_batch *large_batch(const pgfix *f) {
+  enum { BATCH = 200, SIZE = 100000 };
+  static char doc[SIZE];
+  ldr_batch *b = NULL;
+  ldr_err err;
+  memset(doc, '1', SIZE);
+  CHECK_INT(ldr_batch_new(f->items, &b, &err), LDR_OK);
+  for (int i = 0; i < BATCH; i++) {
+    char id[24];
+    ldr_value row[I_COUNT];
+    ldr_row *packed = NULL;
+    snprintf(id, sizeof id, "large%d", i);
+    pg_item(row, id, id, i);
+    row[I_DOC] = ldr_text(doc, SIZE);
+    row[I_DOC].type = LDR_T_JSON;
+    CHECK_INT(ldr_row_pack(f->items, row, &packed, &err), LDR_OK);
+    CHECK_INT(ldr_batch_add(b, packed, &err), LDR_OK);
+  }
+  return b;
+}
+
+static const char slow_inserts[] =
+    "create function ldr_test.slow() returns trigger language plpgsql as "
+    "$$ begin perform pg_sleep(0.02); return new; end $$";
+static const char slow_trigger[] =
+    "create trigger slow before insert on ldr_test.items for each row execute function ldr_test.slow()";
+
+static double cpu_seconds(void) {
+  struct rusage u;
+  getrusage(RUSAGE_SELF, &u);
+  return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+         (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* The load of a caller that waits, or (on_loop) of one with an event loop. */
+static void load_into_a_frozen_server(pgfix *f, const ldr_batch *b, int pid, bool on_loop) {
+  const ldr_call call = {ldr_deadline(deadline), !on_loop};
+  int64_t from = ldr_now_mono(), loaded = 0;
+  double cpu = cpu_seconds();
+  stopper x;
+  ldr_code code;
+  stop_after(&x, pid, deadline / 2);
+  code = f->db->ops->load(f->db, NULL, b, LDR_CONFLICT_ERROR, &call, &loaded, &asks[0].task, &f->err);
+  if (on_loop) {
+    ask_submit(&asks[0], code, &f->err);
+    ask_collect(f, 0, 1);
+    code = asks[0].code;
+    CHECK_STR(asks[0].sqlstate, "57014");
+    ask_forget(1);
+  } else {
+    CHECK_STR(f->err.sqlstate, "57014");
+  }
+  CHECK_INT(code, LDR_TIMEOUT);
+  CHECK(ldr_now_mono() - from < 4000000);
+  CHECK(cpu_seconds() - cpu < 1.2); /* it sleeps: spinning would take two seconds */
+  resume(&x);
+}
+
+/* FT-r24: the server has begun to read, and stops. */
+TEST(a_load_into_a_frozen_server_is_a_timeout) {
+  size_t live = ldr_mem_live();
+  pgfix f, other, plain;
+  ldr_pool_config c = pg_config(1);
+  ldr_batch *b;
+  if (!ask_open(&f, &other, &c, NULL)) return;
+  CHECK(pg_open_with(&plain, &c, (const char *const[]){NULL}));
+  CHECK_INT(pg_do(&other, NULL, slow_inserts), LDR_OK);
+  CHECK_INT(pg_do(&other, NULL, slow_trigger), LDR_OK);
+  b = large_batch(&f);
+  load_into_a_frozen_server(&f, b, pg_pid(&f, NULL), true);
+  load_into_a_frozen_server(&plain, b, pg_pid(&plain, NULL), false);
+  expect_service(&f);
+  CHECK_STR(pg_text(&plain, NULL, "select count(*) from ldr_test.items where id like 'large%'"), "0");
+  ldr_batch_free(b);
+  pg_close(&plain);
+  ask_close(&f, &other);
+  pg_settle(live);
+}
+
+/* FT-r25: a scan is closed in the middle, and the server does not send the rest. */
+TEST(a_scan_of_a_frozen_server_ends_in_time) {
+  size_t live = ldr_mem_live();
+  pgfix f;
+  ldr_pool_config c = pg_config(1);
+  ldr_scan *scan = NULL;
+  ldr_batch *b = NULL;
+  ldr_tx *tx;
+  int64_t from;
+  int pid;
+  if (!pg_open(&f, &c)) return;
+  CHECK_INT(pg_do(&f, NULL,
+                  "insert into ldr_test.items (tenant, id, name, n, doc, at) select 'acme', 'i' || k, 'n' || "
+                  "k, k, to_jsonb(repeat('x', 10000)), now() from generate_series(1, 3000) k"),
+            LDR_OK);
+  tx = pg_begin(&f);
+  pid = pg_pid(&f, tx);
+  CHECK_INT(f.db->ops->scan(f.db, tx, f.items, &pg_block, &scan, &f.err), LDR_OK);
+  CHECK_INT(scan->next(scan, 1, &pg_block, &b, &f.err), LDR_OK);
+  ldr_batch_free(b);
+  CHECK(pid > 0 && kill(pid, SIGSTOP) == 0);
+  from = ldr_now_mono();
+  scan->close(scan);
+  CHECK(ldr_now_mono() - from < 2500000);
+  (void)kill(pid, SIGCONT);
+  CHECK_STR(pg_text(&f, tx, "select 1"), "!closed");
+  pg_rollback(&f, tx);
+  CHECK_STR(pg_text(&f, NULL, "select 1"), "1");
+  pg_close(&f);
+  pg_settle(live);
+}
+
 static void ask_in_one_way(void) {
   RUN(a_frozen_server_is_a_timeout);
   RUN(a_late_write_is_cancelled_when_its_turn_comes);
+  RUN(a_load_into_a_frozen_server_is_a_timeout);
 }
 
 void test_freeze(void);
@@ -157,4 +300,5 @@ void test_freeze(void) {
   ask_thread_drives = true;
   ask_in_one_way();
   ask_thread_drives = false;
+  RUN(a_scan_of_a_frozen_server_ends_in_time);
 }
