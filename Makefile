@@ -33,10 +33,12 @@ CORE_SRC := $(call sources,csrc/core)
 LUA_SRC  := $(call sources,csrc/lua)
 TEST_SRC := $(call sources,csrc/test)
 FUZZ_SRC := $(wildcard csrc/fuzz/fuzz_*.c)
+MODEL_SRC := $(wildcard csrc/model/*.c)
 CORE_OBJ := $(CORE_SRC:csrc/%.c=$(OUT)/%.o)
 TEST_OBJ := $(TEST_SRC:csrc/%.c=$(OUT)/%.o)
 ARCHIVE  := $(OUT)/liblarder_core.a
 C_TESTS  := $(OUT)/core_tests
+MODEL    := $(OUT)/model
 FUZZERS  := $(FUZZ_SRC:csrc/fuzz/%.c=$(OUT)/%)
 
 # ---- how things are compiled --------------------------------------------------------------------------
@@ -86,12 +88,22 @@ $(OUT)/test/%.o: csrc/test/%.c $(OUT)/flags | deps
 	$(call say,CC)
 	$(Q)$(CC) $(BASE) -Icsrc/core -Icsrc/test -MMD -MP -c $< -o $@
 
+$(OUT)/model/%.o: csrc/model/%.c $(OUT)/flags | deps
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(BASE) -Icsrc/core -Icsrc/model -MMD -MP -c $< -o $@
+
 $(OUT)/fuzz/%.o: csrc/fuzz/%.c $(OUT)/flags | deps
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(BASE) -Icsrc/core -MMD -MP -c $< -o $@
 
 $(C_TESTS): $(TEST_OBJ) $(ARCHIVE)
+	$(call say,LD)
+	$(Q)$(CC) $(LINK) $^ $(LIBS) -o $@
+
+# The model defines what it takes the place of, so that nothing of that is taken from the archive.
+$(MODEL)/model: $(MODEL_SRC:csrc/%.c=$(OUT)/%.o) $(ARCHIVE)
 	$(call say,LD)
 	$(Q)$(CC) $(LINK) $^ $(LIBS) -o $@
 
@@ -129,7 +141,7 @@ $(OUT)/flags: FORCE
 	$(call note,$(CC) $(BASE) $(VERSION) $(LUA_INCDIR))
 .PHONY: FORCE
 
--include $(CORE_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(wildcard $(OUT)/fuzz/*.d)
+-include $(CORE_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(wildcard $(OUT)/fuzz/*.d $(OUT)/model/*.d)
 
 # ---- what must be on the machine ----------------------------------------------------------------------
 
@@ -154,8 +166,9 @@ test-c: deps-test
 	@$(MAKE) --no-print-directory SAN=address core-tests
 
 .PHONY: core-tests
-core-tests: $(C_TESTS)
-	tools/with_pg.sh $(C_TESTS) $(ONLY)
+core-tests: $(C_TESTS) $(MODEL)/model
+	$(if $(ONLY),$(if $(filter model,$(ONLY)),$(MODEL)/model),$(MODEL)/model)
+	$(if $(filter-out model,$(or $(ONLY),all)),tools/with_pg.sh $(C_TESTS) $(filter-out model,$(ONLY)))
 
 test-lua: test-lua5.4
 	@$(MAKE) --no-print-directory test-luajit

@@ -64,12 +64,18 @@ bool ldr_request_detach_or_cancel(ldr_request *rq) {
   return ldr_request_detach_exchange(rq);
 }
 
+/* A cancel on its way could hit who comes next. For a while the connection is kept for that. */
+static bool may_be_hit(const ldr_slot *s) {
+  return ldr_conn_cancelling(s->conn) && !ldr_conn_dead(s->conn) &&
+         ldr_now_mono() - s->cancelled < LDR_GRACE_US;
+}
+
 void ldr_reap_detached(ldr_pg *e) {
   ldr_exchange *r, *later = NULL;
   while ((r = e->detached) != NULL) {
     ldr_slot *s = r->home;
     e->detached = r->next;
-    if (ldr_conn_cancelling(s->conn) && !ldr_conn_dead(s->conn)) { /* it could hit who comes next */
+    if (may_be_hit(s)) {
       r->next = later;
       later = r;
       continue;
