@@ -184,7 +184,10 @@ static ldr_code expire_behind_others(ldr_request *rq, ldr_err *err) {
     ldr_request_move(rq, LDR_REQUEST_EXPIRED);
     return LDR_PENDING;
   }
-  if (!ldr_request_detach_exchange(rq)) return ldr_fail_nomem(err);
+  if (!ldr_request_detach_exchange(rq)) { /* then it cannot be left in flight */
+    ldr_conn_drop(rq->conn);
+    return ldr_fail_nomem(err);
+  }
   return ldr_fail_state(err, LDR_TIMEOUT, "57014",
                         rq->timed_out
                             ? "the deadline passed while other statements were in front of this one; "
