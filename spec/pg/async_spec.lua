@@ -358,6 +358,67 @@ describe("the writer on postgres", function()
     assert.equal("item 00002", list[1].row.title)
   end)
 
+  it("FT-w20 kill -9 while rows go into files, and while they come back", function()
+    local script, note = temporary(), temporary()
+    local file = assert(io.open(script, "w"))
+    file:write(([[
+      local larder = require "larder"
+      larder.declare(require "spec.support.shop")
+      local db = assert(larder.open(%q, { writer = { policy = "spill", spill = %q, queue = 100, batch = 50, interval = 0.01 } }))
+      local items = db:stores("shop").items
+      local field, enough = arg[1], tonumber(arg[2])
+      if field == "spilled" then
+        for i = 1, 3000 do assert(items:insert_async { tenant_id = "t", title = ("item %%05d"):format(i) }) end
+      end
+      local stats
+      repeat stats = items:writer_stats() until stats[field] >= enough
+      local file = assert(io.open(%q, "w"))
+      file:write(stats.spilled)
+      file:close()
+      os.execute("kill -9 " .. io.open("/proc/self/stat"):read "n")
+    ]]):format(url, path, note))
+    file:close()
+    local function run(field, enough)
+      os.execute(("tools/lua.sh %s %s %s %d >/dev/null 2>&1"):format(os.getenv "LARDER_TEST_LUA" or "lua5.4", script, field, enough))
+    end
+    while_locked(function() run("spilled", 2000) end)
+    local promised = tonumber(io.open(note):read "a")
+    assert.is_true(promised >= 2000)
+    for _ = 1, 2 do run("written", 300) end
+    local other, theirs = open { policy = "spill", spill = path }
+    assert(other:flush(20))
+    local stats = theirs:writer_stats()
+    assert.equal(0, stats.damaged)
+    assert.equal(0, stats.rejected)
+    assert.is_true(items:count() >= promised)
+    assert.equal(items:count(), db:query("select count(distinct title) as n from shop.items")[1].n)
+    other:close()
+    assert.equal(0, files(path))
+    os.remove(script)
+    os.remove(note)
+  end)
+
+  it("FT-w21 a full disk refuses new rows and loses none that was accepted", function()
+    local other, theirs = open { policy = "spill", spill = path, spill_bytes = 30000, queue = 50, batch = 50 }
+    local accepted, refused = 0, nil
+    while_locked(function()
+      for i = 1, 5000 do
+        local ok, err = theirs:insert_async(row(i))
+        accepted = accepted + (ok and 1 or 0)
+        refused = refused or err
+        if err then break end
+        if i % 100 == 0 then core.sleep(0.01) end
+      end
+      assert.equal("capacity", refused.code)
+      assert.matches("limit", refused.message, 1, true)
+    end)
+    assert(other:flush(20))
+    assert.equal(accepted, items:count())
+    assert.is_true(theirs:insert_async(row(9999)))
+    other:close()
+    assert.equal(accepted + 1, items:count())
+  end)
+
   it("FT-w19 dead letters survive, are seen by every process, and are replayed", function()
     assert(items:create { tenant_id = "t", title = "item 00001" })
     local other, theirs = open { spill = path, interval = 0.01 }
