@@ -219,6 +219,14 @@ static int64_t may_begin(const ldr_writer *w, const ldr_flusher *f, int64_t now)
   return when;
 }
 
+/* Does a flush wait for nothing but stores that cannot be written? Then the others go back to full batches.
+ */
+static bool flush_is_over(const ldr_writer *w) {
+  for (size_t i = 0; i < w->nqueues; i++)
+    if (!w->queues[i]->parked && ldr_queue_first(w->queues[i]) < w->wanted) return false;
+  return true;
+}
+
 static bool all_written(const ldr_writer *w) {
   for (size_t i = 0; i < w->nqueues; i++) {
     const ldr_queue *q = w->queues[i];
@@ -260,7 +268,7 @@ static bool next_batch(ldr_flusher *f) {
   while (!w->stop) {
     int64_t now = ldr_now_mono(), when = LDR_NEVER, mine = may_begin(w, f, now);
     ldr_queue *q = NULL;
-    if (w->flushing && ldr_flush_passed(w, w->wanted)) w->flushing = false;
+    if (w->flushing && flush_is_over(w)) w->flushing = false;
     if (mine <= now) q = pick(w, now, &when);
     if (q) {
       begin(f, q, now);

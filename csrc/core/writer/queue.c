@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 
+enum { KEPT = 16384 }; /* places of an empty fifo */
+
 /* ---- fifo ---- */
 
 bool ldr_fifo_reserve(ldr_fifo *f, size_t more) {
@@ -29,6 +31,10 @@ void ldr_fifo_put(ldr_fifo *f, ldr_queued q) {
 void ldr_fifo_drop(ldr_fifo *f, size_t n) {
   f->n -= n;
   f->first = f->n ? (f->first + n) % f->cap : 0;
+  if (f->n || f->cap <= KEPT) return;
+  ldr_free(f->p);
+  f->p = NULL;
+  f->cap = 0;
 }
 
 void ldr_fifo_free(ldr_fifo *f) {

@@ -16,7 +16,8 @@ typedef struct filer {
   ldr_buf record;
   uint64_t bytes;   /* of all our segments */
   int64_t sync_at;  /* something is not on disk yet; LDR_NEVER: nothing */
-  int64_t retry_at; /* the disk failed: nothing is written before */
+  int64_t retry_at; /* the disk took nothing: nothing is written before */
+  int64_t read_at;  /* the same of reading */
   ldr_sweep sweep;
   ldr_err err;
 } filer;
@@ -199,7 +200,8 @@ static int64_t on_our_clock(int64_t wall) {
 }
 
 /* A record that no declaration can read any more is a dead letter. */
-static ldr_code bury(filer *f, ldr_segment *s, const ldr_record *r, uint64_t at, const ldr_err *why) {
+static ldr_code refuse_record(filer *f, ldr_segment *s, const ldr_record *r, uint64_t at,
+                              const ldr_err *why) {
   ldr_code code;
   ldr_buf_reset(&f->record);
   ldr_record_refuse(&f->record, r, why, ldr_now_wall());
@@ -226,7 +228,7 @@ static ldr_code read_rows(filer *f, const ldr_queue *q, ldr_segment *s, feeding 
     code = ldr_record_row(&r, q->e, &row, &f->err);
     if (code == LDR_DRIFT || code == LDR_INVALID) {
       out->why = f->err;
-      code = bury(f, s, &r, at, &out->why);
+      code = refuse_record(f, s, &r, at, &out->why);
       out->refused += code == LDR_OK;
     } else if (code == LDR_OK) {
       f->rows[out->n++] = (ldr_queued){row, s, at, r.number + first, on_our_clock(r.accepted)};
@@ -265,7 +267,7 @@ static bool feed(filer *f, ldr_queue *q) {
   uint64_t damaged;
   ldr_code code;
   bool wanted = q->old_unread || q->ring.n < w->config.batch;
-  if (q->unread == 0 || q->replay.n >= w->config.batch || !wanted || f->retry_at > ldr_now_mono())
+  if (q->unread == 0 || q->replay.n >= w->config.batch || !wanted || f->read_at > ldr_now_mono())
     return false;
   if (!ldr_fifo_reserve(&q->replay, CHUNK)) return false;
   pthread_mutex_unlock(&w->lock);
@@ -284,7 +286,7 @@ static bool feed(filer *f, ldr_queue *q) {
   hand_over(f, q, s, gone, &x);
   if (code) {
     w->last_error = f->err;
-    f->retry_at = ldr_now_mono() + RETRY_US;
+    f->read_at = ldr_now_mono() + RETRY_US;
   }
   if (s->live == 0 && s->unread == 0) {
     pthread_mutex_unlock(&w->lock);
@@ -372,7 +374,7 @@ static bool knows(void *ud, const char *family) {
 }
 
 /* Rows of a store that is gone from its family are dead letters. */
-static void bury_all(filer *f, ldr_segment *s, const ldr_segment_name *parts) {
+static void refuse_segment(filer *f, ldr_segment *s, const ldr_segment_name *parts) {
   uint64_t at;
   ldr_record r;
   ldr_err why;
@@ -408,7 +410,7 @@ static void found(void *ud, const char *name, const ldr_segment_name *parts) {
   if (e) q = ldr_state_queue(w, e, &f->err);
   pthread_mutex_unlock(&w->lock);
   if (e == NULL && ldr_segment_load(s, &f->err) == LDR_OK) {
-    bury_all(f, s, parts);
+    refuse_segment(f, s, parts);
     return;
   }
   if (q == NULL) { /* memory is short: the next process has it */
@@ -476,6 +478,12 @@ static void save_all(filer *f) {
 
 /* ---- the thread ---- */
 
+static bool any_spilling(const ldr_writer *w) {
+  for (size_t i = 0; i < w->nqueues; i++)
+    if (w->queues[i]->spilling.n) return true;
+  return false;
+}
+
 static bool step(filer *f) {
   ldr_writer *w = f->w;
   bool worked = store_refused(f);
@@ -485,6 +493,7 @@ static bool step(filer *f) {
     worked = spill(f, w->queues[i]) || worked;
     worked = feed(f, w->queues[i]) || worked;
   }
+  if (f->retry_at <= ldr_now_mono() && !any_spilling(w)) w->file_fails = false;
   if (f->sync_at <= ldr_now_mono()) {
     pthread_mutex_unlock(&w->lock);
     sync_all(f);
@@ -502,6 +511,7 @@ static void *run(void *ud) {
     if (step(f)) continue;
     if (w->save) break;
     if (f->retry_at > ldr_now_mono()) when = ldr_sooner(when, f->retry_at);
+    if (f->read_at > ldr_now_mono()) when = ldr_sooner(when, f->read_at);
     w->file_idle = true;
     ldr_state_wait(w, &w->filing, when);
     w->file_idle = false;

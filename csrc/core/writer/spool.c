@@ -150,8 +150,9 @@ static ldr_code open_dir(ldr_spool *s, ldr_err *err) {
   }
   s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (s->dir < 0) return ldr_file_fail("opened as a directory", s->path, errno, err);
-  if (fstat(s->dir, &st) == 0 && (st.st_mode & 077) && fchmod(s->dir, 0700) != 0)
-    return ldr_file_fail("kept from other users", s->path, errno, err);
+  if (fstat(s->dir, &st) != 0) return ldr_file_fail("opened", s->path, errno, err);
+  if (st.st_mode & 022) /* they could give us a key of their choice */
+    return ldr_fail(err, LDR_INVALID, "the spill directory %.200s can be written by other users", s->path);
   return LDR_OK;
 }
 
@@ -236,7 +237,7 @@ static ldr_code adopt(ldr_spool *s, const char *name, ldr_segment_name *parts, c
 }
 
 /* Nothing is left of an owner that is gone, but a dead letter that it could not finish. */
-static void bury(ldr_spool *s, ldr_owner *o) {
+static void remove_owner(ldr_spool *s, ldr_owner *o) {
   ldr_names parts = {0};
   ldr_err err;
   if (ldr_spool_names(s, "dead.", ".part", &parts, &err) == LDR_OK)
@@ -268,7 +269,7 @@ static ldr_code adopt_all(ldr_spool *s, const ldr_names *l, size_t from, size_t 
     if (code == LDR_NOT_FOUND) code = LDR_OK; /* it was gone before we had the lock */
   }
   if (code == LDR_OK && known == to - from)
-    bury(s, owner);
+    remove_owner(s, owner);
   else
     ldr_owner_drop(owner, false);
   return code;
@@ -290,7 +291,7 @@ static void clean(ldr_spool *s, const ldr_names *segments) {
     if (at < segments->n && strncmp(segments->name[at], name, 16) == 0) continue;
     if (!is_hex(name) || strcmp(name, s->owner->name) == 0 || (o = ldr_owner_take(s->dir, name)) == NULL)
       continue;
-    bury(s, o);
+    remove_owner(s, o);
   }
   ldr_names_free(&locks);
 }

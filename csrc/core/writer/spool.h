@@ -7,7 +7,8 @@
  * written
  *
  * A store has files of its own, so that a store that cannot be written, or a family that is never declared
- * again, holds up nobody's. Directory 0700, files 0600: rows are data of users. For one thread. */
+ * again, holds up nobody's. Directory 0700 (one that is there must not be writable by others), files 0600:
+ * rows are data of users. For one thread. */
 #ifndef LDR_WRITER_SPOOL_H
 #define LDR_WRITER_SPOOL_H
 

@@ -175,7 +175,7 @@ static bool at_work(const ldr_writer *w) {
 
 /* In a forked child there are no threads, and rows are the parent's: they are given up. What a thread was at
  * when the process forked cannot even be freed; neither can its connection. */
-bool ldr_state_forsake(ldr_writer *w) {
+bool ldr_state_discard_after_fork(ldr_writer *w) {
   ldr_writer old;
   if (w->forks == ldr_forks()) return false;
   if (pthread_mutex_trylock(&w->lock) == 0 && !at_work(w)) {
@@ -197,7 +197,7 @@ bool ldr_state_forsake(ldr_writer *w) {
 }
 
 ldr_code ldr_state_renew(ldr_writer *w, ldr_err *err) {
-  return ldr_state_forsake(w) || !w->ready ? ldr_state_open(w, err) : LDR_OK;
+  return ldr_state_discard_after_fork(w) || !w->ready ? ldr_state_open(w, err) : LDR_OK;
 }
 
 void ldr_state_thread_ended(ldr_writer *w) {

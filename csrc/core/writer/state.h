@@ -89,7 +89,7 @@ void ldr_state_init_locks(ldr_writer *w);
 ldr_code ldr_state_open(ldr_writer *w, ldr_err *err); /* what a process needs of its own */
 void ldr_state_close_files(ldr_writer *w);
 void ldr_state_free(ldr_writer *w);
-bool ldr_state_forsake(ldr_writer *w);                 /* in a forked child: true, and the writer is empty */
+bool ldr_state_discard_after_fork(ldr_writer *w);      /* in a forked child: true, and the writer is empty */
 ldr_code ldr_state_renew(ldr_writer *w, ldr_err *err); /* in a forked child: begins anew */
 
 /* Under the lock, all of these. */

@@ -350,7 +350,7 @@ void ldr_writer_close(ldr_writer *w, double seconds, ldr_writer_stats *last) {
   bool abandoned;
   ended threads;
   if (w == NULL) return;
-  if (ldr_state_forsake(w) || !w->ready) {
+  if (ldr_state_discard_after_fork(w) || !w->ready) {
     ldr_state_free(w);
     return;
   }

@@ -227,6 +227,10 @@ TEST(a_directory_that_cannot_be_had_is_an_error) {
   CHECK_INT(symlink("/tmp", path), 0);
   CHECK(ldr_spool_open(path, &s, &err) != LDR_OK);
   CHECK(s == NULL);
+  CHECK_INT(unlink(path), 0);
+  CHECK(mkdir(path, 0700) == 0 && chmod(path, 0777) == 0);
+  CHECK_INT(ldr_spool_open(path, &s, &err), LDR_INVALID);
+  CHECK(strstr(err.message, "other users") != NULL);
   spill_remove(dir);
 }
 
