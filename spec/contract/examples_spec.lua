@@ -9,6 +9,20 @@ request 4: rate_limit
 4 requests, 2 completed, 2 rejected, 28 tokens, cost 0.040000
 4 audit logs, 2 of them violations
 ]],
+  csms_day = [[
+profile 1, password right
+2 settings sent, then 0
+AuthorizeRemote: RebootRequired
+a second reservation: conflict
+up to 22000 W
+tx1 by DEADBEEF: 3 values, 1 update, ended by 2, cost 1.3500
+begun 2026-03-01T12:00:00.000000Z, first sent 2026-03-01T12:10:00Z
+2 transactions, the latest is tx2
+charging: tx2
+register of connector 2: 5000.250 Wh
+connector 1: Available
+connector 2: Charging
+]],
 }
 
 -- What only PostgreSQL can do prints something else.
