@@ -77,7 +77,7 @@ end
 local OPTIONS = options.set {
   getenv = "function", env_file = "string|boolean", config_file = "string", pool = "table", migrations = "string|table",
   wait = "function|false", slow = "seconds", password = "table", peppers = "string", writer = "table", loop = loop.NAMES,
-  init_timeout = "seconds",
+  init_timeout = "seconds", replica = "string|table",
 }
 local PASSWORD = options.set { ops = "positive", mem = "positive" }
 
@@ -101,6 +101,21 @@ local function set_peppers(opts)
   return core.set_peppers(text)
 end
 
+--- The database with its read replica, which must be there now, too.
+local function with_replica(db, cfg, opts)
+  if not cfg.replica then return db end
+  cfg.replica.pool.open_timeout = loop.open_timeout(opts)
+  local engine, err = core.postgres(cfg.replica.settings, cfg.replica.pool)
+  if not engine then
+    db:close()
+    err.hint = err.hint or "this is the read replica"
+    return nil, err
+  end
+  local own = { loop = opts.loop, wait = opts.wait, slow = opts.slow, init_timeout = opts.init_timeout }
+  db:_read_from(Db.new(engine, cfg.replica, own))
+  return db
+end
+
 --- Open a database. PostgreSQL is connected to once, so that wrong settings fail here.
 ---@param target? string|table  nothing: the environment, and the memory engine when nothing is set there;
 -- "memory:"; a URI or key/value conninfo; a table of settings
@@ -122,7 +137,10 @@ function larder.open(target, opts)
     engine, err = core.postgres(cfg.settings, cfg.pool)
   end
   if not engine then return nil, err end
-  return async.resume(Db.new(engine, cfg, opts))
+  local db
+  db, err = with_replica(Db.new(engine, cfg, opts), cfg, opts)
+  if not db then return nil, err end
+  return async.resume(db)
 end
 
 --- Every effective setting of open(target, opts) and where it came from; secrets hidden.

@@ -1,5 +1,7 @@
 -- The family as a whole: a station's life, moving, migrations.
 
+local lfs = require "lfs"
+local core = require "larder.core"
 local larder = require "larder"
 local engines = require "spec.support.engines"
 local rows = require "spec.support.csms"
@@ -181,6 +183,39 @@ describe("migrating csms", function()
     assert.same({}, assert(check(db, "csms")))
   end)
 
+  it("MV-G6 is refused while a version is unfinished, until force says what is true", function()
+    local dir = os.tmpname()
+    os.remove(dir)
+    assert(lfs.mkdir(dir))
+    local function write(name, text)
+      local f = assert(io.open(dir .. "/" .. name, "wb"))
+      f:write(text)
+      f:close()
+    end
+    for name in lfs.dir "sql/csms" do
+      if name:find "%.sql$" then
+        local f = assert(io.open("sql/csms/" .. name, "rb"))
+        write(name, f:read "*a")
+        f:close()
+      end
+    end
+    write("000099_broken.up.sql", "-- larder: no-transaction\nselect 1/0;\n")
+    write("000099_broken.down.sql", "-- larder: no-transaction\nselect 1;\n")
+    local opts = { dir = dir }
+    local _, err = migrate.up(db, "csms", opts)
+    assert.equal("22012", err.sqlstate)
+    for _ = 1, 2 do
+      _, err = migrate.up(db, "csms", opts)
+      assert.equal("dirty", err.code)
+    end
+    assert(migrate.force(db, "csms", 99, opts))
+    assert.same({}, assert(migrate.up(db, "csms", opts)))
+    assert(migrate.force(db, "csms", 98, opts))
+    for name in lfs.dir(dir) do os.remove(dir .. "/" .. name) end
+    lfs.rmdir(dir)
+    assert.same({}, assert(db:migrate "csms"))
+  end)
+
   it("keeps the station in every key of a table that has it", function()
     local keys = assert(db:query [[
       select i.indrelid::regclass::text as name
@@ -204,5 +239,72 @@ describe("migrating csms", function()
     local text = {}
     for i, row in ipairs(plan) do text[i] = row["QUERY PLAN"] end
     assert.matches("charge_station_settings_page_idx", table.concat(text, "\n"))
+  end)
+end)
+
+local data, control, tcp = os.getenv "LARDER_TEST_PGDATA", require("spec.support.pgctl").run, os.getenv "LARDER_TEST_TCP_URL"
+if not data or not control or not tcp then return end
+
+describe("a password", function()
+  local PASSWORD = [[p@ss:/ wo'rd\%41?&]]
+  local hba, before = data .. "/pg_hba.conf", nil
+
+  local function write(text)
+    local f = assert(io.open(hba, "wb"))
+    f:write(text)
+    f:close()
+    control "reload"
+  end
+
+  setup(function()
+    local f = assert(io.open(hba, "rb"))
+    before = f:read "*a"
+    f:close()
+    write("host all csms_spec 127.0.0.1/32 scram-sha-256\n" .. before)
+    local db = assert(larder.open(url))
+    assert(db:query "drop role if exists csms_spec")
+    assert(db:query "drop schema if exists csms cascade")
+    assert(db:query(("create role csms_spec superuser login password '%s'"):format((PASSWORD:gsub("'", "''")))))
+    db:close()
+  end)
+
+  teardown(function()
+    write(before)
+    local db = assert(larder.open(url))
+    assert(db:query "drop schema csms cascade")
+    assert(db:query "delete from larder.schema_migrations where family = 'csms'")
+    assert(db:query "drop owned by csms_spec")
+    assert(db:query "drop role csms_spec")
+    db:close()
+  end)
+
+  it("MV-G10 may hold any character, for the pool and for migrations, as settings and in a URI", function()
+    local place = assert(core.parse_conninfo(tcp))
+    local settings = {
+      host = place.host, port = place.port, dbname = place.dbname, user = "csms_spec", password = PASSWORD,
+    }
+    local encoded = PASSWORD:gsub("[^%w]", function(c) return ("%%%02X"):format(c:byte()) end)
+    local uri = ("postgresql://csms_spec:%s@%s:%s/%s"):format(encoded, place.host, place.port, place.dbname)
+    local variables = {
+      STORAGE_TYPE = "postgres", STORAGE_POSTGRES_HOST = place.host, STORAGE_POSTGRES_PORT = place.port,
+      STORAGE_POSTGRES_DATABASE = place.dbname, STORAGE_POSTGRES_USER = "csms_spec",
+      STORAGE_POSTGRES_PASSWORD = PASSWORD,
+    }
+    local db = assert(larder.open(nil, { getenv = function(name) return variables[name] end, migrations = uri }))
+    if db:query "select from larder.schema_migrations limit 0" then
+      assert(db:query "delete from larder.schema_migrations where family = 'csms'")
+    end
+    assert(db:migrate "csms")
+    assert(db:stores("csms").auth:set("cs001", {}))
+    db:close()
+    for _, target in ipairs { settings, uri } do
+      db = assert(larder.open(target))
+      assert.equal("cs001", assert(db:stores("csms").auth:lookup "cs001").charge_station_id)
+      db:close()
+    end
+    settings.password = PASSWORD .. "x"
+    local none, err = larder.open(settings)
+    assert.is_nil(none)
+    assert.is_nil(tostring(err):find("wo'rd", 1, true))
   end)
 end)

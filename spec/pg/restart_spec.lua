@@ -9,7 +9,7 @@ if not server then return end
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
 
 describe("a server restart", function()
-  it("FT-7 is an error while the server is down, and nothing but a wait once it is back", function()
+  it("FT-7 MV-G3 is an error while the server is down, and nothing but a wait once it is back", function()
     local db = assert(larder.open(url .. (url:find("?", 1, true) and "&" or "?") .. "pool_acquire_timeout=1"))
     assert(db:query "select 1")
     server "stop -m immediate"

@@ -316,6 +316,30 @@ describe("files", function()
         assert.equal("memory", assert(resolve({}, nil, { config_file = path })).engine)
       end)
     end)
+
+    it("MV-G4 gives a read replica, which is as the primary but for its place", function()
+      local read_only = { host = "copy" }
+      storage = { storage = { type = "postgres", postgres_read_only = read_only, postgres = {
+        host = "file", port = 5433, database = "d", user = "u", password = "p", ssl_mode = "disable",
+      } } }
+      with_file("any text", function(path)
+        local cfg = assert(resolve({}, nil, { config_file = path }))
+        local function place(c) return c and { c.settings.host, c.settings.port, c.settings.dbname, c.settings.password } end
+        assert.same({ "file", "5433", "d", "p" }, place(cfg))
+        assert.same({ "copy", "5433", "d", "p" }, place(cfg.replica))
+        assert.equal(path .. ": storage.postgres_read_only.host", cfg.replica.sources.host)
+        read_only.port = 5434
+        assert.same({ "copy", "5434", "d", "p" }, place(assert(resolve({}, nil, { config_file = path })).replica))
+        local variables = { STORAGE_POSTGRES_READ_ONLY_HOST = "env", STORAGE_POSTGRES_READ_ONLY_PORT = "1" }
+        assert.same({ "env", "1", "d", "p" }, place(assert(resolve(variables, nil, { config_file = path })).replica))
+        read_only.port = 65536
+        local none, err = resolve({}, nil, { config_file = path })
+        assert.is_nil(none)
+        assert.is_string(err.fields["storage.postgres_read_only.port"])
+        read_only.host = ""
+        assert.is_nil(assert(resolve({}, nil, { config_file = path })).replica)
+      end)
+    end)
   end)
 
   it("a TOML file without a TOML rock is said to need one", function()

@@ -18,12 +18,14 @@ local config = {}
 ---@field pool table<string, any>         pool setting → value; what is absent has the pool's own default
 ---@field sources table<string, string>   keyword, or "pool." and a pool setting → where it came from
 ---@field migrations? larder.Config       where migrations connect, when that is somewhere else
+---@field replica? larder.Config          where reads go outside of transactions
 
 ---@class larder.ConfigOptions
 ---@field getenv? fun(name: string): string|nil  os.getenv by default
 ---@field env_file? string|true  a `.env` file; true: `./.env`
 ---@field config_file? string    a TOML file with [storage.postgres]
 ---@field pool? table            pool settings, before any other place
+---@field replica? string|table  target for reads outside of transactions: a replica of the target
 ---@field migrations? string|table  target for migrations: a direct connection, when this one has a pooler
 
 local function memory(source)
@@ -58,8 +60,22 @@ local function db_group(b)
   return true
 end
 
+--- Where the read replica is: [storage.postgres_read_only] with STORAGE_POSTGRES_READ_ONLY_* before it. An empty host
+-- means none; the port is the primary's unless said; all else is as on the primary.
+local function note_replica(b, file)
+  local section = type(file.postgres_read_only) == "table" and file.postgres_read_only or {}
+  local host, source = b.lookup "STORAGE_POSTGRES_READ_ONLY_HOST"
+  if not host then host, source = section.host, (file.path or "file") .. ": storage.postgres_read_only.host" end
+  if host == nil or host == "" then return end
+  local port = b.lookup "STORAGE_POSTGRES_READ_ONLY_PORT" or section.port
+  local checked = port and values.port(port)
+  if port and not checked then b.faults["storage.postgres_read_only.port"] = "must be between 1 and 65535" end
+  b.replica = { host = tostring(host), port = checked and tostring(checked) or nil, source = source }
+end
+
 --- [storage.postgres] with STORAGE_POSTGRES_* before it. The file's rules hold for both.
 local function storage_group(b, file)
+  note_replica(b, file)
   local section = type(file.postgres) == "table" and file.postgres or {}
   local text, source = b.lookup "STORAGE_POSTGRES_CONNECTION_STRING"
   if not text and section.connection_string then
@@ -220,6 +236,46 @@ local function add_migrations(cfg, lookup, opts)
   return cfg
 end
 
+local function copied(t)
+  local copy = {}
+  for name, value in pairs(t) do copy[name] = value end
+  return copy
+end
+
+--- The primary's configuration with another host, and perhaps another port.
+local function elsewhere(cfg, place)
+  local replica = {
+    engine = cfg.engine, settings = copied(cfg.settings), pool = copied(cfg.pool), sources = copied(cfg.sources),
+  }
+  replica.settings.host, replica.sources.host = place.host, place.source
+  replica.settings.hostaddr, replica.sources.hostaddr = nil, nil
+  if place.port then replica.settings.port, replica.sources.port = place.port, place.source end
+  return replica
+end
+
+--- Where reads go outside of transactions, when that is another server.
+local function add_replica(cfg, place, opts)
+  if opts.replica == nil then
+    cfg.replica = place and elsewhere(cfg, place) or nil
+    return cfg
+  end
+  if cfg.engine == "memory" then return errors.invalid({ replica = "needs PostgreSQL: memory has none" }) end
+  local replica, err = config.resolve(opts.replica, { getenv = opts.getenv, env_file = opts.env_file, pool = opts.pool })
+  if not replica then return nil, err end
+  if replica.engine ~= cfg.engine then return errors.invalid({ replica = "must be a PostgreSQL server" }) end
+  cfg.replica = replica
+  return cfg
+end
+
+--- The section [storage] of a TOML file; an empty one when none is named.
+local function storage_file(path)
+  if not path then return {} end
+  local file, err = require "larder.config.toml"(path)
+  if not file then return nil, err end
+  file.path = path
+  return file
+end
+
 --- Work out what to open.
 ---@param target? string|table  nothing: the environment; "memory:"; a URI or key/value conninfo; a table
 ---@param opts? larder.ConfigOptions
@@ -229,18 +285,17 @@ function config.resolve(target, opts)
   opts = opts or {}
   local lookup, err = env.open(opts.getenv or os.getenv, opts.env_file)
   if not lookup then return nil, err end
-  local file, path = {}, opts.config_file or lookup "LARDER_CONFIG_FILE"
-  if path and target == nil then
-    file, err = require "larder.config.toml"(path)
-    if not file then return nil, err end
-    file.path = path
-  end
+  local file
+  file, err = storage_file(target == nil and (opts.config_file or lookup "LARDER_CONFIG_FILE"))
+  if not file then return nil, err end
   local b = builder.new(lookup)
   for _, pool in ipairs { opts.pool or {}, type(target) == "table" and target.pool or {} } do
     for name, value in pairs(pool) do b:set_pool(name, value, "argument") end
   end
   local cfg
   cfg, err = from_target(b, target, file)
+  if not cfg then return nil, err end
+  cfg, err = add_replica(cfg, b.replica, opts)
   if not cfg or cfg.engine == "memory" then return cfg, err end
   return add_migrations(cfg, lookup, opts)
 end
@@ -266,8 +321,10 @@ function config.explain(cfg)
     add(keyword, SECRETS[keyword] and "********" or value, cfg.sources[keyword])
   end
   for name, value in pairs(cfg.pool) do add("pool." .. name, value, cfg.sources["pool." .. name]) end
-  for _, row in ipairs(cfg.migrations and config.explain(cfg.migrations) or {}) do
-    if row.source ~= "default" then add("migrations." .. row.name, row.value, row.source) end
+  for _, part in ipairs { "migrations", "replica" } do
+    for _, row in ipairs(cfg[part] and config.explain(cfg[part]) or {}) do
+      if row.source ~= "default" then add(part .. "." .. row.name, row.value, row.source) end
+    end
   end
   table.sort(rows, function(a, b) return a.name < b.name end)
   return rows

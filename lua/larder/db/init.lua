@@ -24,7 +24,8 @@ local settle = wait.settle
 ---@field _config larder.Config
 ---@field _wait larder.Loop|nil  nil: calls wait inside of the engine
 ---@field _desk larder.Desk|nil  of those who wait in the loop
----@field _plain boolean  nobody listens and no transaction has a deadline: calls go straight to the engine
+---@field _plain boolean  nobody listens, no transaction has a deadline and there is no replica: calls go straight to the engine
+---@field _replica larder.Db|nil  where stores read outside of transactions
 local Db = {}
 Db.__index = Db
 Db.__name = "larder.db"
@@ -53,6 +54,13 @@ function Db.new(engine, cfg, opts)
     _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {},
     _password = opts.password or {}, _writer_options = async.options(opts.writer), _rejected = {},
   }, Db)
+end
+
+--- Let stores read from a replica outside of transactions. Before any store is opened.
+---@param replica larder.Db
+function Db:_read_from(replica)
+  self._replica, self._plain = replica, false
+  replica._listeners, replica._plain = self._listeners, false -- who listens to one hears both
 end
 
 --- "memory" or "postgres".
@@ -194,7 +202,7 @@ end
 
 --- Find out again whether calls may go straight to the engine.
 function Db:_attend()
-  local plain = next(self._deadlines) == nil and not events.watched(self)
+  local plain = self._replica == nil and next(self._deadlines) == nil and not events.watched(self)
   if plain == self._plain then return end
   self._plain = plain
   for _, set in pairs(self._sets) do
@@ -337,6 +345,11 @@ function Db:health(timeout)
     health.server_version, health.pooler = stats.server_version, stats.pooler
     health.pool = { max = stats.max, total = stats.total, idle = stats.idle, waiting = stats.waiting }
   end
+  if self._replica then
+    local replica, err = self._replica:health(timeout)
+    if not replica then return nil, err end
+    health.replica = replica
+  end
   health.seconds = core.clock() - started
   return health
 end
@@ -400,6 +413,7 @@ function Db:close()
   self._closers = {}
   for _, fn in ipairs(closers) do pcall(fn) end
   if self._direct then self._direct:close() end
+  if self._replica then self._replica:close() end
   if self._wait then self._wait:release() end
   self._engine:close()
   if self._desk then self._desk:dismiss() end

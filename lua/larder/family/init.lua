@@ -237,10 +237,11 @@ end
 --- The family's stores on a database.
 function Family:open(db)
   local set = setmetatable({}, { __index = unknown_store, family = self.name })
+  local readers = db._replica and db._replica:stores(self.name)
   for _, entity in ipairs(self.entities) do
     local store = setmetatable({
       db = db, stores = set, name = entity.full, _entity = entity, _wait = db._wait,
-      _core = db._engine:store(self.schema, entity.name),
+      _core = db._engine:store(self.schema, entity.name), _reader = readers and readers[entity.name],
     }, entity.class)
     rawset(set, entity.name, store)
     read.declared.direct(store, db._plain)

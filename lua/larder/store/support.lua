@@ -14,6 +14,16 @@ local null = core.null
 
 support.settle = settle
 
+local READS = { select = true, count = true, aggregate = true }
+
+--- The store of the replica, when there is one and the operation may run there: a read that belongs to no transaction
+-- and locks nothing.
+local function reader_of(store, op)
+  local reader = store._reader
+  if reader and READS[op.op] and op.lock == nil and not store.db:in_transaction() then return reader end
+  return store
+end
+
 --- Run one operation of the core under the name of a method.
 ---@param store larder.Store
 ---@param method string
@@ -21,6 +31,7 @@ support.settle = settle
 ---@return any ...
 function support.run(store, method, op)
   op.name = method
+  if store._reader then store = reader_of(store, op) end
   if store.db._plain then return settle(store._wait, store._core:run(op)) end
   local event = { store = store._entity.full, op = method }
   return store.db:_guarded(event, op.timeout, function(timeout)
