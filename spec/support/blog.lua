@@ -63,6 +63,15 @@ return {
       order = "name",
     },
     {
+      name = "drafts", table = "blog.drafts",
+      fields = {
+        id(), { name = "body", type = "text", null = true }, { name = "settings", type = "jsonb", null = true },
+        { name = "version", type = "int4", stamp = "version" }, DELETED,
+      },
+      key = { name = "drafts_pkey", "id" },
+      soft_delete = "deleted_at",
+    },
+    {
       name = "visits", table = "blog.visits",
       fields = { { name = "id", type = "int8", default = { "identity" } }, id "user_id", { name = "page", type = "text" } },
       key = { name = "visits_pkey", "id" },

@@ -27,7 +27,7 @@ local FAMILIES = {
     roots = { "shop.items", "shop.visits" }, declare = "spec.support.shop", dir = "spec/support/sql/shop",
   },
   blog = {
-    roots = { "blog.users", "blog.visits", "blog.teams" }, declare = "spec.support.blog", dir = "spec/support/sql/blog",
+    roots = { "blog.users", "blog.drafts", "blog.visits", "blog.teams" }, declare = "spec.support.blog", dir = "spec/support/sql/blog",
   },
 }
 

@@ -180,6 +180,9 @@ static const char *field_fault(const ldr_field *f) {
   if ((f->stamp_insert || f->stamp_update) && !is(f, LDR_T_TIME)) return "stamps are for timestamptz";
   if (f->stamp_insert && f->def != LDR_DEF_NONE && f->def != LDR_DEF_NOW)
     return "a stamp on insert leaves no room for a default";
+  if (f->version && (!is(f, LDR_T_INT) || f->null || f->immutable || f->stamp_insert || f->stamp_update))
+    return "a version is an integer that is never null and may change";
+  if (f->version && f->def != LDR_DEF_NONE) return "a version begins with 1: it has no default";
   if (f->stamp_update && f->immutable) return "an immutable field has no stamp on update";
   return default_fault(f);
 }
@@ -260,11 +263,15 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   if (code == LDR_OK && f->def == LDR_DEF_VALUE) code = literal_fits(e, f, &f->def_value, "default", err);
   if (code != LDR_OK) return code;
   if (f->stamp_insert) copy.def = LDR_DEF_NOW;
+  if (f->version) {
+    copy.def = LDR_DEF_VALUE;
+    copy.def_value = ldr_int(1);
+  }
   ldr_value_round(f->type, &copy.def_value);
   copy.value_type = type_of(f);
   list = grow(s, e->fields, e->nfields, sizeof *list);
   if (list == NULL || !ldr_field_set_name(&copy, f->name, &s->arena)) return ldr_fail_nomem(err);
-  if (f->def == LDR_DEF_VALUE && !ldr_value_copy(&copy.def_value, &s->arena)) return ldr_fail_nomem(err);
+  if (copy.def == LDR_DEF_VALUE && !ldr_value_copy(&copy.def_value, &s->arena)) return ldr_fail_nomem(err);
   e->fields = list;
   list[e->nfields++] = copy;
   return LDR_OK;

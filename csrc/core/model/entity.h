@@ -31,6 +31,7 @@ typedef struct ldr_field {
   bool immutable;    /* set on insert, never changed after (key fields always are) */
   bool stamp_update; /* set to the operation's clock on each update that does not name it */
   bool stamp_insert; /* default = now */
+  bool version;      /* begins with 1, and each update adds 1: what optimistic locking compares */
   bool has_min, has_max;
   int64_t min, max;          /* of int types */
   uint32_t min_len, max_len; /* characters (text) or bytes (bytea); max_len 0 = no limit */

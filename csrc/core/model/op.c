@@ -29,6 +29,7 @@ static bool is_jsonb(const ldr_field *f) { return f->type == LDR_F_JSONB && !f->
 
 static const char *set_fault(const ldr_field *f, ldr_set_kind kind) {
   if (f->immutable) return "cannot be changed";
+  if (f->version && kind != LDR_SET_INCREMENT) return "counts the changes by itself";
   switch (kind) {
     case LDR_SET_VALUE:
     case LDR_SET_DEFAULT:

@@ -177,6 +177,9 @@ static ldr_code check_set(const ldr_field *f, ldr_set *s, int64_t now, ldr_arena
 
 static void add_stamps(const ldr_entity *e, const bool *named, ldr_set *sets, unsigned *nsets, int64_t now) {
   for (unsigned i = 0; i < e->nfields; i++)
+    if (e->fields[i].version && !named[i])
+      sets[(*nsets)++] = (ldr_set){.field = (uint16_t)i, .kind = LDR_SET_INCREMENT, .value = ldr_int(1)};
+  for (unsigned i = 0; i < e->nfields; i++)
     if (e->fields[i].stamp_update && !named[i])
       sets[(*nsets)++] =
           (ldr_set){.field = (uint16_t)i, .kind = LDR_SET_VALUE, .value = ldr_time(ldr_time_of_unix(now))};

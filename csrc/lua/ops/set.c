@@ -67,7 +67,8 @@ static ldr_code finish(l_opargs *a, ldr_set *sets, unsigned n) {
   code = ldr_check_sets(a->store->e, sets, &all, a->now, &a->w->arena, &a->w->err);
   if (code != LDR_OK) return code;
   a->w->op->sets = sets;
-  a->w->op->nsets = keep ? n : all; /* the stamps come last */
+  while (keep && all > n && sets[all - 1].kind == LDR_SET_VALUE) all--; /* stamps of time come last */
+  a->w->op->nsets = all;
   return LDR_OK;
 }
 
@@ -99,7 +100,7 @@ ldr_code l_op_sets_excluded(l_opargs *a, const bool *named) {
   unsigned n = 0;
   if (sets == NULL) return ldr_fail_nomem(&a->w->err);
   for (unsigned i = 0; i < e->nfields; i++) {
-    if (!named[i] || e->fields[i].immutable || ldr_entity_in_key(e, i)) continue;
+    if (!named[i] || e->fields[i].immutable || e->fields[i].version || ldr_entity_in_key(e, i)) continue;
     sets[n++] = (ldr_set){.field = (uint16_t)i, .kind = LDR_SET_VALUE, .excluded = true};
   }
   return finish(a, sets, n);

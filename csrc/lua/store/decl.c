@@ -205,8 +205,9 @@ static void read_stamp(const l_decl *d, int t, ldr_field *f) {
   if (stamp == NULL) return;
   f->stamp_insert = strcmp(stamp, "insert") == 0;
   f->stamp_update = strcmp(stamp, "update") == 0;
-  if (!f->stamp_insert && !f->stamp_update)
-    l_decl_fail(d, "field %s: stamp must be insert or update", f->name);
+  f->version = strcmp(stamp, "version") == 0;
+  if (!f->stamp_insert && !f->stamp_update && !f->version)
+    l_decl_fail(d, "field %s: stamp must be insert, update or version", f->name);
 }
 
 /* A length or digit count; otherwise when nil. */

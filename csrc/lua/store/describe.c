@@ -35,7 +35,7 @@ static void push_made(lua_State *L, ldr_default def) {
 }
 
 static void describe_default(lua_State *L, l_work *w, const ldr_field *f) {
-  if (f->def == LDR_DEF_NONE || f->stamp_insert) return;
+  if (f->def == LDR_DEF_NONE || f->stamp_insert || f->version) return;
   if (f->def != LDR_DEF_VALUE)
     push_made(L, f->def);
   else if (!l_value_push(L, w, &f->def_value))
@@ -63,6 +63,7 @@ static void describe_field(lua_State *L, l_work *w, const ldr_field *f) {
   set_true(L, "hidden", f->hidden);
   set_true(L, "immutable", f->immutable);
   if (f->stamp_insert || f->stamp_update) set_string(L, "stamp", f->stamp_insert ? "insert" : "update");
+  if (f->version) set_string(L, "stamp", "version");
   set_int(L, "min", f->min, f->has_min);
   set_int(L, "max", f->max, f->has_max);
   set_int(L, "min_len", f->min_len, f->min_len > 0);

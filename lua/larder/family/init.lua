@@ -30,7 +30,8 @@ local family = {}
 ---@field max? integer
 ---@field precision? integer
 ---@field scale? integer
----@field stamp? "insert"|"update"
+---@field stamp? "insert"|"update"|"version"  version: an integer that counts the changes from 1; an update or patch that names
+-- another than the row has is a conflict
 ---@field hidden? boolean     a secret: no generic method returns it
 ---@field immutable? boolean
 ---@field blank? "default"    an empty text counts as absent
@@ -89,6 +90,7 @@ local function index_fields(entity, decl)
     local info = copy_without(field, nil)
     info.fixed = in_key[field.name] or field.immutable or field.stamp ~= nil
     entity.fields[field.name] = info
+    if field.stamp == "version" then entity.version = field.name end
     if not info.fixed then entity.replaced[#entity.replaced + 1] = info end
     if field.blank == "default" then blanks[#blanks + 1] = field.name end
   end

@@ -175,16 +175,18 @@ local function blank_defaults(entity, set)
 end
 
 --- Change the one row that `where` names.
-function write:_change(method, where, set, opts, by)
+---@param version? any  the version that the caller knows the row by
+function write:_change(method, where, set, opts, by, version)
   local entity = self._entity
   blank_defaults(entity, set)
+  local expected = support.both(opts.where, version ~= nil and { [entity.version] = version } or nil)
   local rows, err = run(self, method, {
-    op = "update", where = support.both(where, opts.where, support.alive(entity, opts)), set = set,
+    op = "update", where = support.both(where, expected, support.alive(entity, opts)), set = set,
     returning = true, keep_stamps = opts.keep_stamps, timeout = opts.timeout,
   })
   if not rows then return nil, err end
   if rows[1] then return rows[1] end
-  if opts.where then
+  if expected then
     local n
     n, err = run(self, method, { op = "count", where = support.both(where, support.alive(entity, opts)) })
     if not n then return nil, err end
@@ -218,7 +220,8 @@ end
 ---@field timeout? number
 
 --- Replace the row with the same key: a field that is absent becomes its default or null. Key, immutable and
--- stamp fields stay, and so do secrets that are not named.
+-- stamp fields stay, and so do secrets that are not named. Where the store counts versions and the row names its own, a row that was
+-- changed meanwhile is a `conflict`.
 ---@param row table
 ---@param opts? larder.UpdateOptions
 ---@return table|nil row  as stored
@@ -232,7 +235,9 @@ function write:update(row, opts)
   local where, err = key_of(entity, row)
   if not where then return nil, err end
   local set = opts.only and part_of(entity, row, opts.only) or replacement(entity, row, opts.keep_stamps)
-  return include.after(self, "update", opts, function() return self:_change("update", where, set, opts, entity.key) end)
+  return include.after(self, "update", opts, function()
+    return self:_change("update", where, set, opts, entity.key, entity.version and row[entity.version])
+  end)
 end
 
 --- Change some fields: `patch(key…, { name = "New", logins = larder.increment() })`.
@@ -247,9 +252,11 @@ function write:patch(...)
   local opts = support.options(self, "patch", (select(entity.nkey + 2, ...)), PATCH_OPTIONS)
   local set = {}
   for name, value in next, changes do set[name] = value end
+  local version = entity.version and set[entity.version]
+  if version ~= nil and entity.version then set[entity.version] = nil end
   if next(set) == nil and not opts.where then return self:find(where, { include = opts.include }) end
   return include.after(self, "patch", opts, function()
-    return self:_change("patch", where, set, opts, entity.key)
+    return self:_change("patch", where, set, opts, entity.key, version)
   end)
 end
 
