@@ -24,6 +24,7 @@ larder.any, larder.all, larder.not_, larder.exists = expr.any, expr.all, expr.no
 larder.where = expr.where
 larder.increment, larder.append, larder.merge = expr.increment, expr.append, expr.merge
 larder.coalesce, larder.greatest = expr.coalesce, expr.greatest
+larder.merge_deep, larder.set_path, larder.path, larder.matches = expr.merge_deep, expr.set_path, expr.path, expr.matches
 larder.default, larder.excluded = expr.default, expr.excluded
 
 --- Error codes under their own names.

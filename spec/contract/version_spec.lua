@@ -67,7 +67,9 @@ end
 
 describe("the declaration of a version", function()
   it("must be an integer that may change", function()
-    for _, field in ipairs { { type = "text" }, { type = "int4", null = true }, { type = "int4", immutable = true }, { type = "int4", default = 3 } } do
+    for _, field in ipairs {
+      { type = "text" }, { type = "int4", null = true }, { type = "int4", immutable = true }, { type = "int4", default = 3 },
+    } do
       field.name, field.stamp = "version", "version"
       assert.error_matches(function()
         larder.declare { name = "vers", entities = { {

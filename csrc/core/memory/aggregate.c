@@ -46,7 +46,8 @@ typedef struct aggregation {
   ldr_hash index;
   group **groups;
   size_t n, cap;
-  ldr_buf spare; /* for the next numeric sum */
+  ldr_buf spare;   /* for the next numeric sum */
+  ldr_buf scratch; /* m's */
   ldr_err *err;
 } aggregation;
 
@@ -82,11 +83,20 @@ static group *add_group(aggregation *a, uint32_t code, const ldr_value *v) {
   return g;
 }
 
+/* An operand's value that lasts as long as the aggregation. */
+static ldr_code value_of(aggregation *a, const ldr_row *row, unsigned field, const ldr_path *path,
+                         ldr_value *out) {
+  ldr_code code = ldr_match_operand(&a->m, a->op->e, row, field, path, out);
+  if (code != LDR_OK || path == NULL) return code;
+  return ldr_value_copy(out, &a->arena) ? LDR_OK : ldr_fail_nomem(a->err);
+}
+
 /* What the row is grouped by. */
 static ldr_code group_values(aggregation *a, const ldr_row *row, ldr_value *v) {
   for (unsigned i = 0; i < a->op->ngroups; i++) {
     const ldr_group *g = &a->op->groups[i];
-    ldr_row_get(a->op->e, row, g->field, &v[i]);
+    ldr_code code = value_of(a, row, g->field, g->path, &v[i]);
+    if (code != LDR_OK) return code;
     if (v[i].type == LDR_T_TIME && !ldr_time_trunc(v[i].u.i, g->bucket, &v[i].u.i))
       return ldr_memerr_time(&a->op->e->fields[g->field], a->err);
   }
@@ -112,7 +122,7 @@ static group *group_of(aggregation *a, const ldr_value *v) {
 static ldr_code add_float(aggregation *a, const ldr_agg *agg, cell *c, double f) {
   double sum = c->count == 1 ? f : c->floats + f; /* the first one keeps the sign of its zero */
   if (isinf(sum) && !isinf(c->floats) && !isinf(f))
-    return ldr_memerr_range(&a->op->e->fields[agg->field], a->err);
+    return ldr_memerr_range(ldr_agg_operand(a->op->e, agg), a->err);
   c->floats = sum;
   return LDR_OK;
 }
@@ -123,7 +133,7 @@ static ldr_code add_numeric(aggregation *a, const ldr_agg *agg, cell *c, const l
   if (c->numeric.n == 0)
     ldr_buf_add(&sum, v->u.p, v->n);
   else if (!ldr_numeric_add(c->numeric.p, c->numeric.n, v->u.p, v->n, &sum) && !sum.broken)
-    return ldr_memerr_range(&a->op->e->fields[agg->field], a->err);
+    return ldr_memerr_range(ldr_agg_operand(a->op->e, agg), a->err);
   a->spare = c->numeric;
   c->numeric = sum;
   return sum.broken ? ldr_fail_nomem(a->err) : LDR_OK;
@@ -164,8 +174,9 @@ static ldr_code take_row(aggregation *a, const ldr_agg *agg, cell *c, const ldr_
   ldr_value v;
   if (t == LDR_BROKEN) return a->err->code;
   if (t != LDR_TRUE) return LDR_OK;
-  if (agg->field >= 0) {
-    ldr_row_get(a->op->e, row, (unsigned)agg->field, &v);
+  if (ldr_agg_operand(a->op->e, agg)) {
+    ldr_code code = value_of(a, row, (unsigned)agg->field, agg->path, &v);
+    if (code != LDR_OK) return code;
     if (v.type == LDR_T_NULL) return LDR_OK;
   }
   if (agg->distinct) {
@@ -257,8 +268,8 @@ static ldr_code average_of(aggregation *a, const ldr_field *f, const cell *c, ld
 static ldr_code result_of(aggregation *a, const ldr_agg *agg, const cell *c, ldr_value *out) {
   switch (agg->fn) {
     case LDR_AGG_COUNT: *out = ldr_int(c->count); return LDR_OK;
-    case LDR_AGG_SUM: return sum_of(a, &a->op->e->fields[agg->field], c, out);
-    case LDR_AGG_AVG: return average_of(a, &a->op->e->fields[agg->field], c, out);
+    case LDR_AGG_SUM: return sum_of(a, ldr_agg_operand(a->op->e, agg), c, out);
+    case LDR_AGG_AVG: return average_of(a, ldr_agg_operand(a->op->e, agg), c, out);
     case LDR_AGG_MIN:
     case LDR_AGG_MAX: *out = c->best; return LDR_OK;
   }
@@ -366,6 +377,7 @@ static void free_all(aggregation *a) {
       ldr_hash_free(&a->groups[i]->cell[k].seen);
     }
   ldr_buf_free(&a->spare);
+  ldr_buf_free(&a->scratch);
   ldr_free(a->groups);
   ldr_hash_free(&a->index);
   ldr_arena_free(&a->arena);
@@ -373,8 +385,10 @@ static void free_all(aggregation *a) {
 
 ldr_code ldr_memagg(ldr_undo *tx, const ldr_memtab *t, const ldr_op *op, ldr_rows **out, ldr_err *err) {
   const ldr_memquery q = {.tab = t, .tx = tx, .where = op->where, .wanted = -1};
-  aggregation a = {.op = op, .m = ldr_memread_matcher(&q, err), .err = err};
-  ldr_code code = take_rows(&a, &q);
+  aggregation a = {.op = op, .err = err};
+  ldr_code code;
+  a.m = ldr_memread_matcher(&q, &a.scratch, err);
+  code = take_rows(&a, &q);
   if (code == LDR_OK && op->ngroups == 0 && a.n == 0 && !add_group(&a, 0, NULL)) code = ldr_fail_nomem(err);
   if (code == LDR_OK) code = op->having || op->norder ? chosen_results(&a, out) : results(&a, out);
   free_all(&a);

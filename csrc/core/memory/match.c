@@ -163,6 +163,34 @@ static ldr_truth match_kids(const ldr_matcher *m, const ldr_entity *e, const ldr
   return result;
 }
 
+static ldr_code follow(const ldr_matcher *m, const ldr_path *path, const ldr_value *json, ldr_value *out) {
+  ldr_json_text steps[LDR_MAX_PATH];
+  ldr_json_event kind = LDR_JSON_END;
+  ldr_ftype type = path->as.type;
+  ldr_buf *made = m->scratch;
+  ldr_code code;
+  *out = ldr_null();
+  if (json->type == LDR_T_NULL) return LDR_OK;
+  for (unsigned i = 0; i < path->n; i++) steps[i] = (ldr_json_text){path->path[i].u.p, path->path[i].n};
+  ldr_buf_reset(made);
+  code = ldr_json_at(json->u.p, json->n, steps, path->n, type == LDR_F_JSONB, &kind, made, m->err);
+  if (code != LDR_OK) return code;
+  if (kind == LDR_JSON_NULL || kind == LDR_JSON_END) return LDR_OK;
+  if (type == LDR_F_JSONB) *out = ldr_bytes_of(LDR_T_JSON, made->p, made->n);
+  if (type == LDR_F_TEXT && kind == LDR_JSON_STRING) *out = ldr_text(made->p, made->n);
+  if (type == LDR_F_NUMERIC && kind == LDR_JSON_INT) *out = ldr_bytes_of(LDR_T_NUMERIC, made->p, made->n);
+  if (type == LDR_F_BOOL && (kind == LDR_JSON_TRUE || kind == LDR_JSON_FALSE))
+    *out = ldr_bool(kind == LDR_JSON_TRUE);
+  return LDR_OK;
+}
+
+ldr_code ldr_match_operand(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, unsigned field,
+                           const ldr_path *path, ldr_value *out) {
+  ldr_value json;
+  ldr_row_get(e, row, path ? path->field : field, path ? &json : out);
+  return path ? follow(m, path, &json, out) : LDR_OK;
+}
+
 ldr_truth ldr_match(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_pred *p) {
   ldr_value v;
   if (p == NULL) return LDR_TRUE;
@@ -172,7 +200,9 @@ ldr_truth ldr_match(const ldr_matcher *m, const ldr_entity *e, const ldr_row *ro
     case LDR_P_NOT: return negate(ldr_match(m, e, row, p->kids[0]));
     case LDR_P_KEYS: return match_keys(e, row, p);
     case LDR_P_EXISTS: return m->exists(m->ud, e, row, p, m->err);
-    default: ldr_row_get(e, row, p->field, &v); return match_value(m, p, &v);
+    default:
+      if (ldr_match_operand(m, e, row, p->field, p->path, &v) != LDR_OK) return LDR_BROKEN;
+      return match_value(m, p, &v);
   }
 }
 

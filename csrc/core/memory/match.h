@@ -13,7 +13,12 @@ typedef struct ldr_matcher {
   ldr_truth (*exists)(void *ud, const ldr_entity *outer, const ldr_row *row, const ldr_pred *p, ldr_err *err);
   void *ud;
   ldr_err *err;
+  ldr_buf *scratch; /* where a path's value is made */
 } ldr_matcher;
+
+/* The value of an operand; a view into the row, or into m->scratch until the next operand. */
+ldr_code ldr_match_operand(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, unsigned field,
+                           const ldr_path *path, ldr_value *out) LDR_MUSTCHECK;
 
 /* Does p hold for a row of e? NULL holds always. The only faults: out of memory, a broken LIKE pattern
  * (22025). */
@@ -24,7 +29,7 @@ ldr_code ldr_match_rank(const ldr_matcher *m, const ldr_entity *e, const ldr_row
 
 /* <0, 0, >0 in ascending order, null after everything. */
 int ldr_order_values(const ldr_value *a, const ldr_value *b);
-/* One item of an order; not for LDR_BY_RANK. */
+/* One item of an order; not for LDR_BY_RANK and LDR_BY_PATH. */
 int ldr_order_rows(const ldr_entity *e, const ldr_order *order, const ldr_row *a, const ldr_row *b);
 /* Does the row come after the keyset values (one an order item, all LDR_BY_FIELD)? */
 bool ldr_order_after(const ldr_entity *e, const ldr_order *order, unsigned n, const ldr_row *row,

@@ -44,20 +44,24 @@ static ldr_truth exists(void *ud, const ldr_entity *outer, const ldr_row *row, c
 
 /* ---- the reader ---- */
 
-ldr_matcher ldr_memread_matcher(const ldr_memquery *q, ldr_err *err) {
+ldr_matcher ldr_memread_matcher(const ldr_memquery *q, ldr_buf *scratch, ldr_err *err) {
   union { /* the matcher hands it back to exists(), which only reads it */
     const void *in;
     void *out;
   } ud = {q};
-  return (ldr_matcher){.exists = exists, .ud = ud.out, .err = err};
+  return (ldr_matcher){.exists = exists, .ud = ud.out, .err = err, .scratch = scratch};
 }
 
 void ldr_memreader_open(ldr_memreader *r, const ldr_memquery *q, ldr_err *err) {
   ldr_memcur_open(&r->cur, q);
-  r->m = ldr_memread_matcher(q, err);
+  r->scratch = (ldr_buf){0};
+  r->m = ldr_memread_matcher(q, &r->scratch, err);
 }
 
-void ldr_memreader_close(ldr_memreader *r) { ldr_memcur_close(&r->cur); }
+void ldr_memreader_close(ldr_memreader *r) {
+  ldr_memcur_close(&r->cur);
+  ldr_buf_free(&r->scratch);
+}
 
 /* Does the predicate hold? A list that led to the candidate holds for it, and going through a long one again
  * and again would take longer than all the rest. */

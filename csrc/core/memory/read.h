@@ -11,13 +11,14 @@
 typedef struct ldr_memreader {
   ldr_memcur cur;
   ldr_matcher m;
+  ldr_buf scratch; /* m's */
 } ldr_memreader;
 
 void ldr_memreader_open(ldr_memreader *r, const ldr_memquery *q, ldr_err *err);
 ldr_code ldr_memreader_next(ldr_memreader *r, ldr_memver **out) LDR_MUSTCHECK; /* NULL at the end */
 void ldr_memreader_close(ldr_memreader *r);
-ldr_matcher ldr_memread_matcher(const ldr_memquery *q,
-                                ldr_err *err); /* predicates as q's transaction sees them */
+/* Predicates as q's transaction sees them. */
+ldr_matcher ldr_memread_matcher(const ldr_memquery *q, ldr_buf *scratch, ldr_err *err);
 
 /* A growing list of counted rows, on their way into a result. Zero-initialise. */
 typedef struct ldr_memrows {

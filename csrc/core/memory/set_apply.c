@@ -124,6 +124,16 @@ static ldr_code concat_json(assigner *x, const ldr_value *old, const char *none,
   return code == LDR_OK ? take_made(x, LDR_T_JSON, out) : code;
 }
 
+static ldr_code merge(assigner *x, const ldr_set *s, const ldr_value *old, const ldr_value *more,
+                      ldr_value *out) {
+  ldr_value empty = ldr_bytes_of(LDR_T_JSON, "{}", 2);
+  const ldr_value *base = old->type == LDR_T_NULL ? &empty : old;
+  ldr_code code;
+  if (s->deeper == 0) return concat_json(x, old, "{}", more, out);
+  code = ldr_json_merge(base->u.p, base->n, more->u.p, more->n, s->deeper, &x->made, x->err);
+  return code == LDR_OK ? take_made(x, LDR_T_JSON, out) : code;
+}
+
 static ldr_code append(assigner *x, const ldr_value *old, const ldr_value *more, ldr_value *out) {
   if (!x->f->array) return concat_json(x, old, "[]", more, out);
   if (old->type != LDR_T_NULL) return append_array(x, old, more, out);
@@ -150,7 +160,7 @@ static ldr_code combine(assigner *x, const ldr_set *s, const ldr_value *old, con
   switch (s->kind) {
     case LDR_SET_INCREMENT: return increment(x, old, v, out);
     case LDR_SET_APPEND: return append(x, old, v, out);
-    default: return concat_json(x, old, "{}", v, out);
+    default: return merge(x, s, old, v, out);
   }
 }
 

@@ -4,15 +4,16 @@
 
 /* ---- comparing ---- */
 
+static bool is_computed(const ldr_order *o) { return o->kind == LDR_BY_RANK || o->kind == LDR_BY_PATH; }
+
 static int compare_rest(const ldr_memsort *s, const ldr_memitem *a, const ldr_memitem *b, unsigned from) {
-  unsigned rank = 0;
+  unsigned key = 0;
   for (unsigned i = 0; i < s->norder; i++) {
     const ldr_order *o = &s->order[i];
     int c;
-    if (o->kind == LDR_BY_RANK) {
-      uint32_t x = a->rank[rank], y = b->rank[rank];
-      rank++;
-      c = x < y ? -1 : x > y;
+    if (is_computed(o)) {
+      c = ldr_order_values(&a->key[key], &b->key[key]);
+      key++;
       if (o->desc) c = -c;
     } else {
       c = i < from ? 0 : ldr_order_rows(s->e, o, a->row, b->row);
@@ -81,19 +82,32 @@ ldr_code ldr_memsort_finish(ldr_memsort *s, ldr_err *err) {
 
 /* ---- collecting ---- */
 
-static ldr_code find_ranks(ldr_memsort *s, const ldr_matcher *m, ldr_memitem *it) {
+static ldr_code compute(ldr_memsort *s, const ldr_matcher *m, const ldr_order *o, const ldr_row *row,
+                        ldr_value *out) {
+  uint32_t rank;
+  ldr_code code;
+  if (o->kind == LDR_BY_RANK) {
+    code = ldr_match_rank(m, s->e, row, o, &rank);
+    *out = ldr_int(rank);
+    return code;
+  }
+  code = ldr_match_operand(m, s->e, row, o->field, o->path, out);
+  return code == LDR_OK && !ldr_value_copy(out, &s->arena) ? ldr_fail_nomem(m->err) : code;
+}
+
+static ldr_code find_keys(ldr_memsort *s, const ldr_matcher *m, ldr_memitem *it) {
   unsigned n = 0, k = 0;
-  uint32_t *rank;
-  for (unsigned i = 0; i < s->norder; i++) n += s->order[i].kind == LDR_BY_RANK;
+  ldr_value *key;
+  for (unsigned i = 0; i < s->norder; i++) n += is_computed(&s->order[i]);
   if (n == 0) return LDR_OK;
-  rank = ldr_arena_alloc(&s->arena, n * sizeof *rank);
-  if (rank == NULL) return ldr_fail_nomem(m->err);
+  key = ldr_arena_alloc(&s->arena, n * sizeof *key);
+  if (key == NULL) return ldr_fail_nomem(m->err);
   for (unsigned i = 0; i < s->norder; i++) {
     ldr_code code = LDR_OK;
-    if (s->order[i].kind == LDR_BY_RANK) code = ldr_match_rank(m, s->e, it->row, &s->order[i], &rank[k++]);
+    if (is_computed(&s->order[i])) code = compute(s, m, &s->order[i], it->row, &key[k++]);
     if (code != LDR_OK) return code;
   }
-  it->rank = rank;
+  it->key = key;
   return LDR_OK;
 }
 
@@ -116,7 +130,7 @@ static bool overfull(const ldr_memsort *s) {
 
 ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, const ldr_row *row, ldr_memver *v) {
   ldr_memitem it = {.row = row, .ver = v};
-  ldr_code code = find_ranks(s, m, &it);
+  ldr_code code = find_keys(s, m, &it);
   if (code == LDR_OK && overfull(s)) code = ldr_memsort_finish(s, m->err);
   if (code == LDR_OK && !reserve(s)) code = ldr_fail_nomem(m->err);
   if (code != LDR_OK) return code;

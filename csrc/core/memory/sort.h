@@ -8,7 +8,7 @@
 typedef struct ldr_memitem {
   const ldr_row *row;
   ldr_memver *ver;      /* whose row it is; NULL: a computed one */
-  const uint32_t *rank; /* one for each order item by rank; NULL when there is none */
+  const ldr_value *key; /* one for each order item by rank or path; NULL when there is none */
   ldr_value first;      /* the row's value of the first order item, when that is a field */
 } ldr_memitem;
 
@@ -19,7 +19,7 @@ typedef struct ldr_memsort { /* zero-initialise, then set the first four */
   int64_t wanted; /* rows wanted of the sorted ones, -1: all */
   ldr_memitem *item;
   size_t n, cap;
-  ldr_arena arena; /* the ranks */
+  ldr_arena arena; /* the keys */
 } ldr_memsort;
 
 ldr_code ldr_memsort_add(ldr_memsort *s, const ldr_matcher *m, const ldr_row *row,

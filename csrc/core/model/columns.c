@@ -11,7 +11,7 @@ static ldr_ftype type_of_sum(ldr_ftype t) {
 }
 
 static void aggregate_column(const ldr_op *op, const ldr_agg *a, ldr_buf *out) {
-  const ldr_field *f = a->field < 0 ? NULL : &op->e->fields[a->field];
+  const ldr_field *f = ldr_agg_operand(op->e, a);
   switch (a->fn) {
     case LDR_AGG_COUNT: add_column(out, a->name, LDR_F_INT8, false); break;
     case LDR_AGG_SUM: add_column(out, a->name, type_of_sum(f->type), false); break;
@@ -34,7 +34,7 @@ void ldr_op_columns(const ldr_op *op, ldr_buf *out) {
     return;
   }
   for (unsigned i = 0; i < op->ngroups; i++) {
-    const ldr_field *f = &op->e->fields[op->groups[i].field];
+    const ldr_field *f = ldr_operand(op->e, op->groups[i].field, op->groups[i].path);
     add_column(out, op->groups[i].name, f->type, f->array);
   }
   for (unsigned i = 0; i < op->naggs; i++) aggregate_column(op, &op->aggs[i], out);
@@ -57,7 +57,7 @@ const ldr_entity *ldr_op_result(const ldr_op *op, ldr_arena *a) {
                                .array = c[i].array,
                                .null = true,
                                .value_type = c[i].array ? LDR_T_ARRAY : ldr_ftype_get(c[i].type)->type};
-    if (!ldr_field_set_name(&e->fields[i], c[i].name, a)) e->fields = NULL;
+    if (c[i].name == NULL || !ldr_field_set_name(&e->fields[i], c[i].name, a)) e->fields = NULL;
   }
   ldr_buf_free(&columns);
   return e->fields ? e : NULL;

@@ -63,6 +63,8 @@ ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) {
   code = ldr_typecheck(f->name, f->type, f->array, &s->value, err);
   if (code == LDR_OK && s->kind == LDR_SET_MERGE && !is_object(&s->value))
     return ldr_fail_field(err, f->name, "must be a JSON object to merge");
+  if (code == LDR_OK && (s->deeper > 0) != (s->levels != NULL))
+    return ldr_fail_field(err, f->name, "has no levels to merge");
   return code;
 }
 
@@ -161,10 +163,35 @@ static ldr_code check_pattern(const checker *c, const ldr_field *f, const ldr_pr
                      : LDR_OK;
 }
 
+static ldr_code check_path(const checker *c, const ldr_entity *e, const ldr_path *p) {
+  if (p->field >= e->nfields || !is_jsonb(&e->fields[p->field])) return bad(c, "a path is for jsonb");
+  if (p->n == 0 || p->n > LDR_MAX_PATH || p->path == NULL) return bad(c, "a path has 1 to 32 steps");
+  if (p->as.array || p->as.name == NULL) return bad(c, "a path has no proper type");
+  switch (p->as.type) {
+    case LDR_F_TEXT:
+    case LDR_F_NUMERIC:
+    case LDR_F_BOOL:
+    case LDR_F_JSONB: break;
+    default: return bad(c, "a path has no proper type");
+  }
+  for (unsigned i = 0; i < p->n; i++) {
+    ldr_code code = ldr_typecheck(p->as.name, LDR_F_TEXT, false, &p->path[i], c->err);
+    if (code != LDR_OK) return code;
+    if (p->path[i].type != LDR_T_TEXT) return bad(c, "a path is made of texts");
+  }
+  return LDR_OK;
+}
+
+static ldr_code check_operand(const checker *c, const ldr_entity *e, unsigned field, const ldr_path *path) {
+  if (path) return field == LDR_NO_FIELD ? check_path(c, e, path) : bad(c, "a path stands beside a field");
+  return field < e->nfields ? LDR_OK : bad(c, "there is no such field");
+}
+
 static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ldr_pred *p) {
   const ldr_field *f;
-  if (p->field >= e->nfields) return bad(c, "there is no such field");
-  f = &e->fields[p->field];
+  ldr_code code = check_operand(c, e, p->field, p->path);
+  if (code != LDR_OK) return code;
+  f = ldr_operand(e, p->field, p->path);
   if (p->kind == LDR_P_IS_NULL) return LDR_OK;
   if (++*c->compared > MAX_COMPARED) return bad(c, "its conditions name more than 65000 values");
   if (p->kind != LDR_P_IN && p->n != 1) return bad(c, "a comparison has one value");
@@ -271,20 +298,22 @@ static ldr_code check_out(const checker *c) {
   return LDR_OK;
 }
 
-static ldr_code check_order(const checker *c, const ldr_entity *e, const ldr_order *o) {
-  if ((unsigned)o->kind > LDR_BY_RANK) return bad(c, "there is no such order");
-  if (o->kind != LDR_BY_RANK) {
-    if (o->field >= e->nfields) return bad(c, "there is no such field");
-    if (o->kind == LDR_BY_FIELD && !ldr_field_comparable(&e->fields[o->field]))
-      return bad(c, "json and arrays have no order");
-    return LDR_OK;
-  }
+static ldr_code check_rank(const checker *c, const ldr_entity *e, const ldr_order *o) {
+  ldr_code code = LDR_OK;
   if (o->nranks == 0 || o->ranks == NULL) return bad(c, "a rank has predicates");
-  for (unsigned i = 0; i < o->nranks; i++) {
-    ldr_code code = check_pred(c, e, o->ranks[i], 0);
-    if (code != LDR_OK) return code;
-  }
-  return LDR_OK;
+  for (unsigned i = 0; i < o->nranks && code == LDR_OK; i++) code = check_pred(c, e, o->ranks[i], 0);
+  return code;
+}
+
+static ldr_code check_order(const checker *c, const ldr_entity *e, const ldr_order *o) {
+  ldr_code code;
+  if ((unsigned)o->kind > LDR_BY_RANK) return bad(c, "there is no such order");
+  if (o->kind == LDR_BY_RANK) return check_rank(c, e, o);
+  if ((o->kind == LDR_BY_PATH) != (o->path != NULL)) return bad(c, "an order by a path has one");
+  code = check_operand(c, e, o->path ? LDR_NO_FIELD : o->field, o->path);
+  if (code != LDR_OK || o->kind == LDR_BY_NULL) return code;
+  return ldr_field_comparable(ldr_operand(e, o->field, o->path)) ? LDR_OK
+                                                                 : bad(c, "json and arrays have no order");
 }
 
 static ldr_code check_orders(const checker *c, const ldr_entity *e) {
@@ -362,29 +391,46 @@ static ldr_code check_names(const checker *c) {
   return LDR_OK;
 }
 
+static ldr_code check_group(const checker *c, const ldr_group *g) {
+  const ldr_entity *e = c->op->e;
+  ldr_code code = check_operand(c, e, g->field, g->path);
+  const ldr_field *f;
+  if (code != LDR_OK) return code;
+  f = ldr_operand(e, g->field, g->path);
+  if (!ldr_field_comparable(f)) return bad(c, "json and arrays make no groups");
+  if ((unsigned)g->bucket > LDR_YEAR) return bad(c, "there is no such bucket");
+  if (g->bucket != LDR_BUCKET_NONE && f->value_type != LDR_T_TIME)
+    return bad(c, "buckets are for timestamptz");
+  return LDR_OK;
+}
+
+static ldr_code check_agg(const checker *c, const ldr_agg *a) {
+  const ldr_entity *e = c->op->e;
+  const ldr_field *f;
+  ldr_code code = LDR_OK;
+  if (a->path || a->field != -1)
+    code = check_operand(c, e, a->path ? LDR_NO_FIELD : (unsigned)a->field, a->path);
+  if (code != LDR_OK) return code;
+  f = ldr_agg_operand(e, a);
+  if (f == NULL && a->fn != LDR_AGG_COUNT) return bad(c, "there is no such field to aggregate");
+  if (f && !agg_fits(a, f)) return bad(c, "the aggregate is not for this type");
+  if (a->distinct && (f == NULL || !ldr_field_comparable(f)))
+    return bad(c, "distinct is for a field that can be compared");
+  return LDR_OK;
+}
+
 static ldr_code check_aggregate(const checker *c) {
   const ldr_op *op = c->op;
   if (op->naggs + op->ngroups == 0) return bad(c, "an aggregate computes nothing");
   if ((op->naggs && op->aggs == NULL) || (op->ngroups && op->groups == NULL))
     return bad(c, "its parts are missing");
   for (unsigned i = 0; i < op->ngroups; i++) {
-    const ldr_group *g = &op->groups[i];
-    if (g->field >= op->e->nfields || !ldr_field_comparable(&op->e->fields[g->field]))
-      return bad(c, "there is no such field to group by");
-    if ((unsigned)g->bucket > LDR_YEAR) return bad(c, "there is no such bucket");
-    if (g->bucket != LDR_BUCKET_NONE && op->e->fields[g->field].value_type != LDR_T_TIME)
-      return bad(c, "buckets are for timestamptz");
+    ldr_code code = check_group(c, &op->groups[i]);
+    if (code != LDR_OK) return code;
   }
   for (unsigned i = 0; i < op->naggs; i++) {
-    const ldr_agg *a = &op->aggs[i];
-    ldr_code code;
-    if (a->field < -1 || a->field >= (int)op->e->nfields || (a->field == -1 && a->fn != LDR_AGG_COUNT))
-      return bad(c, "there is no such field to aggregate");
-    if (a->field >= 0 && !agg_fits(a, &op->e->fields[a->field]))
-      return bad(c, "the aggregate is not for this type");
-    if (a->distinct && (a->field < 0 || !ldr_field_comparable(&op->e->fields[a->field])))
-      return bad(c, "distinct is for a field that can be compared");
-    code = check_optional_pred(c, a->filter);
+    ldr_code code = check_agg(c, &op->aggs[i]);
+    if (code == LDR_OK) code = check_optional_pred(c, op->aggs[i].filter);
     if (code != LDR_OK) return code;
   }
   return check_names(c);
@@ -394,6 +440,8 @@ static ldr_code check_aggregate(const checker *c) {
 static ldr_code check_groups_wanted(const checker *c) {
   const ldr_op *op = c->op;
   ldr_code code = LDR_OK;
+  for (unsigned i = 0; i < op->ngroups; i++) /* SQL would have to say it, with its parameters, once more */
+    if (op->groups[i].path && op->norder == 0) return bad(c, "groups by a path need an order");
   if (op->having == NULL && op->norder == 0) return LDR_OK;
   if (op->result == NULL || op->result->nfields != op->ngroups + op->naggs)
     return bad(c, "its result is not described");

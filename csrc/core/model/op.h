@@ -18,6 +18,25 @@ typedef enum ldr_op_kind {
   LDR_OP_AGGREGATE
 } ldr_op_kind;
 
+/* ---- operands: a field, or a value inside of a jsonb field ---- */
+
+enum { LDR_NO_FIELD = UINT16_MAX, LDR_MAX_PATH = 32 };
+
+/* What the members named in path[] lead to; a text of digits also counts as a place in an array, from 0. It
+ * is of one type: any other value, JSON's null and nothing at all are null. */
+typedef struct ldr_path {
+  uint16_t field; /* jsonb */
+  unsigned n;
+  const ldr_value *path; /* texts */
+  ldr_field as;          /* text, numeric, bool or jsonb, with the path's name: as if it were a field */
+} ldr_path;
+
+/* The type of an operand. Where a path stands, `field` is LDR_NO_FIELD, so that nobody takes it for a field.
+ */
+static inline const ldr_field *ldr_operand(const ldr_entity *e, unsigned field, const ldr_path *path) {
+  return path ? &path->as : &e->fields[field];
+}
+
 /* ---- predicates: SQL's three-valued logic on both engines ---- */
 typedef enum ldr_pred_kind {
   LDR_P_AND, /* kids; none = true */
@@ -42,7 +61,8 @@ typedef enum ldr_pred_kind {
 typedef struct ldr_pred {
   ldr_pred_kind kind;
   uint16_t field;
-  uint32_t n; /* kids or values */
+  const ldr_path *path; /* in place of the field */
+  uint32_t n;           /* kids or values */
   const struct ldr_pred **kids;
   const ldr_value *values;
   unsigned ncols; /* LDR_P_KEYS */
@@ -67,28 +87,42 @@ typedef enum ldr_set_kind {
   LDR_SET_INCREMENT, /* field = coalesce(field, 0) + value */
   LDR_SET_APPEND,    /* jsonb: coalesce(field, '[]') || value, an array is concatenated; array field: field ||
                         value */
-  LDR_SET_MERGE,     /* jsonb: coalesce(field, '{}') || value, top level */
-  LDR_SET_COALESCE,  /* field = coalesce(field, value): fills only what is null */
-  LDR_SET_GREATEST   /* field = greatest(field, value), nulls ignored */
+  LDR_SET_MERGE,    /* jsonb: coalesce(field, '{}') || value; with `deeper`, objects below the top likewise */
+  LDR_SET_COALESCE, /* field = coalesce(field, value): fills only what is null */
+  LDR_SET_GREATEST  /* field = greatest(field, value), nulls ignored */
 } ldr_set_kind;
+
+/* One level of a deep merge, made from the value of the set by ldr_merge_read. */
+typedef struct ldr_merge {
+  unsigned depth;
+  const ldr_value *path;        /* depth names, from the top */
+  ldr_value own;                /* a JSON object of the members that are laid over as they are */
+  const struct ldr_merge *kids; /* those that are merged on their own */
+  const struct ldr_merge *next;
+} ldr_merge;
 
 typedef struct ldr_set {
   uint16_t field;
   ldr_set_kind kind;
-  bool excluded; /* upsert: the value is the proposed row's (EXCLUDED.field) and not `value` */
+  bool excluded;   /* upsert: the value is the proposed row's (EXCLUDED.field) and not `value` */
+  unsigned deeper; /* MERGE: this many levels below the top are merged, too; what is no object there is
+                      replaced … */
+  const ldr_merge *levels; /* … as ldr_merge_read says; NULL: the top alone */
   ldr_value value;
 } ldr_set;
 
 /* ---- order ---- */
 typedef enum ldr_order_kind {
   LDR_BY_FIELD,
+  LDR_BY_PATH /* a value inside of a jsonb field */,
   LDR_BY_NULL /* field IS NULL: false first */,
   LDR_BY_RANK /* number of the first predicate that holds, n when none */
 } ldr_order_kind;
 typedef struct ldr_order {
   ldr_order_kind kind;
   uint16_t field;
-  bool desc; /* nulls last when ascending, first when descending, as PostgreSQL */
+  const ldr_path *path; /* LDR_BY_PATH */
+  bool desc;            /* nulls last when ascending, first when descending, as PostgreSQL */
   unsigned nranks;
   const ldr_pred **ranks;
 } ldr_order;
@@ -97,17 +131,24 @@ typedef struct ldr_order {
 typedef enum ldr_agg_fn { LDR_AGG_COUNT, LDR_AGG_SUM, LDR_AGG_AVG, LDR_AGG_MIN, LDR_AGG_MAX } ldr_agg_fn;
 typedef struct ldr_agg {
   ldr_agg_fn fn;
-  int field;              /* -1: count(*) */
+  int field;              /* -1: count(*), or the path */
   const ldr_pred *filter; /* NULL: all rows of the group */
   const char *name;       /* of the result column */
   bool distinct;          /* each value once */
+  const ldr_path *path;   /* in place of the field */
 } ldr_agg; /* count, sum of ints → int8; sum of float8 → float8, of numeric → numeric; avg → float8; min, max
               → the field's type */
 typedef struct ldr_group {
   uint16_t field;
-  ldr_bucket bucket; /* timestamptz only: truncated in UTC */
+  const ldr_path *path; /* in place of the field; such groups need an order */
+  ldr_bucket bucket;    /* timestamptz only: truncated in UTC */
   const char *name;
 } ldr_group; /* without an order, groups come out in ascending order of the group columns, nulls last */
+
+/* What an aggregate is of; NULL: rows. */
+static inline const ldr_field *ldr_agg_operand(const ldr_entity *e, const ldr_agg *a) {
+  return a->path || a->field >= 0 ? ldr_operand(e, (unsigned)a->field, a->path) : NULL;
+}
 
 typedef enum ldr_lock {
   LDR_LOCK_NONE,
@@ -166,6 +207,10 @@ typedef struct ldr_op {
 
 void ldr_op_init(ldr_op *op, ldr_op_kind kind,
                  const ldr_entity *e); /* all off: the limits and target are -1 */
+
+/* The levels of a JSON object that is merged, down to `deepest` below the top; everything lies in a. */
+ldr_code ldr_merge_read(const ldr_value *object, unsigned deepest, ldr_arena *a, const ldr_merge **out,
+                        ldr_err *err) LDR_MUSTCHECK;
 
 /* Does the kind of set suit the field, and (INCREMENT, APPEND, MERGE) the value the kind? The value of the
  * other kinds is left to the caller. LDR_INVALID adds to err->fields. */

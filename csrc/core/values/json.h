@@ -70,6 +70,24 @@ ldr_code ldr_json_has_key(const char *a, size_t na, const char *key, size_t nk, 
                           ldr_err *err) LDR_MUSTCHECK; /* a ? key */
 ldr_code ldr_json_concat(const char *a, size_t na, const char *b, size_t nb, ldr_buf *out,
                          ldr_err *err) LDR_MUSTCHECK; /* a || b, in canonical form */
+typedef struct ldr_json_text {
+  const char *p;
+  size_t n;
+} ldr_json_text;
+
+/* a #> path: *kind of what stands there (LDR_JSON_END: nothing; LDR_JSON_INT: any number) and in out, which
+ * is appended to, its canonical form; of a string the decoded text, unless as_json. */
+ldr_code ldr_json_at(const char *a, size_t na, const ldr_json_text *path, unsigned npath, bool as_json,
+                     ldr_json_event *kind, ldr_buf *out, ldr_err *err) LDR_MUSTCHECK;
+/* The members of an object one by one, sorted as jsonb does: for each, each(ud, name, value as canonical
+ * JSON, is it an object), whose texts live as long as the call. */
+ldr_code ldr_json_members(const char *a, size_t na,
+                          ldr_code (*each)(void *ud, ldr_json_text name, ldr_json_text value, bool object),
+                          void *ud, ldr_err *err) LDR_MUSTCHECK;
+/* a with the members of b laid over it; objects down to `deepest` levels below the top are merged likewise,
+ * and what is no object in a counts as an empty one. Canonical form. */
+ldr_code ldr_json_merge(const char *a, size_t na, const char *b, size_t nb, unsigned deepest, ldr_buf *out,
+                        ldr_err *err) LDR_MUSTCHECK;
 /* Equal values (ldr_json_equal) hash alike. */
 ldr_code ldr_json_hash(const char *text, size_t n, uint64_t seed, uint64_t *out, ldr_err *err) LDR_MUSTCHECK;
 

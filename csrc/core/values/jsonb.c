@@ -344,3 +344,108 @@ ldr_code ldr_json_concat(const char *a, size_t na, const char *b, size_t nb, ldr
   doc_free(&d);
   return code;
 }
+
+/* ---- a #> path ---- */
+
+/* The place that a step means in an array: digits, perhaps behind a minus that counts from the end. */
+static const node *element(const node *array, ldr_json_text step) {
+  char digits[24], *end;
+  long long i;
+  if (step.n == 0 || step.n >= sizeof digits) return NULL;
+  memcpy(digits, step.p, step.n);
+  digits[step.n] = '\0';
+  i = strtoll(digits, &end, 10);
+  if (*end != '\0' || digits[0] == '+' || digits[0] == ' ') return NULL;
+  if (i < 0) i += (long long)array->n;
+  return i >= 0 && (unsigned long long)i < array->n ? &array->u.items[i] : NULL;
+}
+
+static const node *step_into(const node *v, ldr_json_text step) {
+  node key = {.kind = LDR_JSON_STRING, .n = step.n, .u.s = step.p};
+  if (v->kind == LDR_JSON_OBJECT) return find(v, &key);
+  return v->kind == LDR_JSON_ARRAY ? element(v, step) : NULL;
+}
+
+ldr_code ldr_json_at(const char *a, size_t na, const ldr_json_text *path, unsigned npath, bool as_json,
+                     ldr_json_event *kind, ldr_buf *out, ldr_err *err) {
+  doc d = {0};
+  node top;
+  const node *v = &top;
+  ldr_code code = load(&d, a, na, &top, err);
+  if (code == LDR_OK) {
+    for (unsigned i = 0; v && i < npath; i++) v = step_into(v, path[i]);
+    *kind = v ? v->kind : LDR_JSON_END;
+    if (v && v->kind == LDR_JSON_STRING && !as_json)
+      ldr_buf_add(out, v->u.s, v->n);
+    else if (v)
+      write_value(v, out);
+    if (out->broken) code = ldr_fail_nomem(err);
+  }
+  doc_free(&d);
+  return code;
+}
+
+/* ---- members, deep merge ---- */
+
+ldr_code ldr_json_members(const char *a, size_t na,
+                          ldr_code (*each)(void *ud, ldr_json_text name, ldr_json_text value, bool object),
+                          void *ud, ldr_err *err) {
+  doc d = {0};
+  ldr_buf text = {0};
+  node top;
+  ldr_code code = load(&d, a, na, &top, err);
+  for (size_t i = 0; code == LDR_OK && top.kind == LDR_JSON_OBJECT && i < top.n; i++) {
+    const pair *p = &top.u.pairs[i];
+    ldr_buf_reset(&text);
+    write_value(&p->value, &text);
+    code = text.broken ? ldr_fail_nomem(err)
+                       : each(ud, (ldr_json_text){p->key.u.s, p->key.n}, (ldr_json_text){text.p, text.n},
+                              p->value.kind == LDR_JSON_OBJECT);
+  }
+  ldr_buf_free(&text);
+  doc_free(&d);
+  return code;
+}
+
+static void write_merged(const node *a, const node *b, unsigned deepest, ldr_buf *out);
+
+static void write_merged_pair(const node *mine, const pair *p, unsigned deepest, ldr_buf *out) {
+  static const node none = {.kind = LDR_JSON_OBJECT};
+  ldr_json_add_string(out, p->key.u.s, p->key.n);
+  ldr_buf_add(out, ": ", 2);
+  if (p->value.kind == LDR_JSON_OBJECT && deepest)
+    write_merged(mine ? mine : &none, &p->value, deepest - 1, out);
+  else
+    write_value(&p->value, out);
+}
+
+/* Both are sorted: one walk through the two, as in a merge sort. */
+static void write_merged(const node *a, const node *b, unsigned deepest, ldr_buf *out) {
+  size_t i = 0, k = 0, na = a->kind == LDR_JSON_OBJECT ? a->n : 0;
+  ldr_buf_chr(out, '{');
+  while (i < na || k < b->n) {
+    int c = i == na ? 1 : k == b->n ? -1 : cmp_text(&a->u.pairs[i].key, &b->u.pairs[k].key);
+    if (i + k > 0) ldr_buf_add(out, ", ", 2);
+    if (c < 0) {
+      ldr_json_add_string(out, a->u.pairs[i].key.u.s, a->u.pairs[i].key.n);
+      ldr_buf_add(out, ": ", 2);
+      write_value(&a->u.pairs[i++].value, out);
+      continue;
+    }
+    write_merged_pair(c == 0 ? &a->u.pairs[i].value : NULL, &b->u.pairs[k], deepest, out);
+    i += c == 0;
+    k++;
+  }
+  ldr_buf_chr(out, '}');
+}
+
+ldr_code ldr_json_merge(const char *a, size_t na, const char *b, size_t nb, unsigned deepest, ldr_buf *out,
+                        ldr_err *err) {
+  doc d = {0};
+  node x, y;
+  ldr_code code = load_two(&d, a, na, &x, b, nb, &y, err);
+  if (code == LDR_OK) write_merged(&x, &y, deepest, out);
+  if (code == LDR_OK && out->broken) code = ldr_fail_nomem(err);
+  doc_free(&d);
+  return code;
+}

@@ -1,5 +1,5 @@
-/* order: "created_at desc, id", or a list of items: "-created_at", { null = "field" } and
- * { rank = { W1, W2 } }. */
+/* order: "created_at desc, id", or a list of items: "-created_at", { null = "field" }, { rank = { W1, W2 } },
+ * larder.path(…) and { by = larder.path(…), desc = true }. */
 #include <string.h>
 
 #include "lua/ops/op.h"
@@ -77,11 +77,39 @@ static ldr_code add_rank(list *l, int idx) {
   return LDR_OK;
 }
 
+/* larder.path(…), or { by = larder.path(…), desc = true } */
+static ldr_code add_path(list *l, int idx, bool desc) {
+  ldr_order o = {.kind = LDR_BY_PATH, .field = LDR_NO_FIELD, .desc = desc};
+  ldr_path *path;
+  bool typed;
+  ldr_code code = l_path_get(l->a->L, idx, l->a->w, l->e, &path, &typed);
+  o.path = path;
+  if (code == LDR_OK) l->v[l->n++] = o;
+  return code;
+}
+
+static ldr_code add_by(list *l, int idx) {
+  lua_State *L = l->a->L;
+  bool desc;
+  if (!l_is_path(L, lua_gettop(L))) return malformed(l);
+  lua_getfield(L, idx, "desc");
+  desc = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return add_path(l, lua_gettop(L), desc);
+}
+
 static ldr_code add_table(list *l, int idx) {
   lua_State *L = l->a->L;
   ldr_order o = {.kind = LDR_BY_NULL};
   ldr_code code;
+  if (l_is_path(L, idx)) return add_path(l, idx, false);
   l_shape_check(L, l->a->w, idx, L_RECORD, "an item of order");
+  lua_getfield(L, idx, "by");
+  if (!lua_isnil(L, -1)) {
+    code = add_by(l, idx);
+    lua_settop(L, idx);
+    return code;
+  }
   lua_getfield(L, idx, "rank");
   if (!lua_isnil(L, -1)) {
     code = add_rank(l, lua_gettop(L));

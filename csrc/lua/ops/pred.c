@@ -1,5 +1,7 @@
 #include "lua/ops/pred.h"
 
+#include "lua/ops/operand.h"
+
 #include <string.h>
 
 #include "base/nearest.h"
@@ -51,10 +53,28 @@ ldr_code l_pred_not(l_builder *b, const ldr_pred *p, const ldr_pred **out) {
   return code == LDR_OK ? l_preds_join(b, LDR_P_NOT, &l, out) : code;
 }
 
+/* ---- operands ---- */
+
+typedef struct l_operand {
+  unsigned field;
+  const ldr_path *path; /* in place of the field */
+  bool typed;           /* its type is known; else it is that of the value beside it */
+} l_operand;
+
+static const ldr_field *field_of(const l_builder *b, const l_operand *o) {
+  return ldr_operand(b->e, o->field, o->path);
+}
+
+static ldr_pred *pred_on(l_builder *b, ldr_pred_kind kind, const l_operand *o) {
+  ldr_pred *p = l_pred_new(b, kind, o->field);
+  if (p) p->path = o->path;
+  return p;
+}
+
 /* field <kind> the value at idx, read as column c */
-static ldr_code compare(l_builder *b, ldr_pred_kind kind, unsigned field, const ldr_column *c, int idx,
+static ldr_code compare(l_builder *b, ldr_pred_kind kind, const l_operand *o, const ldr_column *c, int idx,
                         const ldr_pred **out) {
-  ldr_pred *p = l_pred_new(b, kind, field);
+  ldr_pred *p = pred_on(b, kind, o);
   ldr_value *v = ldr_arena_alloc(&b->w->arena, sizeof *v);
   ldr_code code;
   if (p == NULL || v == NULL) return nomem(b);
@@ -66,8 +86,8 @@ static ldr_code compare(l_builder *b, ldr_pred_kind kind, unsigned field, const 
   return LDR_OK;
 }
 
-static ldr_code is_null(l_builder *b, unsigned field, bool null, const ldr_pred **out) {
-  const ldr_pred *p = l_pred_new(b, LDR_P_IS_NULL, field);
+static ldr_code is_null(l_builder *b, const l_operand *o, bool null, const ldr_pred **out) {
+  const ldr_pred *p = pred_on(b, LDR_P_IS_NULL, o);
   if (p == NULL) return nomem(b);
   if (!null) return l_pred_not(b, p, out);
   *out = p;
@@ -75,8 +95,9 @@ static ldr_code is_null(l_builder *b, unsigned field, bool null, const ldr_pred 
 }
 
 /* field IN the sequence at idx */
-static ldr_code in_list(l_builder *b, unsigned field, const ldr_column *c, int idx, const ldr_pred **out) {
-  ldr_pred *p = l_pred_new(b, LDR_P_IN, field);
+static ldr_code in_list(l_builder *b, const l_operand *o, const ldr_column *c, int idx,
+                        const ldr_pred **out) {
+  ldr_pred *p = pred_on(b, LDR_P_IN, o);
   long n = lua_istable(b->L, idx) ? l_sequence(b->L, idx) : -1;
   ldr_value *v;
   if (n < 0) return ldr_fail_field(&b->w->err, c->name, "must be a list here");
@@ -143,44 +164,86 @@ static bool all_operators(lua_State *L, int idx) {
   return any;
 }
 
-static ldr_code apply(l_builder *b, const struct operator* o, unsigned field, int idx, const ldr_pred **out) {
-  ldr_column c = l_column_of(&b->e->fields[field]), text = {c.name, LDR_F_TEXT, false};
+/* A path's type from the value that it is compared with. */
+static ldr_ftype type_of_value(lua_State *L, int idx) {
+  switch (lua_type(L, idx)) {
+    case LUA_TBOOLEAN: return LDR_F_BOOL;
+    case LUA_TSTRING: return LDR_F_TEXT;
+    case LUA_TTABLE:
+    case LUA_TLIGHTUSERDATA:
+    case LUA_TNIL: return LDR_F_JSONB;
+    default: return LDR_F_NUMERIC;
+  }
+}
+
+static ldr_ftype type_for(lua_State *L, operand takes, ldr_pred_kind kind, int idx) {
+  ldr_ftype type;
+  if (kind == LDR_P_CONTAINS || kind == LDR_P_HAS_KEY || takes == BOOL) return LDR_F_JSONB;
+  if (takes == TEXT) return LDR_F_TEXT;
+  if (takes != LIST) return type_of_value(L, idx);
+  lua_rawgeti(L, idx, 1);
+  type = type_of_value(L, lua_gettop(L));
+  lua_pop(L, 1);
+  return type;
+}
+
+static ldr_code operand_for(l_builder *b, const l_operand *any, operand takes, ldr_pred_kind kind, int idx,
+                            l_operand *out) {
+  ldr_path *path;
+  *out = *any;
+  if (any->typed || (takes == LIST && !lua_istable(b->L, idx))) return LDR_OK;
+  path = ldr_arena_alloc(&b->w->arena, sizeof *path);
+  if (path == NULL) return nomem(b);
+  *path = *any->path;
+  l_path_type(path, type_for(b->L, takes, kind, idx));
+  out->path = path;
+  out->typed = true;
+  return LDR_OK;
+}
+
+static ldr_code apply(l_builder *b, const struct operator* how, const l_operand *any, int idx,
+                      const ldr_pred **out) {
+  l_operand typed, *o = &typed;
   bool null = l_is_null(b->L, idx);
-  ldr_code code;
-  switch (o->takes) {
+  ldr_code code = operand_for(b, any, how->takes, how->kind, idx, o);
+  ldr_column c, text;
+  if (code != LDR_OK) return code;
+  c = l_column_of(field_of(b, o));
+  text = (ldr_column){c.name, LDR_F_TEXT, false};
+  switch (how->takes) {
     case LIST:
-      code = in_list(b, field, &c, idx, out);
-      return code == LDR_OK && o->negated ? l_pred_not(b, *out, out) : code;
+      code = in_list(b, o, &c, idx, out);
+      return code == LDR_OK && how->negated ? l_pred_not(b, *out, out) : code;
     case BOOL:
       if (!lua_isboolean(b->L, idx)) return ldr_fail_field(&b->w->err, c.name, "is_null must be a boolean");
-      return is_null(b, field, lua_toboolean(b->L, idx), out);
-    case TEXT: return compare(b, o->kind, field, &text, idx, out);
+      return is_null(b, o, lua_toboolean(b->L, idx), out);
+    case TEXT: return compare(b, how->kind, o, &text, idx, out);
     case OWN:
-      if (null && (o->kind == LDR_P_EQ || o->kind == LDR_P_NE))
-        return is_null(b, field, o->kind == LDR_P_EQ, out);
-      return compare(b, o->kind, field, &c, idx, out);
+      if (null && (how->kind == LDR_P_EQ || how->kind == LDR_P_NE))
+        return is_null(b, o, how->kind == LDR_P_EQ, out);
+      return compare(b, how->kind, o, &c, idx, out);
   }
   return LDR_INTERNAL;
 }
 
-static ldr_code no_operator(l_builder *b, unsigned field, const char *name) {
+static ldr_code no_operator(l_builder *b, const l_operand *o, const char *name) {
   ldr_nearest n;
   ldr_nearest_begin(&n, name);
   for (unsigned i = 0; i < NOPERATORS; i++) ldr_nearest_try(&n, operators[i].name);
-  return ldr_fail_field(&b->w->err, b->e->fields[field].name,
+  return ldr_fail_field(&b->w->err, field_of(b, o)->name,
                         n.best ? "has no operator %s; did you mean %s?" : "has no operator %s", name, n.best);
 }
 
-static ldr_code apply_all(l_builder *b, unsigned field, int idx, l_preds *l) {
+static ldr_code apply_all(l_builder *b, const l_operand *o, int idx, l_preds *l) {
   lua_State *L = b->L;
-  l_shape_check(L, b->w, idx, L_RECORD, b->e->fields[field].name);
+  l_shape_check(L, b->w, idx, L_RECORD, field_of(b, o)->name);
   lua_pushnil(L);
   while (lua_next(L, idx)) {
-    const struct operator* o = find_operator(L, -2);
+    const struct operator* how = find_operator(L, -2);
     const ldr_pred *p;
     ldr_code code;
-    if (o == NULL) return no_operator(b, field, lua_tostring(L, -2));
-    code = apply(b, o, field, lua_gettop(L), &p);
+    if (how == NULL) return no_operator(b, o, lua_tostring(L, -2));
+    code = apply(b, how, o, lua_gettop(L), &p);
     if (code == LDR_OK) code = l_preds_add(b, l, p);
     if (code != LDR_OK) return code;
     lua_pop(L, 1);
@@ -201,17 +264,33 @@ static form form_of(lua_State *L, const ldr_column *c, int idx) {
   return l_sequence(L, idx) >= 0 ? ITEMS : OPERATORS;
 }
 
-ldr_code l_pred_field(l_builder *b, unsigned field, int idx, l_preds *l) {
-  ldr_column c = l_column_of(&b->e->fields[field]);
+/* What stands beside an operand whose type is known. */
+static ldr_code add_plain(l_builder *b, const l_operand *o, int idx, l_preds *l) {
+  ldr_column c = l_column_of(field_of(b, o));
   form f = form_of(b->L, &c, idx);
   const ldr_pred *p = NULL;
   ldr_code code;
-  if (f == OPERATORS) return apply_all(b, field, idx, l);
+  if (f == OPERATORS) return apply_all(b, o, idx, l);
   if (f == ITEMS)
-    code = in_list(b, field, &c, idx, &p);
+    code = in_list(b, o, &c, idx, &p);
   else if (l_is_null(b->L, idx))
-    code = is_null(b, field, true, &p);
+    code = is_null(b, o, true, &p);
   else
-    code = compare(b, LDR_P_EQ, field, &c, idx, &p);
+    code = compare(b, LDR_P_EQ, o, &c, idx, &p);
   return code == LDR_OK ? l_preds_add(b, l, p) : code;
+}
+
+ldr_code l_pred_field(l_builder *b, unsigned field, int idx, l_preds *l) {
+  const l_operand o = {.field = field, .typed = true};
+  return add_plain(b, &o, idx, l);
+}
+
+ldr_code l_pred_path(l_builder *b, const ldr_path *path, bool typed, int idx, l_preds *l) {
+  const l_operand any = {LDR_NO_FIELD, path, typed};
+  l_operand o;
+  ldr_code code;
+  if (lua_istable(b->L, idx) && all_operators(b->L, idx)) return apply_all(b, &any, idx, l);
+  code = operand_for(b, &any, lua_istable(b->L, idx) && l_sequence(b->L, idx) >= 0 ? LIST : OWN, LDR_P_EQ,
+                     idx, &o);
+  return code == LDR_OK ? add_plain(b, &o, idx, l) : code;
 }

@@ -24,5 +24,7 @@ ldr_code l_preds_join(l_builder *b, ldr_pred_kind kind, const l_preds *l, const 
 
 /* Adds what stands beside a field's name in a where table: a value, NULL, a list or operators. */
 ldr_code l_pred_field(l_builder *b, unsigned field, int idx, l_preds *l) LDR_MUSTCHECK;
+/* The same beside a path; not typed: of the type of each value. */
+ldr_code l_pred_path(l_builder *b, const ldr_path *path, bool typed, int idx, l_preds *l) LDR_MUSTCHECK;
 
 #endif

@@ -63,18 +63,26 @@ static ldr_code fetch_order_fields(l_opargs *a) {
   a->w->nshow = op->nout;
   for (unsigned i = 0; i < op->norder; i++) {
     unsigned k = 0;
-    if (op->order[i].kind != LDR_BY_FIELD)
-      return ldr_fail(&a->w->err, LDR_INVALID, "a page needs an order by fields only");
     while (k < op->nout && out[k] != op->order[i].field) k++;
     if (k == op->nout) out[op->nout++] = op->order[i].field;
   }
   return LDR_OK;
 }
 
+static bool by_fields(const ldr_op *op) {
+  for (unsigned i = 0; i < op->norder; i++)
+    if (op->order[i].kind != LDR_BY_FIELD) return false;
+  return true;
+}
+
 static ldr_code get_page(l_opargs *a) {
   l_work *w = a->w;
   if (!l_option_bool(a->L, a->base + L_PAGE, "page") || a->nothing) return LDR_OK;
   if (w->op->limit < 0) l_work_misuse(a->L, a->w, "a page needs a limit");
+  if (!by_fields(w->op)) { /* a cursor is made of fields */
+    if (!lua_isnil(a->L, a->base + L_OFFSET)) return LDR_OK;
+    return ldr_fail_field(&w->err, "order", "is not by fields alone, so its pages go by offset: name one");
+  }
   w->keep = w->op->limit;
   if (w->op->limit < INT64_MAX) w->op->limit++; /* one more row tells whether there is a next page */
   return fetch_order_fields(a);
@@ -127,12 +135,25 @@ static const char *named_text(l_opargs *a, int t, const char *key, const char *o
   return s;
 }
 
-/* The field named t[i]; -1 when nil and that is allowed. */
-static ldr_code item_field(l_opargs *a, int t, int i, bool optional, int *out) {
+/* The path on top of the stack, which is popped. */
+static ldr_code item_path(l_opargs *a, int *out, const ldr_path **path) {
+  ldr_path *p;
+  bool typed;
+  ldr_code code = l_path_get(a->L, lua_gettop(a->L), a->w, a->w->op->e, &p, &typed);
+  lua_pop(a->L, 1);
+  *path = p;
+  *out = LDR_NO_FIELD;
+  return code;
+}
+
+/* The field named t[i]; -1 when nil and that is allowed. A path stands in place of a field, which is
+ * LDR_NO_FIELD then. */
+static ldr_code item_field(l_opargs *a, int t, int i, bool optional, int *out, const ldr_path **path) {
   int field = -1;
   bool none;
   lua_rawgeti(a->L, t, i);
   none = lua_isnil(a->L, -1);
+  if (l_is_path(a->L, lua_gettop(a->L))) return item_path(a, out, path);
   if (!none || !optional) field = l_field_get(a->L, -1, a->w, a->w->op->e);
   lua_pop(a->L, 1);
   *out = field;
@@ -166,7 +187,7 @@ static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
   if (fn == NULL || i == 5)
     l_work_misuse(a->L, a->w, "an aggregate is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }");
   out->fn = (ldr_agg_fn)i;
-  code = item_field(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field);
+  code = item_field(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field, &out->path);
   if (code != LDR_OK) return code;
   out->name = named_text(a, t, "as", fn);
   lua_getfield(a->L, t, "distinct");
@@ -196,14 +217,14 @@ static ldr_code get_group(l_opargs *a, int t, ldr_group *out) {
   ldr_code code = LDR_OK;
   if (lua_istable(a->L, t)) {
     check_item(a, t, 1, names, "a group");
-    code = item_field(a, t, 1, false, &field);
+    code = item_field(a, t, 1, false, &field, &out->path);
   } else {
     field = l_field_get(a->L, t, a->w, a->w->op->e);
     if (field < 0) code = a->w->err.code;
   }
   if (code != LDR_OK) return code;
   out->field = (uint16_t)field;
-  out->name = a->w->op->e->fields[field].name;
+  out->name = ldr_operand(a->w->op->e, out->field, out->path)->name;
   if (!lua_istable(a->L, t)) return LDR_OK;
   out->name = named_text(a, t, "as", out->name);
   return get_bucket(a, t, &out->bucket);
@@ -220,7 +241,9 @@ static ldr_code get_wanted_groups(l_opargs *a) {
   ldr_op *op = a->w->op;
   uint16_t *groups;
   ldr_code code;
-  if (lua_isnil(a->L, a->base + L_HAVING) && lua_isnil(a->L, a->base + L_ORDER)) return LDR_OK;
+  bool wanted = !lua_isnil(a->L, a->base + L_HAVING) || !lua_isnil(a->L, a->base + L_ORDER);
+  for (unsigned i = 0; i < op->ngroups; i++) wanted = wanted || op->groups[i].path;
+  if (!wanted) return LDR_OK;
   groups = ldr_arena_alloc(&a->w->arena, (op->ngroups + 1) * sizeof *groups);
   op->result = ldr_op_result(op, &a->w->arena);
   if (groups == NULL || op->result == NULL) return ldr_fail_nomem(&a->w->err);
@@ -250,7 +273,6 @@ ldr_code l_op_aggregate(l_opargs *a) {
   op->naggs = naggs;
   op->ngroups = ngroups;
   a->w->finish = l_finish_rows;
-  if (code == LDR_OK) code = ldr_op_check(op, &a->w->err); /* the result columns have types and names then */
   if (code == LDR_OK) code = get_wanted_groups(a);
   return code == LDR_OK ? l_op_limits(a) : code;
 }

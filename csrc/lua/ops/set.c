@@ -1,6 +1,7 @@
 /* Set tables of update and upsert: { field = value | expr }. */
 #include <string.h>
 
+#include "lua/base/int.h"
 #include "lua/base/state.h"
 #include "lua/ops/op.h"
 #include "lua/values/strict.h"
@@ -17,6 +18,18 @@ static const struct {
     {"excluded", LDR_SET_VALUE, true, false},
 };
 enum { NKINDS = sizeof kinds / sizeof *kinds };
+
+/* deeper of a merge. The levels are part of the statement, so they are made from a value that is at hand. */
+static ldr_code get_levels(l_opargs *a, int idx, const ldr_column *c, ldr_set *s) {
+  lua_getfield(a->L, idx, "deeper");
+  s->deeper = lua_isnil(a->L, -1) ? 0 : (unsigned)l_int_check(a->L, -1, "deeper");
+  lua_pop(a->L, 1);
+  if (s->deeper == 0) return LDR_OK;
+  if (s->excluded) l_work_misuse(a->L, a->w, "a deep merge takes its own value, not larder.excluded");
+  if (s->value.type != LDR_T_JSON)
+    return ldr_fail_field(&a->w->err, c->name, "must be a JSON object to merge");
+  return ldr_merge_read(&s->value, s->deeper, &a->w->arena, &s->levels, &a->w->err);
+}
 
 /* The expr table at idx: { kind =, value =, excluded = true }. */
 static ldr_code get_expr(l_opargs *a, int idx, const ldr_column *c, ldr_set *s) {
@@ -37,6 +50,7 @@ static ldr_code get_expr(l_opargs *a, int idx, const ldr_column *c, ldr_set *s) 
     lua_getfield(L, idx, "value");
     code = l_value_get(L, lua_gettop(L), c, a->w, &s->value);
   }
+  if (code == LDR_OK && s->kind == LDR_SET_MERGE) code = get_levels(a, idx, c, s);
   lua_settop(L, idx);
   return code;
 }

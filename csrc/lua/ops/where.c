@@ -205,11 +205,28 @@ static ldr_code get_keys(l_builder *b, int idx, const ldr_pred **out) {
   return LDR_OK;
 }
 
+/* { kind = "matches", path = larder.path(…), value = as beside a field } */
+static ldr_code get_matches(l_builder *b, int idx, const ldr_pred **out) {
+  l_preds l = {0};
+  ldr_path *path;
+  bool typed;
+  ldr_code code;
+  lua_getfield(b->L, idx, "path");
+  if (!l_is_path(b->L, lua_gettop(b->L))) l_work_misuse(b->L, b->w, "larder.matches takes a larder.path");
+  code = l_path_get(b->L, lua_gettop(b->L), b->w, b->e, &path, &typed);
+  if (code != LDR_OK) return code;
+  lua_getfield(b->L, idx, "value");
+  code = l_pred_path(b, path, typed, lua_gettop(b->L), &l);
+  lua_pop(b->L, 2);
+  return code == LDR_OK ? l_preds_join(b, LDR_P_AND, &l, out) : code;
+}
+
 static const struct {
   const char *kind;
   ldr_code (*get)(l_builder *b, int idx, const ldr_pred **out);
 } kinds[] = {
-    {"any", get_any}, {"all", get_all}, {"not", get_not}, {"exists", get_exists}, {"keys", get_keys},
+    {"any", get_any},       {"all", get_all},   {"not", get_not},
+    {"exists", get_exists}, {"keys", get_keys}, {"matches", get_matches},
 };
 
 static ldr_code get_pred(l_builder *b, int idx, const ldr_pred **out) {
@@ -240,13 +257,6 @@ ldr_code l_where_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, cons
   l_builder b = {L, w, e, 0};
   *out = NULL;
   return lua_isnil(L, idx) ? LDR_OK : get(&b, lua_absindex(L, idx), out);
-}
-
-int l_field_get(lua_State *L, int idx, l_work *w, const ldr_entity *e) {
-  const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
-  int field = name && strlen(name) == lua_rawlen(L, idx) ? ldr_entity_field(e, name, strlen(name)) : -1;
-  if (field < 0) (void)!l_no_field(w, e, name ? name : "?");
-  return field;
 }
 
 ldr_code l_where_key(l_work *w, const ldr_entity *e, const ldr_value *values, const ldr_pred **out) {

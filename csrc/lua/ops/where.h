@@ -2,15 +2,12 @@
 #ifndef LDR_LUA_OPS_WHERE_H
 #define LDR_LUA_OPS_WHERE_H
 
-#include "lua/values/value.h"
+#include "lua/ops/operand.h"
 
 /* The W at idx (see docs/internal-core-module.md); nil: no condition, *out is NULL. An unknown field or
  * operator and a value of the wrong kind are LDR_INVALID in w->err; something that is no W at all raises. */
 ldr_code l_where_get(lua_State *L, int idx, l_work *w, const ldr_entity *e,
                      const ldr_pred **out) LDR_MUSTCHECK;
-
-/* Number of the field named at idx; -1: LDR_INVALID was put into w->err. */
-int l_field_get(lua_State *L, int idx, l_work *w, const ldr_entity *e);
 
 /* key fields = values, as one predicate. */
 ldr_code l_where_key(l_work *w, const ldr_entity *e, const ldr_value *values,

@@ -440,10 +440,12 @@ static const char *aggregate(const ldr_pred *where, const ldr_agg *aggs, unsigne
 }
 
 TEST(aggregates) {
-  const ldr_agg aggs[] = {
-      {LDR_AGG_COUNT, -1, NULL, "n", false},        {LDR_AGG_COUNT, U_SCORE, NULL, "scores", false},
-      {LDR_AGG_SUM, U_SCORE, NULL, "sum", false},   {LDR_AGG_AVG, U_SCORE, NULL, "avg", false},
-      {LDR_AGG_MIN, U_EMAIL, NULL, "least", false}, {LDR_AGG_MAX, U_ID, EQ(U_SCORE, INT(1)), "most", false}};
+  const ldr_agg aggs[] = {{.fn = LDR_AGG_COUNT, .field = -1, .name = "n"},
+                          {.fn = LDR_AGG_COUNT, .field = U_SCORE, .name = "scores"},
+                          {.fn = LDR_AGG_SUM, .field = U_SCORE, .name = "sum"},
+                          {.fn = LDR_AGG_AVG, .field = U_SCORE, .name = "avg"},
+                          {.fn = LDR_AGG_MIN, .field = U_EMAIL, .name = "least"},
+                          {.fn = LDR_AGG_MAX, .field = U_ID, .filter = EQ(U_SCORE, INT(1)), .name = "most"}};
   const ldr_group by_score = {.field = U_SCORE, .name = "score"};
   start();
   CHECK_STR(aggregate(NULL, aggs, 6, NULL, 0, -1), "0|0|0|-|-|-");
@@ -463,10 +465,10 @@ static ldr_code add_amounts(const char *balance, double ratio, int64_t seen) {
 }
 
 TEST(exact_sums_and_averages) {
-  const ldr_agg aggs[] = {{LDR_AGG_SUM, U_BALANCE, NULL, "sum", false},
-                          {LDR_AGG_AVG, U_BALANCE, NULL, "avg", false},
-                          {LDR_AGG_SUM, U_RATIO, NULL, "ratio", false},
-                          {LDR_AGG_MAX, U_BALANCE, NULL, "most", false}};
+  const ldr_agg aggs[] = {{.fn = LDR_AGG_SUM, .field = U_BALANCE, .name = "sum"},
+                          {.fn = LDR_AGG_AVG, .field = U_BALANCE, .name = "avg"},
+                          {.fn = LDR_AGG_SUM, .field = U_RATIO, .name = "ratio"},
+                          {.fn = LDR_AGG_MAX, .field = U_BALANCE, .name = "most"}};
   const ldr_group by_hour = {.field = U_SEEN, .bucket = LDR_HOUR, .name = "hour"};
   const int64_t hour = INT64_C(3600000000);
   start();
@@ -481,7 +483,8 @@ TEST(exact_sums_and_averages) {
 }
 
 TEST(a_sum_beyond_int8_fails) {
-  const ldr_agg sum = {LDR_AGG_SUM, U_ID, NULL, "sum", false}, avg = {LDR_AGG_AVG, U_ID, NULL, "avg", false};
+  const ldr_agg sum = {.fn = LDR_AGG_SUM, .field = U_ID, .name = "sum"},
+                avg = {.fn = LDR_AGG_AVG, .field = U_ID, .name = "avg"};
   start();
   CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), INT(INT64_MAX))) == LDR_OK);
   CHECK(insert(&w, NULL, USERS, ROW(TEXT("a"), INT(1))) == LDR_OK);

@@ -373,8 +373,8 @@ static bool try_transaction(void) {
 }
 
 static ldr_code aggregate_all(ldr_tx *tx) {
-  const ldr_agg aggs[] = {{LDR_AGG_AVG, U_SCORE, NULL, "avg", false},
-                          {LDR_AGG_SUM, U_BALANCE, NULL, "sum", false}};
+  const ldr_agg aggs[] = {{.fn = LDR_AGG_AVG, .field = U_SCORE, .name = "avg"},
+                          {.fn = LDR_AGG_SUM, .field = U_BALANCE, .name = "sum"}};
   const ldr_group group = {.field = U_TEAM, .name = "team"};
   ldr_op op;
   ldr_op_init(&op, LDR_OP_AGGREGATE, w.e[USERS]);

@@ -117,6 +117,63 @@ function expr.append(v) return set("append", v) end
 ---@return larder.Expression
 function expr.merge(t) return set("merge", t) end
 
+local DEEPEST = 512 -- as deep as JSON is written
+
+--- A JSON object with the members of t laid over it, and objects inside of it likewise, on every level. What is no object where t
+-- has one is replaced.
+---@param t table
+---@return larder.Expression
+function expr.merge_deep(t)
+  if t == expr.excluded then misuse.raise "larder.merge_deep takes a table of its own, not larder.excluded" end
+  return setmetatable({ kind = "merge", value = t, deeper = DEEPEST }, core.expr_mt)
+end
+
+--- A JSON object with v as the member that the path leads to. Objects on the way are made where there are none.
+---@param path string[]  names of members
+---@param v any
+---@return larder.Expression
+function expr.set_path(path, v)
+  misuse.check_shape(path, "list", "larder.set_path: the path")
+  if #path == 0 then misuse.raise "larder.set_path: the path needs a name" end
+  if v == nil then misuse.raise "larder.set_path needs a value; larder.null stands for JSON's null" end
+  local value = v
+  for i = #path, 1, -1 do
+    if type(path[i]) ~= "string" then misuse.raise("larder.set_path: step %d must be a name, not %s", i, misuse.kind(path[i])) end
+    value = { [path[i]] = value }
+  end
+  return setmetatable({ kind = "merge", value = value, deeper = #path - 1 }, core.expr_mt)
+end
+
+--- A value inside of a jsonb field: `larder.path("metadata", "theme")`, for larder.matches, order, groups and aggs. A number is a
+-- place in an array, from 1, or from -1 at its end. It is a text where nothing else is said
+-- (`larder.path { "metadata", "rating", type = "numeric" }`; text, numeric, bool or jsonb), and null where something else stands.
+---@param field string|table
+---@param ... string|integer
+---@return larder.Expression
+function expr.path(field, ...)
+  local t = { ... }
+  if type(field) == "table" then
+    misuse.check_shape(field, "condition", "larder.path")
+    t.type, t.field = field.type, field[1]
+    for i = 2, #field do t[i - 1] = field[i] end
+  else
+    t.field = field
+  end
+  t.kind = "path"
+  if type(t.field) ~= "string" or #t == 0 then misuse.raise "larder.path takes a field and the steps that lead into it" end
+  return setmetatable(t, core.expr_mt)
+end
+
+--- The value that a path leads to is so: `larder.matches(larder.path("metadata", "theme"), "dark")`, or a list, or operators, as beside
+-- a field. Without a type of its own, the path has that of the value beside it.
+---@param path larder.Expression
+---@param value any
+---@return larder.Predicate
+function expr.matches(path, value)
+  if value == nil then misuse.raise "larder.matches needs a value; larder.null stands for no value" end
+  return pred("matches", { path = path, value = value })
+end
+
 --- v where the field is null; anything else stays.
 ---@param v any
 ---@return larder.Expression

@@ -47,7 +47,7 @@ void ldr_sql_constant(ldr_sql *w, const ldr_value *v) {
 
 /* ---- parameters ---- */
 
-static void collect(ldr_sql *w, const ldr_param *p) {
+void ldr_sql_collect(ldr_sql *w, const ldr_param *p) {
   ldr_buf_add(w->params, p, sizeof *p);
   w->n++;
 }
@@ -63,7 +63,7 @@ static ldr_param of_field(const ldr_field *f, const ldr_value *v) {
 }
 
 void ldr_sql_param(ldr_sql *w, const ldr_param *p) {
-  collect(w, p);
+  ldr_sql_collect(w, p);
   ldr_sql_reference(w, w->n);
 }
 
@@ -121,6 +121,50 @@ void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field) {
     ldr_sql_column(w, s, field);
 }
 
+/* ---- operands ---- */
+
+static void inside(ldr_sql *w, ldr_sql_scope s, const ldr_path *p, const char *op, unsigned number) {
+  ldr_sql_column(w, s, p->field);
+  ldr_sql_str(w, op);
+  ldr_sql_reference(w, number);
+}
+
+/* A value of the type wanted, or null: a cast never meets what it cannot take. The path is one parameter. */
+static void path_value(ldr_sql *w, ldr_sql_scope s, const ldr_path *p) {
+  ldr_param steps = {.type = LDR_F_TEXT, .array = true, .n = p->n, .stride = 1, .v = p->path};
+  ldr_ftype type = p->as.type;
+  ldr_sql_collect(w, &steps);
+  if (type == LDR_F_JSONB) {
+    ldr_sql_str(w, "nullif(");
+    inside(w, s, p, " #> ", w->n);
+    ldr_sql_str(w, ", 'null'::jsonb)");
+    return;
+  }
+  ldr_sql_str(w, "(case jsonb_typeof(");
+  inside(w, s, p, " #> ", w->n);
+  ldr_sql_str(w, type == LDR_F_TEXT   ? ") when 'string' then "
+                 : type == LDR_F_BOOL ? ") when 'boolean' then ("
+                                      : ") when 'number' then (");
+  inside(w, s, p, type == LDR_F_TEXT ? " #>> " : " #> ", w->n);
+  ldr_sql_str(w, type == LDR_F_TEXT ? " end)" : type == LDR_F_BOOL ? ")::bool end)" : ")::numeric end)");
+}
+
+void ldr_sql_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path) {
+  if (path)
+    path_value(w, s, path);
+  else
+    ldr_sql_column(w, s, field);
+}
+
+void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path) {
+  if (path == NULL) {
+    ldr_sql_sortable(w, s, field);
+    return;
+  }
+  path_value(w, s, path);
+  if (path->as.type == LDR_F_TEXT) ldr_sql_str(w, " collate \"C\"");
+}
+
 /* ---- predicates ---- */
 
 static const char *const operators[] = {
@@ -129,27 +173,33 @@ static const char *const operators[] = {
     [LDR_P_CONTAINS] = " @> ", [LDR_P_HAS_KEY] = " ? ",
 };
 
-static void compare(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
-  ldr_sql_column(w, s, p->field);
+/* The operand stands already: what it is compared with. */
+static void compared_with(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   ldr_sql_str(w, operators[p->kind]);
-  ldr_sql_value(w, &s.e->fields[p->field], p->values);
+  ldr_sql_value(w, ldr_operand(s.e, p->field, p->path), p->values);
+}
+
+static void compare(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
+  ldr_sql_operand(w, s, p->field, p->path);
+  compared_with(w, s, p);
 }
 
 static void compare_sorted(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) { /* <, <=, >, >= by bytes */
-  ldr_sql_sortable(w, s, p->field);
-  ldr_sql_str(w, operators[p->kind]);
-  ldr_sql_value(w, &s.e->fields[p->field], p->values);
+  ldr_sql_sortable_operand(w, s, p->field, p->path);
+  compared_with(w, s, p);
 }
 
 static void ilike(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) { /* folds ASCII letters only, by C alone */
-  by_bytes(w, s, p->field);
-  ldr_sql_str(w, operators[p->kind]);
-  ldr_sql_value(w, &s.e->fields[p->field], p->values);
+  if (p->path)
+    ldr_sql_sortable_operand(w, s, p->field, p->path);
+  else
+    by_bytes(w, s, p->field);
+  compared_with(w, s, p);
 }
 
 static void has_key(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   ldr_param key = {.type = LDR_F_TEXT, .n = 1, .stride = 1, .v = p->values};
-  ldr_sql_column(w, s, p->field);
+  ldr_sql_operand(w, s, p->field, p->path);
   ldr_sql_str(w, operators[p->kind]);
   ldr_sql_param(w, &key);
 }
@@ -159,15 +209,15 @@ static ldr_param list_of(const ldr_field *f, const ldr_value *v, size_t n, size_
 }
 
 static void in_list(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
-  ldr_param list = list_of(&s.e->fields[p->field], p->values, p->n, 1);
-  ldr_sql_column(w, s, p->field);
+  ldr_param list = list_of(ldr_operand(s.e, p->field, p->path), p->values, p->n, 1);
+  ldr_sql_operand(w, s, p->field, p->path);
   ldr_sql_str(w, " = any(");
   ldr_sql_param(w, &list);
   ldr_sql_str(w, ")");
 }
 
-static void is_null(ldr_sql *w, ldr_sql_scope s, unsigned field) {
-  ldr_sql_column(w, s, field);
+static void is_null(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path) {
+  ldr_sql_operand(w, s, field, path);
   ldr_sql_str(w, " is null");
 }
 
@@ -240,7 +290,7 @@ void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
     case LDR_P_CONTAINS: compare(w, s, p); break;
     case LDR_P_HAS_KEY: has_key(w, s, p); break;
     case LDR_P_IN: in_list(w, s, p); break;
-    case LDR_P_IS_NULL: is_null(w, s, p->field); break;
+    case LDR_P_IS_NULL: is_null(w, s, p->field, p->path); break;
     case LDR_P_KEYS: in_keys(w, s, p); break;
     case LDR_P_EXISTS: semi_join(w, s, p); break;
   }
@@ -263,10 +313,11 @@ static void rank(ldr_sql *w, ldr_sql_scope s, const ldr_order *o) {
 
 static void order_item(ldr_sql *w, ldr_sql_scope s, const ldr_order *o) {
   switch (o->kind) {
-    case LDR_BY_FIELD: ldr_sql_sortable(w, s, o->field); break;
+    case LDR_BY_FIELD:
+    case LDR_BY_PATH: ldr_sql_sortable_operand(w, s, o->field, o->path); break;
     case LDR_BY_NULL:
       ldr_sql_str(w, "(");
-      is_null(w, s, o->field);
+      is_null(w, s, o->field, o->path);
       ldr_sql_str(w, ")");
       break;
     case LDR_BY_RANK: rank(w, s, o); break;
@@ -321,7 +372,7 @@ static void behind(ldr_sql *w, ldr_sql_scope s, const ldr_order *o, unsigned num
   ldr_sql_reference(w, number);
   if (nulls_behind) {
     ldr_sql_str(w, " or ");
-    is_null(w, s, o->field);
+    is_null(w, s, o->field, o->path);
     ldr_sql_str(w, ")");
   }
 }
@@ -372,7 +423,7 @@ void ldr_sql_after(ldr_sql *w, ldr_sql_scope s, const ldr_op *op) {
   }
   for (unsigned i = 0; i < op->norder; i++) { /* each is referred to several times below */
     ldr_param p = of_field(&op->e->fields[op->order[i].field], &op->after[i]);
-    if (given(&op->after[i])) collect(w, &p);
+    if (given(&op->after[i])) ldr_sql_collect(w, &p);
   }
   if (op->norder > 1 && given(&op->after[0])) { /* implied by the rest, but a bound that an index can use */
     behind(w, s, &op->order[0], first, true);

@@ -168,6 +168,48 @@ static void increment(gen *g, const ldr_set *s) {
     sum_with(g, s, 0);
 }
 
+/* t."field" #> path, or the field itself at the top. */
+static void merge_base(gen *g, const ldr_set *s, unsigned number) {
+  ldr_sql_column(&g->w, g->t, s->field);
+  if (number == 0) return;
+  say(g, " #> ");
+  ldr_sql_reference(&g->w, number);
+}
+
+/* What stands at path, an object or else none, with the members of m laid over it: those that are no objects
+ * as one object, each that is one merged on its own and laid over by its name. So each level is said once,
+ * and the functions are immutable ones. */
+static void merge_level(gen *g, const ldr_set *s, const ldr_merge *m) {
+  ldr_param path = {.type = LDR_F_TEXT, .array = true, .n = m->depth, .stride = 1, .v = m->path};
+  unsigned number = 0;
+  if (m->depth) {
+    ldr_sql_collect(&g->w, &path);
+    number = g->w.n;
+  }
+  say(g, "case jsonb_typeof(");
+  merge_base(g, s, number);
+  say(g, ") when 'object' then ");
+  merge_base(g, s, number);
+  say(g, " else '{}'::jsonb end || ");
+  ldr_sql_value(&g->w, field(g, s->field), &m->own);
+  for (const ldr_merge *kid = m->kids; kid; kid = kid->next) {
+    ldr_param name = {
+        .type = LDR_F_TEXT, .array = true, .n = 1, .stride = 1, .v = &kid->path[kid->depth - 1]};
+    say(g, " || jsonb_set('{}'::jsonb, ");
+    ldr_sql_param(&g->w, &name);
+    say(g, ", ");
+    merge_level(g, s, kid);
+    say(g, ")");
+  }
+}
+
+static void merge(gen *g, const ldr_set *s) {
+  if (s->levels)
+    merge_level(g, s, s->levels);
+  else
+    combine(g, s, "coalesce(", ", '{}'::jsonb) || ", "");
+}
+
 static void set_field(gen *g, const ldr_set *s) {
   const ldr_field *f = field(g, s->field);
   ldr_sql_name(&g->w, f);
@@ -179,7 +221,7 @@ static void set_field(gen *g, const ldr_set *s) {
     case LDR_SET_APPEND:
       combine(g, s, "coalesce(", f->array ? ", '{}') || " : ", '[]'::jsonb) || ", "");
       break;
-    case LDR_SET_MERGE: combine(g, s, "coalesce(", ", '{}'::jsonb) || ", ""); break;
+    case LDR_SET_MERGE: merge(g, s); break;
     case LDR_SET_COALESCE: combine(g, s, "coalesce(", ", ", ")"); break;
     case LDR_SET_GREATEST:
       combine(g, s, "greatest(", f->type == LDR_F_TEXT ? " collate \"C\", " : ", ", ")");
@@ -314,7 +356,7 @@ static void group_value(gen *g, const ldr_group *group) {
       [LDR_MONTH] = "date_trunc('month', ",   [LDR_YEAR] = "date_trunc('year', ",
   };
   if (group->bucket != LDR_BUCKET_NONE) say(g, buckets[group->bucket]);
-  ldr_sql_column(&g->w, g->t, group->field);
+  ldr_sql_operand(&g->w, g->t, group->field, group->path);
   if (group->bucket != LDR_BUCKET_NONE) say(g, ", 'UTC')");
 }
 
@@ -325,12 +367,16 @@ static void filter(gen *g, const ldr_agg *a) {
   say(g, ")");
 }
 
+static void agg_operand(gen *g, const ldr_agg *a) {
+  ldr_sql_operand(&g->w, g->t, (unsigned)a->field, a->path);
+}
+
 static void count_of(gen *g, const ldr_agg *a) {
   say(g, a->distinct ? "count(distinct " : "count(");
-  if (a->field < 0)
-    say(g, "*");
+  if (ldr_agg_operand(g->op->e, a))
+    agg_operand(g, a);
   else
-    ldr_sql_column(&g->w, g->t, (unsigned)a->field);
+    say(g, "*");
   say(g, ")");
   filter(g, a);
 }
@@ -338,9 +384,9 @@ static void count_of(gen *g, const ldr_agg *a) {
 /* The types that PostgreSQL would answer differ from the ones promised: int8 adds up to numeric, float4 to
  * float4. */
 static void sum_of(gen *g, const ldr_agg *a) {
-  ldr_ftype type = field(g, (unsigned)a->field)->type;
+  ldr_ftype type = ldr_agg_operand(g->op->e, a)->type;
   say(g, a->distinct ? "coalesce(sum(distinct " : "coalesce(sum(");
-  ldr_sql_column(&g->w, g->t, (unsigned)a->field);
+  agg_operand(g, a);
   if (type == LDR_F_FLOAT4) say(g, "::float8");
   say(g, ")");
   filter(g, a);
@@ -350,7 +396,7 @@ static void sum_of(gen *g, const ldr_agg *a) {
 /* avg() of floats keeps their squares as well and fails where those overflow. */
 static void average_of_floats(gen *g, const ldr_agg *a) {
   say(g, "sum(");
-  ldr_sql_column(&g->w, g->t, (unsigned)a->field);
+  agg_operand(g, a);
   say(g, "::float8)");
   filter(g, a);
   say(g, " / nullif(");
@@ -359,13 +405,13 @@ static void average_of_floats(gen *g, const ldr_agg *a) {
 }
 
 static void average_of(gen *g, const ldr_agg *a) {
-  ldr_ftype type = field(g, (unsigned)a->field)->type;
+  ldr_ftype type = ldr_agg_operand(g->op->e, a)->type;
   if (type == LDR_F_FLOAT4 || type == LDR_F_FLOAT8) {
     average_of_floats(g, a);
     return;
   }
   say(g, a->distinct ? "avg(distinct " : "avg(");
-  ldr_sql_column(&g->w, g->t, (unsigned)a->field);
+  agg_operand(g, a);
   say(g, ")");
   filter(g, a);
   say(g, "::float8");
@@ -373,7 +419,7 @@ static void average_of(gen *g, const ldr_agg *a) {
 
 static void extreme_of(gen *g, const ldr_agg *a) {
   say(g, a->fn == LDR_AGG_MIN ? "min(" : "max(");
-  ldr_sql_sortable(&g->w, g->t, (unsigned)a->field);
+  ldr_sql_sortable_operand(&g->w, g->t, (unsigned)a->field, a->path);
   say(g, ")");
   filter(g, a);
 }

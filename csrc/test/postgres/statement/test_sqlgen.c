@@ -194,6 +194,36 @@ TEST(lists) {
         "text[]={n}, int4[]={7}");
 }
 
+static ldr_path path_of(ldr_ftype type, const ldr_value *steps, unsigned n) {
+  ldr_path p = {.field = DOC, .n = n, .path = steps, .as = {.name = "doc.a", .type = type, .null = true}};
+  p.as.value_type = ldr_ftype_get(type)->type;
+  return p;
+}
+
+TEST(paths) {
+  const ldr_value steps[] = {txt("a"), txt("0")}, v = txt("x"), n = ldr_bytes_of(LDR_T_NUMERIC, "1.5", 3);
+  const ldr_path text = path_of(LDR_F_TEXT, steps, 2), number = path_of(LDR_F_NUMERIC, steps, 1),
+                 yes = path_of(LDR_F_BOOL, steps, 1), json = path_of(LDR_F_JSONB, steps, 2);
+  const ldr_value b = ldr_bool(true);
+#define ON(path_, kind_, v_) \
+  (&(ldr_pred){.kind = kind_, .field = LDR_NO_FIELD, .path = path_, .n = 1, .values = v_})
+  WHERE(ON(&text, LDR_P_EQ, &v),
+        "(case jsonb_typeof(t.\"doc\" #> $1) when 'string' then t.\"doc\" #>> $1 end) = $2",
+        "text[]={a,0}, text=x");
+  WHERE(ON(&text, LDR_P_LT, &v),
+        "(case jsonb_typeof(t.\"doc\" #> $1) when 'string' then t.\"doc\" #>> $1 end) collate \"C\" < $2",
+        "text[]={a,0}, text=x");
+  WHERE(ON(&number, LDR_P_GE, &n),
+        "(case jsonb_typeof(t.\"doc\" #> $1) when 'number' then (t.\"doc\" #> $1)::numeric end) >= $2",
+        "text[]={a}, numeric=1.5");
+  WHERE(ON(&yes, LDR_P_NE, &b),
+        "(case jsonb_typeof(t.\"doc\" #> $1) when 'boolean' then (t.\"doc\" #> $1)::bool end) <> $2",
+        "text[]={a}, bool=t");
+  WHERE((&(ldr_pred){.kind = LDR_P_IS_NULL, .field = LDR_NO_FIELD, .path = &json}),
+        "nullif(t.\"doc\" #> $1, 'null'::jsonb) is null", "text[]={a,0}");
+#undef ON
+}
+
 TEST(logic) {
   const ldr_pred *a = PRED(LDR_P_EQ, TENANT, txt("acme")), *b = PRED(LDR_P_GT, AGE, ldr_int(17));
   const ldr_pred *c = NONE(LDR_P_IS_NULL, NICK);
@@ -482,6 +512,27 @@ TEST(nothing_to_set) {
 
 /* ---- update, delete, count ---- */
 
+TEST(deep_merges) {
+  const ldr_value doc = json("{\"a\": {\"b\": {\"c\": 1}, \"x\": 2}, \"y\": {}}");
+  ldr_op op = op_of(LDR_OP_UPDATE);
+  ldr_set set = {.field = DOC, .kind = LDR_SET_MERGE, .value = doc, .deeper = 1};
+  ldr_arena arena = {0};
+  ldr_err err = {0};
+  CHECK(ldr_merge_read(&doc, 1, &arena, &set.levels, &err) == LDR_OK);
+  op.sets = &set;
+  op.nsets = 1;
+  GOLD(
+      &op,
+      "update \"shop\".\"users\" as t set \"doc\" = case jsonb_typeof(t.\"doc\") when 'object' then t.\"doc\""
+      " else '{}'::jsonb end || $1 || jsonb_set('{}'::jsonb, $2, case jsonb_typeof(t.\"doc\" #> $3) when "
+      "'object'"
+      " then t.\"doc\" #> $3 else '{}'::jsonb end || $4) || jsonb_set('{}'::jsonb, $5,"
+      " case jsonb_typeof(t.\"doc\" #> $6) when 'object' then t.\"doc\" #> $6 else '{}'::jsonb end || $7)",
+      "jsonb={}, text[]={y}, text[]={y}, jsonb={}, text[]={a}, text[]={a}, jsonb={\"b\": {\"c\": 1}, \"x\": "
+      "2}");
+  ldr_arena_free(&arena);
+}
+
 TEST(updates) {
   ldr_op op = op_of(LDR_OP_UPDATE);
   SETS(&op, {.field = NICK, .value = ldr_null()},
@@ -751,6 +802,7 @@ void test_sqlgen(void) {
     RUN(comparisons);
     RUN(texts_that_are_ordered_by_bytes_need_no_collation);
     RUN(lists);
+    RUN(paths);
     RUN(logic);
     RUN(semi_joins);
     RUN(selects);
@@ -766,6 +818,7 @@ void test_sqlgen(void) {
     RUN(conflict_targets);
     RUN(upserts);
     RUN(nothing_to_set);
+    RUN(deep_merges);
     RUN(updates);
     RUN(deletes_and_counts);
     RUN(aggregates_of_all_rows);
