@@ -124,7 +124,8 @@ local DEEPEST = 512 -- as deep as JSON is written
 ---@param t table
 ---@return larder.Expression
 function expr.merge_deep(t)
-  if t == expr.excluded then misuse.raise "larder.merge_deep takes a table of its own, not larder.excluded" end
+  if t == expr.excluded then misuse.raise "larder.merge_deep: the changes must be a table of their own, not larder.excluded" end
+  misuse.check_shape(t, "record", "larder.merge_deep: the table of changes")
   return setmetatable({ kind = "merge", value = t, deeper = DEEPEST }, core.expr_mt)
 end
 
