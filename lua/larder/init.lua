@@ -2,6 +2,7 @@
 
 local core = require "larder.base.load"
 local config = require "larder.config"
+local decimal = require "larder.base.decimal"
 local Db = require "larder.db"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
@@ -47,6 +48,11 @@ function larder.array(t)
   if t ~= nil then misuse.check_shape(t, "list", "larder.array: the elements") end
   return setmetatable(t or {}, core.array_mt)
 end
+
+--- An exact decimal: `larder.decimal(row.price) * 3`.
+---@param v string|number|larder.Decimal  "12.50", a Lua number, a 64-bit integer or a decimal
+---@return larder.Decimal
+function larder.decimal(v) return decimal(v) end
 
 --- Lossless JSON, as JSONB columns are read and written.
 larder.json = { null = core.null, array = larder.array, encode = core.json_encode }

@@ -256,7 +256,7 @@ static void time_text(int64_t us, ldr_buf *out) {
   ldr_buf_add(out, text, ldr_time_format(us, text));
 }
 
-static void add_quoted(ldr_buf *out, const char *s, size_t n) {
+void ldr_codec_quote(ldr_buf *out, const char *s, size_t n) {
   ldr_buf_chr(out, '"');
   for (size_t i = 0; i < n; i++) {
     if (s[i] == '"' || s[i] == '\\') ldr_buf_chr(out, '\\');
@@ -280,7 +280,7 @@ static bool add_element(ldr_array_reader *r, ldr_buf *text, ldr_buf *scratch, ld
   if (!ldr_codec_decode(r->elem, false, p, (size_t)n, scratch, &v)) return false;
   ldr_codec_text(&v, text);
   if (text->broken) return false;
-  add_quoted(out, text->p, text->n);
+  ldr_codec_quote(out, text->p, text->n);
   return true;
 }
 

@@ -15,6 +15,8 @@ void ldr_codec_encode_framed(ldr_ftype t, const ldr_value *v, ldr_buf *out);
 /* A one-dimensional array of n values (stride apart), nulls allowed. With t = LDR_F_TEXT a value that is an
  * array itself becomes its literal. */
 void ldr_codec_encode_list(ldr_ftype t, const ldr_value *v, size_t n, size_t stride, ldr_buf *out);
+/* An element of an array's literal: "a \"b\"". */
+void ldr_codec_quote(ldr_buf *out, const char *s, size_t n);
 /* PostgreSQL's text form of a value for a column type we do not know (raw queries). */
 void ldr_codec_text(const ldr_value *v, ldr_buf *out);
 

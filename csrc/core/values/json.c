@@ -1,11 +1,13 @@
 #include "values/json.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "values/numeric.h"
 
 /* What may stand next. */
 enum { VALUE, FIRST_ITEM, FIRST_KEY, AFTER_VALUE, FINISHED, FAILED };
@@ -355,6 +357,52 @@ ldr_json_event ldr_json_next(ldr_json_reader *r) {
     case FINISHED: return LDR_JSON_END;
     default: return LDR_JSON_ERROR;
   }
+}
+
+static bool is_word(const char *s, size_t n, const char *word) {
+  return n == strlen(word) && memcmp(s, word, n) == 0;
+}
+
+bool ldr_json_read_double(const char *s, size_t n, double *out) {
+  ldr_json_reader r = {.p = s, .end = s + n, .state = VALUE};
+  if (is_word(s, n, "NaN")) {
+    *out = (double)NAN;
+  } else if (is_word(s, n, "Infinity") || is_word(s, n, "-Infinity")) {
+    *out = *s == '-' ? -(double)INFINITY : (double)INFINITY;
+  } else {
+    if (n == 0 || (*s != '-' && !is_digit(*s)) || number(&r) == LDR_JSON_ERROR || r.p != r.end) return false;
+    *out = to_double(s, n);
+  }
+  return true;
+}
+
+/* Digits between the first and the last that is not zero. */
+static size_t significant(const char *s, size_t n) {
+  size_t digits = 0, upto = 0;
+  for (size_t i = 0; i < n && s[i] != 'e' && s[i] != 'E'; i++) {
+    if (!is_digit(s[i]) || (digits == 0 && s[i] == '0')) continue;
+    digits++;
+    if (s[i] != '0') upto = digits;
+  }
+  return upto;
+}
+
+bool ldr_json_is_double(const char *s, size_t n, double f) {
+  ldr_buf text = {0}, a = {0}, b = {0};
+  bool same = true;
+  size_t digits = significant(s, n);
+  double size = f < 0 ? -f : f;
+  if (digits == 0 || (digits <= 15 && size >= DBL_MIN && size <= DBL_MAX)) return true;
+  if (!ldr_json_add_float(&text, f) || (f == 0 && digits > 0)) {
+    same = false;
+  } else if (!text.broken && ldr_numeric_normal(text.p, text.n, &a)) {
+    same = ldr_numeric_normal(s, n, &b) && !a.broken && !b.broken ? ldr_numeric_cmp(a.p, a.n, b.p, b.n) == 0
+                                                                  : a.broken || b.broken;
+  }
+  ldr_buf_free(&text);
+  ldr_buf_free(&a);
+  ldr_buf_free(&b);
+  return same;
 }
 
 /* ---- writing ---- */

@@ -56,6 +56,12 @@ void ldr_json_add_int(ldr_buf *out, int64_t i);
  * jsonb keeps it. */
 bool ldr_json_add_float(ldr_buf *out, double f);
 
+/* The double of a number's text, whatever the locale: by JSON's grammar, or NaN, Infinity, -Infinity. */
+bool ldr_json_read_double(const char *s, size_t n, double *out);
+/* Is the double that a number's text is read as the same number? Else only its text tells it: 1e400, 2^64,
+ * twenty digits. s follows JSON's grammar. Out of memory counts as the same. */
+bool ldr_json_is_double(const char *s, size_t n, double f);
+
 /* Appends the canonical form of text: what PostgreSQL's jsonb_out prints (keys by length then bytes, last
  * duplicate wins, numbers as numeric, ", " and ": "). LDR_INVALID with the reason when text is not JSON. */
 ldr_code ldr_json_canonical(const char *text, size_t n, ldr_buf *out, ldr_err *err) LDR_MUSTCHECK;

@@ -14,6 +14,7 @@
 #include "lua/engine/migrator.h"
 #include "lua/engine/transaction.h"
 #include "lua/engine/writer.h"
+#include "lua/module/decimal.h"
 #include "lua/module/secret.h"
 #include "lua/store/batch.h"
 #include "lua/store/schema.h"
@@ -175,6 +176,14 @@ static const luaL_Reg functions[] = {
     {"time_parse", time_parse},
     {"time_format", time_format},
     {"now", now},
+    {"decimal_normal", l_decimal_normal},
+    {"decimal_add", l_decimal_add},
+    {"decimal_sub", l_decimal_sub},
+    {"decimal_mul", l_decimal_mul},
+    {"decimal_div", l_decimal_div},
+    {"decimal_round", l_decimal_round},
+    {"decimal_cmp", l_decimal_cmp},
+    {"decimal_tonumber", l_decimal_tonumber},
     {"clock", monotonic},
     {"sleep", sleep_seconds},
     {"yieldable", yieldable},
@@ -233,6 +242,7 @@ int luaopen_larder_core(lua_State *L) {
   set_ref(L, module, "array_mt", L_ARRAY_MT);
   set_ref(L, module, "expr_mt", L_EXPR_MT);
   set_ref(L, module, "pred_mt", L_PRED_MT);
+  set_ref(L, module, "decimal_mt", L_DECIMAL_MT);
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, module, "null");
   l_pending_push(L);

@@ -6,6 +6,8 @@
 #include "lua/base/int.h"
 #include "lua/base/state.h"
 #include "lua/base/table.h"
+#include "lua/values/decimal.h"
+#include "values/numeric.h"
 
 /* ---- Lua → text ---- */
 
@@ -97,8 +99,19 @@ static bool looks_like_array(lua_State *L, int idx) {
   return number || l_marked_array(L, idx);
 }
 
+static bool encode_decimal(lua_State *L, encoder *e) {
+  size_t n;
+  const char *s = lua_tolstring(L, -1, &n);
+  if (n == 0 || (*s != '-' && (*s < '0' || *s > '9')) || s[n - 1] < '0' || s[n - 1] > '9')
+    return refuse(e, "must not hold NaN or an infinity");
+  ldr_buf_add(e->out, s, n);
+  lua_pop(L, 1);
+  return true;
+}
+
 static bool encode_table(lua_State *L, encoder *e, int idx) {
   bool ok;
+  if (l_decimal_text(L, idx)) return encode_decimal(L, e);
   /* an endless loop of tables ends here too */
   if (e->depth >= LDR_JSON_WRITE_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
   if (!l_table_plain(L, idx))
@@ -220,13 +233,28 @@ static bool push_object(lua_State *L, l_json_decoder *d) {
   return true;
 }
 
+/* A number that no double is keeps its digits. One whose exponent stands for too many stays as it is written.
+ */
+static void push_float(lua_State *L, l_json_decoder *d) {
+  const ldr_json_reader *r = &d->r;
+  if (ldr_json_is_double(r->s, r->n, r->f)) {
+    lua_pushnumber(L, r->f);
+    return;
+  }
+  ldr_buf_reset(d->scratch);
+  if (ldr_numeric_normal(r->s, r->n, d->scratch) && !d->scratch->broken)
+    l_decimal_push(L, d->scratch->p, d->scratch->n);
+  else
+    l_decimal_push(L, r->s, r->n);
+}
+
 static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev) {
   switch (ev) {
     case LDR_JSON_NULL: lua_pushlightuserdata(L, NULL); return true;
     case LDR_JSON_TRUE: lua_pushboolean(L, 1); return true;
     case LDR_JSON_FALSE: lua_pushboolean(L, 0); return true;
     case LDR_JSON_INT: l_int_push(L, d->r.i); return true;
-    case LDR_JSON_FLOAT: lua_pushnumber(L, d->r.f); return true;
+    case LDR_JSON_FLOAT: push_float(L, d); return true;
     case LDR_JSON_STRING: lua_pushlstring(L, d->r.s, d->r.n); return true;
     case LDR_JSON_ARRAY: return push_array(L, d);
     case LDR_JSON_OBJECT: return push_object(L, d);

@@ -1,6 +1,7 @@
 #include "lua/values/rows.h"
 
 #include "lua/base/int.h"
+#include "lua/values/value.h"
 #include "model/cursor.h"
 
 /* Pushes the names of the columns shown, so that a list looks each up once; returns the first index. Fields
@@ -23,6 +24,10 @@ static unsigned shown(const l_work *w) {
 }
 
 static bool bad_value(l_work *w, const char *column) {
+  if (w->buf.broken || w->array.broken) {
+    ldr_fail_nomem(&w->err);
+    return false;
+  }
   ldr_fail(&w->err, LDR_INTERNAL, "column %s holds a value that cannot be read", column);
   return false;
 }
@@ -48,7 +53,11 @@ bool l_rows_push(lua_State *L, l_work *w) {
   int names;
   if (w->keep >= 0 && (uint64_t)w->keep < n) n = (size_t)w->keep;
   lua_createtable(L, n < INT32_MAX ? (int)n : INT32_MAX, 0);
-  if (n == 0) return true;
+  if (n == 0) { /* an empty list is a list for JSON, too */
+    lua_pushvalue(L, l_array_mark(L, w));
+    lua_setmetatable(L, -2);
+    return true;
+  }
   ncols = shown(w);
   names = push_names(L, w, ncols);
   for (size_t i = 0; i < n; i++) {

@@ -3,13 +3,15 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "lua/base/int.h"
 #include "lua/base/state.h"
+#include "lua/base/table.h"
 #include "lua/values/array.h"
+#include "lua/values/decimal.h"
+#include "values/codec.h"
 #include "values/numeric.h"
 #include "values/time.h"
 #include "values/typecheck.h"
@@ -68,16 +70,18 @@ static ldr_code read_float(lua_State *L, int idx, const ldr_column *c, l_work *w
   return LDR_OK;
 }
 
-/* The shortest text that reads back as the same double. */
+/* The shortest text that reads back as the same double, whatever the locale has for a point. */
 static void spell(double f, char *out, size_t size) {
-  if (isnan(f) || isinf(f)) {
-    snprintf(out, size, "%s", isnan(f) ? "NaN" : f > 0 ? "Infinity" : "-Infinity");
-    return;
-  }
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(out, size, "%.*g", digits, f);
-    if (strtod(out, NULL) == f) return;
-  }
+  ldr_value v = ldr_float(f);
+  ldr_buf b = {0};
+  const char *text;
+  size_t n;
+  ldr_codec_text(&v, &b);
+  text = ldr_buf_cstr(&b);
+  n = text ? b.n : 0;
+  if (n > 2 && memcmp(text + n - 2, ".0", 2) == 0) n -= 2;
+  snprintf(out, size, "%.*s", (int)n, text ? text : "");
+  ldr_buf_free(&b);
 }
 
 /* The text of a number or 64-bit cdata; false: it is neither. */
@@ -97,7 +101,10 @@ static ldr_code read_numeric(lua_State *L, int idx, const ldr_column *c, l_work 
   char text[40];
   const char *s = text;
   size_t n;
-  if (lua_type(L, idx) == LUA_TSTRING)
+  if (l_decimal_text(L, idx)) {
+    s = lua_tolstring(L, -1, &n);
+    lua_pop(L, 1); /* the decimal holds it */
+  } else if (lua_type(L, idx) == LUA_TSTRING)
     s = lua_tolstring(L, idx, &n);
   else if (number_text(L, idx, text, sizeof text))
     n = strlen(text);
@@ -155,14 +162,73 @@ static ldr_code read_json(lua_State *L, int idx, const ldr_column *c, l_work *w,
   return bytes(w, c, LDR_T_JSON, w->buf.p, w->buf.n, true, out);
 }
 
+/* Appends the element at the top of the stack to an array's literal. */
+static bool add_to_literal(lua_State *L, ldr_buf *out);
+
+/* {"a","b c",NULL}: a list for an array whose type larder does not know. */
+static bool add_literal(lua_State *L, int idx, ldr_buf *out) {
+  long n = l_sequence(L, idx);
+  if (n < 0 || !lua_checkstack(L, 8)) return false;
+  ldr_buf_chr(out, '{');
+  for (long i = 1; i <= n; i++) {
+    bool ok;
+    if (i > 1) ldr_buf_chr(out, ',');
+    lua_rawgeti(L, idx, (int)i);
+    ok = add_to_literal(L, out);
+    lua_pop(L, 1);
+    if (!ok) return false;
+  }
+  ldr_buf_chr(out, '}');
+  return true;
+}
+
+static bool add_to_literal(lua_State *L, ldr_buf *out) {
+  int idx = lua_gettop(L);
+  char number[40];
+  const char *s = number;
+  size_t n;
+  if (l_is_null(L, idx)) {
+    ldr_buf_str(out, "NULL");
+    return true;
+  }
+  if (lua_type(L, idx) == LUA_TTABLE && !l_has_mt(L, idx, L_DECIMAL_MT)) return add_literal(L, idx, out);
+  if (lua_type(L, idx) == LUA_TBOOLEAN)
+    s = lua_toboolean(L, idx) ? "true" : "false";
+  else if (l_decimal_text(L, idx)) {
+    s = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  } else if (lua_type(L, idx) == LUA_TSTRING)
+    s = lua_tostring(L, idx);
+  else if (!number_text(L, idx, number, sizeof number))
+    return false;
+  n = lua_type(L, idx) == LUA_TSTRING ? lua_rawlen(L, idx) : strlen(s);
+  ldr_codec_quote(out, s, n);
+  return true;
+}
+
+static ldr_code read_list(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  ldr_buf_reset(&w->buf);
+  luaL_checkstack(L, 8, NULL);
+  if (!add_literal(L, lua_absindex(L, idx), &w->buf))
+    return fault(w, c, "must be a list of texts, numbers, booleans and larder.null");
+  if (w->buf.broken) return ldr_fail_nomem(&w->err);
+  return bytes(w, c, LDR_T_TEXT, w->buf.p, w->buf.n, true, out);
+}
+
 /* A type that larder does not know travels as the text PostgreSQL reads. */
 static ldr_code read_unknown(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   char text[40];
   if (lua_type(L, idx) == LUA_TSTRING) return read_text(L, idx, c, w, out);
+  if (l_decimal_text(L, idx)) {
+    ldr_code code = read_text(L, lua_gettop(L), c, w, out);
+    lua_pop(L, 1); /* the decimal holds it */
+    return code;
+  }
+  if (lua_type(L, idx) == LUA_TTABLE || l_marked_array(L, idx)) return read_list(L, idx, c, w, out);
   if (lua_type(L, idx) == LUA_TBOOLEAN)
     snprintf(text, sizeof text, "%s", lua_toboolean(L, idx) ? "true" : "false");
   else if (!number_text(L, idx, text, sizeof text))
-    return fault(w, c, "must be text, a number or a boolean");
+    return fault(w, c, "must be text, a number, a boolean or a list");
   return bytes(w, c, LDR_T_TEXT, text, strlen(text), true, out);
 }
 

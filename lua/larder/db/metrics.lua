@@ -67,7 +67,7 @@ local function head(out, kind, name, help)
 end
 
 local function number(v)
-  return ("%.17g"):format(tonumber(v))
+  return (("%.17g"):format(tonumber(v)):gsub(",", ".")) -- whatever the locale has for a point
 end
 
 local function add(out, rows, stats)

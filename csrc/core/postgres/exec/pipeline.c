@@ -38,6 +38,8 @@ static ldr_code prepare(ldr_pg *e, entry *x, const ldr_item *item, ldr_err *err)
   ldr_code code;
   if (item->stmt) {
     x->stmt = ldr_stmt_retain(item->stmt);
+    code = ldr_stmt_usable(x->stmt, err);
+    if (code) return code;
     return ldr_bind_from_values(&x->args, x->stmt->params, x->stmt->oids, item->values, x->stmt->nparams,
                                 err);
   }

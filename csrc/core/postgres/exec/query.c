@@ -65,7 +65,7 @@ static ldr_code add_form(ldr_exchange *r, ldr_err *err) {
   if (c == NULL) return ldr_fail_nomem(err);
   c->sql =
       "select set_config('datestyle', 'ISO', true), set_config('bytea_output', 'hex', true),"
-      " set_config('extra_float_digits', '1', true)";
+      " set_config('extra_float_digits', '1', true), set_config('timezone', 'UTC', true)";
   return LDR_OK;
 }
 
@@ -212,7 +212,9 @@ ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ld
 ldr_code ldr_pg_execute(ldr_engine *engine, ldr_tx *tx, ldr_stmt *s, const ldr_value *values,
                         const ldr_call *call, ldr_result *out, ldr_task **task, ldr_err *err) {
   ldr_request *rq = NULL;
-  ldr_code code = ldr_request_new(ldr_pg_of(engine), ldr_pgtx_of(tx), &statement, "query", call, &rq, err);
+  ldr_code code = ldr_stmt_usable(s, err);
+  if (code == LDR_OK)
+    code = ldr_request_new(ldr_pg_of(engine), ldr_pgtx_of(tx), &statement, "query", call, &rq, err);
   if (code) return code;
   rq->stmt = ldr_stmt_retain(s);
   code = ldr_bind_from_values(&rq->args, s->params, s->oids, values, s->nparams, err);

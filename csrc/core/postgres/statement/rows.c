@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "values/codec.h"
-#include "values/time.h"
+#include "values/textform.h"
 
 typedef struct pgrows {
   ldr_rows base;
@@ -15,45 +14,6 @@ typedef struct pgrows {
   ldr_buf scratch;
   ldr_column own[]; /* the columns when they are not the statement's */
 } pgrows;
-
-/* ---- text form: only when a column of the result has a type without a binary decoder (libpq asks for all of
- * them in one form). Arrays stay literals then. ---- */
-
-static bool text_time(const char *p, size_t n, ldr_value *out) {
-  int64_t us;
-  if (!ldr_time_parse(p, n, &us)) return false;
-  *out = ldr_time(us);
-  return true;
-}
-
-static bool text_bytes(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
-  if (n < 2 || p[0] != '\\' || p[1] != 'x' || n % 2 || !ldr_buf_reserve(scratch, n)) return false;
-  if (!ldr_hex_decode((unsigned char *)scratch->p, p + 2, n - 2)) return false;
-  *out = ldr_bytes_of(LDR_T_BYTES, scratch->p, (n - 2) / 2);
-  return true;
-}
-
-static bool text_uuid(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
-  if (!ldr_buf_reserve(scratch, 16) || !ldr_uuid_parse(p, n, (unsigned char *)scratch->p)) return false;
-  *out = ldr_bytes_of(LDR_T_UUID, scratch->p, 16);
-  return true;
-}
-
-/* p is zero-terminated, as libpq keeps text. */
-static bool decode_text(const ldr_column *c, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
-  ldr_type type = ldr_ftype_get(c->type)->type;
-  switch (type) {
-    case LDR_T_BOOL: *out = ldr_bool(*p == 't'); return true;
-    case LDR_T_INT: *out = ldr_int(strtoll(p, NULL, 10)); return true;
-    case LDR_T_FLOAT: *out = ldr_float(strtod(p, NULL)); return true;
-    case LDR_T_TIME: return text_time(p, n, out);
-    case LDR_T_BYTES: return text_bytes(p, n, scratch, out);
-    case LDR_T_UUID: return text_uuid(p, n, scratch, out);
-    case LDR_T_NUMERIC:
-    case LDR_T_JSON: *out = ldr_bytes_of(type, p, n); return true;
-    default: *out = ldr_text(p, n); return true;
-  }
-}
 
 /* ---- the rows ---- */
 
@@ -72,7 +32,7 @@ static ldr_code pgrows_cell(ldr_rows *base, size_t row, unsigned col, ldr_value 
   c = &base->cols[col];
   ldr_buf_reset(&r->scratch);
   if (ldr_pgres_is_text(r->res, col))
-    ok = decode_text(c, p, n, &r->scratch, out);
+    ok = ldr_textform_decode(c->type, c->array, p, n, &r->scratch, out);
   else
     ok = ldr_codec_decode(c->type, c->array, p, n, &r->scratch, out);
   if (ok) return LDR_OK;
@@ -122,8 +82,9 @@ static void describe(pgrows *r, unsigned ncols) {
   for (unsigned i = 0; i < ncols; i++) {
     ldr_column *c = &r->own[i];
     c->name = r->stmt->ncols == ncols ? r->stmt->cols[i].name : ldr_pgres_name(r->res, i);
-    if (!ldr_ftype_by_oid(ldr_pgres_oid(r->res, i), &c->type, &c->array)) c->type = LDR_F_UNKNOWN;
-    if (c->array && ldr_pgres_is_text(r->res, i)) *c = (ldr_column){c->name, LDR_F_UNKNOWN, false};
+    if (ldr_ftype_by_oid(ldr_pgres_oid(r->res, i), &c->type, &c->array)) continue;
+    c->type = LDR_F_UNKNOWN;
+    c->array = ldr_textform_is_array(ldr_pgres_oid(r->res, i)) && ldr_pgres_is_text(r->res, i);
   }
   r->base.cols = r->own;
 }

@@ -235,6 +235,18 @@ static bool has_decoder(uint32_t oid) {
   return ldr_ftype_by_oid(oid, &type, &array) && type != LDR_F_UNKNOWN;
 }
 
+static bool find_doubled(ldr_stmt *s, const ldr_pgres *res, unsigned ncols) {
+  s->doubled = NULL;
+  for (unsigned i = 1; i < ncols && s->doubled == NULL; i++)
+    for (unsigned k = 0; k < i && s->doubled == NULL; k++) {
+      const char *name = ldr_pgres_name(res, i);
+      if (strcmp(name, ldr_pgres_name(res, k)) != 0) continue;
+      s->doubled = ldr_arena_copy(&s->arena, name, strlen(name));
+      if (s->doubled == NULL) return false;
+    }
+  return true;
+}
+
 ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) {
   unsigned n = ldr_pgres_params(res), ncols = ldr_pgres_cols(res);
   uint32_t *oids = ldr_arena_alloc(&s->arena, n * sizeof *oids);
@@ -249,10 +261,18 @@ ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) {
   s->nparams = n;
   s->oids = oids;
   s->params = params;
+  if (!find_doubled(s, res, ncols)) return ldr_fail_nomem(err);
   s->gives_rows = ncols > 0;
   s->described = true;
   name_it(s);
   return LDR_OK;
+}
+
+ldr_code ldr_stmt_usable(const ldr_stmt *s, ldr_err *err) {
+  if (s->doubled == NULL) return LDR_OK;
+  return ldr_fail(err, LDR_INVALID,
+                  "two columns of the result are called \"%.60s\": give one of them a name with AS",
+                  s->doubled);
 }
 
 bool ldr_stmt_refuted(const ldr_stmt *s, const ldr_pgres *res) {

@@ -34,6 +34,7 @@ struct ldr_stmt {
   uint32_t *oids;         /* of the parameters; NULL: the server finds out */
   ldr_column *params;     /* raw, once described */
   const ldr_column *cols; /* results, as the operation or the server describes them */
+  const char *doubled;    /* raw: a name that two result columns have; NULL: none */
   const ldr_entity *e;    /* an operation's, with its schema retained */
   ldr_live *live;         /* an operation's: what the server has behind e; the engine's */
   ldr_arena arena;        /* owns all of it */
@@ -71,6 +72,8 @@ bool ldr_stmt_doubted(const ldr_stmt *s, const char *sqlstate);
 bool ldr_stmt_changes_session(const char *sql);
 /* A text that may have done something and that has rows to show for it: it cannot be run to try. */
 bool ldr_stmt_only_once(const ldr_stmt *s);
+/* A row is a table by column names: of two columns with one name the row could show one. */
+ldr_code ldr_stmt_usable(const ldr_stmt *s, ldr_err *err) LDR_MUSTCHECK;
 /* ---- what one connection has prepared ---- */
 typedef struct ldr_registry {
   ldr_lru lru;
