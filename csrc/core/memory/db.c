@@ -83,11 +83,13 @@ static ldr_code aborted(ldr_err *err) {
   return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
 }
 
-/* The first fault is kept: it is what a commit answers. */
+/* The first fault is kept: it is what a commit answers. Nothing of the transaction (or of its innermost
+ * savepoint) can last any more, so its locks go at once, as they do on the server. */
 static ldr_code failed(ldr_tx *tx, ldr_code code, const ldr_err *err) {
   if (tx && !tx->failed) {
     tx->failed = true;
     tx->first = *err;
+    ldr_undo_revert(&tx->w, tx->w.nmarks ? tx->w.mark[tx->w.nmarks - 1] : 0);
   }
   return code;
 }

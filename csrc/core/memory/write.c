@@ -88,6 +88,24 @@ static ldr_code check_nulls(writer *w, const ldr_value *values) {
   return LDR_OK;
 }
 
+static bool in_unique(const ldr_memtab *t, uint16_t field) {
+  for (unsigned i = 0; i < t->nhash; i++)
+    for (unsigned k = 0; k < t->hash[i].u->n && t->hash[i].u->nwhen == 0; k++)
+      if (t->hash[i].u->field[k] == field) return true;
+  return false;
+}
+
+/* ON CONFLICT DO UPDATE locks the row before it knows what will become of it: as for update, when a field is
+ * named that a reference could use. */
+static ldr_code lock_in_way(writer *w, ldr_memslot *slot) {
+  ldr_memhold hold = LDR_HOLD_CHANGE;
+  for (unsigned i = 0; i < w->op->nsets; i++)
+    if (in_unique(w->t, w->op->sets[i].field)) hold = LDR_HOLD_UPDATE;
+  if (ldr_memslot_blocked(slot, w->tx, hold)) return ldr_memerr_locked(w->t->e, w->err);
+  if (hold == LDR_HOLD_CHANGE || !w->tx->lasting) return LDR_OK;
+  return ldr_undo_hold(w->tx, w->t, slot, hold, w->err);
+}
+
 static ldr_code insert_row(writer *w, ldr_value *values) {
   ldr_memslot *by = NULL;
   answer what = INSERT;
@@ -102,7 +120,10 @@ static ldr_code insert_row(writer *w, ldr_value *values) {
   }
   if (what == INSERT) return replace(w, NULL, row);
   ldr_row_release(row);
-  if (what == REPLACE) return change(w, by, values);
+  if (what == REPLACE) {
+    code = lock_in_way(w, by);
+    return code == LDR_OK ? change(w, by, values) : code;
+  }
   return what == SKIP ? LDR_OK : w->err->code;
 }
 

@@ -1,0 +1,122 @@
+-- Runs the same operations on both engines, compares what a caller can see, and finds the fewest that still differ.
+
+local core = require "larder.core"
+
+local play = {}
+
+-- ---- one text for an outcome ----
+
+local function printable(value)
+  if type(value) == "string" then
+    return (value:gsub("[%z\1-\31]", function(c) return ("\\x%02x"):format(c:byte()) end))
+  end
+  if type(value) == "number" then -- NaN, infinities and -0 are no JSON
+    if value ~= value then return "NaN" end
+    if value == math.huge or value == -math.huge or value == 0 then return ("%g"):format(value) end
+    return value
+  end
+  if type(value) ~= "table" or getmetatable(value) == core.decimal_mt then return value end
+  local copy = setmetatable({}, getmetatable(value))
+  for k, v in pairs(value) do copy[k] = printable(v) end
+  return copy
+end
+
+local function canonical(value)
+  if value == nil then return "nil" end
+  return assert(core.json_encode(printable(value), true))
+end
+
+play.canonical = canonical
+
+--- Everything a caller can see of an operation.
+function play.outcome(op, stores, db)
+  local called, ok, err = pcall(op.run, stores, db, play.outcome)
+  if not called then return "raised " .. tostring(ok):gsub("^[^:]*:%d+: ", "") end
+  if ok == nil and type(err) == "table" then
+    play.said = tostring(err)
+    if op.many then return "error" end -- of several rows each may have a fault, and SQL promises no order
+    -- PostgreSQL does not name the column of an overflow; memory does
+    local column = not err.sqlstate and err.column or "-"
+    return table.concat({ "error", err.code, err.constraint or "-", column, err.sqlstate or "-" }, " ")
+  end
+  return canonical(ok)
+end
+
+-- ---- two databases side by side ----
+
+---@class random.Game
+-- fresh: empties both databases and returns their stores. contents: a text of all rows.
+
+local function first_difference(game, list, fresh)
+  local a, b = game.a, game.b
+  if fresh then a, b = game.fresh() end
+  for i, op in ipairs(list) do
+    game.now = op.now
+    local left, right = play.outcome(op, a, game.memory), play.outcome(op, b, game.postgres)
+    if left ~= right then return i, left, right end
+  end
+  local left, right = game.contents(a), game.contents(b)
+  if left ~= right then return #list, left, right end
+end
+
+local function without(list, from, n)
+  local rest = {}
+  for i, op in ipairs(list) do
+    if i < from or i >= from + n then rest[#rest + 1] = op end
+  end
+  return rest
+end
+
+--- The fewest operations that still differ, by replays with some taken away.
+function play.minimise(game, history)
+  local list
+  for _, n in ipairs { 10, 40, 200, 1000, 5000, #history } do
+    local tail = without(history, 1, math.max(#history - n, 0))
+    local at = first_difference(game, tail, true)
+    if at then
+      list = without(tail, at + 1, #tail)
+      break
+    end
+  end
+  if not list then return nil end
+  local chunk = math.ceil(#list / 2)
+  while true do
+    local from, gone = 1, false
+    while from <= #list do
+      local rest = without(list, from, chunk)
+      if #rest > 0 and first_difference(game, rest, true) then list, gone = rest, true else from = from + chunk end
+    end
+    if chunk == 1 and not gone then return list end
+    chunk = math.max(1, math.floor(chunk / 2))
+  end
+end
+
+--- The parts of two texts around the first byte in which they differ.
+local function differing(left, right)
+  local at = 1
+  while at <= #left and left:byte(at) == right:byte(at) do at = at + 1 end
+  local from = math.max(1, at - 60)
+  return (from > 1 and "…" or "") .. left:sub(from, at + 240), (from > 1 and "…" or "") .. right:sub(from, at + 240)
+end
+
+--- What the test fails with.
+function play.report(game, history, seed, left, right)
+  left, right = differing(left, right)
+  local title = ("seed %d, operation %d: %s"):format(seed, #history, history[#history].name)
+  local lines = { title, "  memory    " .. left, "  postgres  " .. right }
+  local list = play.minimise(game, history)
+  if not list then
+    lines[#lines + 1] = "it does not come again from empty tables"
+  else
+    local _, again_left, again_right = first_difference(game, list, true)
+    again_left, again_right = differing(again_left, again_right)
+    lines[#lines + 1] = ("%d operations are enough:"):format(#list)
+    for i, op in ipairs(list) do lines[#lines + 1] = ("  %d  %s %s"):format(i, op.name, op.text or "") end
+    lines[#lines + 1] = "  memory    " .. tostring(again_left)
+    lines[#lines + 1] = "  postgres  " .. tostring(again_right)
+    lines[#lines + 1] = "  the last error was: " .. tostring(play.said)
+  end
+  return table.concat(lines, "\n")
+end
+
+return play

@@ -1,0 +1,225 @@
+-- Random operations on a store with a field of every type: values at the edges, every operator, every kind of change.
+
+local larder = require "larder"
+local rng = require "spec.support.random.rng"
+
+local pick, chance, int = rng.pick, rng.chance, rng.int
+local null, array = larder.null, larder.array
+
+local types = {}
+
+-- Few values, so that they meet; each at an edge of its type or of what is written for it. A function makes a value anew.
+local POOL = {
+  f4 = { 0, 0.1, -0.1, 1.5, 16777217, 3.4e38, -0.0, 1e-40 },
+  f8 = { 0, 0.1, -0.0, 1e300, -1e300, 5e-324, 9007199254740993, 2.5 },
+  n = { "0", "-0.00", "1.50", "1.5", 1.5, "1e400", "NaN", "Infinity", "-Infinity", "99999999999999999999.999", "1e-300", 7 },
+  small = { -5, 0, 1, 9, 10 },
+  big = { 0, 1, -1, 7, 9007199254740992 },
+  text = { "", "a", "A", "ab", "a b", "é", "É", "\\", "%", "_", "a%", "\n", "z\127", ("x"):rep(300) },
+  at = {
+    "2026-01-02T03:04:05.000006Z", "2026-01-02 03:04:05.000006+00", "1969-12-31T23:59:59.999999Z", "infinity", "-infinity",
+    "4714-11-24T00:00:00Z BC", "0044-03-15 12:00:00+00 BC", "294276-12-31T23:59:59.999999Z", "2026-02-28T24:00Z", 0, 1.5,
+  },
+  doc = {
+    function() return {} end, function() return array {} end, function() return { a = 1, b = array { 1, "x", null } } end,
+    function() return { a = { b = { c = array {} } }, k = "é" } end,
+    function() return array { 1, 2.5, larder.decimal "1e30", { a = 1 } } end,
+    function() return "text" end, function() return 0.5 end, function() return false end,
+    function() return { n = larder.decimal "18446744073709551616.5" } end, function() return { a = null } end,
+  },
+  texts = {
+    function() return array {} end, function() return { "a" } end, function() return { "a", null, "" } end,
+    function() return { "NULL", '"', "\\", "{}" } end, function() return { { "a", "b" }, { "c", null } } end,
+  },
+  docs = { function() return array {} end, function() return { { a = 1 }, null } end, function() return array { 1, "x" } end },
+  f4s = { function() return { 0.1, 1.5, null } end, function() return array {} end, function() return { -0.0 } end },
+}
+POOL.raw = POOL.doc
+
+local FIELDS = { "f4", "f8", "n", "small", "big", "text", "at", "doc", "raw", "texts", "docs", "f4s" }
+local SCALAR = { "f4", "f8", "n", "small", "big", "text", "at" }
+
+local function value(field)
+  local v = pick(POOL[field])
+  if type(v) == "function" then return v() end
+  return v
+end
+
+local function id() return int(12) end
+
+local function row()
+  local r = { id = id() }
+  for _, field in ipairs(FIELDS) do
+    if chance(45) then r[field] = chance(10) and null or value(field) end
+  end
+  return r
+end
+
+-- ---- conditions ----
+
+local COMPARE = { "eq", "ne", "lt", "lte", "gt", "gte" }
+local PATTERNS = { "%", "a%", "%b", "_", "a_b", "\\%", "\\\\", "A%", "é", "" }
+
+local function list_of(field)
+  local list = {}
+  for i = 1, int(4) do list[i] = value(field) end
+  return list
+end
+
+local conditions = {
+  function() local f = pick(SCALAR) return { [f] = { [pick(COMPARE)] = value(f) } } end,
+  function() local f = pick(SCALAR) return { [f] = value(f) } end,
+  function() local f = pick(SCALAR) return { [f] = list_of(f) } end,
+  function() local f = pick(SCALAR) return { [f] = { not_in = list_of(f) } } end,
+  function() return { [pick(FIELDS)] = { is_null = chance(50) } } end,
+  function() return { [pick(FIELDS)] = null } end,
+  function() return { text = { [chance(50) and "like" or "ilike"] = pick(PATTERNS) } } end,
+  function() return { doc = { contains = value "doc" } } end,
+  function() return { doc = { has_key = pick { "a", "n", "text", "x" } } } end,
+  function() return { doc = { eq = value "doc" } } end,
+  function() return { texts = { contains = value "texts" } } end,
+  function() return { f4s = { contains = { 0.1 } } } end,
+  function() return { f4s = value "f4s" } end,
+  function() return { docs = { contains = value "docs" } } end, -- refused: json has no equality
+  function() return { id = { lte = id() } } end,
+}
+
+local function where(depth)
+  local kind = depth < 3 and int(10) or 10
+  if kind == 1 then return larder.any { where(depth + 1), where(depth + 1) } end
+  if kind == 2 then return larder.all { where(depth + 1), where(depth + 1) } end
+  if kind == 3 then return larder.not_(where(depth + 1)) end
+  return pick(conditions)()
+end
+
+-- ---- changes ----
+
+local INCREMENT = {
+  f4 = { 0.1, 1 }, f8 = { 0.5, 1e300 }, n = { "0.25", "1e300", "NaN" }, small = { 1, -7, 20 }, big = { 1, 9007199254740992 },
+}
+
+local changes = {
+  function() local f = pick(FIELDS) return f, chance(20) and null or value(f) end,
+  function() local f = pick { "f4", "f8", "n", "small", "big" } return f, larder.increment(pick(INCREMENT[f])) end,
+  function() local f = pick(SCALAR) return f, larder.greatest(value(f)) end,
+  function() local f = pick(FIELDS) return f, larder.coalesce(value(f)) end,
+  function() return "doc", larder.append(value "doc") end,
+  function() return "doc", larder.merge { m = int(3), a = value "doc" } end,
+  function() return "texts", larder.append(value "texts") end,
+  function() return "f4s", larder.append(value "f4s") end,
+}
+
+local function set()
+  local list = {}
+  for _ = 1, int(3) do
+    local field, change = pick(changes)()
+    list[field] = change
+  end
+  return list
+end
+
+local EXCLUDED = {
+  function() return { [pick(FIELDS)] = larder.excluded } end,
+  function() return { [pick { "small", "big", "n", "f4" }] = larder.increment(larder.excluded) } end,
+  function() return { [pick { "texts", "doc", "f4s" }] = larder.append(larder.excluded) } end,
+  function() return { [pick(SCALAR)] = larder.greatest(larder.excluded) } end,
+  function() return { [pick(FIELDS)] = larder.coalesce(larder.excluded) } end,
+  set,
+}
+
+-- ---- operations ----
+
+local ORDERS = { "id", "-id", "text, -at", "-n", "f8", "-f4, text", "at desc, big", "small, n" }
+
+local ops = {}
+
+function ops.create() local r = row() return function(s) return s:create(r) end end
+function ops.upsert()
+  local r, opts = row(), chance(50) and { set = pick(EXCLUDED)() } or nil
+  return function(s) return s:upsert(r, opts) end
+end
+function ops.patch() local k, c = id(), set() return function(s) return s:patch(k, c) end end
+function ops.update() local r = row() return function(s) return s:update(r) end end
+function ops.get() local k = id() return function(s) return s:get(k) end end
+function ops.delete() local k = id() return function(s) return s:delete(k) end end
+function ops.count() local w = where(1) return function(s) return s:count(w) end end
+function ops.get_many()
+  local keys = { id(), id(), id() }
+  return function(s) return s:get_many(keys) end
+end
+
+function ops.create_many()
+  local rows, skip = {}, chance(40)
+  for i = 1, int(4) do rows[i] = row() end
+  return function(s) return s:create_many(rows, { skip_duplicates = skip or nil }) end
+end
+
+function ops.list()
+  local opts = { where = where(1), order = pick(ORDERS), limit = int(4), total = chance(30) or nil }
+  return function(s)
+    local page, info = s:list(opts)
+    if not page then return nil, info end
+    local second = info.next and s:list { where = opts.where, order = opts.order, limit = 3, after = info.next }
+    return { page = page, more = info.next ~= nil, total = info.total, second = second }
+  end
+end
+
+--- A cursor stays good while rows change between its pages.
+function ops.walk()
+  local order, page, change = pick(ORDERS), int(3), set()
+  return function(s)
+    local seen, after = array {}, nil
+    repeat
+      local rows, info = s:list { order = order, limit = page, after = after }
+      if not rows then return nil, info end
+      for _, r in ipairs(rows) do seen[#seen + 1] = r.id end
+      after = info.next
+      local last = rows[#rows]
+      if last then s:patch(last.id, change) end
+    until not after or #seen > 60
+    return seen
+  end
+end
+
+function ops.update_where()
+  local w, c = where(1), set()
+  return function(s) return s:update_where(w, c) end
+end
+
+function ops.delete_where()
+  local w = larder.all { where(1), { id = { gt = 6 } } }
+  return function(s) return s:delete_where(w) end
+end
+
+local AGGS = {
+  { "count", as = "a" }, { "count", "n", as = "b" }, { "sum", "small", as = "c" }, { "sum", "n", as = "d" }, { "avg", "small", as = "e" },
+  { "avg", "n", as = "f" }, { "min", "text", as = "g" }, { "max", "at", as = "h" }, { "min", "big", as = "i" }, { "sum", "big", as = "j" },
+}
+
+function ops.aggregate()
+  local opts = { aggs = { pick(AGGS) }, where = chance(50) and where(1) or nil }
+  if chance(50) then
+    opts.groups = { chance(50) and { "at", bucket = pick { "minute", "day", "week", "month", "year" } } or pick { "text", "small", "big" } }
+  end
+  return function(s) return s:aggregate(opts) end
+end
+
+local WEIGHTS = {
+  create = 16, upsert = 14, patch = 14, update = 6, get = 6, delete = 4, count = 10, get_many = 3, create_many = 5, list = 10, walk = 2,
+  update_where = 5, delete_where = 2, aggregate = 8,
+}
+local BAG = {}
+for name in pairs(WEIGHTS) do BAG[#BAG + 1] = name end
+table.sort(BAG)
+for i = 1, #BAG do
+  for _ = 2, WEIGHTS[BAG[i]] do BAG[#BAG + 1] = BAG[i] end
+end
+
+--- One operation: { name, run = function(stores) }.
+function types.op()
+  local name = pick(BAG)
+  local fn = ops[name]()
+  return { name = "types " .. name, size = 1, many = name:find "_where" and true or nil, run = function(s) return fn(s.types) end }
+end
+
+return types
