@@ -21,6 +21,7 @@ dependencies = {
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7",
   "luafilesystem >= 1.8",
+  "lua-term >= 0.7",
 }
 
 external_dependencies = {

@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc libc6-dev lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev libpq-dev libsodium-dev
-  lua-cjson lua-argparse lua-filesystem"
+  lua-cjson lua-argparse lua-filesystem lua-term"
 server="postgresql-15"
 web="nginx libnginx-mod-http-lua wrk lua-socket"
 test="$build $server $web python3-minimal binutils lua-busted lua-check lua-posix lua-cqueues lua-luv lua-copas lua-luaossl clang-format-14 clang

@@ -1,60 +1,211 @@
--- The command line tool, run in this process.
+-- The command line tool as a person types it: in a process of its own, from a directory of its own.
 
+local lfs = require "lfs"
 local larder = require "larder"
-local cli = require "larder.cli"
+local made = require "spec.support.migrations"
 
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
-
---- Runs the tool: what it printed, and its exit code.
-local function run(...)
-  local lines, real = {}, print
-  _G.print = function(text) lines[#lines + 1] = tostring(text) end -- luacheck: ignore 121 122
-  local ok, code = pcall(cli, { "--url", url, ... })
-  _G.print = real -- luacheck: ignore 121 122
-  if not ok then error(code, 0) end
-  return table.concat(lines, "\n"), code
-end
+local root = lfs.currentdir()
+local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 
 describe("the command line tool", function()
+  local dir
+
+  -- What it printed (both streams when both is given), and its exit code.
+  local function run(command, both)
+    local paths = ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/build/%s/?.so;;'"):format(root, root, root, LUA)
+    local line = ("cd '%s' && URL='%s' %s %s '%s/bin/larder' %s %s; echo \"rc=$?\""):format(dir, url, paths, LUA, root, command,
+      both and "2>&1" or "2>/dev/null")
+    local pipe = assert(io.popen("{ " .. line .. "; }"))
+    local text = pipe:read "*a"
+    pipe:close()
+    local body, code = text:match "^(.-)rc=(%d+)\n$"
+    return body, tonumber(code)
+  end
+
+  local function file(name, text) made.write(dir .. "/" .. name, text) end
+
   before_each(function()
-    run("migrate", "up")
-    run("migrate", "down", "auth", "--to", "0")
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(lfs.mkdir(dir))
+    local db = assert(larder.open(url))
+    assert(db:query "drop schema if exists toolshop cascade")
+    if db:query("select to_regclass('larder.schema_migrations') is not null as ok")[1].ok then
+      assert(db:query "delete from larder.schema_migrations where family = 'toolshop'")
+    end
+    db:close()
+    file(".larder", 'return { require = { "toolshop" }, url = os.getenv "URL", throwaway = true,\n'
+      .. '  environments = { live = { url_from = "URL" }, gone = { url_from = "NO_SUCH_VARIABLE" } } }\n')
   end)
 
-  after_each(function() run("migrate", "up") end)
+  after_each(function() os.execute("rm -rf '" .. dir .. "'") end)
 
-  it("applies, lists and undoes migrations", function()
-    local text, code = run("migrate", "up", "auth", "--dry-run")
+  it("makes a family, migrates it, checks it", function()
+    local text, code = run "new family toolshop"
     assert.equal(0, code)
-    assert.is_truthy(text:find("up    000001", 1, true))
-    assert.is_truthy(run("migrate", "status"):find("pending", 1, true))
-    run("migrate", "up", "--to", "2")
-    local states = larder.json.decode((run("migrate", "status", "--json")))
-    assert.equal("applied", states[2].state)
-    assert.equal("pending", states[3].state)
-    assert.is_truthy(run("migrate", "down"):find("down  000002", 1, true))
-    run("migrate", "up")
-    assert.equal("nothing to do", (run("migrate", "up")))
+    assert.equal("toolshop.lua\nsql/toolshop/000001_create_items.up.sql\nsql/toolshop/000001_create_items.down.sql\n", text)
+    text, code = run "migrate up toolshop"
+    assert.equal(0, code)
+    assert.is_truthy(text:find "^up    000001 create_items  %d+ ms\n$")
+    text, code = run "check toolshop"
+    assert.same({ "toolshop: no drift\n", 0 }, { text, code })
+    assert.equal("sql/toolshop/000002_add_price.down.sql\nsql/toolshop/000002_add_price.up.sql\n",
+      (run "migrate create toolshop add_price"))
+    text, code = run "migrate status toolshop --exit-code"
+    assert.equal(4, code)
+    assert.is_truthy(text:find("000002   add_price     pending", 1, true))
+    assert.equal(0, select(2, run "migrate status toolshop"))
+    file("sql/toolshop/000002_add_price.up.sql", "alter table toolshop.items add price numeric(12,2);\n")
+    file("sql/toolshop/000002_add_price.down.sql", "alter table toolshop.items drop price;\n")
+    text, code = run "migrate up toolshop --dry-run"
+    assert.equal(0, code)
+    assert.equal("-- up    000002 add_price\nalter table toolshop.items add price numeric(12,2);\n", text)
+    assert.equal(0, select(2, run "migrate up toolshop"))
+    assert.equal("nothing to do\n", (run "migrate up toolshop"))
+    local states = larder.json.decode((run "migrate status toolshop --json"))
+    assert.same({ "applied", "applied" }, { states[1].state, states[2].state })
+    text, code = run "migrate verify toolshop"
+    assert.same({ 0, true }, { code, text:find "leave the same catalogue" ~= nil })
+    text = run "migrate redo toolshop"
+    assert.is_truthy(text:find "^down  000002.-up    000002")
+    assert.is_truthy((run "migrate goto toolshop 0"):find "down  000001")
   end)
 
-  it("answers 3 when the catalogue has drifted, and names each difference", function()
-    run("migrate", "up", "--to", "3")
-    local text, code = run("check", "auth")
+  it("names file and line of a mistake, and what stays", function()
+    run "new family toolshop"
+    file("sql/toolshop/000002_typo.up.sql", "select 1;\n\ncreate tabel x;\n")
+    local text, code = run("migrate up toolshop", true)
+    assert.equal(1, code)
+    assert.is_truthy(text:find("000002_typo.up.sql:3: ", 1, true), text)
+    assert.is_truthy(text:find("1 migrations before it are applied and stay", 1, true), text)
+    local answer = larder.json.decode((run "migrate up toolshop --json"))
+    assert.same({ "syntax", "000002_typo.up.sql", 3 }, { answer.error.code, answer.error.file, answer.error.line })
+  end)
+
+  it("answers 3 when the catalogue or the files have drifted", function()
+    run "new family toolshop"
+    run "migrate up toolshop"
+    file("sql/toolshop/000001_create_items.up.sql", "select 1;\n")
+    assert.equal(3, select(2, run "migrate up toolshop"))
+    assert.equal(3, select(2, run "migrate status toolshop"))
+    run "query 'alter table toolshop.items drop title'"
+    local text, code = run "check toolshop"
     assert.equal(3, code)
-    assert.is_truthy(text:find("unique_key_id is missing", 1, true))
-    run("migrate", "up")
-    text, code = run("check", "auth")
-    assert.equal(0, code)
-    assert.equal("auth: no drift", text)
+    assert.is_truthy(text:find("toolshop.items (toolshop.items): column title is missing", 1, true))
+    assert.equal("items", larder.json.decode((run "check toolshop --json"))[1].store)
+    assert.equal(0, select(2, run "migrate repair toolshop"))
   end)
 
-  it("asks for health and hides secrets in its settings", function()
-    local text, code = run "health"
-    assert.equal(0, code)
-    assert.is_true(larder.json.decode(text).ok)
-    text, code = run("--url", "postgres://u:s3cret@localhost/x", "config")
-    assert.equal(0, code)
+  it("answers 5 when another process migrates, and names it", function()
+    run "new family toolshop"
+    local db = assert(larder.open(url))
+    local session = assert(db._engine:session {})
+    assert(session:query("select pg_advisory_lock(7810201938420631)", { n = 0 }))
+    local text, code = run("migrate up toolshop --lock-timeout 0.2", true)
+    assert.equal(5, code)
+    assert.is_truthy(text:find("run by backend " .. session:backend_pid(), 1, true), text)
+    session:rollback()
+    db:close()
+  end)
+
+  it("asks before it destroys on a database that is not throw-away", function()
+    run "new family toolshop"
+    run "migrate up toolshop"
+    local text, code = run("--env live migrate down toolshop", true)
+    assert.equal(2, code)
+    assert.is_truthy(text:find("say --yes to do it", 1, true), text)
+    assert.equal(0, select(2, run "--env live --yes migrate down toolshop"))
+  end)
+
+  it("says what is wrong with the command line, and does nothing", function()
+    local cases = {
+      { "", "a command is required" }, { "frob", "unknown command 'frob'" }, { "migrate up toolshop --count x", "malformed argument" },
+      { "check nosuch", "no family is called nosuch" }, { "--url memory: migrate up auth", "needs PostgreSQL" },
+      { "--env liv migrate status auth", "did you mean live?" }, { "--env gone migrate status auth", "NO_SUCH_VARIABLE is not set" },
+      { "--load nowhere.lua check auth", "nowhere.lua" },
+    }
+    file("toolshop.lua", "return {}")
+    for _, case in ipairs(cases) do
+      local text, code = run(case[1], true)
+      assert.equal(2, code, case[1] .. ": " .. text)
+      assert.is_truthy(text:find(case[2], 1, true), case[1] .. ": " .. text)
+    end
+    file(".larder", "return { requir = {} }")
+    local text, code = run("check auth", true)
+    assert.equal(2, code)
+    assert.is_truthy(text:find("unknown entry requir; did you mean require?", 1, true), text)
+  end)
+
+  it("says which database it works on, and hides secrets", function()
+    file("toolshop.lua", "return {}")
+    local text = run("health", true)
+    assert.is_truthy(text:find("^database: larder on [^\n]* as postgres %("), text)
+    assert.is_true(larder.json.decode((run "health --json")).ok)
+    text = run("--url postgres://u:s3cret@localhost/x config", true)
     assert.is_nil(text:find("s3cret", 1, true))
     assert.is_truthy(text:find("password", 1, true))
+    assert.equal(1, select(2, run "--url 'postgres://u@127.0.0.1:1/x?connect_timeout=1' health"))
+  end)
+
+  it("runs one statement", function()
+    file("toolshop.lua", "return {}")
+    local text, code = run "query 'select $1::int8 + 1 as n, $2::text as t' 41 tea"
+    assert.same({ 0, "n   t\n42  tea\n" }, { code, text })
+    assert.equal('[{"n":42}]\n', (run "query 'select 42 as n' --json"))
+    assert.equal("[]\n", (run "query 'select 42 as n where false' --json"))
+    assert.equal(1, select(2, run "query 'selec 1'"))
+  end)
+
+  it("makes and drops databases, waits for one, and seeds it", function()
+    file("toolshop.lua", "return {}")
+    local other = url:gsub("/larder%?", "/larder_tool_test?")
+    os.execute(("cd '%s' && mkdir seeds"):format(dir))
+    file("seeds/1_rows.lua", 'return function(db) assert(db:query "create table public.seeded (i int)") end')
+    file(".larder", ('return { url = %q, seeds = "seeds", throwaway = true }'):format(other))
+    assert.equal("made database larder_tool_test\n", (run "createdb"))
+    assert.equal("database larder_tool_test is there\n", (run "createdb"))
+    assert.same({ "the server answers\n", 0 }, { run "wait" })
+    local text, code = run "seed"
+    assert.equal(0, code)
+    assert.is_truthy(text:find "seeds/1_rows.lua\n$")
+    assert.equal("dropped database larder_tool_test\n", (run "dropdb"))
+    assert.equal(1, select(2, run "wait --timeout 0.3"))
+  end)
+
+  it("issues, verifies, rotates and ends API keys", function()
+    file("toolshop.lua", "return {}")
+    local db = assert(larder.open(url))
+    assert(db:migrate "auth")
+    local auth = db:stores "auth"
+    assert(db:query "delete from auth.tenants where id = 'tool'")
+    assert(auth.tenants:create { id = "tool", name = "Tool", db_dsn = "x", db_schema = "x" })
+    assert(auth.apps:create { tenant_id = "tool", id = "app", name = "App" })
+    db:close()
+    local issued = larder.json.decode((run "keys issue tool app --json"))
+    assert.is_truthy(issued.secret:match "^lk_live_")
+    local text, code = run("keys verify < '" .. dir .. "/key'")
+    assert.is_true(code ~= 0, text)
+    file("key", issued.secret .. "\n")
+    text, code = run "keys verify <key"
+    assert.equal(0, code)
+    assert.is_truthy(text:find("tenant_id    tool", 1, true))
+    local rotated = larder.json.decode((run("keys rotate tool app " .. issued.key.key_id .. " --json")))
+    assert.is_true(rotated.secret ~= issued.secret)
+    assert.equal(1, select(2, run "keys verify <key"))
+    assert.equal(0, select(2, run("keys revoke tool app " .. rotated.key.key_id)))
+  end)
+
+  it("helps with every command", function()
+    file("toolshop.lua", "return {}")
+    local text = run "--help"
+    for command in text:match("Commands:(.*)$"):gmatch "\n   (%l+)" do
+      local help, code = run(command .. " --help")
+      assert.same({ 0, true }, { code, help:find("Usage: larder " .. command, 1, true) ~= nil }, command)
+      local page = io.open(root .. "/docs/cli/" .. command .. ".md")
+      assert.is_truthy(page, "docs/cli/" .. command .. ".md")
+      page:close()
+    end
+    assert.is_truthy((run "--completion bash"):find "complete")
   end)
 end)

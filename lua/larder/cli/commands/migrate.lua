@@ -1,0 +1,320 @@
+--- larder migrate …
+
+local larder = require "larder"
+local exit = require "larder.cli.exit"
+local files = require "larder.migrate.files"
+local migrate = require "larder.migrate"
+local out = require "larder.cli.print"
+
+local command = { name = "migrate" }
+
+-- ---- what is printed ----
+
+local function step_line(step)
+  local time = step.duration_ms and out.coloured(("  %d ms"):format(step.duration_ms), "dim") or ""
+  return ("%-5s %06d %s%s"):format(step.action, step.version, step.name, time)
+end
+
+-- Each step when it is done; the one that runs on a terminal's last line.
+local function teller(ctx)
+  if ctx.args.json then return nil end
+  return function(step, what, more)
+    if what == "begin" then
+      out.progress("%-5s %06d %s …", step.action, step.version, step.name)
+    elseif what == "progress" then
+      local share = more.total and more.total > 0 and out.bar(more.done / more.total) .. " " or ""
+      out.progress("%06d %s %s%d%s", step.version, step.name, share, more.done, more.total and "/" .. more.total or "")
+    else
+      out.progress ""
+      if what == "done" then out.line("%s", out.coloured(step_line(step), "green")) end
+    end
+  end
+end
+
+local function report(ctx, steps, err, none)
+  if not steps then
+    if ctx.args.json then
+      out.json { error = { code = err.code, reason = err.reason, message = err.message, file = err.file, line = err.line },
+        done = larder.array(err.done or {}) }
+      out.complain(err)
+      return err.code == "locked" and exit.LOCKED or err.code == "drift" and exit.DRIFT or exit.FAILED
+    end
+    local code = out.complain(err)
+    if err.done and #err.done > 0 then out.note("  %d migrations before it are applied and stay", #err.done) end
+    return code
+  end
+  if ctx.args.json then
+    out.json(larder.array(steps))
+  elseif #steps == 0 then
+    out.line(none)
+  end
+  return exit.OK
+end
+
+local function dry(ctx, steps, none)
+  if ctx.args.json then
+    out.json(larder.array(steps))
+  elseif #steps == 0 then
+    out.line(none)
+  else
+    for _, step in ipairs(steps) do
+      out.line("-- %s", step_line(step))
+      if step.sql then out.line("%s", (step.sql:gsub("%s+$", ""))) end
+    end
+  end
+  return exit.OK
+end
+
+-- ---- running ----
+
+local function options(ctx, more)
+  local a = ctx.args
+  local opts = {
+    dir = a.dir or ctx.project:migrations_of(a.family), lock_timeout = a.lock_timeout, table_timeout = a.table_timeout,
+    retries = a.retries, timeout = a.timeout, on_step = teller(ctx),
+  }
+  for name, value in pairs(more or {}) do opts[name] = value end
+  return opts
+end
+
+local function each(ctx, fn)
+  ctx.project:load()
+  return ctx:with_db(fn)
+end
+
+local runs = {}
+
+function runs.up(ctx)
+  local a = ctx.args
+  return each(ctx, function(db)
+    local opts = options(ctx, { to = a.to, count = a.count, plain = a.plain, out_of_order = a.out_of_order, dry_run = a.dry_run })
+    local steps, err = migrate.up(db, a.family, opts)
+    if steps and a.dry_run then return dry(ctx, steps, "nothing to do") end
+    return report(ctx, steps, err, "nothing to do")
+  end)
+end
+
+-- What would be undone, and whether that is wanted.
+local function destroys(ctx, plan)
+  local n = 0
+  for _, step in ipairs(plan) do n = n + (step.action == "down" and 1 or 0) end
+  if n == 0 then return true end
+  return ctx:may_destroy(("undo %d migration%s of %s"):format(n, n == 1 and "" or "s", ctx.args.family))
+end
+
+local function backwards(ctx, none, fn)
+  return each(ctx, function(db)
+    local plan, err = fn(db, { dry_run = true })
+    if not plan then return report(ctx, nil, err) end
+    if ctx.args.dry_run then return dry(ctx, plan, none) end
+    local fine, code = destroys(ctx, plan)
+    if not fine then return code end
+    local steps
+    steps, err = fn(db, {})
+    return report(ctx, steps, err, none)
+  end)
+end
+
+function runs.down(ctx)
+  local a = ctx.args
+  return backwards(ctx, "nothing to undo", function(db, more)
+    more.to, more.count = a.to, a.count or a.steps
+    return migrate.down(db, a.family, options(ctx, more))
+  end)
+end
+
+runs["goto"] = function(ctx)
+  return backwards(ctx, "nothing to do", function(db, more)
+    return migrate["goto"](db, ctx.args.family, ctx.args.version, options(ctx, more))
+  end)
+end
+
+function runs.redo(ctx)
+  return backwards(ctx, "nothing to do", function(db, more)
+    more.count = ctx.args.count
+    return migrate.redo(db, ctx.args.family, options(ctx, more))
+  end)
+end
+
+function runs.resume(ctx)
+  return each(ctx, function(db)
+    local steps, err = migrate.resume(db, ctx.args.family, options(ctx, { skip_statement = ctx.args.skip_statement }))
+    return report(ctx, steps, err, "nothing was under way")
+  end)
+end
+
+local STATES = { applied = "green", pending = "yellow", skipped = "dim", edited = "red", missing = "red", unfinished = "red" }
+
+local function status_code(ctx, rows)
+  local pending, wrong = false, false
+  for _, row in ipairs(rows) do
+    pending = pending or row.state == "pending"
+    wrong = wrong or row.state == "edited" or row.state == "missing" or row.state == "unfinished"
+  end
+  if wrong then return exit.DRIFT end
+  return pending and ctx.args.exit_code and exit.PENDING or exit.OK
+end
+
+function runs.status(ctx)
+  return each(ctx, function(db)
+    local rows, err = migrate.status(db, ctx.args.family, { dir = ctx.args.dir or ctx.project:migrations_of(ctx.args.family) })
+    if not rows then return report(ctx, nil, err) end
+    if ctx.args.json then
+      out.json(larder.array(rows))
+    else
+      out.columns({
+        { "version", function(r) return ("%06d"):format(r.version) end }, { "name", "name" },
+        { "state", function(r) return out.coloured(r.state, STATES[r.state]) end }, { "applied", "applied_at" },
+        { "took", function(r) return r.duration_ms and r.duration_ms .. " ms" end }, { "by", "applied_by" },
+      }, rows)
+    end
+    return status_code(ctx, rows)
+  end)
+end
+
+local function recorded(fn, what)
+  return function(ctx)
+    return each(ctx, function(db)
+      local a = ctx.args
+      local fine, code = ctx:may_destroy(what:format(a.family))
+      if not fine then return code end
+      local opts = { dir = a.dir or ctx.project:migrations_of(a.family), lock_timeout = a.lock_timeout }
+      local changes, err
+      if a.version then changes, err = fn(db, a.family, a.version, opts) else changes, err = fn(db, a.family, opts) end
+      if changes and not a.json then
+        for _, change in ipairs(changes) do out.line("%-8s %06d %s", change.action, change.version, change.name) end
+      end
+      return report(ctx, changes, err, "nothing to change")
+    end)
+  end
+end
+
+runs.force = recorded(migrate.force, "change what is recorded of %s, without running anything,")
+runs.baseline = recorded(migrate.baseline, "record migrations of %s as applied, without running them,")
+runs.repair = recorded(migrate.repair, "make the record of %s agree with its files")
+
+-- ---- new files ----
+
+local TEMPLATES = {
+  up = "-- %s\n", down = "-- undo: %s\n",
+  lua = "-- %s\nreturn {\n  up = function(db, step)\n  end,\n  down = function(db, step)\n  end,\n}\n",
+}
+
+local function write_new(path, text)
+  local there = io.open(path, "rb")
+  if there then
+    there:close()
+    return nil, path .. " is there already"
+  end
+  local f, why = io.open(path, "wb")
+  if not f then return nil, why end
+  f:write(text)
+  f:close()
+  return true
+end
+
+local function next_version(list, timestamps)
+  if timestamps then return os.date "!%Y%m%d%H%M%S" end
+  local last = list[#list]
+  return ("%06d"):format(last and last.version + 1 or 1)
+end
+
+function runs.create(ctx)
+  local a = ctx.args
+  ctx.project:load()
+  local family = require "larder.family".known(a.family)
+  local dir = a.dir or ctx.project:migrations_of(a.family) or family and family.migrations
+  if not dir then return out.misuse("where do the migrations of %s lie? say --dir, or migrations in the declaration", a.family) end
+  if not a.title:find "^[%w_]+$" then return out.misuse("a migration's name is made of letters, digits and underscores") end
+  local list, err = files.read(dir)
+  if not list then return out.complain(err) end
+  local last = list[#list]
+  local stem = ("%s/%s_%s"):format(dir, next_version(list, a.timestamp or last and last.version > 10 ^ 13), a.title)
+  local made = a.lua and { [".lua"] = TEMPLATES.lua } or { [".up.sql"] = TEMPLATES.up, [".down.sql"] = TEMPLATES.down }
+  local names = {}
+  for ending, template in pairs(made) do
+    local ok, why = write_new(stem .. ending, template:format((a.title:gsub("_", " "))))
+    if not ok then return out.complain(why) end
+    names[#names + 1] = stem .. ending
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do out.line("%s", name) end
+  return exit.OK
+end
+
+-- ---- verify ----
+
+function runs.verify(ctx)
+  local a = ctx.args
+  return each(ctx, function(db)
+    local fine, code = ctx:may_destroy(("apply, undo and apply again every migration of %s"):format(a.family))
+    if not fine then return code end
+    local fingerprint = require "larder.migrate.fingerprint"
+    local report_, err = fingerprint.verify(db, a.family, options(ctx))
+    if not report_ then return report(ctx, nil, err) end
+    if a.json then
+      out.json(report_)
+    elseif #report_.differences == 0 then
+      out.line("%s: up, down and up again leave the same catalogue (%s)", a.family, report_.fingerprint:sub(1, 16))
+    else
+      for _, line in ipairs(report_.differences) do out.line("%s", line) end
+    end
+    return #report_.differences == 0 and exit.OK or exit.DRIFT
+  end)
+end
+
+-- ---- the command line ----
+
+local function common(c, family_default)
+  local f = c:argument("family", "Family of stores.")
+  if family_default then f:default "auth" end
+  c:option("--dir", "Directory of the migration files.")
+  c:flag("--json", "Print JSON.")
+  return c
+end
+
+local function limits(c)
+  c:option("--lock-timeout", "Seconds to wait for another process that migrates (30)."):convert(tonumber)
+  c:option("--table-timeout", "Seconds a statement may wait for a lock."):convert(tonumber)
+  c:option("--retries", "How often a file that waited too long is tried again (0)."):convert(tonumber)
+  c:option("--timeout", "Seconds a statement may take."):convert(tonumber)
+  c:flag("--dry-run", "Print the SQL and do nothing.")
+  return c
+end
+
+function command.describe(parser)
+  local m = parser:command("migrate", "Apply, undo, list and repair migrations."):require_command(true):command_target "sub"
+  local up = limits(common(m:command("up", "Apply what is pending."), true))
+  up:option("--to", "Stop after this version."):convert(tonumber)
+  up:option("--count", "How many."):convert(tonumber)
+  up:flag("--plain", "Apply files marked `only plain` also where tables are distributed.")
+  up:flag("--out-of-order", "Apply files below the last applied one, too.")
+  local down = limits(common(m:command("down", "Undo the last migration."), true))
+  down:option("--to", "Undo everything above this version."):convert(tonumber)
+  down:option("--count", "How many."):convert(tonumber)
+  down:option("--steps", "The same as --count."):convert(tonumber)
+  local to = limits(common(m:command("goto", "Up or down, until this version is the last one.")))
+  to:argument("version", "Version; 0: none."):convert(tonumber)
+  local redo = limits(common(m:command("redo", "Undo the last migrations and apply them again."), true))
+  redo:option("--count", "How many (1)."):convert(tonumber)
+  local resume = limits(common(m:command("resume", "Go on with a file that stopped in the middle."), true))
+  resume:flag("--skip-statement", "The statement that was under way is done.")
+  local status = common(m:command("status", "What is applied, when and by whom."), true)
+  status:flag("--exit-code", "Exit with 4 when something is pending.")
+  for name, text in pairs { force = "Say what is applied, after a repair by hand. Runs nothing.",
+    baseline = "Take a database made by other means: versions up to this one count as applied." } do
+    common(m:command(name, text)):argument("version", "Version."):convert(tonumber)
+  end
+  common(m:command("repair", "Make the record agree with edited and removed files."), true)
+  common(m:command("verify", "Apply, undo, apply again: is the catalogue the same?"), true)
+  local create = common(m:command("create", "Write empty files for a new migration."))
+  create:argument("title", "What it does, like add_price.")
+  create:flag("--lua", "A migration of data, in Lua.")
+  create:flag("--timestamp", "A version made of the time.")
+end
+
+function command.run(ctx)
+  return runs[ctx.args.sub](ctx)
+end
+
+return command
