@@ -106,17 +106,21 @@ def by_require(top, where):
 
 
 def by_include(src, where):
-    uses = set()
+    """A tree whose files name each other below its own name ("lua/…") names nothing of its own without it."""
+    uses, own = set(), os.path.basename(os.path.normpath(src)) + "/"
+    lines = []
     for end in ".c", ".h":
         for path, name in tree(src, end):
             name = short(name, where)
-            if name not in where:
-                continue
-            for line in open(path, encoding="utf-8"):
-                m = re.match(r'\s*#\s*include\s*"([^"]+)\.h"', line)
-                other = m and short(m.group(1).removeprefix(os.path.basename(os.path.normpath(src)) + "/"), where)
-                if other in where and other != name:
-                    uses.add((name, other, m.group(1) + ".h"))
+            if name in where:
+                found = re.findall(r'^\s*#\s*include\s*"([^"]+)\.h"', open(path, encoding="utf-8").read(), re.M)
+                lines += [(name, header) for header in found]
+    if any(header.startswith(own) for _, header in lines):
+        lines = [(name, header) for name, header in lines if header.startswith(own)]
+    for name, header in lines:
+        other = short(header.removeprefix(own), where)
+        if other in where and other != name:
+            uses.add((name, other, header + ".h"))
     return sorted(uses)
 
 

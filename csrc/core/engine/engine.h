@@ -47,21 +47,70 @@ struct ldr_source {                                            /* engines embed 
 /* Groups of what not every engine can do; an engine without one has NULL there. */
 
 typedef struct ldr_stmt ldr_stmt; /* counted; its engine releases it */
-typedef struct ldr_sql_group {    /* raw statements */
+typedef struct ldr_item {         /* of a pipeline: an operation, or a statement with its values */
+  const ldr_op *op;
+  ldr_stmt *stmt;
+  const ldr_value *values;
+} ldr_item;
+
+typedef struct ldr_sql_group { /* raw statements */
   /* Cached by text. *task only with LDR_PENDING. */
   ldr_code (*prepare)(ldr_engine *, ldr_tx *, const char *sql, size_t n, const ldr_call *, ldr_stmt **out,
                       ldr_task **task, ldr_err *);
+  ldr_stmt *(*prepared)(ldr_task *done); /* what a task that prepares has brought */
+  unsigned (*params)(const ldr_stmt *, const ldr_column **types);
+  void (*forget)(ldr_engine *, ldr_stmt *); /* who prepares this text next asks the server again */
   ldr_code (*execute)(ldr_engine *, ldr_tx *, ldr_stmt *, const ldr_value *values, const ldr_call *,
                       ldr_result *out, ldr_task **task, ldr_err *);
-  void (*release)(ldr_stmt *);
+  /* Several in one round trip. atomic: one implicit transaction, the first failure stops the rest (they get
+   * LDR_CANCELED); else each stands alone; in tx always atomic. results[i] and errs[i] (NULL: fine; else
+   * ldr_free it) are filled while a task runs and are the caller's however it ends. Fails as a whole only
+   * when nothing was sent. */
+  ldr_code (*pipeline)(ldr_engine *, ldr_tx *, const ldr_item *items, size_t n, bool atomic, const ldr_call *,
+                       ldr_result *results, ldr_err **errs, ldr_task **task, ldr_err *);
+  void (*release)(ldr_stmt *); /* also after the engine's end */
 } ldr_sql_group;
 
 typedef struct ldr_session_group { /* a connection of one's own without a transaction; all of it waits */
+  ldr_code (*available)(const ldr_engine *, ldr_err *); /* LDR_UNSUPPORTED: a pooler keeps no sessions */
   ldr_code (*open)(ldr_engine *, const ldr_call *, ldr_tx **out, ldr_err *); /* rollback gives it back */
   /* Several statements, no results; *line: of the failing statement, or 0. */
   ldr_code (*script)(ldr_tx *, const char *sql, const ldr_call *, unsigned *line, ldr_err *);
   int (*backend_pid)(const ldr_tx *); /* 0 when not connected */
+  /* COPY, any format, also in a transaction. begin sends the statement; data as often as wanted; end with
+   * why NULL ends it well, else cancels it. */
+  ldr_code (*copy_in_begin)(ldr_tx *, const char *sql, const ldr_call *, ldr_err *);
+  ldr_code (*copy_in_data)(ldr_tx *, const void *p, size_t n, const ldr_call *, ldr_err *);
+  ldr_code (*copy_in_end)(ldr_tx *, const char *why, const ldr_call *, int64_t *rows, ldr_err *);
+  ldr_code (*copy_out_begin)(ldr_tx *, const char *sql, const ldr_call *, ldr_err *);
+  /* *p = NULL at the end. The bytes are valid until the next call. */
+  ldr_code (*copy_out_data)(ldr_tx *, const ldr_call *, const char **p, size_t *n, ldr_err *);
 } ldr_session_group;
+
+typedef struct ldr_async_group { /* a thread that works on submitted tasks: see postgres/request/submit.h */
+  void (*use)(ldr_engine *);     /* from now on calls that do not block give tasks to submit */
+  ldr_code (*submit)(ldr_task *, uint64_t completion_id, ldr_err *);
+  bool (*wait)(ldr_task *, int64_t deadline); /* submits when needed, blocks; false: not finished yet */
+  int (*fd)(ldr_task *);                      /* submits when needed; readable once it is finished; -1 */
+  int (*wake_fd)(ldr_engine *, ldr_err *);    /* readable when `done` should be called; -1: failed */
+  ldr_code (*wake_path)(ldr_engine *, const char **path, ldr_err *); /* the same as a unix socket */
+  size_t (*done)(ldr_engine *, uint64_t *completion_ids, size_t max);
+} ldr_async_group;
+
+typedef struct ldr_keyed_group { /* rows by their key at once: the engine has them in this process */
+  ldr_row *(*find)(const ldr_engine *, const ldr_entity *, const ldr_value *key); /* borrowed, or NULL */
+  ldr_code (*get)(ldr_engine *, ldr_tx *, const ldr_entity *, const ldr_value *key, ldr_row **out, ldr_err *);
+} ldr_keyed_group;
+
+typedef struct ldr_stat { /* a counter or gauge */
+  const char *name;
+  uint64_t value;
+  bool flag; /* the value is a boolean */
+} ldr_stat;
+enum { LDR_MAX_STATS = 32 };
+
+/* Test hook: called at points of a commit, on the thread that commits. */
+typedef void ldr_hook(void *ud, const char *point, int backend_pid);
 
 typedef struct ldr_engine_ops {
   const char *name; /* "memory", "postgres" */
@@ -101,6 +150,11 @@ typedef struct ldr_engine_ops {
 
   const ldr_sql_group *sql;
   const ldr_session_group *session;
+  const ldr_async_group *async;
+  const ldr_keyed_group *keyed;
+
+  size_t (*stats)(const ldr_engine *, ldr_stat out[LDR_MAX_STATS]); /* how many */
+  void (*set_hook)(ldr_engine *, ldr_hook *, void *ud);             /* NULL: it has none */
 
   void (*close)(ldr_engine *); /* frees; open transactions are abandoned. NULL is fine */
 } ldr_engine_ops;
@@ -108,6 +162,13 @@ typedef struct ldr_engine_ops {
 struct ldr_engine {
   const ldr_engine_ops *ops;
 }; /* engines embed it first */
+
+/* The groups of an engine; NULL, and err says what is not supported, when it has none. */
+const ldr_sql_group *ldr_engine_sql(const ldr_engine *e, ldr_err *err) LDR_MUSTCHECK;
+const ldr_session_group *ldr_engine_session(const ldr_engine *e, ldr_err *err) LDR_MUSTCHECK;
+const ldr_async_group *ldr_engine_async(const ldr_engine *e, ldr_err *err) LDR_MUSTCHECK;
+/* LDR_UNSUPPORTED: what the engine has not. Whoever needs several groups at once says it by this, too. */
+ldr_code ldr_engine_lacks(const ldr_engine *e, const char *what, ldr_err *err);
 
 /* A scan hands out batches; *b is NULL at the end. Blocking only. */
 struct ldr_scan {

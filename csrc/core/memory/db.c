@@ -363,7 +363,18 @@ static void close_db(ldr_engine *base) {
   ldr_free(db);
 }
 
+static size_t stats(const ldr_engine *e, ldr_stat out[LDR_MAX_STATS]) {
+  ldr_memdb_stats s;
+  ldr_memdb_stats_get(e, &s);
+  out[0] = (ldr_stat){"tables", s.tables, false};
+  out[1] = (ldr_stat){"rows", s.rows, false};
+  out[2] = (ldr_stat){"row_bytes", s.row_bytes, false};
+  out[3] = (ldr_stat){"transactions", s.transactions, false};
+  return 4;
+}
+
 ldr_code ldr_memdb_open(ldr_engine **out, ldr_err *err) {
+  static const ldr_keyed_group keyed = {.find = ldr_memdb_find, .get = ldr_memdb_get};
   static const ldr_engine_ops ops = {.name = "memory",
                                      .run = run,
                                      .begin = begin,
@@ -375,6 +386,8 @@ ldr_code ldr_memdb_open(ldr_engine **out, ldr_err *err) {
                                      .abandon = abandon,
                                      .load = load,
                                      .scan = scan,
+                                     .keyed = &keyed,
+                                     .stats = stats,
                                      .close = close_db};
   memdb *db = ldr_alloc(sizeof *db);
   if (db == NULL) return ldr_fail_nomem(err);

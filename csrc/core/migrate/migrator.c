@@ -137,7 +137,7 @@ static void *work(void *ud) {
 
 static ldr_code configure(ldr_migrator *m, const ldr_engine *e, const ldr_migrator_config *c, ldr_err *err) {
   if (e->ops->clone == NULL || e->ops->sql == NULL || e->ops->session == NULL)
-    return ldr_fail(err, LDR_UNSUPPORTED, "the %s engine has no migrations", e->ops->name);
+    return ldr_engine_lacks(e, "migrations", err);
   m->family = ldr_strndup(c->family, strlen(c->family));
   if (m->family == NULL) return ldr_fail_nomem(err);
   m->retries = c->retries;

@@ -88,10 +88,64 @@ static ldr_code pg_clone(const ldr_engine *engine, double timeout, ldr_source **
   return LDR_OK;
 }
 
-static const ldr_sql_group sql_group = {
-    .prepare = ldr_pg_prepare, .execute = ldr_pg_execute, .release = ldr_stmt_release};
-static const ldr_session_group session_group = {
-    .open = ldr_pg_session, .script = ldr_pg_script, .backend_pid = ldr_pg_backend_pid};
+static const ldr_sql_group sql_group = {.prepare = ldr_pg_prepare,
+                                        .prepared = ldr_pg_prepared,
+                                        .params = ldr_stmt_params,
+                                        .forget = ldr_pg_forget,
+                                        .execute = ldr_pg_execute,
+                                        .pipeline = ldr_pg_pipeline,
+                                        .release = ldr_stmt_release};
+static const ldr_session_group session_group = {.available = ldr_pg_has_sessions,
+                                                .open = ldr_pg_session,
+                                                .script = ldr_pg_script,
+                                                .backend_pid = ldr_pg_backend_pid,
+                                                .copy_in_begin = ldr_pg_copy_in_begin,
+                                                .copy_in_data = ldr_pg_copy_in_data,
+                                                .copy_in_end = ldr_pg_copy_in_end,
+                                                .copy_out_begin = ldr_pg_copy_out_begin,
+                                                .copy_out_data = ldr_pg_copy_out_data};
+static const ldr_async_group async_group = {.use = ldr_pg_use_reactor,
+                                            .submit = ldr_task_submit,
+                                            .wait = ldr_task_wait,
+                                            .fd = ldr_task_fd,
+                                            .wake_fd = ldr_pg_wake_fd,
+                                            .wake_path = ldr_pg_wake_path,
+                                            .done = ldr_pg_done};
+
+static size_t pg_stats(const ldr_engine *e, ldr_stat out[LDR_MAX_STATS]) {
+  ldr_pg_stats s;
+  ldr_pg_stats_get(e, &s);
+  {
+    const ldr_stat all[] = {{"max", s.max, false},
+                            {"total", s.total, false},
+                            {"idle", s.idle, false},
+                            {"busy", s.busy, false},
+                            {"waiting", s.waiting, false},
+                            {"connects", s.connects, false},
+                            {"connect_failures", s.connect_failures, false},
+                            {"destroyed_idle", s.destroyed_idle, false},
+                            {"destroyed_lifetime", s.destroyed_lifetime, false},
+                            {"destroyed_broken", s.destroyed_broken, false},
+                            {"acquires", s.acquires, false},
+                            {"acquire_waits", s.acquire_waits, false},
+                            {"acquire_timeouts", s.acquire_timeouts, false},
+                            {"acquire_wait_us", s.acquire_wait_us, false},
+                            {"queries", s.queries, false},
+                            {"errors", s.errors, false},
+                            {"transactions", s.transactions, false},
+                            {"commits", s.commits, false},
+                            {"rollbacks", s.rollbacks, false},
+                            {"retries_stale", s.retries_stale, false},
+                            {"cancels", s.cancels, false},
+                            {"prepares", s.prepares, false},
+                            {"evictions", s.evictions, false},
+                            {"server_version", (uint64_t)s.server_version, false},
+                            {"pooler", s.pooler, true}};
+    _Static_assert(sizeof all / sizeof *all <= LDR_MAX_STATS, "there is room for all");
+    memcpy(out, all, sizeof all);
+    return sizeof all / sizeof *all;
+  }
+}
 
 static const ldr_engine_ops ops = {.name = "postgres",
                                    .run = ldr_pgrun_op,
@@ -107,6 +161,9 @@ static const ldr_engine_ops ops = {.name = "postgres",
                                    .clone = pg_clone,
                                    .sql = &sql_group,
                                    .session = &session_group,
+                                   .async = &async_group,
+                                   .stats = pg_stats,
+                                   .set_hook = ldr_pg_set_hook,
                                    .close = pg_close};
 
 /* ---- open ---- */

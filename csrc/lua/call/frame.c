@@ -28,7 +28,7 @@ static void free_results(l_work *w) {
   l_work_free_task(w);
   ldr_rows_free(w->result.rows);
   ldr_row_release(w->row);
-  ldr_stmt_release(w->stmt);
+  if (w->stmt) w->eng->ops->sql->release(w->stmt);
   ldr_schema_release(w->schema);
   if (w->extra) w->free_extra(w->extra);
   w->result = (ldr_result){0};

@@ -40,12 +40,12 @@ int l_hook_set(lua_State *L) {
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   lua_settop(L, 2);
   if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
-  if (eng->e == NULL || !eng->postgres) return 0;
+  if (eng->e == NULL || eng->ops->set_hook == NULL) return 0;
   l_env_push(L, 1);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, L_ENV_HOOK);
   eng->hooked = !lua_isnil(L, 2);
-  ldr_pg_set_hook(eng->e, eng->hooked ? on_event : NULL, eng);
+  eng->ops->set_hook(eng->e, eng->hooked ? on_event : NULL, eng);
   return 0;
 }
 

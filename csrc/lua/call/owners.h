@@ -2,8 +2,8 @@
 #ifndef LDR_LUA_CALL_OWNERS_H
 #define LDR_LUA_CALL_OWNERS_H
 
+#include "engine/engine.h"
 #include "lua/base/handle.h"
-#include "postgres/postgres.h"
 
 /* Something whose C part ends with the engine: a transaction, a scan, a running task. Newest first, so that
  * closing the engine drops a task before the transaction that it runs in. */
@@ -14,11 +14,12 @@ typedef struct l_child {
 } l_child;
 
 typedef struct l_engine {
-  ldr_engine *e; /* NULL: closed */
+  ldr_engine *e;             /* NULL: closed */
+  const ldr_engine_ops *ops; /* what it can do; also when it is closed. NULL: it was never open */
   l_child *children;
   double timeout;  /* seconds, default of a call; < 0: none */
   unsigned nbound; /* transactions that a coroutine runs; 0: no need to look for one */
-  bool postgres, block, reactor, has_clock, hooked;
+  bool block, reactor, has_clock, hooked;
   const struct l_armed *armed; /* while a core call may call the test hook, else NULL */
 } l_engine;
 

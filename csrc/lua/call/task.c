@@ -33,7 +33,7 @@ static int closed(lua_State *L, l_work *w) {
 /* The task is over: what it made moves to the work. */
 static void take_result(l_work *w) {
   if (w->preparing) {
-    w->stmt = ldr_pg_prepared(w->task);
+    w->stmt = w->eng->ops->sql->prepared(w->task);
     w->preparing = false;
   }
   w->result = w->task->result;
@@ -69,7 +69,7 @@ static int task_submit(lua_State *L) {
   if (w->finish == NULL) return luaL_error(L, "the task is finished");
   push_slots(L, &at, w);
   if (w->task == NULL) return closed(L, w);
-  if (ldr_task_submit(w->task, (uint64_t)ticket, &w->err) != LDR_OK) return l_work_fail(L, w);
+  if (w->eng->ops->async->submit(w->task, (uint64_t)ticket, &w->err) != LDR_OK) return l_work_fail(L, w);
   w->at = NULL;
   lua_pushboolean(L, true);
   return 1;
@@ -79,7 +79,8 @@ static int task_submit(lua_State *L) {
 static int task_wait(lua_State *L) {
   l_work *w = check(L);
   double seconds = luaL_optnumber(L, 2, -1);
-  lua_pushboolean(L, w->task == NULL || ldr_task_wait(w->task, ldr_deadline(seconds < 1e9 ? seconds : -1)));
+  lua_pushboolean(
+      L, w->task == NULL || w->eng->ops->async->wait(w->task, ldr_deadline(seconds < 1e9 ? seconds : -1)));
   return 1;
 }
 
@@ -87,7 +88,7 @@ static int task_wait(lua_State *L) {
 static int task_fd(lua_State *L) {
   l_work *w = check(L);
   int fd = -1;
-  if (w->task) fd = w->eng->reactor ? ldr_task_fd(w->task) : w->task->fd;
+  if (w->task) fd = w->eng->reactor ? w->eng->ops->async->fd(w->task) : w->task->fd;
   lua_pushinteger(L, fd >= 0 ? fd : -1);
   return 1;
 }

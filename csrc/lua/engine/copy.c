@@ -25,10 +25,10 @@ static l_work *enter(lua_State *L, l_slots *at, l_ctx *c, const char *name, int 
   base = l_options(L, opts, names, 1, "options");
   l_work_timeout(L, w, base);
   *code = LDR_OK;
-  if (!c->eng->postgres)
-    *code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
-  else if (c->tx == NULL)
+  if (c->tx == NULL)
     *code = ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
+  else if (ldr_engine_session(c->eng->e, &w->err) == NULL)
+    *code = w->err.code;
   return w;
 }
 
@@ -39,7 +39,8 @@ int l_ctx_script(lua_State *L) {
   unsigned line = 0;
   ldr_code code;
   l_work *w = enter(L, &at, c, "script", 3, &code);
-  if (code == LDR_OK) code = ldr_pg_script(c->tx, lua_tostring(L, 2), &w->call, &line, &w->err);
+  if (code == LDR_OK)
+    code = c->eng->ops->session->script(c->tx, lua_tostring(L, 2), &w->call, &line, &w->err);
   if (code == LDR_OK) {
     lua_pushboolean(L, 1);
     return l_work_end(L, w, 1);
@@ -77,7 +78,8 @@ static fed feed(lua_State *L, l_ctx *c, l_work *w, ldr_code *code) {
       *code = ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
       return END;
     }
-    *code = ldr_pg_copy_in_data(c->tx, lua_tostring(L, -1), lua_rawlen(L, -1), &w->call, &w->err);
+    *code =
+        c->eng->ops->session->copy_in_data(c->tx, lua_tostring(L, -1), lua_rawlen(L, -1), &w->call, &w->err);
     lua_pop(L, 1);
     if (*code != LDR_OK) return END;
   }
@@ -93,17 +95,19 @@ int l_ctx_copy_in(lua_State *L) {
   fed f;
   luaL_checktype(L, 3, LUA_TFUNCTION);
   w = enter(L, &at, c, "copy_in", 4, &code);
-  if (code == LDR_OK) code = ldr_pg_copy_in_begin(c->tx, lua_tostring(L, 2), &w->call, &w->err);
+  if (code == LDR_OK)
+    code = c->eng->ops->session->copy_in_begin(c->tx, lua_tostring(L, 2), &w->call, &w->err);
   if (code != LDR_OK) return l_work_fail(L, w);
   f = feed(L, c, w, &code);
   if (f == BAD) {
     ldr_err ignored; /* the source's own error is the one to tell */
-    if (c->tx) (void)!ldr_pg_copy_in_end(c->tx, "the source failed", &w->call, &rows, &ignored);
+    if (c->tx)
+      (void)!c->eng->ops->session->copy_in_end(c->tx, "the source failed", &w->call, &rows, &ignored);
     l_work_done(w);
     return lua_error(L);
   }
   if (code == LDR_OK && c->tx == NULL) code = ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
-  if (code == LDR_OK) code = ldr_pg_copy_in_end(c->tx, NULL, &w->call, &rows, &w->err);
+  if (code == LDR_OK) code = c->eng->ops->session->copy_in_end(c->tx, NULL, &w->call, &rows, &w->err);
   if (code != LDR_OK) return l_work_fail(L, w);
   l_int_push(L, rows);
   return l_work_end(L, w, 1);
@@ -138,10 +142,11 @@ int l_ctx_copy_out(lua_State *L) {
   w = enter(L, &at, c, "copy_out", 4, &code);
   lua_pushcfunction(L, deliver);
   deliver_at = lua_gettop(L);
-  if (code == LDR_OK) code = ldr_pg_copy_out_begin(c->tx, lua_tostring(L, 2), &w->call, &w->err);
+  if (code == LDR_OK)
+    code = c->eng->ops->session->copy_out_begin(c->tx, lua_tostring(L, 2), &w->call, &w->err);
   while (code == LDR_OK) {
     if (c->tx == NULL) code = ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
-    if (code == LDR_OK) code = ldr_pg_copy_out_data(c->tx, &w->call, &x.p, &x.n, &w->err);
+    if (code == LDR_OK) code = c->eng->ops->session->copy_out_data(c->tx, &w->call, &x.p, &x.n, &w->err);
     if (code != LDR_OK || x.p == NULL) break;
     if (raised) continue; /* the rest is read and dropped: the connection stays usable */
     lua_pushvalue(L, deliver_at);

@@ -15,6 +15,7 @@
 #include "lua/engine/writer.h"
 #include "lua/store/store.h"
 #include "memory/db.h"
+#include "postgres/postgres.h"
 
 static l_engine *check(lua_State *L) { return l_box_check(L, 1, &l_engine_class); }
 
@@ -34,6 +35,7 @@ int l_memory(lua_State *L) {
   l_engine *eng = push_engine(L);
   ldr_err err;
   if (ldr_memdb_open(&eng->e, &err) != LDR_OK) return l_fail(L, &err, NULL, "open");
+  eng->ops = eng->e->ops;
   return 1;
 }
 
@@ -118,7 +120,7 @@ int l_postgres(lua_State *L) {
   code = read_settings(L, w, &keywords, &values);
   if (code == LDR_OK) code = ldr_pg_open(keywords, values, &config, &eng->e, &w->err);
   if (code != LDR_OK) return l_work_fail(L, w);
-  eng->postgres = true;
+  eng->ops = eng->e->ops;
   eng->timeout = config.statement_timeout;
   lua_pushvalue(L, 3);
   return l_work_end(L, w, 1);
@@ -152,7 +154,7 @@ int l_parse_conninfo(lua_State *L) {
 /* ---- methods ---- */
 
 static int engine_kind(lua_State *L) {
-  lua_pushstring(L, check(L)->postgres ? "postgres" : "memory");
+  lua_pushstring(L, check(L)->ops->name);
   return 1;
 }
 

@@ -8,6 +8,7 @@
 
 /* What the core hands out for the items; in w->extra, so that a Lua error loses none of it. */
 typedef struct pipeline {
+  const ldr_sql_group *sql;
   size_t n;
   ldr_item *items; /* their statements are counted */
   ldr_result *results;
@@ -17,7 +18,7 @@ typedef struct pipeline {
 static void free_pipeline(void *p) {
   pipeline *x = p;
   for (size_t i = 0; i < x->n; i++) {
-    if (x->items) ldr_stmt_release(x->items[i].stmt);
+    if (x->items && x->items[i].stmt) x->sql->release(x->items[i].stmt);
     if (x->results) ldr_rows_free(x->results[i].rows);
     if (x->errs) ldr_free(x->errs[i]);
   }
@@ -30,6 +31,7 @@ static void free_pipeline(void *p) {
 static pipeline *new_pipeline(l_work *w, size_t n) {
   pipeline *x = ldr_alloc(sizeof *x);
   if (x == NULL) return NULL;
+  x->sql = w->eng->ops->sql;
   w->extra = x;
   w->free_extra = free_pipeline;
   x->n = n;
@@ -43,8 +45,8 @@ static ldr_code describe_item(lua_State *L, l_work *w, int params, ldr_item *ite
   ldr_tx *tx = NULL;
   ldr_code code = l_work_tx(w, &tx);
   if (code != LDR_OK) return code;
-  code = ldr_pg_prepare(w->eng->e, tx, lua_tostring(L, params - 1), lua_rawlen(L, params - 1), &w->call,
-                        &item->stmt, &w->task, &w->err);
+  code = w->eng->ops->sql->prepare(w->eng->e, tx, lua_tostring(L, params - 1), lua_rawlen(L, params - 1),
+                                   &w->call, &item->stmt, &w->task, &w->err);
   return code == LDR_OK ? l_params_get(L, params, w, item->stmt, &item->values) : code;
 }
 
@@ -60,8 +62,8 @@ static ldr_code prepare_item(lua_State *L, l_work *w, int idx, ldr_item *item) {
   if (!lua_isnil(L, params) && !lua_istable(L, params)) luaL_error(L, "params must be a table");
   code = describe_item(L, w, params, item);
   if (code == LDR_INVALID && item->stmt) { /* perhaps it was described before a table changed */
-    ldr_pg_forget(w->eng->e, item->stmt);
-    ldr_stmt_release(item->stmt);
+    w->eng->ops->sql->forget(w->eng->e, item->stmt);
+    w->eng->ops->sql->release(item->stmt);
     item->stmt = NULL;
     w->err.code = LDR_OK; /* or faults would be added to those of the first look */
     code = describe_item(L, w, params, item);
@@ -74,8 +76,8 @@ static ldr_code send(l_work *w, pipeline *x, bool atomic) {
   ldr_tx *tx = NULL;
   ldr_code code = l_work_tx(w, &tx);
   if (code != LDR_OK) return code;
-  return ldr_pg_pipeline(w->eng->e, tx, x->items, x->n, atomic, &w->call, x->results, x->errs, &w->task,
-                         &w->err);
+  return x->sql->pipeline(w->eng->e, tx, x->items, x->n, atomic, &w->call, x->results, x->errs, &w->task,
+                          &w->err);
 }
 
 /* { rows =, affected = } or { err = } */
@@ -130,9 +132,7 @@ int l_engine_pipeline(lua_State *L) {
   base = l_options(L, 4, options, 3, "options");
   l_work_options(L, w, base, base + 1, base + 2);
   code = l_work_tx(w, &tx);
-  if (code == LDR_OK && !eng->postgres)
-    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
-  if (code != LDR_OK) return l_work_fail(L, w);
+  if (code != LDR_OK || ldr_engine_sql(eng->e, &w->err) == NULL) return l_work_fail(L, w);
   x = new_pipeline(w, lua_rawlen(L, 2));
   if (x == NULL) code = ldr_fail_nomem(&w->err);
   for (size_t i = 0; code == LDR_OK && i < x->n; i++) {

@@ -37,7 +37,7 @@ static ldr_code get_param(lua_State *L, int idx, l_work *w, const ldr_column *ty
 
 ldr_code l_params_get(lua_State *L, int idx, l_work *w, const ldr_stmt *stmt, const ldr_value **out) {
   const ldr_column *types;
-  unsigned n = ldr_stmt_params(stmt, &types);
+  unsigned n = w->eng->ops->sql->params(stmt, &types);
   int64_t given = count(L, idx);
   ldr_value *v = ldr_arena_alloc(&w->arena, n * sizeof *v);
   bool bad = false;
@@ -67,14 +67,14 @@ static int execute(lua_State *L, l_work *w) {
   if (code == LDR_OK) code = l_work_tx(w, &tx);
   if (code != LDR_OK) return l_work_fail(L, w);
   w->finish = l_finish_query;
-  code = ldr_pg_execute(w->eng->e, tx, w->stmt, values, &w->call, &w->result, &w->task, &w->err);
+  code = w->eng->ops->sql->execute(w->eng->e, tx, w->stmt, values, &w->call, &w->result, &w->task, &w->err);
   return l_work_after(L, w, code);
 }
 
 /* The parameters do not fit what the server once said of the statement: it is asked again. */
 static int doubt(lua_State *L, l_work *w) {
-  ldr_pg_forget(w->eng->e, w->stmt);
-  ldr_stmt_release(w->stmt);
+  w->eng->ops->sql->forget(w->eng->e, w->stmt);
+  w->eng->ops->sql->release(w->stmt);
   w->stmt = NULL;
   w->doubted = true;
   w->err.code = LDR_OK; /* or faults would be added to those of the first look */
@@ -87,12 +87,11 @@ static int prepare(lua_State *L, l_work *w, l_finish *next) {
   const char *sql = lua_tolstring(L, 2, &n);
   ldr_tx *tx = NULL;
   ldr_code code = l_work_tx(w, &tx);
-  if (code == LDR_OK && !w->eng->postgres)
-    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no SQL");
-  if (code != LDR_OK) return l_work_fail(L, w);
+  const ldr_sql_group *g = code == LDR_OK ? ldr_engine_sql(w->eng->e, &w->err) : NULL;
+  if (g == NULL) return l_work_fail(L, w);
   w->finish = next;
   w->preparing = true;
-  code = ldr_pg_prepare(w->eng->e, tx, sql, n, &w->call, &w->stmt, &w->task, &w->err);
+  code = g->prepare(w->eng->e, tx, sql, n, &w->call, &w->stmt, &w->task, &w->err);
   if (code == LDR_OK) w->preparing = false;
   w->known = code == LDR_OK && next == execute && !w->doubted;
   return l_work_after(L, w, code);

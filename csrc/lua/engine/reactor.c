@@ -9,8 +9,12 @@ static l_engine *check(lua_State *L) { return l_box_check(L, 1, &l_engine_class)
 
 int l_engine_use_reactor(lua_State *L) {
   l_engine *eng = check(L);
-  if (!eng->postgres) return luaL_error(L, "the memory engine never waits");
-  if (eng->e) ldr_pg_use_reactor(eng->e);
+  const ldr_async_group *async;
+  ldr_err err;
+  if (eng->e == NULL) return l_fail_code(L, LDR_CLOSED, "the database is closed");
+  async = ldr_engine_async(eng->e, &err);
+  if (async == NULL) return luaL_error(L, "%s", err.message);
+  async->use(eng->e);
   eng->reactor = true;
   return 0;
 }
@@ -32,7 +36,7 @@ int l_engine_done(lua_State *L) {
   if (eng->e == NULL || !eng->reactor) got = 0;
   while (got == CHUNK) {
     make_room(L, 2, n + CHUNK);
-    got = ldr_pg_done(eng->e, tickets, CHUNK);
+    got = eng->ops->async->done(eng->e, tickets, CHUNK);
     for (size_t i = 0; i < got; i++) {
       lua_pushinteger(L, (lua_Integer)tickets[i]);
       lua_rawseti(L, 2, (int)++n);
@@ -45,7 +49,7 @@ int l_engine_done(lua_State *L) {
 int l_engine_wake_fd(lua_State *L) {
   l_engine *eng = check(L);
   ldr_err err;
-  lua_pushinteger(L, eng->e && eng->reactor ? ldr_pg_wake_fd(eng->e, &err) : -1);
+  lua_pushinteger(L, eng->e && eng->reactor ? eng->ops->async->wake_fd(eng->e, &err) : -1);
   return 1;
 }
 
@@ -54,7 +58,7 @@ int l_engine_wake_path(lua_State *L) {
   const char *path;
   ldr_err err;
   if (eng->e == NULL || !eng->reactor) return l_fail_code(L, LDR_CLOSED, "the database is closed");
-  if (ldr_pg_wake_path(eng->e, &path, &err) != LDR_OK) return l_fail(L, &err, NULL, "wake_path");
+  if (eng->ops->async->wake_path(eng->e, &path, &err) != LDR_OK) return l_fail(L, &err, NULL, "wake_path");
   lua_pushstring(L, path);
   return 1;
 }

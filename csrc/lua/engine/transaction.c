@@ -62,7 +62,7 @@ int l_ctx_session(lua_State *L) {
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   l_ctx *c;
   l_work *w;
-  ldr_code code;
+  const ldr_session_group *g = NULL;
   int base;
   lua_settop(L, 2);
   c = push_ctx(L, eng); /* 3 */
@@ -71,12 +71,12 @@ int l_ctx_session(lua_State *L) {
   base = l_options(L, 2, names, 1, "options");
   l_work_timeout(L, w, base);
   if (eng->e == NULL)
-    code = ldr_fail(&w->err, LDR_CLOSED, "the database is closed");
-  else if (!eng->postgres)
-    code = ldr_fail(&w->err, LDR_UNSUPPORTED, "the memory engine has no sessions");
-  else if ((code = ldr_pg_has_sessions(eng->e, &w->err)) == LDR_OK)
-    code = ldr_pg_session(eng->e, &w->call, &c->tx, &w->err);
-  if (code != LDR_OK) return l_work_fail(L, w);
+    ldr_fail(&w->err, LDR_CLOSED, "the database is closed");
+  else
+    g = ldr_engine_session(eng->e, &w->err);
+  if (g == NULL || g->available(eng->e, &w->err) != LDR_OK ||
+      g->open(eng->e, &w->call, &c->tx, &w->err) != LDR_OK)
+    return l_work_fail(L, w);
   l_ctx_add(c, eng);
   l_work_done(w);
   lua_settop(L, 3);
@@ -183,7 +183,7 @@ static int ctx_active(lua_State *L) {
 /* 0 when there is no connection (yet), and on memory. */
 static int ctx_backend_pid(lua_State *L) {
   l_ctx *c = check(L);
-  lua_pushinteger(L, c->tx && c->eng->postgres ? ldr_pg_backend_pid(c->tx) : 0);
+  lua_pushinteger(L, c->tx && c->eng->ops->session ? c->eng->ops->session->backend_pid(c->tx) : 0);
   return 1;
 }
 

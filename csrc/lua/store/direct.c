@@ -8,7 +8,6 @@
 #include "lua/base/state.h"
 #include "lua/store/store.h"
 #include "lua/values/rows.h"
-#include "memory/db.h"
 #include "values/typecheck.h"
 
 /* Upvalues of the functions. */
@@ -47,7 +46,7 @@ static bool read_value(lua_State *L, int idx, ldr_type type, ldr_value *out, uns
 static bool read_call(lua_State *L, lookup *k) {
   const l_store *s = lua_touserdata(L, lua_upvalueindex(CSTORE));
   const ldr_entity *e = s->e;
-  if (e == NULL || s->eng->e == NULL || s->eng->nbound) return false;
+  if (e == NULL || s->eng->e == NULL || s->eng->ops->keyed == NULL || s->eng->nbound) return false;
   if (lua_gettop(L) != (int)e->key.n + 1 || !lua_rawequal(L, 1, lua_upvalueindex(STORE))) return false;
   for (unsigned i = 0; i < e->key.n; i++)
     if (!read_value(L, (int)i + 2, e->fields[e->key.field[i]].value_type, &k->key[i], k->uuid[i]))
@@ -88,7 +87,7 @@ static int direct_exists(lua_State *L) {
   lookup k;
   bool found;
   if (!read_call(L, &k)) return leave_to_method(L, "exists");
-  found = ldr_memdb_find(k.s->eng->e, k.s->e, k.key) != NULL;
+  found = k.s->eng->ops->keyed->find(k.s->eng->e, k.s->e, k.key) != NULL;
   if (!found && !fits(&k)) return leave_to_method(L, "exists"); /* which says what is wrong with the key */
   lua_pushboolean(L, found);
   return 1;
@@ -102,7 +101,7 @@ static int direct_get(lua_State *L) {
   ldr_row *row;
   if (!read_call(L, &k)) return leave_to_method(L, "get");
   w = l_work_take(L, &at, lua_upvalueindex(CSTORE), k.s->eng);
-  row = ldr_memdb_find(k.s->eng->e, k.s->e, k.key);
+  row = k.s->eng->ops->keyed->find(k.s->eng->e, k.s->e, k.key);
   if (row == NULL) {
     l_work_done(w);
     lua_settop(L, top);

@@ -10,7 +10,6 @@
 #include "lua/store/direct.h"
 #include "lua/store/schema.h"
 #include "lua/values/rows.h"
-#include "memory/db.h"
 #include "model/validate.h"
 
 /* ---- the box ---- */
@@ -79,11 +78,11 @@ static ldr_code read_key(lua_State *L, l_store *s, l_work *w, ldr_value *key) {
   return LDR_OK;
 }
 
-/* The memory engine reads a row by its key without an operation. */
-static ldr_code find_in_memory(l_store *s, l_work *w, const ldr_value *key) {
+/* An engine that has its rows at hand reads one by its key without an operation. */
+static ldr_code find_at_once(l_store *s, l_work *w, const ldr_value *key) {
   ldr_tx *tx = NULL;
   ldr_code code = l_work_tx(w, &tx);
-  return code == LDR_OK ? ldr_memdb_get(s->eng->e, tx, s->e, key, &w->row, &w->err) : code;
+  return code == LDR_OK ? s->eng->ops->keyed->get(s->eng->e, tx, s->e, key, &w->row, &w->err) : code;
 }
 
 static ldr_code select_by_key(l_store *s, l_work *w, const ldr_value *key) {
@@ -119,10 +118,10 @@ static int store_get(lua_State *L) {
   ldr_value key[LDR_MAX_KEY];
   ldr_code code;
   l_work *w = enter_by_key(L, &at, s, "get", key, &code);
-  if (code == LDR_OK && s->eng->postgres) code = select_by_key(s, w, key);
-  if (code == LDR_OK && !s->eng->postgres) code = find_in_memory(s, w, key);
+  if (code == LDR_OK && !s->eng->ops->keyed) code = select_by_key(s, w, key);
+  if (code == LDR_OK && s->eng->ops->keyed) code = find_at_once(s, w, key);
   if (code != LDR_OK) return l_work_fail(L, w);
-  if (s->eng->postgres) {
+  if (s->eng->ops->keyed == NULL) {
     w->finish = l_finish_first;
     return l_work_run(L, w);
   }
@@ -137,7 +136,7 @@ static int store_exists(lua_State *L) {
   ldr_value key[LDR_MAX_KEY];
   ldr_code code;
   l_work *w = enter_by_key(L, &at, s, "exists", key, &code);
-  if (code == LDR_OK && s->eng->postgres) {
+  if (code == LDR_OK && !s->eng->ops->keyed) {
     code = select_by_key(s, w, key);
     if (code != LDR_OK) return l_work_fail(L, w);
     w->op->out = s->e->key.field;
@@ -145,7 +144,7 @@ static int store_exists(lua_State *L) {
     w->finish = l_finish_exists;
     return l_work_run(L, w);
   }
-  if (code == LDR_OK) code = find_in_memory(s, w, key);
+  if (code == LDR_OK) code = find_at_once(s, w, key);
   if (code != LDR_OK && code != LDR_NOT_FOUND) return l_work_fail(L, w);
   lua_pushboolean(L, code == LDR_OK);
   return l_work_end(L, w, 1);

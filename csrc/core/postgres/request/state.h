@@ -15,7 +15,7 @@ typedef struct ldr_request ldr_request;
 typedef struct ldr_pgtx ldr_pgtx;
 
 /* Called between the steps of a commit ("before_commit", "after_commit_sent"), for tests. */
-typedef void ldr_pg_hook(void *ud, const char *point, int backend_pid);
+typedef ldr_hook ldr_pg_hook;
 
 typedef struct ldr_pg_counts { /* from any thread */
   _Atomic uint64_t queries, errors, transactions, commits, rollbacks, retries_stale, cancels, prepares,
