@@ -18,6 +18,7 @@ for _, engine in ipairs(engines) do
       while true do
         local page = assert(store:list(size, previous))
         if #page == 0 then return sizes, stations, page end
+        assert.is_true(page[1].charge_station_id ~= previous, "the page begins where the last one ended")
         sizes[#sizes + 1] = #page
         for _, record in ipairs(page) do stations[#stations + 1] = record.charge_station_id end
         previous = stations[#stations]

@@ -97,6 +97,15 @@ for _, engine in ipairs(engines) do
       assert.equal("2026-01-01T10:00:00.000000Z", tx.started_at)
     end)
 
+    it("fills a skeleton by a create without meter values, and keeps when it began", function()
+      assert(transactions:update("cs001", "1234", { mv(T2, 200) }))
+      assert(transactions:create("cs001", "1234", "DEADBEEF", "ISO14443", nil, 7, true))
+      local tx = find("cs001", "1234")
+      assert.same({ "DEADBEEF", "ISO14443", 7, true, "2026-01-01T10:10:00.000000Z" },
+        { tx.id_token, tx.token_type, tx.start_seq_no, tx.offline, tx.started_at })
+      assert.same({ 200 }, values_of(tx))
+    end)
+
     it("takes events in the order end, update, begin, and the end again", function()
       assert(transactions:finish("cs001", "t", "DEADBEEF", "ISO14443", { mv(T3, 300) }, 9))
       assert(transactions:update("cs001", "t", { mv(T2, 200) }))
