@@ -2,12 +2,18 @@
 #include "async/thread.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 
 enum { STACK = 256 * 1024 }; /* the system's resolver and its plug-ins are modest */
+
+static atomic_bool failing;
+
+void ldr_thread_fail(bool fail) { atomic_store(&failing, fail); }
 
 static bool start(void *(*fn)(void *ud), void *ud, const pthread_attr_t *attr, pthread_t *out) {
   sigset_t all, before;
   int failed;
+  if (atomic_load(&failing)) return false;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
   failed = pthread_create(out, attr, fn, ud);

@@ -11,4 +11,7 @@ bool ldr_thread_start(void *(*fn)(void *ud), void *ud, pthread_t *out);
  * as a call that waits. */
 bool ldr_thread_detach(void *(*fn)(void *ud), void *ud);
 
+/* For tests: from now on (fail) no thread can be started, as when the system has none left. */
+void ldr_thread_fail(bool fail);
+
 #endif

@@ -2,9 +2,11 @@
  * Needs a server. */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "async/thread.h"
 #include "support/askfix.h"
 #include "support/pgproxy.h"
 #include "support/test.h"
@@ -112,6 +114,109 @@ TEST(a_child_closes_what_its_parent_waits_for) {
   ask_collect(&f, 0, 64);
   ask_check_all(0, 64);
   ask_forget(64);
+  ask_close(&f, &other);
+  pg_settle(live);
+}
+
+/* ---- the system has nothing left ---- */
+
+typedef void shortage(bool begins);
+
+static void no_descriptors(bool begins) {
+  static struct rlimit before;
+  struct rlimit none;
+  if (begins) CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+  none = (struct rlimit){0, before.rlim_max};
+  CHECK_INT(setrlimit(RLIMIT_NOFILE, begins ? &none : &before), 0);
+}
+
+static void no_threads(bool begins) { ldr_thread_fail(begins); }
+static void no_memory(bool begins) { ldr_mem_fail_at(begins); }
+
+static ldr_task *quick_task(pgfix *f, ldr_stmt *quick) {
+  const ldr_call call = ask_within(PATIENCE);
+  ldr_result r = {0};
+  ldr_task *t = NULL;
+  CHECK_INT(ldr_pg_execute(f->db, NULL, quick, NULL, &call, &r, &t, &f->err), LDR_PENDING);
+  return t;
+}
+
+static void expect_refused(shortage *s) {
+  pgfix f, other;
+  ldr_stmt *quick;
+  ldr_task *t;
+  if (!ask_open(&f, &other, NULL, NULL)) return;
+  quick = ask_prepared(&f, "select 1");
+  t = quick_task(&f, quick);
+  s(true);
+  CHECK_INT(ldr_task_submit(t, 7, &f.err), LDR_CAPACITY);
+  CHECK(*f.err.message != '\0');
+  s(false);
+  CHECK_INT(t->ops->step(t, &f.err), LDR_PENDING); /* it was not submitted … */
+  s(true);
+  CHECK_INT(ldr_task_fd(t), -1);
+  s(false);
+  s(true);
+  CHECK_INT(ldr_pg_wake_fd(f.db, &f.err), -1);
+  s(false);
+  CHECK_INT(ldr_task_submit(t, 7, &f.err), LDR_OK); /* … and now it is */
+  CHECK(ldr_task_wait(t, ldr_deadline(PATIENCE)));
+  CHECK_INT(t->ops->step(t, &f.err), LDR_OK);
+  ldr_rows_free(t->result.rows);
+  t->result.rows = NULL;
+  t->ops->free(t);
+  ldr_stmt_release(quick);
+  ask_close(&f, &other);
+}
+
+/* FT-r26 */
+TEST(what_cannot_be_submitted_is_refused) {
+  static shortage *const all[] = {no_descriptors, no_threads, no_memory};
+  size_t live = ldr_mem_live();
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect_refused(all[i]);
+  pg_settle(live);
+}
+
+/* The n-th allocation of a submit fails, for every n. */
+TEST(a_submit_without_memory_is_refused) {
+  size_t live = ldr_mem_live();
+  for (long n = 1, more = true; more && n < 100; n++) {
+    pgfix f, other;
+    ldr_stmt *quick;
+    ldr_task *t;
+    ldr_code code;
+    if (!ask_open(&f, &other, NULL, NULL)) return;
+    quick = ask_prepared(&f, "select 1");
+    t = quick_task(&f, quick);
+    ldr_mem_fail_at(n);
+    code = ldr_task_submit(t, 7, &f.err);
+    if (code == LDR_OK) CHECK(ldr_task_wait(t, ldr_deadline(PATIENCE)));
+    more = ldr_mem_failed();
+    ldr_mem_fail_at(0);
+    CHECK(code == LDR_OK || code == LDR_CAPACITY);
+    t->ops->free(t);
+    ldr_stmt_release(quick);
+    ask_close(&f, &other);
+  }
+  pg_settle(live);
+}
+
+/* FT-r27 */
+TEST(a_submit_to_a_closed_database_is_refused) {
+  size_t live = ldr_mem_live();
+  pgfix f, other;
+  ldr_stmt *quick;
+  ldr_task *t;
+  if (!ask_open(&f, &other, NULL, NULL)) return;
+  quick = ask_prepared(&f, "select 1");
+  t = quick_task(&f, quick);
+  ldr_stmt_release(quick);
+  f.db->ops->close(f.db);
+  f.db = NULL;
+  CHECK_INT(ldr_task_submit(t, 7, &f.err), LDR_CLOSED);
+  CHECK_INT(ldr_task_fd(t), -1);
+  CHECK_INT(t->ops->step(t, &f.err), LDR_CLOSED);
+  t->ops->free(t);
   ask_close(&f, &other);
   pg_settle(live);
 }
@@ -246,6 +351,9 @@ void test_loss(void);
 void test_loss(void) {
   if (!pg_available("reactloss")) return;
   ask_in_one_way();
+  RUN(what_cannot_be_submitted_is_refused);
+  RUN(a_submit_without_memory_is_refused);
+  RUN(a_submit_to_a_closed_database_is_refused);
   RUN(a_fork_with_work_in_flight);
   RUN(a_child_closes_what_its_parent_waits_for);
   ask_thread_drives = true;
