@@ -16,19 +16,19 @@
 
 #include "base/clock.h"
 
-enum { TICK_US = 500000 };
+enum { KEEPALIVE_US = 500000 };
 
 struct ldr_completions {
   pthread_mutex_t lock; /* of these: */
   uint64_t *ring;
-  size_t cap, first, n, expected; /* n numbers are here, `expected` more will come */
-  bool rung;                      /* the receiver was told and has not looked yet */
+  size_t cap, first, n, expected; /* n ids are here, `expected` more will come */
+  bool notified;                  /* the receiver was told and has not looked yet */
   atomic_int peer;                /* who is told by a byte; -1: nobody, so the eventfd is used */
   /* the loop's: */
   int wake, listener;
   ldr_loop *loop;
   ldr_watch listening, peering;
-  int64_t tick_at;
+  int64_t keepalive_at;
   char dir[64], path[80];
 };
 
@@ -39,7 +39,7 @@ static ldr_completions *of_peering(ldr_watch *w) {
   return (ldr_completions *)(void *)((char *)w - offsetof(ldr_completions, peering));
 }
 
-/* ---- numbers ---- */
+/* ---- completion ids ---- */
 
 ldr_code ldr_completions_new(ldr_completions **out, ldr_err *err) {
   ldr_completions *c = ldr_alloc(sizeof *c);
@@ -76,45 +76,45 @@ ldr_code ldr_completions_reserve(ldr_completions *c, ldr_err *err) {
   return ok ? LDR_OK : ldr_fail_nomem(err);
 }
 
-static void ring_bell(const ldr_completions *c, int peer) {
+static void notify(const ldr_completions *c, int peer) {
   if (peer >= 0)
     (void)!send(peer, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
   else
     eventfd_write(c->wake, 1);
 }
 
-void ldr_completions_put(ldr_completions *c, uint64_t ticket) {
+void ldr_completions_put(ldr_completions *c, uint64_t id) {
   bool first;
   int peer;
   pthread_mutex_lock(&c->lock);
   assert(c->expected > 0); /* as often as it was reserved; in release builds, too */
-  c->ring[(c->first + c->n++) % c->cap] = ticket;
+  c->ring[(c->first + c->n++) % c->cap] = id;
   c->expected--;
-  first = !c->rung;
-  c->rung = true;
+  first = !c->notified;
+  c->notified = true;
   peer = c->peer;
   pthread_mutex_unlock(&c->lock);
-  if (first) ring_bell(c, peer);
+  if (first) notify(c, peer);
 }
 
 void ldr_completions_suppress_notify(ldr_completions *c) {
   pthread_mutex_lock(&c->lock);
-  c->rung = true;
+  c->notified = true;
   pthread_mutex_unlock(&c->lock);
 }
 
-size_t ldr_completions_take(ldr_completions *c, uint64_t *tickets, size_t max) {
+size_t ldr_completions_take(ldr_completions *c, uint64_t *ids, size_t max) {
   eventfd_t ignored;
   size_t n = 0;
   if (c->peer < 0)
-    eventfd_read(c->wake, &ignored); /* before `rung` is taken back, so that no signal is lost */
+    eventfd_read(c->wake, &ignored); /* before `notified` is taken back, so that no signal is lost */
   pthread_mutex_lock(&c->lock);
   for (; n < max && c->n; n++, c->n--) {
-    tickets[n] = c->ring[c->first];
+    ids[n] = c->ring[c->first];
     c->first = (c->first + 1) % c->cap;
   }
-  c->rung = c->n > 0;
-  if (c->rung) ring_bell(c, c->peer);
+  c->notified = c->n > 0;
+  if (c->notified) notify(c, c->peer);
   pthread_mutex_unlock(&c->lock);
   return n;
 }
@@ -139,7 +139,7 @@ static void set_peer(ldr_completions *c, int peer) {
     close(c->peer);
   }
   c->peer = peer;
-  if (c->rung) ring_bell(c, peer);
+  if (c->notified) notify(c, peer);
   pthread_mutex_unlock(&c->lock);
 }
 
@@ -167,7 +167,7 @@ static void listener_ready(ldr_watch *w) {
   }
   remove_path(c);
   set_peer(c, fd);
-  c->tick_at = ldr_now_mono() + TICK_US;
+  c->keepalive_at = ldr_now_mono() + KEEPALIVE_US;
   c->peering.ready = peer_ready;
   ldr_loop_watch(c->loop, &c->peering, fd, LDR_READ);
 }
@@ -201,11 +201,11 @@ ldr_code ldr_completions_listen(ldr_completions *c, ldr_loop *l, const char **pa
 
 int64_t ldr_completions_keepalive(ldr_completions *c, int64_t now) {
   if (c->peer < 0) return LDR_NEVER;
-  if (now >= c->tick_at) {
-    c->tick_at = now + TICK_US;
-    ring_bell(c, c->peer);
+  if (now >= c->keepalive_at) {
+    c->keepalive_at = now + KEEPALIVE_US;
+    notify(c, c->peer);
   }
-  return c->tick_at;
+  return c->keepalive_at;
 }
 
 /* ---- the end ---- */
@@ -217,9 +217,9 @@ bool ldr_completions_reset_after_fork(ldr_completions *c) {
   c->listener = -1;
   if (c->peer >= 0) close(c->peer);
   c->peer = -1;
-  c->rung = c->n > 0;
+  c->notified = c->n > 0;
   close(c->wake);
-  c->wake = eventfd(c->rung, EFD_CLOEXEC | EFD_NONBLOCK);
+  c->wake = eventfd(c->notified, EFD_CLOEXEC | EFD_NONBLOCK);
   return c->wake >= 0;
 }
 

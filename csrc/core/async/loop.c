@@ -12,33 +12,35 @@
 #include "async/thread.h"
 #include "base/clock.h"
 
-enum { EVENTS = 64, BUCKETS = 64, LOOK_US = 5000 };
+enum { EVENTS = 64, BUCKETS = 64, WATCH_US = 5000 };
 
 struct ldr_loop {
   const ldr_loop_ops *ops;
   void *ud;
   ldr_loop *prev, *next; /* of all loops of the process */
   pthread_t thread;
-  int set, bell;             /* epoll; an eventfd that ends a wait */
+  int set, thread_wake_fd;   /* epoll; an eventfd that ends a wait of the thread */
   _Atomic(ldr_post *) inbox; /* newest first */
   atomic_bool asleep, stop;
   atomic_bool wants_turn; /* somebody had the loop locked and may have left work: no sleep before a turn */
-  pthread_mutex_t gate, turn;  /* whoever wants `turn` waits for it at the gate, so nobody starves */
+  pthread_mutex_t gate, turn;  /* whoever waits for `turn` holds `gate` meanwhile, so that nobody starves */
   ldr_watch *watches[BUCKETS]; /* by id */
   uint64_t last_id;
   struct epoll_event events[EVENTS];
-  int nevents; /* still to be handled in this turn */
-  bool stale;  /* `set` reports what nobody watches */
+  int nevents;       /* still to be handled in this turn */
+  bool set_is_stale; /* `set` reports what nobody watches */
   _Atomic int64_t due, sleeps_until;
   bool forked;
-  /* an owner who drives */
-  int outer, door; /* epoll over `set`, when it is lent, and the door; an eventfd that asks for a turn */
-  _Atomic ldr_load load;              /* he takes no turn with a heavy one */
-  atomic_bool has_owner, alone, rung; /* rung: the owner was asked and has not come yet */
-  atomic_uint drives;
-  int64_t looked, unseen; /* for how long nobody had looked at the descriptors when the owner did */
-  unsigned drives_seen;   /* the thread's */
-  bool away;              /* … the owner was not there when he was looked for */
+  /* inline runs, by an owner who polls owner_set: epoll over owner_wake_fd, which asks for a turn, and over
+   * `set` while the load allows */
+  int owner_set, owner_wake_fd;
+  _Atomic ldr_load load;
+  atomic_bool has_owner, owner_blocks;
+  atomic_bool owner_notified;    /* by owner_wake_fd, and has not come yet */
+  atomic_uint owner_runs;        /* turns that the owner took */
+  int64_t last_poll, poll_delay; /* of the descriptors; how long that was ago when the owner came */
+  unsigned runs_seen;            /* of owner_runs, by the thread, which watches … */
+  bool owner_absent;             /* … and found that the owner does not come */
 };
 
 /* ---- all loops, for forks ---- */
@@ -47,13 +49,13 @@ static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 static ldr_loop *all;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void hold(ldr_loop *l) {
+static void lock_turns(ldr_loop *l) {
   pthread_mutex_lock(&l->gate);
   pthread_mutex_lock(&l->turn);
   pthread_mutex_unlock(&l->gate);
 }
 
-static bool try_to_hold(ldr_loop *l) {
+static bool try_lock_turns(ldr_loop *l) {
   bool held = pthread_mutex_trylock(&l->gate) == 0;
   if (!held) return false;
   held = pthread_mutex_trylock(&l->turn) == 0;
@@ -61,17 +63,17 @@ static bool try_to_hold(ldr_loop *l) {
   return held;
 }
 
-static void let_go(ldr_loop *l) { pthread_mutex_unlock(&l->turn); }
+static void unlock_turns(ldr_loop *l) { pthread_mutex_unlock(&l->turn); }
 
 static void before_fork(void) {
   pthread_mutex_lock(&all_lock);
-  for (ldr_loop *l = all; l; l = l->next) hold(l);
+  for (ldr_loop *l = all; l; l = l->next) lock_turns(l);
 }
 
 static void after_fork(bool child) {
   for (ldr_loop *l = all; l; l = l->next) {
     if (child) l->forked = true;
-    let_go(l);
+    unlock_turns(l);
   }
   pthread_mutex_unlock(&all_lock);
 }
@@ -109,7 +111,7 @@ static ldr_watch **place(ldr_loop *l, uint64_t id) {
   return at;
 }
 
-/* In a child the set is the parent's, too: hands off. */
+/* In a forked child the epoll set is the parent's, too, and is not touched. */
 static void tell_kernel(ldr_loop *l, const ldr_watch *w) {
   struct epoll_event e = {.events = epoll_events(w->events), .data.u64 = w->id};
   if (l->forked || w->fd < 0) return;
@@ -139,23 +141,23 @@ void ldr_loop_unwatch(ldr_loop *l, ldr_watch *w, int fd) {
     if (l->events[i].data.u64 == w->id) l->events[i].data.u64 = 0;
 }
 
-static bool lent(const ldr_loop *l) { return atomic_load(&l->load) != LDR_HEAVY; }
+static bool may_run_inline(const ldr_loop *l) { return atomic_load(&l->load) != LDR_HEAVY; }
 
-/* Only what is lent is shown to the owner, who could do nothing about the rest. */
-static int show_set(ldr_loop *l, int how) {
-  struct epoll_event e = {.events = lent(l) ? EPOLLIN : 0u};
-  return epoll_ctl(l->outer, how, l->set, &e);
+/* The owner polls `set` only while he may run turns; else he could do nothing about its events. */
+static int show_to_owner(ldr_loop *l, int how) {
+  struct epoll_event e = {.events = may_run_inline(l) ? EPOLLIN : 0u};
+  return epoll_ctl(l->owner_set, how, l->set, &e);
 }
 
 /* Something closed is still reported, because somebody else has it open. Only a new set forgets it. */
-static void renew_set(ldr_loop *l) {
+static void remake_set(ldr_loop *l) {
   int old = l->set, set = epoll_create1(EPOLL_CLOEXEC);
-  l->stale = false;
+  l->set_is_stale = false;
   if (set < 0) return; /* again when it is reported again */
   l->set = set;
-  if (l->outer >= 0) {
-    epoll_ctl(l->outer, EPOLL_CTL_DEL, old, NULL);
-    show_set(l, EPOLL_CTL_ADD);
+  if (l->owner_set >= 0) {
+    epoll_ctl(l->owner_set, EPOLL_CTL_DEL, old, NULL);
+    show_to_owner(l, EPOLL_CTL_ADD);
   }
   for (int i = 0; i < BUCKETS; i++)
     for (const ldr_watch *w = l->watches[i]; w; w = w->next) tell_kernel(l, w);
@@ -165,11 +167,11 @@ static void renew_set(ldr_loop *l) {
 /* ---- posts ---- */
 
 static void wake(ldr_loop *l) {
-  if (atomic_exchange(&l->asleep, false)) eventfd_write(l->bell, 1);
+  if (atomic_exchange(&l->asleep, false)) eventfd_write(l->thread_wake_fd, 1);
 }
 
-static bool may_drive(const ldr_loop *l) {
-  return atomic_load(&l->has_owner) && lent(l) && !atomic_load(&l->alone);
+static bool owner_may_run(const ldr_loop *l) {
+  return atomic_load(&l->has_owner) && may_run_inline(l) && !atomic_load(&l->owner_blocks);
 }
 
 /* Was the inbox empty? */
@@ -182,8 +184,9 @@ static bool push(ldr_loop *l, ldr_post *p) {
 }
 
 void ldr_loop_post(ldr_loop *l, ldr_post *p) {
-  if (push(l, p) && may_drive(l) && !atomic_exchange(&l->rung, true)) eventfd_write(l->door, 1);
-  wake(l); /* with an owner who drives: to look on */
+  if (push(l, p) && owner_may_run(l) && !atomic_exchange(&l->owner_notified, true))
+    eventfd_write(l->owner_wake_fd, 1);
+  wake(l); /* with an owner who owner_runs: to look on */
 }
 
 static void take_posts(ldr_loop *l) {
@@ -210,12 +213,12 @@ static void handle_events(ldr_loop *l, int max) {
     uint64_t id = l->events[i].data.u64;
     ldr_watch *w = id ? *place(l, id) : NULL;
     if (w) w->ready(w);
-    if (id && w == NULL) l->stale = true;
+    if (id && w == NULL) l->set_is_stale = true;
   }
   l->nevents = 0;
 }
 
-/* Held. */
+/* With `turn` locked. */
 static void take_turn(ldr_loop *l, int events) {
   atomic_store(&l->wants_turn, false);
   if (events) handle_events(l, events);
@@ -223,27 +226,27 @@ static void take_turn(ldr_loop *l, int events) {
   atomic_store(&l->due, l->ops->turn(l->ud));
 }
 
-/* While the owner comes often enough there is nothing to do but to be there when he does not. */
-static void look_on(ldr_loop *l) {
-  struct pollfd p = {.fd = l->bell, .events = POLLIN};
+/* While the owner runs turns often enough, the thread only waits for the time when he does not. */
+static void watch_owner(ldr_loop *l) {
+  struct pollfd p = {.fd = l->thread_wake_fd, .events = POLLIN};
   eventfd_t ignored;
   bool came;
   do {
-    unsigned drives;
-    poll(&p, 1, ldr_millis_left(ldr_sooner(atomic_load(&l->due), ldr_now_mono() + LOOK_US)));
-    if (p.revents) eventfd_read(l->bell, &ignored);
-    drives = atomic_load(&l->drives);
-    came = drives != l->drives_seen;
-    l->drives_seen = drives;
-  } while (came && may_drive(l) && !atomic_load(&l->stop) && ldr_now_mono() < atomic_load(&l->due));
-  l->away = !came;
+    unsigned owner_runs;
+    poll(&p, 1, ldr_millis_left(ldr_sooner(atomic_load(&l->due), ldr_now_mono() + WATCH_US)));
+    if (p.revents) eventfd_read(l->thread_wake_fd, &ignored);
+    owner_runs = atomic_load(&l->owner_runs);
+    came = owner_runs != l->runs_seen;
+    l->runs_seen = owner_runs;
+  } while (came && owner_may_run(l) && !atomic_load(&l->stop) && ldr_now_mono() < atomic_load(&l->due));
+  l->owner_absent = !came;
 }
 
 static bool has_work(const ldr_loop *l) { return atomic_load(&l->inbox) || atomic_load(&l->wants_turn); }
 
-/* Waits without touching what a visitor may touch: the events are fetched in the turn. Are there any? */
+/* Waits without a lock, so the events are fetched in the turn. Are there any? */
 static bool await_something(ldr_loop *l) {
-  struct pollfd p[] = {{.fd = l->set, .events = POLLIN}, {.fd = l->bell, .events = POLLIN}};
+  struct pollfd p[] = {{.fd = l->set, .events = POLLIN}, {.fd = l->thread_wake_fd, .events = POLLIN}};
   eventfd_t ignored;
   int64_t due;
   bool idle;
@@ -255,32 +258,32 @@ static bool await_something(ldr_loop *l) {
   idle = !has_work(l) && !atomic_load(&l->stop);
   if (idle) poll(p, 2, ldr_millis_left(due));
   atomic_store(&l->asleep, false);
-  if (p[1].revents) eventfd_read(l->bell, &ignored);
+  if (p[1].revents) eventfd_read(l->thread_wake_fd, &ignored);
   return !idle || p[0].revents; /* posts without end must not starve the descriptors */
 }
 
-/* He was asked to come, or comes by himself. Work of which nobody told him is the thread's, and so is all
- * after he did not come. */
-static bool is_driven(ldr_loop *l) {
-  bool asked = atomic_load(&l->rung), came = atomic_load(&l->drives) != l->drives_seen;
-  if (came) l->away = false;
-  if (!may_drive(l) || (has_work(l) && !asked)) return false;
-  return came || (asked && !l->away);
+/* The owner was notified, or has run turns by himself. Work of which he was not notified is the thread's, and
+ * so is all work while he is absent. */
+static bool is_owners_turn(ldr_loop *l) {
+  bool asked = atomic_load(&l->owner_notified), came = atomic_load(&l->owner_runs) != l->runs_seen;
+  if (came) l->owner_absent = false;
+  if (!owner_may_run(l) || (has_work(l) && !asked)) return false;
+  return came || (asked && !l->owner_absent);
 }
 
 static void *run(void *ud) {
   ldr_loop *l = ud;
   bool ready = false;
   while (!atomic_load(&l->stop)) {
-    hold(l);
-    if (l->stale) renew_set(l); /* by the thread, which sleeps on it without holding the loop */
-    l->looked = ldr_now_mono(); /* nothing else was ready */
+    lock_turns(l);
+    if (l->set_is_stale) remake_set(l); /* by the thread, which sleeps on it without a lock */
+    l->last_poll = ldr_now_mono();      /* nothing waited for the owner */
     take_turn(l, ready ? EVENTS : 0);
-    let_go(l);
+    unlock_turns(l);
     ready = true;
-    if (!may_drive(l) || atomic_load(&l->drives) == l->drives_seen) ready = await_something(l);
-    if (!is_driven(l)) continue;
-    look_on(l);
+    if (!owner_may_run(l) || atomic_load(&l->owner_runs) == l->runs_seen) ready = await_something(l);
+    if (!is_owners_turn(l)) continue;
+    watch_owner(l);
     ready = true;
   }
   return NULL;
@@ -288,89 +291,90 @@ static void *run(void *ud) {
 
 int ldr_loop_fd(ldr_loop *l, int also) {
   struct epoll_event e = {.events = EPOLLIN};
-  if (atomic_load(&l->has_owner)) return l->outer;
+  if (atomic_load(&l->has_owner)) return l->owner_set;
   ldr_loop_lock(l);
-  if (l->door < 0) l->door = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (l->outer < 0) l->outer = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_ctl(l->outer, EPOLL_CTL_ADD, l->door, &e) == 0 &&
-      epoll_ctl(l->outer, EPOLL_CTL_ADD, also, &e) == 0 && show_set(l, EPOLL_CTL_ADD) == 0) {
+  if (l->owner_wake_fd < 0) l->owner_wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (l->owner_set < 0) l->owner_set = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ctl(l->owner_set, EPOLL_CTL_ADD, l->owner_wake_fd, &e) == 0 &&
+      epoll_ctl(l->owner_set, EPOLL_CTL_ADD, also, &e) == 0 && show_to_owner(l, EPOLL_CTL_ADD) == 0) {
     atomic_store(&l->has_owner, true);
-  } else if (l->outer >= 0) {
-    close(l->outer);
-    l->outer = -1;
+  } else if (l->owner_set >= 0) {
+    close(l->owner_set);
+    l->owner_set = -1;
   }
   ldr_loop_unlock(l);
-  return atomic_load(&l->has_owner) ? l->outer : -1;
+  return atomic_load(&l->has_owner) ? l->owner_set : -1;
 }
 
 void ldr_loop_owner_blocks(ldr_loop *l) {
   if (!atomic_load(&l->has_owner)) return;
-  atomic_store(&l->alone, true);
-  eventfd_write(l->bell, 1);
+  atomic_store(&l->owner_blocks, true);
+  eventfd_write(l->thread_wake_fd, 1);
 }
 
-int64_t ldr_loop_poll_delay(const ldr_loop *l) { return l->unseen; }
-int64_t ldr_loop_last_poll(const ldr_loop *l) { return l->looked; }
+int64_t ldr_loop_poll_delay(const ldr_loop *l) { return l->poll_delay; }
+int64_t ldr_loop_last_poll(const ldr_loop *l) { return l->last_poll; }
 
 void ldr_loop_set_load(ldr_loop *l, ldr_load load) {
   ldr_load before = atomic_exchange(&l->load, load);
-  atomic_store(&l->alone, false);
-  if ((before == LDR_HEAVY) != (load == LDR_HEAVY) && l->outer >= 0) show_set(l, EPOLL_CTL_MOD);
+  atomic_store(&l->owner_blocks, false);
+  if ((before == LDR_HEAVY) != (load == LDR_HEAVY) && l->owner_set >= 0) show_to_owner(l, EPOLL_CTL_MOD);
 }
 
-/* The owner's, held. Does the thread have to take the next one? */
+/* By the owner, with `turn` locked, which this unlocks. Does the thread have to take the next one? */
 static bool take_own_turn(ldr_loop *l, int events) {
   bool its;
   if (events) {
     int64_t now = ldr_now_mono();
-    l->unseen = now - l->looked;
-    l->looked = now;
+    l->poll_delay = now - l->last_poll;
+    l->last_poll = now;
   }
   take_turn(l, events);
-  l->unseen = 0;
-  its = l->stale || !lent(l);
-  let_go(l);
+  l->poll_delay = 0;
+  its = l->set_is_stale || !may_run_inline(l);
+  unlock_turns(l);
   return its;
 }
 
 void ldr_loop_submit_or_run(ldr_loop *l, ldr_post *p) {
-  if (atomic_load(&l->has_owner) || atomic_load(&l->load) != LDR_IDLE || !try_to_hold(l)) {
+  if (atomic_load(&l->has_owner) || atomic_load(&l->load) != LDR_IDLE || !try_lock_turns(l)) {
     ldr_loop_post(l, p);
     return;
   }
   push(l, p);
-  take_own_turn(l, 0); /* the thread sleeps on what it waits for */
+  take_own_turn(l, 0); /* the thread sleeps, with what is due now in its poll set */
   if (atomic_load(&l->due) < atomic_load(&l->sleeps_until)) wake(l);
 }
 
 void ldr_loop_run_once(ldr_loop *l) {
   eventfd_t ignored;
   if (!atomic_load(&l->has_owner)) return;
-  if (atomic_load(&l->rung)) {
-    eventfd_read(l->door, &ignored); /* before `rung` is taken back, so that no post is forgotten */
-    atomic_store(&l->rung, false);
+  if (atomic_load(&l->owner_notified)) {
+    eventfd_read(l->owner_wake_fd,
+                 &ignored); /* before `owner_notified` is taken back, so that no post is forgotten */
+    atomic_store(&l->owner_notified, false);
   }
-  if (!may_drive(l)) {
+  if (!owner_may_run(l)) {
     if (has_work(l)) wake(l);
     return;
   }
-  hold(l);
-  if (atomic_load(&l->inbox)) take_turn(l, 0); /* the server gets work before the owner does */
-  if (take_own_turn(l, 1)) eventfd_write(l->bell, 1);
-  atomic_fetch_add(&l->drives, 1);
-  wake(l); /* to look on */
+  lock_turns(l);
+  if (atomic_load(&l->inbox)) take_turn(l, 0); /* what was asked is sent first */
+  if (take_own_turn(l, 1)) eventfd_write(l->thread_wake_fd, 1);
+  atomic_fetch_add(&l->owner_runs, 1);
+  wake(l); /* to watch the owner */
 }
 
 void ldr_loop_lock(ldr_loop *l) {
   if (l == NULL) return;
-  hold(l);
+  lock_turns(l);
   take_posts(l);
 }
 
 void ldr_loop_unlock(ldr_loop *l) {
   if (l == NULL) return;
   atomic_store(&l->wants_turn, true);
-  let_go(l);
+  unlock_turns(l);
   if (!l->forked) wake(l);
 }
 
@@ -378,9 +382,9 @@ void ldr_loop_unlock(ldr_loop *l) {
 
 static void dispose(ldr_loop *l) {
   if (l->set >= 0) close(l->set);
-  if (l->bell >= 0) close(l->bell);
-  if (l->outer >= 0) close(l->outer);
-  if (l->door >= 0) close(l->door);
+  if (l->thread_wake_fd >= 0) close(l->thread_wake_fd);
+  if (l->owner_set >= 0) close(l->owner_set);
+  if (l->owner_wake_fd >= 0) close(l->owner_wake_fd);
   pthread_mutex_destroy(&l->gate);
   pthread_mutex_destroy(&l->turn);
   ldr_free(l);
@@ -404,13 +408,13 @@ ldr_code ldr_loop_new(const ldr_loop_ops *ops, void *ud, ldr_loop **out, ldr_err
   l->ops = ops;
   l->ud = ud;
   l->due = LDR_NEVER;
-  l->outer = l->door = -1;
+  l->owner_set = l->owner_wake_fd = -1;
   l->load = LDR_HEAVY;
   l->set = epoll_create1(EPOLL_CLOEXEC);
-  l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  l->thread_wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   *out = l; /* the thread may need it at once */
   enlist(l);
-  if (l->set >= 0 && l->bell >= 0 && ldr_thread_start(run, l, &l->thread)) return LDR_OK;
+  if (l->set >= 0 && l->thread_wake_fd >= 0 && ldr_thread_start(run, l, &l->thread)) return LDR_OK;
   delist(l);
   dispose(l);
   *out = NULL;
@@ -421,7 +425,7 @@ void ldr_loop_free(ldr_loop *l) {
   if (l == NULL) return;
   if (!l->forked) {
     atomic_store(&l->stop, true);
-    eventfd_write(l->bell, 1);
+    eventfd_write(l->thread_wake_fd, 1);
     pthread_join(l->thread, NULL);
   }
   delist(l);
