@@ -34,6 +34,14 @@ larder.codes = errors.codes
 --- Is v an error of larder?
 larder.is_error = errors.is
 
+--- Of a value that stands in a row in place of one that could not be read: why; nil for every other value. Using such a value
+-- raises, so that it is never taken for an empty one.
+---@param value any
+---@return larder.Error|nil
+function larder.unreadable(value)
+  return (core.unreadable(value))
+end
+
 --- `assert` for what larder answers: raises a text with the caller's line.
 larder.must = errors.must
 

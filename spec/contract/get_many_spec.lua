@@ -17,6 +17,8 @@ for _, engine in ipairs(engines) do
         local both = assert(pair:create { k = spec[2], t = "x", v = 3 })
         for i, key in ipairs(keyed.spellings(name)) do
           assert.same(one, assert(alone:get(key)), i)
+          assert.is_true(alone:exists(key), i)
+          assert.same(one, assert(alone:find { k = key }), i)
           assert.same({ other, one, one }, assert(alone:get_many { spec[3], key, { key } }), i)
           assert.same({ false, both }, assert(pair:get_many { { key, "X" }, { key, "x" } }), i)
         end

@@ -19,7 +19,7 @@ function keyed.spellings(name)
   local wide = rawget(_G, "jit") and require("ffi").new("int64_t", 2)
   local lists = {
     int8 = { 2, 2.0, 4 / 2, wide }, int4 = { 2, 2.0, 6 / 3, wide }, int2 = { 2, 2.0, wide },
-    float8 = { 3, 3.0, 6 / 2 }, float4 = { 0.1 }, numeric = { 7, 7.0, "7", "7.0", "7.000", "0.7e1" },
+    float8 = { 3, 3.0, 6 / 2 }, float4 = { 0.1 }, numeric = { 7, 7.0, "7", "7.0", "7.000", "0.7e1", larder.decimal "7.00" },
     text = { "a" }, bytea = { "a\0b" }, bool = { true },
     uuid = { "0a1b2c3d-0000-4000-8000-00000000000f", "0A1B2C3D-0000-4000-8000-00000000000F" },
     timestamptz = {

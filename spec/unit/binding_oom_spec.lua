@@ -146,6 +146,24 @@ describe("memory that runs out #oom", function()
       end
     end
 
+    it("tells whether a write was done whose answer was lost", function()
+      local _, store = things.open()
+      -- long and full of escapes: reading it takes memory that writing another field does not
+      assert(store:create { owner = "a", id = 1, doc = { ("\195\169\n"):rep(40000) } })
+      local lost, n = 0, 1
+      repeat
+        core.mem_fail_at(n)
+        local rows, err = store:run { op = "update", where = { owner = "a", id = 1 }, set = { whole = n }, returning = true }
+        local failed = core.mem_failed()
+        core.mem_fail_at(0)
+        local stored = store:run({ op = "select", columns = { "whole" }, where = { owner = "a" } })[1].whole == n
+        assert.equal(rows ~= nil or err.stored == true, stored, "allocation " .. n)
+        if not rows and err.stored then lost = lost + 1 end
+        n = n + 1
+      until not failed
+      assert.is_true(lost > 0)
+    end)
+
     it("fails a declaration", function()
       each_failure(function() return core.schema(things.declaration) ~= nil end)
     end)

@@ -29,7 +29,7 @@ local VARARGS = {
 
 -- Functions whose arguments may be anything: what they do with it is tested elsewhere.
 local ANYTHING = {
-  ["larder.is_error"] = true, ["larder.increment"] = true, ["larder.append"] = true, ["larder.merge"] = true,
+  ["larder.is_error"] = true, ["larder.unreadable"] = true, ["larder.increment"] = true, ["larder.append"] = true, ["larder.merge"] = true,
   ["larder.coalesce"] = true, ["larder.greatest"] = true, ["larder.now"] = true, ["larder.must"] = true,
 }
 

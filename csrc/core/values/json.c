@@ -93,7 +93,7 @@ static const char *unicode_escape(ldr_json_reader *r, const char *p) {
     c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
     p += 6;
   }
-  if (c == 0 || (c >= 0xD800 && c <= 0xDFFF)) {
+  if (!r->lenient && (c == 0 || (c >= 0xD800 && c <= 0xDFFF))) {
     r->why = c == 0 ? "\\u0000 cannot be converted to text" : "a surrogate stands alone";
     return NULL;
   }
@@ -144,7 +144,7 @@ static bool string(ldr_json_reader *r) {
   r->p = p;
   if (p == r->end || *p != '"')
     r->why = p == r->end ? "a string does not end" : "a control character stands in a string";
-  else if (high && ldr_utf8_check(r->s, r->n) != r->n)
+  else if (high && ldr_utf8_check(from, (size_t)(p - from)) != (size_t)(p - from))
     r->why = "invalid UTF-8";
   else {
     r->p = p + 1;

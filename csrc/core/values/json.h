@@ -39,13 +39,14 @@ typedef struct ldr_json_reader {
   const char *why;  /* static text of the fault */
   ldr_buf *scratch; /* borrowed; valid until the next event */
   unsigned depth;
-  unsigned char state;                     /* private */
+  bool lenient;        /* set after ldr_json_read: U+0000 is a zero byte, a lone surrogate its three bytes */
+  unsigned char state; /* private */
   uint64_t in_object[LDR_JSON_DEPTH / 64]; /* private: one bit a level */
 } ldr_json_reader;
 
 void ldr_json_read(ldr_json_reader *r, const char *text, size_t n, ldr_buf *scratch);
-ldr_json_event ldr_json_next(
-    ldr_json_reader *r); /* refuses U+0000, lone surrogates and invalid UTF-8, as jsonb does */
+ldr_json_event ldr_json_next(ldr_json_reader *r); /* refuses invalid UTF-8, and unless lenient U+0000 and lone
+                                                     surrogates, as jsonb does */
 
 /* Writing: commas and colons are the caller's, these write one token. */
 void ldr_json_add_string(ldr_buf *out, const char *s, size_t n); /* s is valid UTF-8 without zero bytes */

@@ -102,11 +102,23 @@ static bool push_result(lua_State *L, l_work *w, pipeline *x, size_t i) {
   return ok;
 }
 
+/* { err = } in place of a result that could not be turned into Lua; the others keep theirs. */
+static void push_lost(lua_State *L, l_work *w, int at) {
+  lua_settop(L, at - 1);
+  lua_createtable(L, 0, 1);
+  l_error_push(L, &w->err, NULL, "pipeline");
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "stored");
+  lua_setfield(L, -2, "err");
+}
+
 static int finish(lua_State *L, l_work *w) {
   pipeline *x = w->extra;
+  int at;
   lua_createtable(L, (int)x->n, 0);
+  at = lua_gettop(L);
   for (size_t i = 0; i < x->n; i++) {
-    if (!push_result(L, w, x, i)) return l_work_fail(L, w);
+    if (!push_result(L, w, x, i)) push_lost(L, w, at + 1);
     lua_rawseti(L, -2, (int)i + 1);
   }
   return l_work_end(L, w, 1);

@@ -19,6 +19,7 @@
 #include "lua/store/batch.h"
 #include "lua/store/schema.h"
 #include "lua/store/store.h"
+#include "lua/values/unreadable.h"
 #include "postgres/statement/live.h"
 #include "values/time.h"
 
@@ -64,6 +65,7 @@ static int json_decode(lua_State *L) {
   w = l_work_take(L, &at, 0, NULL);
   w->name = "json_decode";
   d.scratch = &w->buf;
+  d.lenient = false;
   d.array_mt = l_array_mark(L, w);
   if (l_json_decode(L, &d, text, n)) return l_work_end(L, w, 1);
   ldr_fail(&w->err, LDR_INVALID, "not JSON: %s", d.r.why ? d.r.why : "out of place");
@@ -239,6 +241,7 @@ int luaopen_larder_core(lua_State *L) {
   l_secret_open(L, module);
   l_error_open(L, module);
   l_misuse_open(L, module);
+  l_unreadable_open(L, module);
   set_ref(L, module, "array_mt", L_ARRAY_MT);
   set_ref(L, module, "expr_mt", L_EXPR_MT);
   set_ref(L, module, "pred_mt", L_PRED_MT);

@@ -6,6 +6,7 @@
 
 #include "base/nearest.h"
 #include "lua/base/state.h"
+#include "lua/values/decimal.h"
 #include "lua/values/strict.h"
 
 /* ---- making predicates ---- */
@@ -259,7 +260,7 @@ static bool has_own_tables(const ldr_column *c) {
 typedef enum form { VALUE, OPERATORS, ITEMS } form;
 
 static form form_of(lua_State *L, const ldr_column *c, int idx) {
-  if (!lua_istable(L, idx)) return VALUE;
+  if (!lua_istable(L, idx) || l_decimal_is(L, idx)) return VALUE;
   if (has_own_tables(c)) return all_operators(L, idx) ? OPERATORS : VALUE;
   return l_sequence(L, idx) >= 0 ? ITEMS : OPERATORS;
 }

@@ -5,6 +5,7 @@
 
 #include "lua/base/state.h"
 #include "lua/ops/pred.h"
+#include "lua/values/decimal.h"
 #include "lua/values/strict.h"
 
 enum { MAX_DEPTH = 32 }; /* also ends where tables that hold themselves */
@@ -163,7 +164,8 @@ static ldr_code get_key(l_builder *b, int idx, unsigned at, const uint16_t *cols
                         ldr_value *v) {
   ldr_column first = l_column_of(&b->e->fields[cols[0]]);
   char what[32];
-  if (width == 1 && !lua_istable(b->L, idx)) return l_value_operand(b->L, idx, &first, b->w, v);
+  if (width == 1 && (!lua_istable(b->L, idx) || l_decimal_is(b->L, idx)))
+    return l_value_operand(b->L, idx, &first, b->w, v);
   snprintf(what, sizeof what, "key %u", at);
   if (l_list_check(b->L, b->w, idx, what) != width)
     l_work_misuse(b->L, b->w, "%s must have %d values, not %d", what, (int)width, (int)lua_rawlen(b->L, idx));

@@ -7,6 +7,7 @@
 #include "lua/base/misuse.h"
 #include "lua/base/state.h"
 #include "lua/store/store.h"
+#include "lua/values/decimal.h"
 #include "lua/values/rows.h"
 #include "values/typecheck.h"
 
@@ -61,7 +62,7 @@ static int leave_to_method(lua_State *L, const char *name) {
   int n = s->e ? (int)s->e->key.n : 0;
   bool ours = lua_rawequal(L, 1, lua_upvalueindex(STORE));
   for (int i = 2; ours && i <= n + 1; i++)
-    if (l_is_empty(L, i) || lua_istable(L, i))
+    if (l_is_empty(L, i) || (lua_istable(L, i) && !l_decimal_is(L, i)))
       return l_misuse_in(L, s->full, name, "argument %d must be the value of %s, not %s", i - 1,
                          s->e->fields[s->e->key.field[i - 2]].name,
                          lua_isnoneornil(L, i) ? "nil"

@@ -2,8 +2,12 @@
 
 #include "lua/base/state.h"
 
+bool l_decimal_is(lua_State *L, int idx) {
+  return lua_type(L, idx) == LUA_TTABLE && l_has_mt(L, idx, L_DECIMAL_MT);
+}
+
 bool l_decimal_text(lua_State *L, int idx) {
-  if (lua_type(L, idx) != LUA_TTABLE || !l_has_mt(L, idx, L_DECIMAL_MT)) return false;
+  if (!l_decimal_is(L, idx)) return false;
   idx = lua_absindex(L, idx);
   lua_pushliteral(L, "text");
   lua_rawget(L, idx);

@@ -270,6 +270,7 @@ static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev) {
 bool l_json_decode(lua_State *L, l_json_decoder *d, const char *text, size_t n) {
   int top = lua_gettop(L);
   ldr_json_read(&d->r, text, n, d->scratch);
+  d->r.lenient = d->lenient;
   luaL_checkstack(L, 4, NULL);
   if (push_value(L, d, ldr_json_next(&d->r)) && ldr_json_next(&d->r) == LDR_JSON_END) return true;
   lua_settop(L, top);

@@ -14,6 +14,7 @@ const char *l_json_encode(lua_State *L, int idx, ldr_buf *out);
 typedef struct l_json_decoder {
   ldr_json_reader r;
   ldr_buf *scratch; /* borrowed; must lie in a box, since decoding may raise */
+  bool lenient;     /* as ldr_json_reader: for what a database holds */
   int array_mt;     /* absolute stack index of array_mt */
 } l_json_decoder;
 

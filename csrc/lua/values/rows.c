@@ -1,6 +1,7 @@
 #include "lua/values/rows.h"
 
 #include "lua/base/int.h"
+#include "lua/values/unreadable.h"
 #include "lua/values/value.h"
 #include "model/cursor.h"
 
@@ -23,26 +24,27 @@ static unsigned shown(const l_work *w) {
   return w->nshow < w->result.rows->ncols ? w->nshow : w->result.rows->ncols;
 }
 
-static bool bad_value(l_work *w, const char *column) {
-  if (w->buf.broken || w->array.broken) {
-    ldr_fail_nomem(&w->err);
-    return false;
-  }
-  ldr_fail(&w->err, LDR_INTERNAL, "column %s holds a value that cannot be read", column);
-  return false;
+/* Pushes cell c of row i; what cannot be read is an object that says so. False: the whole answer is lost. */
+static bool push_cell(lua_State *L, l_work *w, size_t i, unsigned c, bool *null) {
+  ldr_rows *r = w->result.rows;
+  ldr_value v;
+  *null = false;
+  if (ldr_rows_cell(r, i, c, &v, &w->err) != LDR_OK) return l_unreadable_push(L, w, r->cols[c].name);
+  *null = v.type == LDR_T_NULL;
+  return *null || l_value_push(L, w, &v) || l_unreadable_push(L, w, r->cols[c].name);
 }
 
 /* Pushes row number i; names: see push_names. */
 static bool push_row(lua_State *L, l_work *w, size_t i, int names, unsigned n) {
-  ldr_rows *r = w->result.rows;
   lua_createtable(L, 0, (int)n);
   for (unsigned c = 0; c < n; c++) {
-    ldr_value v;
-    if (ldr_rows_cell(r, i, c, &v, &w->err) != LDR_OK) return false;
-    if (v.type == LDR_T_NULL) continue;
+    bool null;
     lua_pushvalue(L, names + (int)c);
-    if (!l_value_push(L, w, &v)) return bad_value(w, r->cols[c].name);
-    lua_rawset(L, -3);
+    if (!push_cell(L, w, i, c, &null)) return false;
+    if (null)
+      lua_pop(L, 1);
+    else
+      lua_rawset(L, -3);
   }
   return true;
 }
@@ -93,13 +95,24 @@ bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_
     ldr_row_get(e, r, f, &v);
     if (v.type == LDR_T_NULL) continue;
     lua_rawgeti(L, l_at(w)->names, (int)f + 1);
-    if (!l_value_push(L, w, &v)) return bad_value(w, e->fields[f].name);
+    if (!l_value_push(L, w, &v) && !l_unreadable_push(L, w, e->fields[f].name)) return false;
     lua_rawset(L, -3);
   }
   return true;
 }
 
 /* ---- finish functions ---- */
+
+/* nil, err: the answer is lost. What a write did stays done, and err.stored says so. */
+static int lost(lua_State *L, l_work *w) {
+  bool stored =
+      w->op && (w->op->kind == LDR_OP_INSERT || w->op->kind == LDR_OP_UPDATE || w->op->kind == LDR_OP_DELETE);
+  int n = l_work_fail(L, w);
+  if (!stored) return n;
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "stored");
+  return n;
+}
 
 /* Pushes the cursor after row number `last`: the values of its order fields, which ops/op.c put among the
  * columns. */
@@ -122,14 +135,14 @@ static ldr_code push_cursor(lua_State *L, l_work *w, size_t last) {
 
 int l_finish_rows(lua_State *L, l_work *w) {
   bool more = w->keep > 0 && w->result.rows && w->result.rows->nrows > (uint64_t)w->keep;
-  if (!l_rows_push(L, w)) return l_work_fail(L, w);
+  if (!l_rows_push(L, w)) return lost(L, w);
   if (!more) return l_work_end(L, w, 1);
   if (push_cursor(L, w, (size_t)w->keep - 1) != LDR_OK) return l_work_fail(L, w);
   return l_work_end(L, w, 2);
 }
 
 int l_finish_first(lua_State *L, l_work *w) {
-  if (!l_rows_push_first(L, w)) return l_work_fail(L, w);
+  if (!l_rows_push_first(L, w)) return lost(L, w);
   if (!lua_isnil(L, -1)) return l_work_end(L, w, 1);
   ldr_fail(&w->err, LDR_NOT_FOUND, "%s: no such row", w->store ? w->store : "query");
   return l_work_fail(L, w);

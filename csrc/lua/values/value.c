@@ -300,8 +300,24 @@ static bool push_json(lua_State *L, l_work *w, const ldr_value *v) {
   l_json_decoder d;
   d.array_mt = l_array_mark(L, w);
   d.scratch = &w->buf;
+  d.lenient = true;
   ldr_buf_reset(&w->buf);
-  return l_json_decode(L, &d, v->u.p, v->n);
+  if (l_json_decode(L, &d, v->u.p, v->n)) return true;
+  if (w->buf.broken)
+    (void)!ldr_fail_nomem(&w->err);
+  else
+    ldr_fail(&w->err, LDR_UNSUPPORTED, "JSON in which %s", d.r.why ? d.r.why : "something is out of place");
+  return false;
+}
+
+static bool push_array(lua_State *L, l_work *w, const ldr_value *v) {
+  w->err.code = LDR_OK;
+  if (l_array_push(L, w, v)) return true;
+  if (w->array.broken)
+    (void)!ldr_fail_nomem(&w->err);
+  else if (w->err.code == LDR_OK)
+    ldr_fail(&w->err, LDR_INTERNAL, "an array that is malformed");
+  return false;
 }
 
 bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
@@ -316,7 +332,8 @@ bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
     case LDR_T_UUID: push_uuid(L, v->u.p); return true;
     case LDR_T_TIME: push_time(L, w, v->u.i); return true;
     case LDR_T_JSON: return push_json(L, w, v);
-    case LDR_T_ARRAY: return l_array_push(L, w, v);
+    case LDR_T_ARRAY: return push_array(L, w, v);
   }
+  ldr_fail(&w->err, LDR_INTERNAL, "a value of no known type");
   return false;
 }

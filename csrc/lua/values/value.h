@@ -19,7 +19,7 @@ ldr_column l_column_of(const ldr_field *f);
 bool l_time_get(lua_State *L, int idx, int64_t *us);
 
 /* Pushes one value; NULL becomes nil. false (nothing pushed): the engine gave bytes that are no such
- * value. */
+ * value, or one that Lua cannot have; w->err says why. */
 bool l_value_push(lua_State *L, l_work *w, const ldr_value *v);
 /* The stack index of array_mt, fetched once a call. */
 int l_array_mark(lua_State *L, l_work *w);

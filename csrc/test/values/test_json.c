@@ -136,6 +136,33 @@ TEST(refuses_bad_text) {
   check_trace("'a'", odd);
 }
 
+/* What the type json holds and jsonb does not: bytes that no text of PostgreSQL has. */
+TEST(reads_leniently_what_others_wrote) {
+  static const struct {
+    const char *text, *bytes;
+    size_t n;
+  } cases[] = {
+      {"\"x\\u0000y\"", "x\0y", 3},
+      {"\"\\ud800\"", "\xED\xA0\x80", 3},
+      {"\"\xC3\xA9\\udc00\"", "\xC3\xA9\xED\xB0\x80", 5},
+      {"\"\\ud83d\\ude00\"", "\xF0\x9F\x98\x80", 4},
+  };
+  ldr_buf scratch = {0};
+  ldr_json_reader r;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ldr_json_read(&r, cases[i].text, strlen(cases[i].text), &scratch);
+    r.lenient = true;
+    CHECK_INT(ldr_json_next(&r), LDR_JSON_STRING);
+    CHECK_INT(r.n, cases[i].n);
+    CHECK(r.n == cases[i].n && memcmp(r.s, cases[i].bytes, r.n) == 0);
+    CHECK_INT(ldr_json_next(&r), LDR_JSON_END);
+  }
+  ldr_json_read(&r, "\"\\ud800\xC0\"", 9, &scratch); /* raw bytes are text all the same */
+  r.lenient = true;
+  CHECK_INT(ldr_json_next(&r), LDR_JSON_ERROR);
+  ldr_buf_free(&scratch);
+}
+
 TEST(refuses_bad_strings) {
   static const char alone[] = "a surrogate stands alone ";
   check_trace("\"abc", "a string does not end ");
@@ -428,6 +455,7 @@ void test_json(void) {
   RUN(reads_strings);
   RUN(borrows_strings_without_escapes);
   RUN(refuses_bad_text);
+  RUN(reads_leniently_what_others_wrote);
   RUN(refuses_bad_strings);
   RUN(refuses_zero_bytes);
   RUN(limits_depth);

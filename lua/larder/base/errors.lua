@@ -16,6 +16,7 @@ local misuse = require "larder.base.misuse"
 ---@field hint? string
 ---@field store? string        "auth.users"
 ---@field op? string           "create"
+---@field stored? boolean      the write was done; only its answer was lost
 ---@field retryable? boolean   the whole transaction may succeed when it is run again
 
 local errors = {}

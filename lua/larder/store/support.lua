@@ -75,7 +75,7 @@ function support.conditions(store, method, names, n, ...)
   local where = {}
   for i = 1, n do
     local value = (select(i, ...))
-    if value == nil or value == null or type(value) == "table" then
+    if value == nil or value == null or type(value) == "table" and getmetatable(value) ~= core.decimal_mt then
       support.misuse(store, method, "argument %d must be the value of %s, not %s", i, names[i], misuse.kind(value))
     end
     where[names[i]] = value
@@ -98,7 +98,7 @@ function support.optional_scope(store, method, ...)
   if first == nil and select("#", ...) > 0 and #entity.scope > 0 then
     support.misuse(store, method, "argument 1 must be the value of %s, not nil", entity.scope[1])
   end
-  if first == nil or type(first) == "table" then
+  if first == nil or type(first) == "table" and getmetatable(first) ~= core.decimal_mt then
     return nil, first, (select(2, ...))
   end
   local n = #entity.scope

@@ -129,7 +129,8 @@ local function verify_rows(load, batch)
   if not rows then return nil, err end
   for i = 1, #keys do
     if not rows[i] then return drift(load.family, load.store, "a row is missing") end
-    if core.json_encode(rows[i], true) ~= core.json_encode(wanted[i], true) then
+    local got = core.json_encode(rows[i], true) -- nil: it holds what cannot be read, and so cannot be compared
+    if got == nil or got ~= core.json_encode(wanted[i], true) then
       return drift(load.family, load.store, "a row differs from its source")
     end
   end
