@@ -168,6 +168,29 @@ static const ldr_engine_ops ops = {.name = "postgres",
 
 /* ---- open ---- */
 
+typedef struct hello_request {
+  ldr_request base; /* first */
+  bool greeted;
+  unsigned attempt; /* at the server's identity */
+} hello_request;
+
+static ldr_code ask_identity(ldr_request *rq, ldr_err *err) {
+  const char *question = ldr_identity_question(((hello_request *)rq)->attempt++);
+  if (question == NULL) return LDR_OK; /* then nothing is claimed of lost commits */
+  ldr_exchange_reset(rq->exchange);
+  if (ldr_request_query(rq, question) == NULL) return ldr_fail_nomem(err);
+  return ldr_request_submit(rq, err);
+}
+
+static ldr_code identity_answered(ldr_request *rq, ldr_err *err) {
+  ldr_identity *i = &rq->e->identity;
+  if (rq->exchange->lost) return ldr_request_error(rq, err);
+  if (ldr_request_failed(rq) || !ldr_identity_read(rq->exchange->cmd[0].res, i->text))
+    return ask_identity(rq, err);
+  i->since = rq->slot->begun;
+  return LDR_OK;
+}
+
 static ldr_code hello_start(ldr_request *rq, ldr_err *err) {
   if (ldr_request_query(rq, "select pg_backend_pid()") == NULL) return ldr_fail_nomem(err);
   return ldr_request_submit(rq, err);
@@ -178,7 +201,9 @@ static ldr_code hello_answered(ldr_request *rq, ldr_err *err) {
   const ldr_pgres *res;
   const char *pid;
   size_t n = 0;
+  if (((hello_request *)rq)->greeted) return identity_answered(rq, err);
   if (ldr_request_failed(rq)) return ldr_request_error(rq, err);
+  ((hello_request *)rq)->greeted = true;
   res = rq->exchange->cmd[0].res;
   pid = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
   rq->e->server_version = ldr_conn_version(rq->conn);
@@ -187,10 +212,11 @@ static ldr_code hello_answered(ldr_request *rq, ldr_err *err) {
     rq->e->own_sessions = false;
     ldr_pool_unname(rq->e->pool, rq->slot);
   }
-  return LDR_OK;
+  return ask_identity(rq, err);
 }
 
-static const ldr_request_kind hello = {.start = hello_start, .answered = hello_answered};
+static const ldr_request_kind hello = {
+    .start = hello_start, .answered = hello_answered, .size = sizeof(hello_request)};
 
 static ldr_code prove(ldr_pg *e, ldr_err *err) {
   double patience = e->config.open_timeout > 0 ? e->config.open_timeout : e->config.connect_timeout;

@@ -26,6 +26,19 @@ local write = {}
 
 -- ---- insert ----
 
+-- The database took the statement and answered no row: something of its own stands between.
+local function not_stored(store, op)
+  return errors.new {
+    code = "check", store = store._entity.full, op = op,
+    message = "the database did not store the row: a trigger, rule or policy took it",
+  }
+end
+
+local function stored(store, row, err)
+  if row == nil and err.code == "not_found" then return nil, not_stored(store, "create") end
+  return row, err
+end
+
 --- Insert a row. Under the name of a relation it may hold rows of another store (`posts = { { … }, … }`), which are created with
 -- it, all or nothing: they get its key.
 ---@param row table  absent fields take their defaults
@@ -38,9 +51,9 @@ function write:create(row, opts)
   opts = support.options(self, "create", opts, nested.OPTIONS)
   if opts.include ~= nil or entity.nests and nested.has(entity, row) then return nested.create(self, row, opts) end
   if entity.blanks then row = support.without_blanks(entity, row) end
-  if self.db._plain then return settle(self._wait, self._core:create(row, opts.timeout and opts)) end
+  if self.db._plain then return stored(self, settle(self._wait, self._core:create(row, opts.timeout and opts))) end
   return self.db:_guarded({ store = entity.full, op = "create" }, opts.timeout, function(timeout)
-    return settle(self._wait, self._core:create(row, { timeout = timeout }))
+    return stored(self, settle(self._wait, self._core:create(row, { timeout = timeout })))
   end)
 end
 
@@ -128,6 +141,7 @@ function write:upsert(row, opts)
       timeout = opts.timeout,
     })
     if not rows then return nil, err end
+    if not rows[1] then return nil, not_stored(self, "upsert") end
     return rows[1]
   end)
 end

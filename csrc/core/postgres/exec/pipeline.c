@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "postgres/statement/explain.h"
 
 enum { REPEATS_MAX = 2 }; /* prepared before a table changed; then with an answer that cannot be read */
 enum { WINDOW = 256 };    /* isolated exchanges in flight */
@@ -283,6 +284,7 @@ static ldr_code item_failed(pipe_request *p, size_t i, ldr_exchange *r, ldr_err 
   if (x->stale) return LDR_OK;
   ldr_pgrun_note_failure(p->base.slot, x->stmt);
   ldr_exchange_error(r, x->stmt->deletes, &why);
+  ldr_stmt_explain(x->stmt, &why);
   if (p->base.timed_out && (r->lost || strcmp(why.sqlstate, "57014") == 0))
     ldr_fail_state(&why, LDR_TIMEOUT, "57014", "the deadline passed and the statement was cancelled");
   ldr_count(&p->base.e->counts.errors, 1);

@@ -158,7 +158,9 @@ typedef struct end_request {
   ldr_conn *fresh;     /* asks for the fate of a transaction whose COMMIT was not answered */
   unsigned generation; /* the process that opened it */
   bool connecting;     /* it is not connected yet */
-  char host[256], port[16];
+  int64_t begun;       /* the connecting of the connection that was lost */
+  bool proved;         /* the fresh one leads to the same server */
+  unsigned attempt;    /* at that proof */
   char sql[80];
 } end_request;
 
@@ -296,9 +298,22 @@ static ldr_code ask(ldr_request *rq, ldr_err *err) {
   return submit_one(rq, x->sql, err);
 }
 
-/* Another server may have given the same number to another transaction. */
-static bool same_server(const end_request *x) {
-  return strcmp(ldr_conn_host(x->fresh), x->host) == 0 && strcmp(ldr_conn_port(x->fresh), x->port) == 0;
+/* Another server may have given the same number to another transaction: first it must prove to be the same.
+ */
+static ldr_code ask_identity(ldr_request *rq, ldr_err *err) {
+  const char *question = ldr_identity_question(end_of(rq)->attempt++);
+  return question ? submit_one(rq, question, err) : unknown(err, "the server that answers now is not known");
+}
+
+static ldr_code identified(ldr_request *rq, ldr_err *err) {
+  end_request *x = end_of(rq);
+  char now[LDR_IDENTITY_SIZE];
+  if (ldr_request_failed(rq) || !ldr_identity_read(rq->exchange->cmd[0].res, now))
+    return ask_identity(rq, err);
+  if (!ldr_identity_proves(&rq->e->identity, x->begun, now))
+    return unknown(err, "another server answers now");
+  x->proved = true;
+  return ask(rq, err);
 }
 
 static ldr_code connected(ldr_request *rq, ldr_err *err) {
@@ -309,8 +324,9 @@ static ldr_code connected(ldr_request *rq, ldr_err *err) {
     ldr_request_sleep(rq, ASK_AGAIN_US);
     return LDR_PENDING;
   }
-  if (!same_server(x)) return unknown(err, "another server answers now");
-  return ask(rq, err);
+  x->proved = false;
+  x->attempt = 0;
+  return ask_identity(rq, err);
 }
 
 static ldr_code resume(ldr_request *rq, ldr_err *err) {
@@ -328,6 +344,7 @@ static ldr_code told(ldr_request *rq, ldr_err *err) {
     ldr_request_sleep(rq, ASK_AGAIN_US);
     return LDR_PENDING;
   }
+  if (!end_of(rq)->proved) return identified(rq, err);
   if (status && n == 9 && memcmp(status, "committed", 9) == 0) return LDR_OK;
   if (status && n == 7 && memcmp(status, "aborted", 7) == 0) return surely_undone(err);
   if (status && n == 11 && memcmp(status, "in progress", 11) == 0 && ldr_now_mono() < rq->deadline) {
@@ -345,8 +362,7 @@ static ldr_code resolve(ldr_request *rq, ldr_err *err) {
   if (rq->deadline < now + RESOLVE_MIN_US) rq->deadline = now + RESOLVE_MIN_US;
   if (rq->deadline > now + RESOLVE_MAX_US) rq->deadline = now + RESOLVE_MAX_US;
   rq->timed_out = false;
-  ldr_err_set(x->host, sizeof x->host, ldr_conn_host(rq->conn));
-  ldr_err_set(x->port, sizeof x->port, ldr_conn_port(rq->conn));
+  x->begun = rq->slot->begun;
   return ask_connection(rq, err);
 }
 

@@ -45,6 +45,7 @@ ldr_code ldr_pool_start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
     note_failure(p, err);
     return code;
   }
+  s->begun = ldr_now_mono();
   s->connect_by = ldr_pool_after(p->config.connect_timeout);
   ldr_slots_add(&p->slots, s, LDR_SLOT_CONNECTING);
   if (p->loop) ldr_pool_watch(p, s);

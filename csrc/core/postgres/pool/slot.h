@@ -28,6 +28,7 @@ typedef struct ldr_slot {
   ldr_registry prepared;
   struct ldr_waiter *connector; /* CONNECTING: the caller that opens it; NULL: nobody, or the loop */
   int64_t since;                /* entered the state */
+  int64_t begun;                /* the connecting */
   int64_t connect_by, expires;
   bool discard;      /* never recycle: the server refused writes, or session state cannot be undone */
   bool reset;        /* session state was changed: undo it before the next use … */

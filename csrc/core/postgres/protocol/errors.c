@@ -47,9 +47,16 @@ static const struct rule {
     {"25P02", LDR_CLOSED, "transaction was aborted by an earlier error"},
     {"25P03", LDR_CONNECTION, NULL},
     {"25", LDR_CLOSED, NULL},
+    {"24", LDR_INVALID, NULL},
     {"26", LDR_INTERNAL, NULL},
     {"28", LDR_PERMISSION, NULL},
     {"2B", LDR_FOREIGN_KEY, NULL},
+    {"2D", LDR_INVALID, NULL},
+    {"2F", LDR_INVALID, NULL},
+    {"34", LDR_INVALID, NULL},
+    {"38", LDR_INVALID, NULL},
+    {"39", LDR_INVALID, NULL},
+    {"3B", LDR_INVALID, NULL},
     {"3D", LDR_CONNECTION, NULL},
     {"3F", LDR_SYNTAX, NULL},
     {"40P01", LDR_DEADLOCK, NULL},
@@ -80,6 +87,15 @@ static const struct rule *rule_of(const char *state) {
 
 static bool is(const ldr_pgfields *f, const char *state) { return strcmp(f->sqlstate, state) == 0; }
 
+/* A function said this by RAISE: the words, and whatever SQLSTATE it chose, are its author's. */
+static bool is_raised(const ldr_pgfields *f) { return strcmp(f->routine, "exec_stmt_raise") == 0; }
+
+/* PostgreSQL's own classes begin with a digit below 5, or are these; the others are for users (ISO 9075). */
+static bool is_users(const char *state) {
+  if (*state == '\0' || strncmp(state, "F0", 2) == 0 || strncmp(state, "HV", 2) == 0) return false;
+  return strncmp(state, "XX", 2) != 0 && (*state >= '5' || strncmp(state, "45", 2) == 0);
+}
+
 /* A node of a Citus cluster names constraints in the message only, as "name_102060" of the shard, and
  * a duplicate key met in COPY has no SQLSTATE of its own. */
 static bool duplicate_key(const ldr_pgfields *f) {
@@ -108,13 +124,16 @@ static void fill_names(const ldr_pgfields *f, ldr_err *err) {
     name_from_message(f->message, "constraint", err->constraint, sizeof err->constraint);
 }
 
-/* "Key (tenant_id, email)=(…) already exists." → without the values. */
-static void key_detail(const char *detail, ldr_err *err) {
-  const char *open = detail + strlen("Key "), *eq = strstr(open, ")=("), *rest;
+/* "Key (tenant_id, email)=(…) already exists." → without the values. The words around the names are in the
+ * server's language; those of a unique are said in ours. */
+static void key_detail(const ldr_pgfields *f, ldr_err *err) {
+  const char *open = strchr(f->detail, '('), *eq = open ? strstr(open, ")=(") : NULL, *rest;
   char text[sizeof err->detail + 1];
+  bool english = strncmp(f->detail, "Key (", 5) == 0;
   if (eq == NULL) return;
   rest = strrchr(eq, ')'); /* a value may hold ')', the words behind it do not */
-  if (rest[1] != ' ') return;
+  if (english && rest[1] != ' ') return;
+  if (!english) rest = is(f, "23505") ? ") already exists." : ").";
   snprintf(text, sizeof text, "Key %.*s%s", (int)(eq + 1 - open), open, rest + 1);
   ldr_err_set(err->detail, sizeof err->detail, text);
 }
@@ -128,16 +147,19 @@ static bool detail_is_safe(const char *state) {
 }
 
 static void fill_detail(const ldr_pgfields *f, ldr_err *err) {
-  if (strncmp(f->detail, "Key (", 5) == 0)
-    key_detail(f->detail, err);
+  if (is_raised(f)) return; /* what it holds is the author's to know */
+  if (strncmp(f->sqlstate, "23", 2) == 0)
+    key_detail(f, err);
   else if (detail_is_safe(f->sqlstate))
     ldr_err_set(err->detail, sizeof err->detail, f->detail);
 }
 
-static bool still_referred(const ldr_pgfields *f, bool deleting) {
-  if (strstr(f->detail, "is not present in table")) return false;
-  return is(f, "23001") || deleting || strstr(f->detail, "is still referenced") ||
-         strstr(f->message, "update or delete on table");
+/* Which side of a reference is at fault, as far as state and words tell. */
+static const char *reference_fault(const ldr_pgfields *f, bool deleting) {
+  if (strstr(f->detail, "is not present in table")) return LDR_FK_MISSING;
+  if (is(f, "23001") || deleting || strstr(f->detail, "is still referenced")) return LDR_FK_REFERRED;
+  if (strstr(f->message, "update or delete on table")) return LDR_FK_REFERRED;
+  return strstr(f->message, "insert or update on table") ? LDR_FK_MISSING : LDR_FK_EITHER;
 }
 
 /* Constraint faults are said in our own words, which are those of the memory engine. */
@@ -145,11 +167,12 @@ static void fill_message(const ldr_pgfields *f, const struct rule *rule, bool de
   const char *name = err->constraint;
   char *m = err->message;
   size_t size = sizeof err->message;
-  if (duplicate_key(f))
+  if (is_raised(f) || (*name == '\0' && strncmp(f->sqlstate, "23", 2) == 0 && !is(f, "23502")))
+    ldr_err_set(m, size, f->message);
+  else if (duplicate_key(f))
     snprintf(m, size, "duplicate value violates unique constraint \"%s\"", name);
   else if (is(f, "23503") || is(f, "23001"))
-    snprintf(m, size, "row %s: constraint \"%s\"",
-             still_referred(f, deleting) ? "is still referred to" : "refers to a missing row", name);
+    snprintf(m, size, "%s: constraint \"%s\"", reference_fault(f, deleting), name);
   else if (is(f, "23514"))
     snprintf(m, size, "row violates check constraint \"%s\"", name);
   else if (is(f, "23502") && *f->column)
@@ -186,14 +209,18 @@ static bool limit_fault(const ldr_pgfields *f, ldr_err *err) {
 
 static ldr_code code_of(const ldr_pgfields *f, const struct rule *rule) {
   if (duplicate_key(f)) return LDR_CONFLICT;
-  if (is(f, "57014") && strstr(f->message, "statement timeout")) return LDR_TIMEOUT;
-  return rule ? rule->code : LDR_INTERNAL;
+  /* a limit of the server's and somebody's cancel have one state: unless it says the latter, it was the limit
+   */
+  if (is(f, "57014") && strstr(f->message, "user request") == NULL) return LDR_TIMEOUT;
+  if (rule) return rule->code;
+  return is_users(f->sqlstate) ? LDR_INVALID : LDR_INTERNAL;
 }
 
 ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   const struct rule *rule = rule_of(f->sqlstate);
   if (limit_fault(f, err)) return err->code;
-  ldr_fail_state(err, code_of(f, rule), f->sqlstate, "%s", "");
+  /* PostgreSQL 18 tells RESTRICT from NO ACTION; the others, and the memory engine, do not */
+  ldr_fail_state(err, code_of(f, rule), is(f, "23001") && !is_raised(f) ? "23503" : f->sqlstate, "%s", "");
   fill_names(f, err);
   fill_message(f, rule, deleting, err);
   fill_detail(f, err);

@@ -15,6 +15,11 @@ typedef struct ldr_pgfields {
  * 10;" that is cast to a number, and that the server quotes in its error (22P02) whatever its language. */
 #define LDR_LIMIT_FAULT "larder:"
 
+/* What the message of a foreign key's fault begins with. */
+#define LDR_FK_MISSING  "row refers to a missing row"
+#define LDR_FK_REFERRED "row is still referred to"
+#define LDR_FK_EITHER   "row violates a foreign key" /* neither the state nor English words tell */
+
 /* Fills *err and returns its code. deleting: the statement was a DELETE, which decides the wording of a
  * foreign key's fault when the server speaks another language. */
 ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err);

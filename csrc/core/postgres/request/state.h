@@ -9,6 +9,7 @@
 #include "async/completion.h"
 #include "engine/engine.h"
 #include "postgres/pool/pool.h"
+#include "postgres/request/identity.h"
 #include "postgres/statement/rows.h"
 
 typedef struct ldr_request ldr_request;
@@ -67,8 +68,9 @@ typedef struct ldr_pg {
   void *hook_ud;
   ldr_pg_counts counts;
   int server_version;
-  bool pooler;       /* a pooler was seen between us and the server */
-  bool own_sessions; /* each connection keeps one session: no pooler, or one in session mode */
+  ldr_identity identity; /* of the server that open found */
+  bool pooler;           /* a pooler was seen between us and the server */
+  bool own_sessions;     /* each connection keeps one session: no pooler, or one in session mode */
   /* the reactor */
   bool reactor;   /* requests that do not block run on the loop */
   ldr_loop *loop; /* NULL: not started yet */

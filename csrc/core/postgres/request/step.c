@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "postgres/protocol/copy.h"
+#include "postgres/statement/explain.h"
 #include "postgres/statement/undo.h"
 
 enum { CANCEL_LOOK_US = 1000 }; /* while a cancel is on its way */
@@ -67,6 +68,7 @@ ldr_code ldr_request_error(ldr_request *rq, ldr_err *err) {
   const ldr_exchange *r = rq->exchange;
   bool stale = ldr_exchange_stale(r);
   ldr_exchange_error(r, rq->deletes || (rq->stmt && rq->stmt->deletes), err);
+  ldr_stmt_explain(rq->stmt, err);
   if (rq->timed_out && (r->lost || r->skipped || strcmp(err->sqlstate, "57014") == 0))
     return fail_timeout(rq, err);
   if (r->lost || ldr_pgerr_fatal(err->sqlstate)) return fail_lost(rq, err);

@@ -207,6 +207,8 @@ TEST(a_commit_on_a_dead_connection_is_surely_undone) {
   pg_close(&f);
 }
 
+static void (*before_loss)(pgfix *f); /* called before the commit; NULL: nothing */
+
 /* Commits one row, inserted by `sql` or (NULL) an operation, over a line that fails as `mode` says. */
 static ldr_code lossy_commit(const char *sql, pgproxy_mode mode, long long *count, ldr_err *err) {
   pgfix f, direct;
@@ -219,6 +221,7 @@ static ldr_code lossy_commit(const char *sql, pgproxy_mode mode, long long *coun
   if (proxy && pg_open_with(&f, NULL, pgproxy_settings(proxy))) {
     tx = pg_begin(&f);
     CHECK_INT(sql ? pg_do(&f, tx, sql) : pg_insert(&f, tx, "i1", "one"), LDR_OK);
+    if (before_loss) before_loss(&f);
     pgproxy_set(proxy, mode, 0);
     code = pg_commit(&f, tx);
     *err = f.err;
@@ -250,6 +253,36 @@ TEST(a_commit_without_answer_that_did_not) {
   CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_COMMIT, &count, &err), LDR_CONNECTION);
   CHECK(err.retryable);
   CHECK_INT(count, 0);
+}
+
+static void name_another_server(pgfix *f) { ldr_pg_of(f->db)->identity.text[0] ^= 1; }
+static void know_it_too_late(pgfix *f) { ldr_pg_of(f->db)->identity.since = ldr_now_mono(); }
+static void know_no_server(pgfix *f) { ldr_pg_of(f->db)->identity.text[0] = '\0'; }
+
+/* A standby that took over under the same name may have given the transaction's number to another. */
+TEST(a_commit_is_resolved_by_the_same_server_only) {
+  static void (*const cases[])(pgfix *) = {name_another_server, know_it_too_late, know_no_server};
+  ldr_err err;
+  long long count;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    before_loss = cases[i];
+    CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_COMMIT_REPLY, &count, &err), LDR_COMMIT_UNKNOWN);
+    CHECK(!err.retryable);
+    CHECK_INT(lossy_commit(raw_insert, PGPROXY_CUT_COMMIT, &count, &err), LDR_COMMIT_UNKNOWN);
+    CHECK_INT(count, 0);
+  }
+  before_loss = NULL;
+}
+
+TEST(the_server_is_known_by_identifier_and_timeline) {
+  pgfix f;
+  char now[LDR_IDENTITY_SIZE];
+  if (!pg_open(&f, NULL)) return;
+  snprintf(now, sizeof now, "%s", ldr_pg_of(f.db)->identity.text);
+  CHECK_STR(now, pg_text(&f, NULL,
+                         "select system_identifier::text || ':' || lpad(upper(to_hex(timeline_id)), 8, '0')"
+                         " from pg_control_system(), pg_control_checkpoint()"));
+  pg_close(&f);
 }
 
 TEST(a_commit_of_which_nothing_is_known) {
@@ -321,6 +354,8 @@ void test_transaction(void) {
   RUN(a_commit_on_a_dead_connection_is_surely_undone);
   RUN(a_commit_without_answer_that_took_place);
   RUN(a_commit_without_answer_that_did_not);
+  RUN(a_commit_is_resolved_by_the_same_server_only);
+  RUN(the_server_is_known_by_identifier_and_timeline);
   RUN(a_commit_of_which_nothing_is_known);
   RUN(a_commit_of_an_operation_whose_id_is_known);
   RUN(a_backend_killed_around_commit);

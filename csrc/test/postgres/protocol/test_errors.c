@@ -14,7 +14,7 @@ static ldr_err make(const char *sqlstate, const char *message, const char *detai
   f.constraint = constraint;
   code = ldr_pgerr_fill(&f, false, &err);
   CHECK_INT(err.code, code);
-  CHECK_STR(err.sqlstate, sqlstate);
+  CHECK_STR(err.sqlstate, strcmp(sqlstate, "23001") == 0 ? "23503" : sqlstate);
   return err;
 }
 
@@ -34,7 +34,7 @@ TEST(states_have_codes) {
       {"40P01", LDR_DEADLOCK, true},        {"42501", LDR_PERMISSION, false},
       {"42601", LDR_SYNTAX, false},         {"42P01", LDR_SYNTAX, false},
       {"53100", LDR_CAPACITY, false},       {"53300", LDR_CAPACITY, false},
-      {"55P03", LDR_LOCK_TIMEOUT, false},   {"57014", LDR_CANCELED, false},
+      {"55P03", LDR_LOCK_TIMEOUT, false},   {"57014", LDR_TIMEOUT, false},
       {"57P01", LDR_CONNECTION, false},     {"P0001", LDR_INVALID, false},
       {"P0002", LDR_NOT_FOUND, false},      {"XX000", LDR_INTERNAL, false},
       {"40003", LDR_COMMIT_UNKNOWN, false}, {"22004", LDR_NOT_NULL, false},
@@ -45,6 +45,55 @@ TEST(states_have_codes) {
     CHECK_INT(err.retryable, cases[i].retryable);
   }
   CHECK_INT(make("57014", "canceling statement due to statement timeout", "", "").code, LDR_TIMEOUT);
+  CHECK_INT(make("57014", "storniere Anfrage wegen Zeitüberschreitung der Anfrage", "", "").code,
+            LDR_TIMEOUT);
+  CHECK_INT(make("57014", "canceling statement due to user request", "", "").code, LDR_CANCELED);
+}
+
+TEST(states_of_users_are_not_our_bugs) {
+  static const char *const users[] = {"45000", "45123", "50001", "ZZ001", "U0001", "A0000"};
+  static const char *const servers[] = {"XX001", "F0001", "HV000", "0Z002", "27000"};
+  for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
+    ldr_err err = make(users[i], "the shop is closed", "", "");
+    CHECK_INT(err.code, LDR_INVALID);
+    CHECK_STR(err.message, "the shop is closed");
+  }
+  for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
+    CHECK_INT(make(servers[i], "it went wrong", "", "").code, LDR_INTERNAL);
+  CHECK_INT(make("2D000", "invalid transaction termination", "", "").code, LDR_INVALID);
+}
+
+TEST(what_is_raised_keeps_its_words) {
+  static const char *const states[] = {"23505", "23514", "23503", "23001", "23P01", "23502",
+                                       "22023", "22001", "P0001", "45000", "55P03", "25006"};
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+    ldr_pgfields f = nothing;
+    ldr_err err;
+    f.sqlstate = states[i];
+    f.message = "the room is booked already";
+    f.detail = "Key (room)=(7) is taken.";
+    f.constraint = i % 2 ? "rooms_key" : "";
+    f.routine = "exec_stmt_raise";
+    ldr_pgerr_fill(&f, false, &err);
+    CHECK_STR(err.message, "the room is booked already");
+    CHECK_STR(err.sqlstate, states[i]);
+    CHECK(strstr(err.detail, "7") == NULL);
+  }
+  /* without a constraint's name the server's words say more than ours */
+  CHECK_STR(
+      make("23514", "no partition of relation \"t\" found for row", "Partition key … (a) = (1).", "").message,
+      "no partition of relation \"t\" found for row");
+}
+
+TEST(the_language_of_the_server_does_not_matter) {
+  ldr_err err = make("23505", "doppelter Schlüsselwert verletzt Unique-Constraint »u«",
+                     "Schlüssel »(tenant, name)=(a, hunter2 (x))« existiert bereits.", "u");
+  CHECK_STR(err.message, "duplicate value violates unique constraint \"u\"");
+  CHECK_STR(err.detail, "Key (tenant, name) already exists.");
+  err = make("23503", "Einfügen oder Aktualisieren in Tabelle »t« verletzt Fremdschlüssel-Constraint »fk«",
+             "Schlüssel (a)=(hunter2) ist nicht in Tabelle »p« vorhanden.", "fk");
+  CHECK_STR(err.message, "row violates a foreign key: constraint \"fk\"");
+  CHECK_STR(err.detail, "Key (a).");
 }
 
 TEST(values_never_pass) {
@@ -143,6 +192,9 @@ TEST(stale_statements_are_known) {
 void test_errors(void);
 void test_errors(void) {
   RUN(states_have_codes);
+  RUN(states_of_users_are_not_our_bugs);
+  RUN(what_is_raised_keeps_its_words);
+  RUN(the_language_of_the_server_does_not_matter);
   RUN(values_never_pass);
   RUN(constraint_faults_are_said_alike);
   RUN(a_shard_is_not_named);

@@ -1,0 +1,11 @@
+/* What an error of the server means for a store: what only the declaration knows. */
+#ifndef LDR_POSTGRES_STATEMENT_EXPLAIN_H
+#define LDR_POSTGRES_STATEMENT_EXPLAIN_H
+
+#include "postgres/statement/statement.h"
+
+/* Says which side of a reference is at fault, whatever language the server speaks, and names a partition's
+ * unique as the store declares it. s NULL or raw: nothing is changed. */
+void ldr_stmt_explain(const ldr_stmt *s, ldr_err *err);
+
+#endif
