@@ -36,7 +36,8 @@ describe("the server's words", function()
         raise exception '%', substr(new.title, 7) using errcode = left(new.title, 5);
       end if;
       return new; end $$]])
-    must(db:query "create trigger watch before insert or update on larder_words.rooms_p1 for each row execute function larder_words.watch()")
+    must(db:query [[create trigger watch before insert or update on larder_words.rooms_p1
+      for each row execute function larder_words.watch()]])
     rooms = db:stores("words").rooms
   end)
 
