@@ -132,8 +132,8 @@ local function with_replica(db, cfg, opts)
 end
 
 --- Open a database. PostgreSQL is connected to once, so that wrong settings fail here.
----@param target? string|table  nothing: the environment, and the memory engine when nothing is set there;
--- "memory:"; a URI or key/value conninfo; a table of settings
+---@param target? string|table  nothing: the environment, and an error when no variable names a database; "memory:"; a URI
+-- or key/value conninfo; a table of settings
 ---@param opts? larder.OpenOptions
 ---@return larder.Db|nil db
 ---@return larder.Error? err

@@ -94,6 +94,49 @@ describe("raw SQL", function()
     assert.equal(0, db:stats().busy)
   end)
 
+  it("gives the connection of a loop that was left early back by close, or when the pool is full", function()
+    local small = assert(larder.open(url, { pool = { max = 2, min = 0, acquire_timeout = 5 } }))
+    for _ = 1, 50 do
+      local it = small:each "select i from generate_series(1, 5000) as i"
+      assert.equal(1, it().i)
+      it:close()
+      it:close()
+      assert.is_nil(it())
+    end
+    assert.equal(0, small:stats().busy)
+    for _ = 1, 50 do
+      for _ in small:each "select i from generate_series(1, 5000) as i" do break end -- luacheck: ignore 512
+    end
+    small:close()
+  end)
+
+  it("leaves cursors of one transaction beside each other", function()
+    assert(db:transaction(function()
+      local sum = 0
+      for a in db:each { "select i from generate_series(1, 4) as i", page = 2 } do
+        for b in db:each { "select i from generate_series(1, 4) as i", page = 3 } do sum = sum + a.i * b.i end
+      end
+      for _ in db:each "select i from generate_series(1, 4) as i" do break end -- luacheck: ignore 512
+      collectgarbage()
+      for _ in db:each "select i from generate_series(1, 4) as i" do sum = sum + 1 end
+      assert.equal(104, sum)
+      return true
+    end))
+  end)
+
+  it("runs what takes no transaction, however many statements were evicted", function()
+    local tight = assert(larder.open(url, { pool = { max = 1, min = 0, statement_cache = 2 } }))
+    for round = 1, 3 do
+      for i = 1, 5 do assert(tight:query(("select %d + $1::int8 as v"):format(i * round), 1)) end
+      assert(tight:query "vacuum public.larder_raw")
+      assert(tight:query "create index concurrently larder_raw_name on public.larder_raw (name)")
+      assert(tight:query "reindex index concurrently public.larder_raw_name")
+      assert(tight:query "drop index concurrently public.larder_raw_name")
+      assert(tight:query "deallocate all")
+    end
+    tight:close()
+  end)
+
   it("sends several statements at once, each on its own", function()
     local results = assert(db:pipeline(function(p)
       assert.equal(1, p:query("insert into public.larder_raw values ($1)", 1))

@@ -23,10 +23,56 @@ local function with_file(text, fn)
 end
 
 describe("targets", function()
-  it("nothing at all is the memory engine", function()
-    local cfg = assert(resolve())
-    assert.equal("memory", cfg.engine)
-    assert.equal("memory", assert(resolve({}, {})).engine)
+  it("nothing at all is an error that says what was looked for: memory must be named", function()
+    for _, target in ipairs { false, {} } do
+      local cfg, err = resolve({ PGPASSWORD = "pw", PGUSER = "u" }, target or nil)
+      assert.is_nil(cfg)
+      assert.equal("invalid", err.code)
+      for _, name in ipairs { "DATABASE_URL", "DB_HOST", "PGHOST", "LARDER_ENGINE=memory", '"memory:"' } do
+        assert.is_truthy(err.hint:find(name, 1, true), name)
+      end
+    end
+  end)
+
+  it("LARDER_ENGINE names the engine before anything else", function()
+    assert.equal("memory", assert(resolve { LARDER_ENGINE = "memory", DATABASE_URL = "postgres://h/d" }).engine)
+    assert.equal("h", assert(resolve { LARDER_ENGINE = "postgres", DATABASE_URL = "postgres://h/d" }).settings.host)
+    assert.is_string(select(2, resolve { LARDER_ENGINE = "sqlite" }).fields.LARDER_ENGINE)
+  end)
+
+  it("connect_timeout counts in every form", function()
+    local function timeout(vars, target, opts) return assert(resolve(vars, target, opts)).pool.connect_timeout end
+    assert.equal(2, timeout({}, "postgres://h/d?connect_timeout=2"))
+    assert.equal(2, timeout({}, "host=h connect_timeout=2"))
+    assert.equal(2, timeout({}, { host = "h", connect_timeout = 2 }))
+    assert.equal(2, timeout({ PGCONNECT_TIMEOUT = "2" }, "postgres://h/d"))
+    assert.equal(2, timeout { PGCONNECT_TIMEOUT = "2", DATABASE_URL = "postgres://h/d" })
+    assert.equal(2, timeout({}, "postgres://h/d?pool_connect_timeout=2"))
+    assert.equal(2, timeout({}, "postgres://h/d?connect_timeout=9&pool_connect_timeout=2"))
+    assert.equal(2, timeout({}, "postgres://h/d?connect_timeout=9", { pool = { connect_timeout = 2 } }))
+    assert.equal(30, timeout({}, "postgres://h/d"))
+    assert.is_string(select(2, resolve({}, "postgres://h/d?connect_timeout=soon")).fields["pool.connect_timeout"])
+  end)
+
+  it("a pooler is found out unless it is said what there is", function()
+    local function pooler(target) return assert(resolve({}, target)).pool.pgbouncer end
+    assert.is_nil(pooler "postgres://h/d")
+    assert.is_true(pooler "postgres://h/d?pgbouncer=true")
+    assert.is_true(pooler "postgres://h/d?pgbouncer=transaction")
+    assert.is_false(pooler "postgres://h/d?pgbouncer=session")
+    assert.is_false(pooler "postgres://h/d?pgbouncer=false")
+  end)
+
+  it("migrations go where LARDER_MIGRATIONS_URL says, or POSTGRES_URL_NON_POOLING beside DATABASE_URL", function()
+    local function host(vars, target, opts)
+      return config.migration_target(assert(resolve(vars, target, opts))).settings.host
+    end
+    local direct = "postgres://direct/d"
+    assert.equal("direct", host { DATABASE_URL = "postgres://h/d", LARDER_MIGRATIONS_URL = direct })
+    assert.equal("direct", host({ LARDER_MIGRATIONS_URL = direct }, "postgres://h/d"))
+    assert.equal("other", host({ LARDER_MIGRATIONS_URL = direct }, "postgres://h/d", { migrations = "postgres://other/d" }))
+    assert.equal("direct", host { DATABASE_URL = "postgres://h/d", POSTGRES_URL_NON_POOLING = direct })
+    assert.equal("h", host({ POSTGRES_URL_NON_POOLING = direct }, "postgres://h/d"))
   end)
 
   it("memory: is the memory engine whatever the environment says", function()
@@ -253,7 +299,7 @@ describe("environment", function()
     cfg = assert(resolve { PGSERVICE = "prod", PGHOST = "other" })
     assert.equal("prod", cfg.settings.service)
     assert.is_nil(cfg.settings.host)
-    assert.equal("memory", assert(resolve { PGPASSWORD = "pw", PGUSER = "u" }).engine)
+    assert.is_nil(resolve { PGPASSWORD = "pw", PGUSER = "u" })
   end)
 end)
 

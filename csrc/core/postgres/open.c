@@ -140,7 +140,8 @@ static size_t pg_stats(const ldr_engine *e, ldr_stat out[LDR_MAX_STATS]) {
                             {"prepares", s.prepares, false},
                             {"evictions", s.evictions, false},
                             {"server_version", (uint64_t)s.server_version, false},
-                            {"pooler", s.pooler, true}};
+                            {"pooler", s.pooler, true},
+                            {"own_sessions", s.own_sessions, true}};
     _Static_assert(sizeof all / sizeof *all <= LDR_MAX_STATS, "there is room for all");
     memcpy(out, all, sizeof all);
     return sizeof all / sizeof *all;
@@ -261,6 +262,7 @@ void ldr_pg_stats_get(const ldr_engine *engine, ldr_pg_stats *out) {
   *out = p->stats;
   out->server_version = e->server_version;
   out->pooler = e->pooler;
+  out->own_sessions = e->own_sessions;
   out->queries = c->queries;
   out->errors = c->errors;
   out->transactions = c->transactions;

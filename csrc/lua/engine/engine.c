@@ -98,7 +98,7 @@ static void read_pool(lua_State *L, int idx, ldr_pool_config *c) {
   c->acquire_timeout = get_number(L, o + 5, c->acquire_timeout);
   c->queue_max = get_count(L, o + 6, c->queue_max);
   c->statement_cache = get_count(L, o + 7, c->statement_cache);
-  c->pgbouncer = l_option_bool(L, o + 8, "pgbouncer");
+  if (!lua_isnil(L, o + 8)) c->pgbouncer = l_option_bool(L, o + 8, "pgbouncer"); /* else the core finds out */
   c->spin = get_number(L, o + 9, c->spin);
   c->statement_timeout = get_number(L, o + 10, c->statement_timeout);
   c->open_timeout = get_number(L, o + 11, c->open_timeout);

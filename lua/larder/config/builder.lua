@@ -4,15 +4,22 @@ local errors = require "larder.base.errors"
 local conninfo = require "larder.config.conninfo"
 local values = require "larder.config.values"
 
+-- Is there a pooler that gives each transaction another session? One in session mode is as good as none.
+local function pooler(v)
+  if v == "session" then return false end
+  if v == "transaction" then return true end
+  return values.boolean(v)
+end
+
 local POOL_TYPES = {
   max = values.integer, min = values.integer, queue_max = values.integer, statement_cache = values.integer,
   connect_timeout = values.seconds, idle_timeout = values.seconds, lifetime = values.seconds,
   acquire_timeout = values.seconds, spin = values.seconds, statement_timeout = values.seconds,
-  pgbouncer = values.boolean,
+  pgbouncer = pooler,
 }
 local POOL_DEFAULTS = {
   max = 25, min = 5, connect_timeout = 30, idle_timeout = 600, lifetime = 3600, acquire_timeout = 30,
-  queue_max = 1000, statement_cache = 256, pgbouncer = false,
+  queue_max = 1000, statement_cache = 256, -- pgbouncer: the core finds out
 }
 
 local builder = {}
@@ -112,6 +119,8 @@ end
 
 function builder:finish_pool()
   local pool = self.pool
+  -- libpq keeps its connect_timeout only in calls that block, which these are not
+  self:set_pool("connect_timeout", self.settings.connect_timeout, self.sources.connect_timeout)
   if pool.max and pool.max < 1 then self.faults["pool.max"] = "must be at least 1" end
   if pool.min and pool.min > (pool.max or POOL_DEFAULTS.max) then
     self.faults["pool.min"] = "must not be greater than pool.max"

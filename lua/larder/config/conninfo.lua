@@ -9,6 +9,7 @@ local conninfo = {}
 local OURS = {
   pool_max_conns = "max", pool_min_conns = "min", pool_max_conn_lifetime = "lifetime",
   pool_max_conn_idle_time = "idle_timeout", pool_acquire_timeout = "acquire_timeout",
+  pool_connect_timeout = "connect_timeout",
   pool_queue_max = "queue_max",
   pool_statement_cache = "statement_cache", pool_statement_timeout = "statement_timeout", pool_spin = "spin",
   pgbouncer = "pgbouncer",

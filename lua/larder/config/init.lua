@@ -138,7 +138,7 @@ local function find_group(lookup, wanted)
 end
 
 --- STORAGE_TYPE and USE_POSTGRES choose the engine before anything else is looked at.
-local function chosen(lookup, file)
+local function chosen_by_application(lookup, file)
   local kind, source = lookup "STORAGE_TYPE"
   if not kind and file.type then kind, source = file.type, file.path .. ": storage.type" end
   if kind then
@@ -156,12 +156,27 @@ local function chosen(lookup, file)
   return false
 end
 
+-- Memory loses everything at the end of the process, so that it must be asked for.
+local function nothing_named()
+  return errors.invalid({ target = "is not given, and no variable names a database" }, nil, {
+    hint = "looked for DATABASE_URL, DB_HOST, DB_NAME, STORAGE_TYPE, USE_POSTGRES, ENABLE_POSTGRES, POSTGRES_PRISMA_URL, "
+      .. 'POSTGRES_HOST, PGHOST, PGDATABASE, PGSERVICE; for the memory engine say larder.open "memory:" or LARDER_ENGINE=memory',
+  })
+end
+
+local function chosen(lookup, file)
+  local engine, source = lookup "LARDER_ENGINE"
+  if not engine then return chosen_by_application(lookup, file) end
+  if engine == "memory" or engine == "postgres" then return engine, source end
+  return nil, select(2, errors.invalid({ LARDER_ENGINE = "must be postgres or memory" }))
+end
+
 local function from_environment(b, file)
   local wanted, source = chosen(b.lookup, file)
   if wanted == nil then return nil, source end
   if wanted == "memory" then return memory(source) end
   local group = find_group(b.lookup, wanted)
-  if not group then return memory "default" end
+  if not group then return nothing_named() end
   local ok, err = group(b, file)
   if not ok then return nil, err end
   b:limits()
@@ -214,10 +229,18 @@ local function from_target(b, target, file)
   error("a target is nothing, a text or a table, not a " .. type(target), 0)
 end
 
---- Where migrations connect: POSTGRES_URL_NON_POOLING beside POSTGRES_PRISMA_URL, or what the caller says.
+-- Does a variable beside which POSTGRES_URL_NON_POOLING stands name the server?
+local function is_from_environment(cfg, lookup)
+  local source = cfg.sources.host
+  return source ~= nil and (source == select(2, lookup "POSTGRES_PRISMA_URL") or source == select(2, lookup "DATABASE_URL"))
+end
+
+--- Where migrations connect: what the caller says, LARDER_MIGRATIONS_URL, or POSTGRES_URL_NON_POOLING beside
+--- POSTGRES_PRISMA_URL or DATABASE_URL.
 local function add_migrations(cfg, lookup, opts)
   local target = opts.migrations
-  if not target and cfg.sources.host == (select(2, lookup "POSTGRES_PRISMA_URL")) then
+  if target == nil then target = lookup "LARDER_MIGRATIONS_URL" end
+  if not target and is_from_environment(cfg, lookup) then
     local url, source = lookup "POSTGRES_URL_NON_POOLING"
     if not url or not source then return cfg end
     local b = builder.new(lookup)
@@ -230,7 +253,7 @@ local function add_migrations(cfg, lookup, opts)
     return cfg
   end
   if not target then return cfg end
-  local direct, err = config.resolve(target, { getenv = opts.getenv, env_file = opts.env_file })
+  local direct, err = config.resolve(target, { getenv = opts.getenv, env_file = opts.env_file, migrations = false })
   if not direct then return nil, err end
   cfg.migrations = direct
   return cfg

@@ -270,11 +270,11 @@ function Db:session(opts, fn)
 end
 
 --- Rows one by one through a cursor: memory stays flat. Raises what goes wrong on the way.
--- Lua 5.4 closes it when the loop is left early; on LuaJIT the collector does, so leave loops early with
--- care.
+-- Lua 5.4 closes it when the loop is left early. On LuaJIT the collector does, or you:
+-- `local it = db:each(…); for row in it do … it:close() break … end`.
 ---@param sql string|table  or { sql, page = rows a fetch }
 ---@param ... any
----@return fun(): table|nil iterator
+---@return larder.Cursor iterator
 function Db:each(sql, ...)
   return raw.each(self, sql, ...)
 end

@@ -67,10 +67,22 @@ end
 -- ---- cursors ----
 
 local PAGE = 500
-local cursors = 0
+local joined = 0 -- cursors opened in a running transaction: one that was left early is still open there
+local owners = setmetatable({}, { __mode = "k" }) -- cursors that hold a connection of their own
 
+---@class larder.Cursor
+---@operator call: table|nil
 local Cursor = {}
 Cursor.__index = Cursor
+Cursor.__name = "larder.db.cursor"
+
+-- A loop that was left early keeps its connection until it is collected, where the language closes nothing (LuaJIT).
+-- Whoever would have to wait for a full pool collects first.
+local function relieve(db)
+  if next(owners) == nil then return end
+  local stats = db._engine:stats()
+  if stats.busy >= stats.max then collectgarbage() end
+end
 
 function Cursor:fail(err)
   self:close()
@@ -83,9 +95,15 @@ function Cursor:open(text, params)
   local err
   self.ctx = engine:ambient()
   if not self.ctx then
+    relieve(self.db)
     self.ctx, err = engine:begin { read_only = true }
     if not self.ctx then return self:fail(err) end
     self.owned = true
+    owners[self] = true
+    self.name = "larder_cursor" -- always the same, so that the core knows its statements
+  else
+    joined = joined + 1
+    self.name = "larder_cursor_" .. joined
   end
   local ok
   ok, err = run(self.db, self.ctx, ("declare %s no scroll cursor for %s"):format(self.name, text), params)
@@ -111,9 +129,11 @@ function Cursor:next()
   return self.rows[self.at]
 end
 
+--- Leave the rows that are left. Lua 5.4 does it at the end of a loop, LuaJIT does not.
 function Cursor:close()
   if self.done then return end
   self.done = true
+  owners[self] = nil
   local ctx = self.ctx
   self.ctx = nil
   if not ctx then return end
@@ -126,18 +146,17 @@ end
 
 Cursor.__close = Cursor.close
 
+function Cursor:__call()
+  if not self.ctx and not self.done then self:open(self.text, self.params) end
+  return self:next()
+end
+
 function raw.each(db, sql, ...)
   local text, opts = split(sql, EACH_OPTIONS, "each")
-  cursors = cursors + 1
   local cursor = setmetatable({
-    db = db, name = "larder_cursor_" .. cursors, page = opts and opts.page or PAGE, rows = {}, at = 0,
+    db = db, text = text, params = pack(...), page = opts and opts.page or PAGE, rows = {}, at = 0,
   }, Cursor)
-  local params = pack(...)
-  local function iterate()
-    if not cursor.ctx and not cursor.done then cursor:open(text, params) end
-    return cursor:next()
-  end
-  return iterate, nil, nil, cursor
+  return cursor, nil, nil, cursor
 end
 
 -- ---- sessions ----

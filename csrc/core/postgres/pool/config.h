@@ -27,6 +27,7 @@ typedef struct ldr_pg_stats {
   uint64_t queries, errors, transactions, commits, rollbacks, retries_stale, cancels, prepares, evictions;
   int server_version; /* 150020 */
   bool pooler;        /* a pooler was seen between us and the server */
+  bool own_sessions;  /* each connection keeps one session of the server, also through a pooler */
 } ldr_pg_stats;
 
 #endif
