@@ -34,6 +34,29 @@ if available ~= true and available ~= 0 then
   return
 end
 
+describe("a server that refuses connections", function()
+  it("is told within seconds to all who wait in a loop, and not after the acquire timeout", function()
+    local url, dir = start "transaction"
+    local kind = loops.cqueues or loops.manual -- it takes some seconds, so that one loop is enough
+    local options = { pool = { max = 4, min = 0, acquire_timeout = 60 } }
+    for k, v in pairs(kind.options) do options[k] = v end
+    local db, jobs, codes = must(larder.open(url, options)), {}, {}
+    stop(dir)
+    for i = 1, 10 do
+      jobs[i] = function()
+        db:query "select 1" -- the connections that were there find out
+        codes[i] = select(2, db:query "select 1").code
+      end
+    end
+    local started = larder.now()
+    kind.run(db, compat.unpack(jobs))
+    local seconds = (larder.now() - started) / 1e6
+    for i = 1, 10 do assert.equal("connection", codes[i]) end
+    assert.is_true(seconds < 30, "it took " .. seconds)
+    db:close()
+  end)
+end)
+
 for _, mode in ipairs { "transaction", "session" } do
   describe("through PgBouncer in " .. mode .. " mode", function()
     local url, dir, plain, db

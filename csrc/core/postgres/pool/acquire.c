@@ -2,7 +2,10 @@
 
 #include <stdio.h>
 
-enum { HOLDERS_NAMED = 5 };
+enum {
+  HOLDERS_NAMED = 5,
+  DOWN_PATIENCE_US = 4000000 /* for a server that is away; a promotion takes less, a person waits no longer */
+};
 
 static double seconds_since(int64_t t) { return (double)(ldr_now_mono() - t) / 1e6; }
 
@@ -36,6 +39,11 @@ static ldr_code fail_waited(ldr_pool *p, const ldr_waiter *w, ldr_err *err) {
     return ldr_fail(err, LDR_TIMEOUT, "the deadline passed while connecting");
   snprintf(why, sizeof why, "no connection became free within %.1f s", seconds_since(w->since));
   return fail_exhausted(p, why, err);
+}
+
+/* How long w waits: while the server is down nobody waits for all of the acquire timeout. */
+static int64_t patience_ends(const ldr_pool *p, const ldr_waiter *w) {
+  return ldr_pool_is_down(p) ? ldr_sooner(w->deadline, w->since + DOWN_PATIENCE_US) : w->deadline;
 }
 
 static bool hopeless(const ldr_pool *p, const ldr_waiter *w) {
@@ -109,7 +117,7 @@ static void set_wait(const ldr_pool *p, ldr_waiter *w, bool block) {
   if (w->connecting && w->connecting->connect_by < again) again = w->connecting->connect_by;
   if (w->connecting == NULL && ldr_pool_is_down(p) && p->retry_at > now && p->retry_at < again)
     again = p->retry_at;
-  w->again = again < w->deadline ? again : w->deadline;
+  w->again = ldr_sooner(again, patience_ends(p, w));
 }
 
 static ldr_code work(ldr_pool *p, ldr_waiter *w, bool block, ldr_err *err) {
@@ -125,7 +133,7 @@ static ldr_code work(ldr_pool *p, ldr_waiter *w, bool block, ldr_err *err) {
   if (block && p->loop == NULL && w->connecting == NULL &&
       ldr_slots_count(&p->slots, LDR_SLOT_BUSY) >= p->config.max)
     return fail_exhausted(p, "every connection is held by this thread, so waiting cannot help", err);
-  if (ldr_now_mono() >= w->deadline) return fail_waited(p, w, err);
+  if (ldr_now_mono() >= patience_ends(p, w)) return fail_waited(p, w, err);
   return LDR_PENDING;
 }
 

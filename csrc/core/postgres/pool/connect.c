@@ -74,7 +74,8 @@ ldr_code ldr_pool_step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
   if (code) {
     ldr_pool_destroy(p, s);
     note_failure(p, err);
-    if (p->loop && ldr_pgerr_permanent(err)) ldr_waiters_wake_all(&p->queue); /* it concerns everybody */
+    /* it concerns everybody: some give up at once, the others have less patience now */
+    if (p->loop && (ldr_pgerr_permanent(err) || p->failures == 1)) ldr_waiters_wake_all(&p->queue);
   } else {
     if (p->loop) ldr_pool_watch(p, s);
     p->failures = 0;
