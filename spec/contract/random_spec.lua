@@ -228,13 +228,80 @@ function kinds.delete_where(store)
   return function(s) return s[store]:delete_where(where) end
 end
 
+-- ---- includes and figures ----
+
+local INCLUDES = {
+  orgs = {
+    function() return { people = { order = "-visits", limit = random(3), columns = { "id", "visits" } }, teams = true } end,
+    function() return { people = { where = { kind = pick { "staff", "bot" } }, include = { badges = { limit = 1 }, led = true } } } end,
+  },
+  people = {
+    function() return { org = true, badges = { order = "code" } } end,
+    function() return { led = { columns = { "size" }, include = { "lead" } }, badges = { offset = 1 } } end,
+  },
+  teams = { function() return { lead = { columns = { "kind" }, include = { "org" } } } end },
+  badges = { function() return { person = { include = { led = { limit = 1 }, badges = { where = { code = { gt = "c3" } } } } } } end },
+}
+
+function kinds.include(store)
+  local opts = { where = where_of(store), order = order_of(store), limit = random(8), include = pick(INCLUDES[store])() }
+  return function(s) return s[store]:list(opts) end
+end
+
+local FIGURES = {
+  orgs = {
+    function()
+      return { aggs = { { "count", as = "n" }, { "count", "rank", distinct = true, as = "ranks" } }, groups = { "rank" }, order = "n desc" }
+    end,
+    function()
+      return {
+        groups = { { larder.path("data", "a"), as = "a" } }, order = "n, a",
+        aggs = { { "count", as = "n" }, { "sum", larder.path { "data", "a", type = "numeric" }, as = "sum" } },
+      }
+    end,
+  },
+  people = {
+    function()
+      return {
+        aggs = {
+          { "count", as = "n" }, { "sum", "score", as = "score" }, { "sum", "visits", distinct = true, as = "visits" },
+          { "count", "email", distinct = true, as = "emails", filter = { active = true } }, { "max", "weight", as = "most" },
+        },
+        groups = { "kind", "active" }, having = { n = { gt = random(4) } }, limit = random(5),
+        order = pick { "score desc", "-emails, n", "most", "kind desc" },
+      }
+    end,
+    function() return { groups = { { "deleted_at", bucket = "day", as = "day" } }, order = "-day", offset = 1 } end,
+  },
+  teams = { function() return { aggs = { { "sum", "size", as = "size" } }, groups = { "lead_id" }, having = { size = { gte = 2 } } } end },
+  badges = { function() return { aggs = { { "count", as = "n" } }, groups = { "person_id" }, order = "n desc", limit = 3 } end },
+}
+
+function kinds.aggregate(store)
+  local opts = pick(FIGURES[store])()
+  opts.where = where_of(store)
+  return function(s) return s[store]:aggregate(opts) end
+end
+
+function kinds.nested(store)
+  if store ~= "orgs" then return kinds.include(store) end
+  local row = make.orgs()
+  row.people = {}
+  for i = 1, random(2) do
+    row.people[i] = make.people()
+    row.people[i].org_id = nil
+  end
+  return function(s) return s.orgs:create(row, { include = { people = { include = { "org" } } } }) end
+end
+
 local WEIGHTS = {
   create = 30, create_many = 4, get = 12, exists = 4, patch = 14, update = 5, upsert = 8, delete = 6, list = 12, count = 4, get_many = 4,
   update_where = 3, delete_where = 1,
+  include = 5, aggregate = 5, nested = 2,
 }
 local BAG = {}
 for _, kind in ipairs { "create", "create_many", "get", "exists", "patch", "update", "upsert", "delete", "list", "count", "get_many",
-                        "update_where", "delete_where" } do
+                        "update_where", "delete_where", "include", "aggregate", "nested" } do
   for _ = 1, WEIGHTS[kind] do BAG[#BAG + 1] = kind end
 end
 

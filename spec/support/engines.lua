@@ -88,4 +88,5 @@ end
 
 local engines = { memory }
 if os.getenv "LARDER_TEST_URL" then engines[2] = postgres end
+engines.declare = declare
 return engines

@@ -41,7 +41,7 @@ zoo.declaration = {
       },
       key = { name = "people_pkey", "org_id", "id" },
       uniques = { { name = "people_email_key", "org_id", "email", where = { deleted_at = larder.null } } },
-      references = { { name = "people_org_fkey", fields = { "org_id" }, to = "orgs", on_delete = "cascade" } },
+      references = { { name = "people_org_fkey", fields = { "org_id" }, to = "orgs", as = "org", many = "people", on_delete = "cascade" } },
       indexes = { { "org_id", "kind", "-visits", "id" } },
       tenant = "org_id",
     },
@@ -55,8 +55,11 @@ zoo.declaration = {
       },
       key = { name = "teams_pkey", "org_id", "id" },
       references = {
-        { name = "teams_org_fkey", fields = { "org_id" }, to = "orgs", on_delete = "cascade" },
-        { name = "teams_lead_fkey", fields = { "org_id", "lead_id" }, to = "people", on_delete = "set_null", set_null = { "lead_id" } },
+        { name = "teams_org_fkey", fields = { "org_id" }, to = "orgs", as = "org", many = "teams", on_delete = "cascade" },
+        {
+          name = "teams_lead_fkey", fields = { "org_id", "lead_id" }, to = "people", as = "lead", many = "led", on_delete = "set_null",
+          set_null = { "lead_id" },
+        },
       },
       tenant = "org_id",
     },
@@ -72,7 +75,10 @@ zoo.declaration = {
       uniques = { { name = "badges_code_key", "org_id", "code" } },
       references = {
         { name = "badges_org_fkey", fields = { "org_id" }, to = "orgs", on_delete = "cascade" },
-        { name = "badges_person_fkey", fields = { "org_id", "person_id" }, to = "people", on_delete = "restrict" },
+        {
+          name = "badges_person_fkey", fields = { "org_id", "person_id" }, to = "people", as = "person", many = "badges",
+          on_delete = "restrict",
+        },
       },
       tenant = "org_id",
     },

@@ -1,0 +1,24 @@
+-- The generic contract on every family: the built-in ones and those of the tests.
+
+local testing = require "larder.testing"
+local engines = require "spec.support.engines"
+
+for _, engine in ipairs(engines) do
+  for _, family in ipairs { "blog", "shop", "auth", "content", "controlplane", "csms" } do
+    describe("conformance on " .. engine.name, function()
+      teardown(engine.done)
+      engines.declare(family)
+      testing.conformance(family, function() return engine.fresh(family) end, { describe = describe, it = it })
+    end)
+  end
+end
+
+describe("larder.testing", function()
+  it("reports what breaks the contract where no test runner is", function()
+    local db = engines[1].fresh "blog"
+    local report = testing.conformance("blog", db)
+    assert.same({}, report.failed)
+    assert.is_true(report.passed > 50)
+    engines[1].done()
+  end)
+end)
