@@ -87,7 +87,10 @@ all["refuses a second row with the values of a unique"] = function(x)
       given[name] = first[name]
       whole = whole and first[name] ~= nil
     end
-    for name, value in pairs(unique.where or {}) do whole = whole and (first[name] == value or first[name] == nil) end
+    for name, value in pairs(unique.where or {}) do -- a partial unique counts rows of its condition alone
+      whole = whole and (first[name] == value or first[name] == nil)
+      given[name] = first[name]
+    end
     if whole then refused(x, "conflict", function() return insert(x, x.rows:make(x.name, given)) end) end
   end
 end
