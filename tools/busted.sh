@@ -3,9 +3,11 @@
 #   --asan       the module and the interpreter of build/address
 #   --valgrind   the plain ones; any fault fails the run
 #   --gc         a collector that never rests
+# Under ASan, tests tagged #luaossl are left out: with OpenSSL 3 luaossl 20220711 makes the text of an error from memory
+# that OpenSSL has freed, and the run would end there.
 # The specs may start programs of their own with `tools/lua.sh $LARDER_TEST_LUA`; those run under the same.
 set -eu
-helper=() asan=
+helper=() asan= left_out=()
 while :; do
   case ${1:-} in
     --asan) asan=yes ;;
@@ -22,5 +24,6 @@ shift
 if [ -n "$asan" ]; then
   export LARDER_BUILD=build/address LARDER_LUA=$PWD/build/address/$LARDER_TEST_LUA/lua
   export UBSAN_OPTIONS=print_stacktrace=1
+  left_out=(--exclude-tags=luaossl)
 fi
-exec tools/lua.sh "$LARDER_TEST_LUA" tools/busted.lua ${helper[@]+"${helper[@]}"} "$@"
+exec tools/lua.sh "$LARDER_TEST_LUA" tools/busted.lua ${helper[@]+"${helper[@]}"} ${left_out[@]+"${left_out[@]}"} "$@"
