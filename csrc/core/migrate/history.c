@@ -42,6 +42,13 @@ static const char tables_sql[] =
     "  constraint migration_journal_pkey primary key (family, version, statement)\n"
     ");\n";
 
+/* All of them, in their present shape: then no right to make anything is needed. */
+static const char tables_made[] =
+    "select to_regclass('larder.schema_migrations') is not null"
+    " and to_regclass('larder.migration_history') is not null"
+    " and to_regclass('larder.migration_journal') is not null"
+    " and not exists (select from pg_constraint where conname = 'migration_history_action_check'"
+    " and conrelid = to_regclass('larder.migration_history'))";
 static const char tables_there[] = "select to_regclass('larder.schema_migrations') is not null";
 static const char journal_there[] = "select to_regclass('larder.migration_journal') is not null";
 static const char citus_there[] = "select exists (select from pg_extension where extname = 'citus')";
@@ -177,7 +184,9 @@ const ldr_applied *ldr_history_find(const ldr_history *h, int64_t version) {
 /* ---- writing ---- */
 
 ldr_code ldr_history_prepare(ldr_session *s, ldr_err *err) {
-  return ldr_session_script(s, tables_sql, NULL, err);
+  int64_t made = 0;
+  ldr_code code = ldr_session_number(s, tables_made, NULL, &made, err);
+  return code || made ? code : ldr_session_script(s, tables_sql, NULL, err);
 }
 
 ldr_code ldr_history_record(ldr_session *s, const char *family, int64_t version, const char *name,

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "migrate/run.h"
 
 #include <stdio.h>
@@ -150,6 +151,33 @@ static ldr_code changed(ldr_err *err, const ldr_migration_text *t, int64_t numbe
   return ldr_err_at(err, t->file, t->line + line - 1, 0);
 }
 
+/* An index that is not valid and that nobody is making: what a failed CONCURRENTLY leaves. */
+static const char invalid_index[] =
+    "select format('drop index concurrently %s', i.indexrelid::regclass) from pg_index i"
+    " where not i.indisvalid and i.indexrelid not in"
+    " (select index_relid from pg_stat_progress_create_index where index_relid is not null)"
+    " order by i.indexrelid desc limit 1";
+
+static void name_leftover(ldr_session *s, ldr_err *err) {
+  ldr_rows *rows = NULL;
+  ldr_value v;
+  ldr_err ignored;
+  if (ldr_session_ask(s, invalid_index, NULL, &rows, &ignored) != LDR_OK) return;
+  if (rows && rows->nrows && ldr_rows_cell(rows, 0, 0, &v, &ignored) == LDR_OK && v.type == LDR_T_TEXT) {
+    char hint[sizeof err->hint];
+    snprintf(hint, sizeof hint, "an index is there that is not valid: %.*s; then `larder migrate resume`",
+             (int)v.n, v.u.p);
+    ldr_err_set(err->hint, sizeof err->hint, hint);
+  }
+  ldr_rows_free(rows);
+}
+
+static ldr_code failed(ldr_session *s, const ldr_migration_text *t, const char *sql, unsigned line,
+                       ldr_err *err) {
+  if (err->code != LDR_CONNECTION && strcasestr(sql, "concurrently")) name_leftover(s, err);
+  return in_file(err, t, line);
+}
+
 static ldr_code one_statement(ldr_session *s, const ldr_step *step, const ldr_run_options *o, const char *sql,
                               int64_t number, unsigned line, ldr_err *err) {
   const ldr_migration_text *t = text_of(step);
@@ -165,7 +193,7 @@ static ldr_code one_statement(ldr_session *s, const ldr_step *step, const ldr_ru
   if (code == LDR_OK) code = set_limits(s, false, err);
   if (code) return code;
   code = ldr_session_script(s, sql, &inner, err);
-  if (code) return in_file(err, t, line + (inner ? inner - 1 : 0));
+  if (code) return failed(s, t, sql, line + (inner ? inner - 1 : 0), err);
   return ldr_journal_done(s, o->family, step->m->version, number, err);
 }
 

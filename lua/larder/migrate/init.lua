@@ -81,9 +81,10 @@ end
 local function run(db, family, opts, request, skip_statement)
   return with_runner(db, family, opts, function(runner)
     local steps, err = look(runner, request)
-    if not steps then return nil, err end
+    -- a file that seems to have stopped may be under way in another process: the lock tells
+    if not steps and (err.code ~= "dirty" or opts.dry_run) then return nil, err end
     if opts.dry_run then return planned(steps) end
-    if #steps == 0 then return {} end
+    if steps and #steps == 0 then return {} end
     local ok
     ok, err = runner:job "lock"
     if not ok then return nil, err end

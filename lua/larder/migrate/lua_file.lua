@@ -21,10 +21,11 @@ local SAVE = [[update larder.migration_journal set state = $3 where family = $1 
 
 --- Keep a state for the next run, and for this one.
 ---@param state table
+---@param tx? larder.Tx  the transaction of the batch: the state is kept when, and only when, its rows are
 ---@return true|nil
 ---@return larder.Error? err
-function Step:save(state)
-  local ok, err = self._db:query(SAVE, self._family, self.version, state)
+function Step:save(state, tx)
+  local ok, err = (tx or self._db):query(SAVE, self._family, self.version, state)
   if not ok then return nil, err end
   self.state = state
   return true
