@@ -79,7 +79,7 @@ static ldr_code read_file(ldr_arena *a, const char *dir, const char *file, char 
   FILE *f;
   ldr_code code = LDR_OK;
   ldr_buf_fmt(&path, "%s/%s", dir, file);
-  f = path.broken ? NULL : fopen(ldr_buf_cstr(&path), "rbe");
+  f = ldr_buf_cstr(&path) ? fopen(path.p, "rbe") : NULL;
   if (f == NULL) {
     code = path.broken ? ldr_fail_nomem(err) : fault(err, file, "unreadable", strerror(errno));
   } else {
@@ -122,10 +122,10 @@ static ldr_code checksum(const char *text, size_t n, char out[LDR_MIGRATION_CHEC
     ldr_blake2b(hash, sizeof hash, plain.p, plain.n, NULL, 0);
     ldr_hex_add(&hex, hash, sizeof hash);
   }
-  if (plain.broken || hex.broken)
+  if (plain.broken || ldr_buf_cstr(&hex) == NULL)
     code = ldr_fail_nomem(err);
   else
-    memcpy(out, ldr_buf_cstr(&hex), LDR_MIGRATION_CHECKSUM + 1);
+    memcpy(out, hex.p, LDR_MIGRATION_CHECKSUM + 1);
   ldr_buf_free(&plain);
   ldr_buf_free(&hex);
   return code;
