@@ -211,7 +211,9 @@ static ldr_code code_of(const ldr_pgfields *f, const struct rule *rule) {
   if (duplicate_key(f)) return LDR_CONFLICT;
   /* a limit of the server's and somebody's cancel have one state: unless it says the latter, it was the limit
    */
-  if (is(f, "57014") && strstr(f->message, "user request") == NULL) return LDR_TIMEOUT;
+  /* also a COPY that its client gave up */
+  if (is(f, "57014") && strstr(f->message, "user request") == NULL && strncmp(f->routine, "Copy", 4) != 0)
+    return LDR_TIMEOUT;
   if (rule) return rule->code;
   return is_users(f->sqlstate) ? LDR_INVALID : LDR_INTERNAL;
 }
