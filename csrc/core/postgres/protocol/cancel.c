@@ -17,6 +17,7 @@ struct ldr_cancel {
   const ldr_cancel_ops *ops;
   void *handle;
   bool insist;
+  unsigned times; /* delivered again; its thread's */
   int64_t deadline;
   atomic_bool returned;
   atomic_int refs; /* the connection, and whoever delivers it */
@@ -62,32 +63,41 @@ static ldr_cancel *next(void) {
   return x;
 }
 
-static bool others_wait(void) {
-  bool yes;
+/* Back to the end, while others wait. false: nobody does. */
+static bool again_later(ldr_cancel *x) {
+  bool others;
   pthread_mutex_lock(&lock);
-  yes = first != NULL;
+  others = first != NULL;
+  if (others) {
+    x->next = NULL;
+    *last = x;
+    last = &x->next;
+  }
   pthread_mutex_unlock(&lock);
-  return yes;
+  return others;
 }
 
-/* Repeats are for threads that have nothing else to do. */
-static void deliver(const ldr_cancel *x) {
+/* A cancel that arrives before its statement hits nothing, so who insists is delivered again; behind those
+ * that wait for their first time. true: it lies in the list again. */
+static bool deliver(ldr_cancel *x) {
   static const struct timespec pauses[] = {{0, 50000000}, {0, 500000000}};
-  if (ldr_now_mono() >= x->deadline) return;
-  x->ops->deliver(x->handle, x->deadline);
-  for (size_t i = 0; x->insist && i < sizeof pauses / sizeof *pauses && !others_wait(); i++) {
-    nanosleep(&pauses[i], NULL);
+  int64_t now = ldr_now_mono();
+  if (x->times == 0 && now >= x->deadline) return false;
+  x->ops->deliver(x->handle, x->times == 0 ? x->deadline : now + LIMIT_US);
+  while (x->insist && x->times < sizeof pauses / sizeof *pauses) {
+    const struct timespec *pause = &pauses[x->times++];
+    if (again_later(x)) return true;
+    nanosleep(pause, NULL);
     x->ops->deliver(x->handle, ldr_now_mono() + LIMIT_US);
   }
+  return false;
 }
 
 static void *run(void *ud) {
   ldr_cancel *x;
   (void)ud;
-  while ((x = next()) != NULL) {
-    deliver(x);
-    finish(x);
-  }
+  while ((x = next()) != NULL)
+    if (!deliver(x)) finish(x);
   return NULL;
 }
 
