@@ -79,7 +79,7 @@ static void open_engine(const config *how) {
   w.e.server_version = 150000;
   world_check(ldr_pool_new(NULL, &c, &w.e.pool, &err) == LDR_OK, "a pool");
   for (size_t i = 0; how->what[i]; i++) {
-    const ldr_call call = {world_now() + DEADLINE_US * (int64_t)(REQUESTS - i), false};
+    const ldr_call call = {.deadline = world_now() + DEADLINE_US * (int64_t)(REQUESTS - i), .block = false};
     const ldr_request_kind *kind = how->what[i] == 'o' ? &own : &shared;
     world_check(ldr_request_new(&w.e, NULL, kind, "model", &call, &w.rq[i], &err) == LDR_OK, "a request");
     w.rq[i]->stmt = statement(how->what[i]);

@@ -67,6 +67,14 @@ describe("waiting in nginx", function()
     assert.equal("", server:alarms())
   end)
 
+  it("runs each call of a view as its tenant, beside those of others", function()
+    start()
+    local answers = {}
+    for i = 1, 24 do answers[i] = assert(server:send("/view?tenant=t" .. i % 3)) end
+    for i = 1, 24 do assert.equal(("t%dut%d|\n"):format(i % 3, i % 3), assert(answers[i]:answer()).text) end
+    assert.equal("", server:alarms())
+  end)
+
   it("FT-l16 goes on when the dispatcher is cut off", function()
     start()
     for _ = 1, 20 do

@@ -15,9 +15,21 @@ typedef struct ldr_tx ldr_tx;
 typedef struct ldr_task ldr_task;
 typedef struct ldr_scan ldr_scan;
 
+/* What a call runs as: settings of the server that hold for its own statement alone. Only an engine that can
+ * keep them apart makes one. Immutable; counted, by the engine's thread. */
+typedef struct ldr_context ldr_context;
+struct ldr_context { /* engines embed it first */
+  unsigned refs;
+  void (*free)(ldr_context *);
+};
+typedef struct ldr_setting {
+  const char *name, *value;
+} ldr_setting;
+
 typedef struct ldr_call {
   int64_t deadline; /* monotonic microseconds, LDR_NEVER: covers pool wait, connect and statement */
   bool block;
+  ldr_context *context; /* borrowed; NULL: none. Not in a transaction, which has settings of its own */
 } ldr_call;
 
 typedef struct ldr_result {
@@ -87,6 +99,11 @@ typedef struct ldr_session_group { /* a connection of one's own without a transa
   ldr_code (*copy_out_data)(ldr_tx *, const ldr_call *, const char **p, size_t *n, ldr_err *);
 } ldr_session_group;
 
+typedef struct ldr_context_group { /* calls that run as somebody */
+  /* Settings in the order in which they take effect; copied. */
+  ldr_code (*make)(const ldr_setting *settings, size_t n, ldr_context **out, ldr_err *);
+} ldr_context_group;
+
 typedef struct ldr_async_group { /* a thread that works on submitted tasks: see postgres/request/submit.h */
   void (*use)(ldr_engine *);     /* from now on calls that do not block give tasks to submit */
   ldr_code (*submit)(ldr_task *, uint64_t completion_id, ldr_err *);
@@ -150,6 +167,7 @@ typedef struct ldr_engine_ops {
 
   const ldr_sql_group *sql;
   const ldr_session_group *session;
+  const ldr_context_group *context;
   const ldr_async_group *async;
   const ldr_keyed_group *keyed;
 
@@ -166,9 +184,13 @@ struct ldr_engine {
 /* The groups of an engine; NULL, and err says what is not supported, when it has none. */
 const ldr_sql_group *ldr_engine_sql(const ldr_engine *e, ldr_err *err) LDR_MUSTCHECK;
 const ldr_session_group *ldr_engine_session(const ldr_engine *e, ldr_err *err) LDR_MUSTCHECK;
+const ldr_context_group *ldr_engine_context(const ldr_engine *e, ldr_err *err) LDR_MUSTCHECK;
 const ldr_async_group *ldr_engine_async(const ldr_engine *e, ldr_err *err) LDR_MUSTCHECK;
 /* LDR_UNSUPPORTED: what the engine has not. Whoever needs several groups at once says it by this, too. */
 ldr_code ldr_engine_lacks(const ldr_engine *e, const char *what, ldr_err *err);
+
+ldr_context *ldr_context_retain(ldr_context *c); /* NULL is fine; returns c */
+void ldr_context_release(ldr_context *c);        /* NULL is fine; also after the engine's end */
 
 /* A scan hands out batches; *b is NULL at the end. Blocking only. */
 struct ldr_scan {

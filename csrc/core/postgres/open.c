@@ -2,6 +2,7 @@
 #include "postgres/exec/bulk.h"
 #include "postgres/exec/transaction.h"
 #include "postgres/postgres.h"
+#include "postgres/request/context.h"
 #include "postgres/request/reactor.h"
 
 void ldr_pool_config_default(ldr_pool_config *c) {
@@ -104,6 +105,7 @@ static const ldr_session_group session_group = {.available = ldr_pg_has_sessions
                                                 .copy_in_end = ldr_pg_copy_in_end,
                                                 .copy_out_begin = ldr_pg_copy_out_begin,
                                                 .copy_out_data = ldr_pg_copy_out_data};
+static const ldr_context_group context_group = {.make = ldr_pgcontext_new};
 static const ldr_async_group async_group = {.use = ldr_pg_use_reactor,
                                             .submit = ldr_task_submit,
                                             .wait = ldr_task_wait,
@@ -162,6 +164,7 @@ static const ldr_engine_ops ops = {.name = "postgres",
                                    .clone = pg_clone,
                                    .sql = &sql_group,
                                    .session = &session_group,
+                                   .context = &context_group,
                                    .async = &async_group,
                                    .stats = pg_stats,
                                    .set_hook = ldr_pg_set_hook,
@@ -221,7 +224,7 @@ static const ldr_request_kind hello = {
 
 static ldr_code prove(ldr_pg *e, ldr_err *err) {
   double patience = e->config.open_timeout > 0 ? e->config.open_timeout : e->config.connect_timeout;
-  const ldr_call call = {ldr_deadline(patience > 0 ? patience : -1), true};
+  const ldr_call call = {.deadline = ldr_deadline(patience > 0 ? patience : -1), .block = true};
   ldr_request *rq = NULL;
   ldr_code code = ldr_pool_connect(e->pool, call.deadline, err);
   if (code == LDR_OK) code = ldr_request_new(e, NULL, &hello, "open", &call, &rq, err);

@@ -101,7 +101,7 @@ typedef struct delivery {
 /* One insert of many rows. COPY into a staging table takes half as long again for 500 rows (a table made and
  * dropped, and four round trips), and could not tell a key that exists from another unique. */
 static ldr_code insert(delivery *d, const ldr_queued *rows, size_t n, size_t *written) {
-  const ldr_call call = {ldr_deadline(d->timeout), true};
+  const ldr_call call = {.deadline = ldr_deadline(d->timeout), .block = true};
   ldr_result result = {0};
   ldr_value *v = d->values;
   ldr_code code;

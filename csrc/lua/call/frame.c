@@ -30,11 +30,13 @@ static void free_results(l_work *w) {
   ldr_row_release(w->row);
   if (w->stmt) w->eng->ops->sql->release(w->stmt);
   ldr_schema_release(w->schema);
+  ldr_context_release(w->context);
   if (w->extra) w->free_extra(w->extra);
   w->result = (ldr_result){0};
   w->row = NULL;
   w->stmt = NULL;
   w->schema = NULL;
+  w->context = w->call.context = NULL;
   w->extra = NULL;
 }
 
@@ -221,6 +223,8 @@ void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name) {
     l_misuse(L, "name must be text");
 }
 
+void l_work_context(l_work *w, ldr_context *c) { w->context = w->call.context = ldr_context_retain(c); }
+
 int64_t l_work_now(lua_State *L, l_work *w) {
   int64_t now = 0;
   if (!w->eng->has_clock) return ldr_now_wall();
@@ -238,6 +242,11 @@ int64_t l_work_now(lua_State *L, l_work *w) {
 ldr_code l_work_tx(l_work *w, ldr_tx **out) {
   if (w->eng->e == NULL) return ldr_fail(&w->err, LDR_CLOSED, "the database is closed");
   if (w->ctx && w->ctx->tx == NULL) return ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
+  if (w->ctx && w->context) {
+    if (w->ctx->context != w->context)
+      return ldr_fail(&w->err, LDR_INVALID, "the transaction was not begun by this view of the database");
+    w->call.context = NULL; /* it holds for the whole transaction */
+  }
   *out = w->ctx ? w->ctx->tx : NULL;
   return LDR_OK;
 }

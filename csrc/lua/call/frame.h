@@ -41,8 +41,9 @@ struct l_work {
   ldr_result result;
   ldr_row *row;
   ldr_stmt *stmt;
-  ldr_schema *schema; /* retained while waiting */
-  void *extra;        /* what only one kind of call holds */
+  ldr_schema *schema;   /* retained while waiting */
+  ldr_context *context; /* counted; call.context, unless the transaction is its own */
+  void *extra;          /* what only one kind of call holds */
   void (*free_extra)(void *);
   ldr_task *task;
 
@@ -89,9 +90,10 @@ int l_work_fail(lua_State *L, l_work *w);              /* nil, w->err; gives it 
 void l_work_options(lua_State *L, l_work *w, int tx, int timeout, int name);
 void l_work_join(lua_State *L, l_work *w);             /* the running coroutine's transaction, if any */
 void l_work_timeout(lua_State *L, l_work *w, int idx); /* seconds, or nil */
+void l_work_context(l_work *w, ldr_context *c);        /* what the call runs as; NULL: nothing to say */
 int64_t l_work_now(lua_State *L, l_work *w);           /* the engine's clock; may call Lua */
 /* The transaction to use, read at the last moment: Lua code may have ended it. LDR_CLOSED when it or the
- * engine is over. */
+ * engine is over; LDR_INVALID when the call is to run as somebody whom the transaction was not begun for. */
 ldr_code l_work_tx(l_work *w, ldr_tx **out) LDR_MUSTCHECK;
 
 int l_work_run(lua_State *L, l_work *w);                  /* runs w->op, then w->finish */

@@ -25,8 +25,9 @@ typedef struct l_engine {
 
 typedef struct l_ctx {
   l_child child;
-  l_engine *eng;   /* anchored by the environment */
-  ldr_tx *tx;      /* NULL: over */
+  l_engine *eng;              /* anchored by the environment */
+  ldr_tx *tx;                 /* NULL: over */
+  const ldr_context *context; /* what it was begun for; anchored by the environment */
   int frame;       /* of the function that runs it: its number from the stack's bottom, see call/scope.c */
   bool bound;      /* a coroutine runs it: see call/scope.h */
   bool rooted;     /* the event loop itself keeps that coroutine */
@@ -46,7 +47,8 @@ enum {
   L_ENV_SCOPES, /* of an engine: what its event loop knows of coroutines */
   L_ENV_HOOK,   /* of an engine */
   L_ENV_PARAMS, /* of a task: parameters still to be read */
-  L_ENV_RUNNER  /* of a transaction: the function that runs it */
+  L_ENV_RUNNER, /* of a transaction: the function that runs it */
+  L_ENV_CONTEXT /* of a transaction or store: what its calls run as */
 };
 
 extern const l_class l_engine_class; /* "larder.engine" */

@@ -5,6 +5,7 @@
 
 #include "lua/base/error.h"
 #include "lua/base/int.h"
+#include "lua/call/context.h"
 #include "lua/call/frame.h"
 #include "lua/call/hook.h"
 #include "lua/call/scope.h"
@@ -204,6 +205,7 @@ static const luaL_Reg methods[] = {
     {"set_hook", l_hook_set},
     {"stats", l_engine_stats},
     {"store", l_store_new},
+    {"context", l_context_new},
     {"begin", l_ctx_begin},
     {"session", l_ctx_session},
     {"ambient", l_scope_ambient},

@@ -3,6 +3,7 @@
 
 #include "lua/base/error.h"
 #include "lua/base/int.h"
+#include "lua/call/context.h"
 #include "lua/engine/query.h"
 #include "lua/values/rows.h"
 
@@ -127,7 +128,7 @@ static int finish(lua_State *L, l_work *w) {
 /* engine:pipeline(items, atomic, opts) → results | nil, err */
 int l_engine_pipeline(lua_State *L) {
   l_slots at;
-  static const char *const options[] = {"tx", "timeout", "name"};
+  static const char *const options[] = {"tx", "timeout", "name", "context"};
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   pipeline *x;
   l_work *w;
@@ -141,7 +142,8 @@ int l_engine_pipeline(lua_State *L) {
   w->name = "pipeline";
   block = w->call.block;
   w->call.block = true; /* statements that nobody prepared before */
-  base = l_options(L, 4, options, 3, "options");
+  base = l_options(L, 4, options, 4, "options");
+  l_work_context(w, l_context_opt(L, base + 3));
   l_work_options(L, w, base, base + 1, base + 2);
   code = l_work_tx(w, &tx);
   if (code != LDR_OK || ldr_engine_sql(eng->e, &w->err) == NULL) return l_work_fail(L, w);

@@ -5,9 +5,11 @@
 #include "lua/base/error.h"
 #include "lua/base/int.h"
 #include "lua/base/state.h"
+#include "lua/call/context.h"
 #include "lua/values/rows.h"
 
-static const char *const options[] = {"tx", "timeout", "name", "columns"};
+/* context: what the statement runs as, see engine:context */
+static const char *const options[] = {"tx", "timeout", "name", "context", "columns"};
 
 /* ---- parameters ---- */
 
@@ -109,8 +111,9 @@ static int query(lua_State *L, l_engine *eng, l_ctx *ctx) {
   w->name = "query";
   lua_pushvalue(L, 3);
   lua_replace(L, l_at(w)->params);
-  base = l_options(L, 4, options, 4, "options");
-  w->columns = l_option_bool(L, base + 3, "columns");
+  base = l_options(L, 4, options, 5, "options");
+  l_work_context(w, l_context_opt(L, base + 3));
+  w->columns = l_option_bool(L, base + 4, "columns");
   if (ctx) {
     lua_pushvalue(L, 1);
     lua_replace(L, base);
@@ -133,7 +136,8 @@ int l_engine_prepare(lua_State *L) {
   lua_settop(L, 3);
   w = l_work_take(L, &at, 1, eng);
   w->name = "prepare";
-  base = l_options(L, 3, options, 3, "options");
+  base = l_options(L, 3, options, 4, "options");
+  l_work_context(w, l_context_opt(L, base + 3));
   l_work_options(L, w, base, base + 1, base + 2);
   return prepare(L, w, prepared);
 }

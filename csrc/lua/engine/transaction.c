@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lua/base/error.h"
+#include "lua/call/context.h"
 #include "lua/call/frame.h"
 #include "lua/call/hook.h"
 #include "lua/engine/copy.h"
@@ -33,9 +34,10 @@ static ldr_isolation get_isolation(lua_State *L, int idx) {
   return LDR_ISO_DEFAULT;
 }
 
-/* engine:begin{ isolation =, read_only =, deferrable = } → ctx */
+/* engine:begin{ isolation =, read_only =, deferrable =, context = } → ctx. context: what it is begun for, so
+ * that calls that run as this may join it; whoever begins it sets it in the transaction. */
 int l_ctx_begin(lua_State *L) {
-  static const char *const names[] = {"isolation", "read_only", "deferrable"};
+  static const char *const names[] = {"isolation", "read_only", "deferrable", "context"};
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   ldr_txopts opts = {0};
   ldr_err err;
@@ -43,7 +45,11 @@ int l_ctx_begin(lua_State *L) {
   int base;
   lua_settop(L, 2);
   c = push_ctx(L, eng); /* 3 */
-  base = l_options(L, 2, names, 3, "options");
+  base = l_options(L, 2, names, 4, "options");
+  c->context = l_context_opt(L, base + 3);
+  l_env_push(L, 3);
+  lua_pushvalue(L, base + 3);
+  lua_rawseti(L, -2, L_ENV_CONTEXT);
   opts.isolation = get_isolation(L, base);
   opts.read_only = l_option_bool(L, base + 1, "read_only");
   opts.deferrable = l_option_bool(L, base + 2, "deferrable");
@@ -175,6 +181,14 @@ static int end(lua_State *L, bool commit) {
 static int ctx_commit(lua_State *L) { return end(L, true); }
 static int ctx_rollback(lua_State *L) { return end(L, false); }
 
+/* ctx:context() → what it was begun for, or nil */
+static int ctx_context(lua_State *L) {
+  check(L);
+  l_env_push(L, 1);
+  lua_rawgeti(L, -1, L_ENV_CONTEXT);
+  return 1;
+}
+
 static int ctx_active(lua_State *L) {
   lua_pushboolean(L, check(L)->tx != NULL);
   return 1;
@@ -188,10 +202,19 @@ static int ctx_backend_pid(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"savepoint", ctx_savepoint},     {"release", ctx_release},     {"rollback_to", ctx_rollback_to},
-    {"commit", ctx_commit},           {"rollback", ctx_rollback},   {"active", ctx_active},
-    {"backend_pid", ctx_backend_pid}, {"query", l_ctx_query},       {"script", l_ctx_script},
-    {"copy_in", l_ctx_copy_in},       {"copy_out", l_ctx_copy_out}, {NULL, NULL},
+    {"savepoint", ctx_savepoint},
+    {"release", ctx_release},
+    {"rollback_to", ctx_rollback_to},
+    {"commit", ctx_commit},
+    {"rollback", ctx_rollback},
+    {"active", ctx_active},
+    {"context", ctx_context},
+    {"backend_pid", ctx_backend_pid},
+    {"query", l_ctx_query},
+    {"script", l_ctx_script},
+    {"copy_in", l_ctx_copy_in},
+    {"copy_out", l_ctx_copy_out},
+    {NULL, NULL},
 };
 
 void l_ctx_open(lua_State *L) { l_class_register(L, &l_ctx_class, methods); }

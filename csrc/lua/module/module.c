@@ -10,6 +10,7 @@
 #include "lua/base/int.h"
 #include "lua/base/misuse.h"
 #include "lua/base/state.h"
+#include "lua/call/context.h"
 #include "lua/engine/engine.h"
 #include "lua/engine/migrator.h"
 #include "lua/engine/transaction.h"
@@ -211,6 +212,7 @@ static void register_classes(lua_State *L) {
   l_task_open(L);
   l_engine_open(L);
   l_ctx_open(L);
+  l_context_open(L);
   l_schema_open(L);
   l_store_open(L);
   l_batch_open(L);

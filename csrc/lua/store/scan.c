@@ -85,6 +85,7 @@ int l_bulk_scan(lua_State *L) {
   w = l_work_take(L, &at, 1, s->eng);
   w->store = s->full;
   w->name = "scan";
+  l_work_context(w, s->context);
   w->call.deadline = LDR_NEVER; /* the default is for single calls, not for a whole table */
   w->call.block = true;
   base = l_options(L, 2, names, 3, "options");

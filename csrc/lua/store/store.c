@@ -5,6 +5,7 @@
 
 #include "lua/base/error.h"
 #include "lua/base/misuse.h"
+#include "lua/call/context.h"
 #include "lua/ops/op.h"
 #include "lua/store/batch.h"
 #include "lua/store/direct.h"
@@ -38,22 +39,27 @@ static ldr_code fill(l_store *s, const ldr_entity *e, ldr_err *err) {
   return LDR_OK;
 }
 
-/* engine:store(schema, name) */
+/* engine:store(schema, name [, context]) */
 int l_store_new(lua_State *L) {
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   const ldr_entity *e;
   l_store *s;
+  ldr_context *context;
   ldr_err err;
-  lua_settop(L, 3);
-  e = l_schema_entity(L, 2, 3); /* 4: its names */
+  lua_settop(L, 4);
+  context = l_context_opt(L, 4);
+  e = l_schema_entity(L, 2, 3); /* 5: its names */
   s = l_box_new(L, &l_store_class);
-  lua_createtable(L, 3, 0);
+  lua_createtable(L, 4, 0);
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, L_ENV_ENGINE);
-  lua_pushvalue(L, 4);
+  lua_pushvalue(L, 5);
   lua_rawseti(L, -2, L_ENV_NAMES);
-  l_env_set(L, 5);
+  lua_pushvalue(L, 4);
+  lua_rawseti(L, -2, L_ENV_CONTEXT);
+  l_env_set(L, 6);
   s->eng = eng;
+  s->context = context;
   if (fill(s, e, &err) != LDR_OK) return l_fail(L, &err, NULL, "store");
   return 1;
 }
@@ -65,6 +71,7 @@ static l_work *enter(lua_State *L, l_slots *at, l_store *s, const char *name) {
   l_work *w = l_work_take(L, at, 1, s->eng);
   w->store = s->full;
   w->name = name;
+  l_work_context(w, s->context);
   return w;
 }
 

@@ -5,7 +5,8 @@
 #include "lua/call/owners.h"
 
 typedef struct l_store {
-  l_engine *eng; /* anchored by the environment */
+  l_engine *eng;        /* anchored by the environment, as is … */
+  ldr_context *context; /* … what its calls run as; NULL: nothing */
   ldr_schema *schema;
   const ldr_entity *e;
   char *full;        /* "auth.users": err.store */
@@ -15,7 +16,7 @@ typedef struct l_store {
 
 extern const l_class l_store_class; /* "larder.store" */
 
-int l_store_new(lua_State *L); /* engine:store */
+int l_store_new(lua_State *L); /* engine:store(schema, name [, context]) */
 void l_store_open(lua_State *L);
 
 #endif

@@ -21,7 +21,7 @@ unsigned ask_pick(unsigned n) { /* 0 … n-1 */
   return (unsigned)(seed >> 33) % n;
 }
 
-ldr_call ask_within(double seconds) { return (ldr_call){ldr_deadline(seconds), false}; }
+ldr_call ask_within(double seconds) { return (ldr_call){.deadline = ldr_deadline(seconds), .block = false}; }
 
 static void end(ask *a, ldr_code code, const ldr_err *err) {
   a->code = code;

@@ -7,7 +7,7 @@
 
 #include "support/test.h"
 
-const ldr_call pg_block = {LDR_NEVER, true};
+const ldr_call pg_block = {.deadline = LDR_NEVER, .block = true};
 
 static const char ddl[] =
     "drop schema if exists ldr_test cascade;"

@@ -15,6 +15,7 @@ local dead_letters = require "larder.store.dead_letters"
 local read = require "larder.store.read"
 local truncate = require "larder.db.truncate"
 local tx = require "larder.db.tx"
+local view = require "larder.db.view"
 local wait = require "larder.base.wait"
 
 local settle = wait.settle
@@ -222,6 +223,15 @@ function Db:_guarded(event, timeout, fn)
     timeout = timeout and math.min(timeout, left) or left
   end
   return events.timed(self, event, fn, timeout)
+end
+
+--- A view of this database whose calls run as a tenant, as a role or with settings of the server, each for its own
+-- statement alone; a transaction of the view runs so as a whole. Cheap: one a request is fine.
+---@param opts larder.ViewOptions
+---@return larder.View|nil
+---@return larder.Error? err  `unsupported`: roles and settings need PostgreSQL
+function Db:with(opts)
+  return view.new(self, opts)
 end
 
 -- ---- rows that nobody waits for ----

@@ -4,6 +4,7 @@ local compat = require "larder.base.compat"
 local errors = require "larder.base.errors"
 local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
+local transactions = require "larder.db.tx"
 local wait = require "larder.base.wait"
 
 local pack, settle = compat.pack, wait.settle
@@ -40,8 +41,15 @@ local function is_doubtful(err)
   return state:sub(1, 2) == "42" or state == "0A000" or state == "22P03" or state == "XX000"
 end
 
+-- A statement of a view runs as the view says; with a transaction or session named, as that does.
+local function seen_by(db, ctx, opts)
+  if ctx or not db._context then return opts end
+  return { timeout = opts and opts.timeout, columns = opts and opts.columns, context = db._context }
+end
+
 -- Alone, what failed did nothing, so that it can be run again.
 local function attempt(db, ctx, text, params, opts)
+  opts = seen_by(db, ctx, opts)
   local rows, result = settle(db._wait, (ctx or db._engine):query(text, params, opts))
   if rows == nil and not ctx and is_doubtful(result) and not db:in_transaction() then
     return settle(db._wait, db._engine:query(text, params, opts))
@@ -92,20 +100,23 @@ end
 --- Its own transaction, or a name in the one that runs.
 function Cursor:open(text, params)
   local engine = self.db._engine
-  local err
-  self.ctx = engine:ambient()
-  if not self.ctx then
+  local ok, err
+  local around = engine:ambient()
+  if around then
+    ok, err = transactions.admits(self.db, around)
+    self.ctx = ok and around -- else there is nothing of ours in it to close
+    joined = joined + 1
+    self.name = "larder_cursor_" .. joined
+  else
     relieve(self.db)
-    self.ctx, err = engine:begin { read_only = true }
+    self.ctx, err = engine:begin { read_only = true, context = self.db._context }
     if not self.ctx then return self:fail(err) end
     self.owned = true
     owners[self] = true
     self.name = "larder_cursor" -- always the same, so that the core knows its statements
-  else
-    joined = joined + 1
-    self.name = "larder_cursor_" .. joined
+    ok, err = transactions.enter(self.db, self.ctx)
   end
-  local ok
+  if not ok then self:fail(err) end
   ok, err = run(self.db, self.ctx, ("declare %s no scroll cursor for %s"):format(self.name, text), params)
   if not ok then self:fail(err) end
 end
@@ -218,7 +229,7 @@ end
 
 -- In an event loop the core must know the statements before, or it would wait inside to ask the server about them.
 local function run_pipeline(db, items, atomic, timeout)
-  local opts, engine, known = { timeout = timeout }, db._engine, {}
+  local opts, engine, known = { timeout = timeout, context = db._context }, db._engine, {}
   for _, item in ipairs(db._wait and items or {}) do
     if not known[item.sql] then
       known[item.sql] = true

@@ -30,14 +30,15 @@ local OPTIONS = options.set {
 }
 local OUTERMOST_ONLY = { "isolation", "read_only", "deferrable", "tenant" }
 
-local SET_TENANT = "select set_config('larder.tenant', $1, true)"
+local SET = "set_config($%d, $%d, true) as s%d"
 local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1 -- seconds
 
-local function check_options(opts, nested)
+local function check_options(db, opts, nested)
   opts = options.read(opts, OPTIONS, "db", "transaction")
   for _, name in ipairs(nested and OUTERMOST_ONLY or {}) do
     if opts[name] ~= nil then misuse.raise("db:transaction: an inner transaction cannot set %s", name) end
   end
+  if opts.tenant and db._is_view then misuse.raise("db:transaction: a view that db:with gave has its tenant already") end
   return opts
 end
 
@@ -90,15 +91,35 @@ local function values(results)
   return unpack(results, 2, results.n)
 end
 
-local function set_tenant(db, ctx, opts)
-  if not opts.tenant or db:kind() == "memory" then return true end
-  return settle(db._wait, ctx:query(SET_TENANT, { n = 1, opts.tenant }))
+--- Let a transaction run as the view of a database that begins it, and as the tenant of its options.
+---@return any ok
+---@return larder.Error? err
+function tx.enter(db, ctx, tenant)
+  if db:kind() == "memory" then return true end
+  local params, calls = { unpack(db._context and db._settings or {}) }, {}
+  if tenant then params[#params + 1], params[#params + 2] = "larder.tenant", tenant end
+  if #params == 0 then return true end
+  for i = 1, #params, 2 do calls[#calls + 1] = SET:format(i, i + 1, i) end
+  params.n = #params
+  return settle(db._wait, ctx:query("select " .. table.concat(calls, ", "), params))
 end
 
-local function body(db, ctx, opts, fn, attempt)
-  local ok, err = set_tenant(db, ctx, opts)
-  if not ok then return nil, err end
+--- May calls of this view run in the transaction? Only in one that the view began, since no other runs as it does.
+---@return true|nil
+---@return larder.Error? err
+function tx.admits(db, ctx)
+  if not db._context or ctx:context() == db._context then return true end
+  return errors.invalid(nil, "the transaction was not begun by this view of the database")
+end
+
+local function body(db, ctx, fn, attempt)
   return fn(setmetatable({ _db = db, _ctx = ctx, attempt = attempt }, Tx))
+end
+
+local function first_body(db, ctx, opts, fn, attempt)
+  local ok, err = tx.enter(db, ctx, opts.tenant)
+  if not ok then return nil, err end
+  return body(db, ctx, fn, attempt)
 end
 
 --- One run to commit or rollback: true and the packed results, or false and the error. The coroutine is in the transaction for
@@ -107,7 +128,7 @@ local function hold(ctx, db, opts, fn, attempt)
   local engine = db._engine
   engine:bind(ctx)
   db:_set_deadline(ctx, opts.deadline)
-  local results = pack(pcall(body, db, ctx, opts, fn, attempt))
+  local results = pack(pcall(first_body, db, ctx, opts, fn, attempt))
   local left = db:_time_left(ctx)
   db:_set_deadline(ctx, nil)
   engine:bind(nil)
@@ -127,7 +148,7 @@ hold = compat.closing(hold)
 
 local function once(db, opts, fn, attempt)
   local ctx, err = db._engine:begin {
-    isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable,
+    isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable, context = db._context,
   }
   if not ctx then return false, err end
   return hold(ctx, db, opts, fn, attempt)
@@ -171,12 +192,14 @@ local function outermost(db, opts, fn)
 end
 
 local function nested(db, ctx, opts, fn)
-  local level, err = ctx:savepoint()
+  local level, err = tx.admits(db, ctx)
+  if not level then return nil, err end
+  level, err = ctx:savepoint()
   if not level then return nil, err end
   local before = db:_deadline(ctx)
   local deadline = opts.timeout and core.clock() + opts.timeout or before
   db:_set_deadline(ctx, before and math.min(before, deadline) or deadline)
-  local results = pack(pcall(body, db, ctx, opts, fn, 1))
+  local results = pack(pcall(body, db, ctx, fn, 1))
   db:_set_deadline(ctx, before)
   local failed, ok
   failed, err = failure(results)
@@ -195,7 +218,7 @@ end
 ---@return any ...  what fn returned (true when nothing), or nil and the error
 function tx.run(db, opts, fn)
   local ctx = db._engine:ambient()
-  opts = check_options(opts, ctx ~= nil)
+  opts = check_options(db, opts, ctx ~= nil)
   if ctx then return nested(db, ctx, opts, fn) end
   return outermost(db, opts, fn)
 end

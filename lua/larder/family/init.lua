@@ -243,7 +243,7 @@ function Family:open(db)
   for _, entity in ipairs(self.entities) do
     local store = setmetatable({
       db = db, stores = set, name = entity.full, _entity = entity, _wait = db._wait,
-      _core = db._engine:store(self.schema, entity.name), _reader = readers and readers[entity.name],
+      _core = db._engine:store(self.schema, entity.name, db._context), _reader = readers and readers[entity.name],
     }, entity.class)
     rawset(set, entity.name, store)
     read.declared.direct(store, db._plain)

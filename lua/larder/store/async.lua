@@ -242,6 +242,12 @@ local methods = {}
 function methods:insert_async(row, ...)
   support.check_row(self, "insert_async", row)
   support.no_more(self, "insert_async", 0, ...)
+  if self.db._is_view then
+    return nil, errors.new {
+      code = "unsupported", store = self._entity.full, op = "insert_async",
+      message = "rows that are written later cannot run as a tenant or role", hint = "use the database's own store",
+    }
+  end
   if self.db._plain then return insert(self, row) end
   return events.timed(self.db, { store = self._entity.full, op = "insert_async" }, insert, self, row)
 end
@@ -282,11 +288,15 @@ local function flush(db, timeout, patient)
 end
 
 ---@param db larder.Db
----@param timeout? number
+---@param timeout? number  required inside a transaction
 ---@return true|nil
 ---@return larder.Error? err
 function async.flush(db, timeout)
   if timeout ~= nil and not is_seconds(timeout) then misuse.raise("flush takes a number of seconds, not %s", misuse.kind(timeout)) end
+  if timeout == nil and db:in_transaction() then
+    return errors.invalid(nil, "flush needs a timeout inside a transaction: a row may wait for what the transaction locks",
+      { op = "flush" })
+  end
   if not db._writer then return true end
   return flush(db, timeout, true)
 end

@@ -49,6 +49,23 @@ function tasks.exit()
   return ngx.exit(200)
 end
 
+--- The tenant and role of single calls of this request, beside others of another tenant: as they were each time.
+function tasks.view()
+  local tenant = ngx.var.arg_tenant
+  local view, seen = assert(db:with { tenant = tenant, settings = { ["app.user"] = "u" .. tenant } }), {}
+  local function look()
+    local rows = assert(view:query "select current_setting('larder.tenant') || current_setting('app.user') as who")
+    seen[rows[1].who] = true
+  end
+  local threads = {}
+  for i = 1, 4 do threads[i] = ngx.thread.spawn(function() for _ = 1, 5 do look() end end) end
+  for i = 1, 4 do assert(ngx.thread.wait(threads[i])) end
+  local none = assert(db:query "select coalesce(current_setting('larder.tenant', true), '') as tenant")[1].tenant
+  local list = {}
+  for who in pairs(seen) do list[#list + 1] = who end
+  return table.concat(list, " ") .. "|" .. none
+end
+
 --- Coroutines of the program's own, inside a request's.
 function tasks.generate()
   local sum = 0

@@ -338,7 +338,7 @@ static const ldr_request_kind ask_kind = {
     .unknown = ask_unknown, .exact = true, .start = ask_start, .size = sizeof(ask_request)};
 
 static ldr_code check_table(const pgscan *s, const ldr_call *call, ldr_err *err) {
-  const ldr_call blocking = {call->deadline, true};
+  const ldr_call blocking = {.deadline = call->deadline, .block = true};
   ldr_pgtx *tx = ldr_pgtx_of(s->tx);
   ldr_request *rq = NULL;
   ldr_live *live = ldr_lives_get(&tx->e->stmts.lives, s->e);
@@ -361,8 +361,10 @@ static ldr_code scan_open(pgscan *s, const ldr_call *call, ldr_err *err) {
 
 ldr_code ldr_pgbulk_scan(ldr_engine *engine, ldr_tx *t, const ldr_entity *e, const ldr_call *call,
                          ldr_scan **out, ldr_err *err) {
-  pgscan *s = ldr_alloc(sizeof *s);
+  pgscan *s;
   ldr_code code = LDR_OK;
+  if (call->context) return ldr_fail(err, LDR_UNSUPPORTED, "a scan cannot run as a tenant or role");
+  s = ldr_alloc(sizeof *s);
   if (s == NULL) return ldr_fail_nomem(err);
   s->base.next = scan_next;
   s->base.close = scan_close;

@@ -46,7 +46,7 @@ static const ldr_request_kind kind = {.start = start,
                                       .size = sizeof(copy_request)};
 
 static ldr_code begin(ldr_tx *t, const char *sql, bool in, const ldr_call *call, ldr_err *err) {
-  const ldr_call blocking = {call->deadline, true};
+  const ldr_call blocking = {.deadline = call->deadline, .block = true};
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_request *rq = NULL;
   ldr_code code = ldr_request_new(tx->e, tx, &kind, in ? "copy in" : "copy out", &blocking, &rq, err);
@@ -150,7 +150,7 @@ ldr_code ldr_pg_copy_out_data(ldr_tx *t, const ldr_call *call, const char **p, s
 
 /* A deadline that passes cuts the connection, and with it the transaction ends. */
 void ldr_pgcopy_drain(ldr_tx *t) {
-  const ldr_call call = {ldr_now_mono() + DRAIN_US, true};
+  const ldr_call call = {.deadline = ldr_now_mono() + DRAIN_US, .block = true};
   const char *p = "";
   size_t n;
   ldr_err ignored;

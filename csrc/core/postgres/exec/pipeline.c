@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "postgres/request/context.h"
 #include "postgres/statement/explain.h"
 
 enum { REPEATS_MAX = 2 }; /* prepared before a table changed; then with an answer that cannot be read */
@@ -131,7 +132,8 @@ static ldr_code add_item(pipe_request *p, size_t i, ldr_exchange *r, ldr_err *er
 
 /* An item that stands alone. */
 static ldr_code add_alone(pipe_request *p, size_t i, ldr_exchange *r, ldr_err *err) {
-  ldr_code code = add_item(p, i, r, err);
+  ldr_code code = ldr_pgcontext_add(p->base.context, r, err);
+  if (code == LDR_OK) code = add_item(p, i, r, err);
   return code ? code : ldr_pgrun_add_undo(&p->base, p->entries[i].stmt->effects, r, err);
 }
 
@@ -220,6 +222,7 @@ static const ldr_request_kind atomic_kind = {.unknown = unknown,
                                              .answered = atomic_answered,
                                              .collect = collect,
                                              .dispose = dispose,
+                                             .takes_context = true,
                                              .size = sizeof(pipe_request)};
 
 /* ---- isolated ----
@@ -359,6 +362,7 @@ static const ldr_request_kind isolated_kind = {.unknown = unknown,
                                                .collect = collect,
                                                .leaving = leaving,
                                                .dispose = dispose,
+                                               .takes_context = true,
                                                .size = sizeof(pipe_request)};
 
 ldr_code ldr_pg_pipeline(ldr_engine *engine, ldr_tx *t, const ldr_item *items, size_t n, bool atomic,

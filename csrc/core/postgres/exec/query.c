@@ -187,7 +187,8 @@ static const ldr_request_kind statement = {.unknown = unknown,
                                            .answered = answered,
                                            .collect = collect,
                                            .timed = true,
-                                           .shares = true};
+                                           .shares = true,
+                                           .takes_context = true};
 
 ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
                       ldr_task **task, ldr_err *err) {
@@ -247,8 +248,11 @@ static ldr_code describe_collect(ldr_request *rq, ldr_err *err) {
   return rq->stmt->described ? LDR_OK : ldr_stmt_describe(rq->stmt, rq->answer, err);
 }
 
-static const ldr_request_kind describe = {
-    .start = describe_start, .answered = describe_answered, .collect = describe_collect, .timed = true};
+static const ldr_request_kind describe = {.start = describe_start,
+                                          .answered = describe_answered,
+                                          .collect = describe_collect,
+                                          .timed = true,
+                                          .takes_context = true};
 
 ldr_code ldr_pg_prepare(ldr_engine *engine, ldr_tx *tx, const char *sql, size_t n, const ldr_call *call,
                         ldr_stmt **out, ldr_task **task, ldr_err *err) {

@@ -23,7 +23,7 @@ ldr_code ldr_pg_has_sessions(const ldr_engine *engine, ldr_err *err) {
 }
 
 ldr_code ldr_pg_session(ldr_engine *engine, const ldr_call *call, ldr_tx **out, ldr_err *err) {
-  const ldr_call blocking = {call->deadline, true};
+  const ldr_call blocking = {.deadline = call->deadline, .block = true};
   ldr_request *rq = NULL;
   ldr_pgtx *tx = NULL;
   ldr_pg *e = ldr_pg_of(engine);
@@ -106,7 +106,7 @@ static const ldr_request_kind script_kind = {
     .start = script_start, .answered = script_answered, .size = sizeof(script_request)};
 
 ldr_code ldr_pg_script(ldr_tx *t, const char *sql, const ldr_call *call, unsigned *line, ldr_err *err) {
-  const ldr_call blocking = {call->deadline, true};
+  const ldr_call blocking = {.deadline = call->deadline, .block = true};
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_request *rq = NULL;
   ldr_code code = ldr_request_new(tx->e, tx, &script_kind, "script", &blocking, &rq, err);

@@ -126,6 +126,17 @@ ldr_code ldr_bind_from_values(ldr_bind *a, const ldr_column *types, const uint32
   return finish(a, err);
 }
 
+ldr_code ldr_bind_from_texts(ldr_bind *a, const char *const *texts, size_t n, ldr_err *err) {
+  if (n > LDR_MAX_PARAMS) return too_many(err, n);
+  if (!prepare(a, n)) return ldr_fail_nomem(err);
+  for (size_t i = 0; i < n; i++) {
+    size_t from = a->data.n;
+    ldr_buf_add(&a->data, texts[i], strlen(texts[i]));
+    if (!add_bytes(a, ldr_ftype_get(LDR_F_TEXT)->oid, from, 1)) return too_large(err, i);
+  }
+  return finish(a, err);
+}
+
 void ldr_bind_free(ldr_bind *a) {
   ldr_buf_free(&a->data);
   ldr_free(a->value);

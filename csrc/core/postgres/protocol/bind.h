@@ -23,6 +23,7 @@ ldr_code ldr_bind_from_params(ldr_bind *a, const ldr_param *p, size_t n, ldr_err
  * type travels as text and the server reads it. */
 ldr_code ldr_bind_from_values(ldr_bind *a, const ldr_column *types, const uint32_t *oids, const ldr_value *v,
                               size_t n, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_bind_from_texts(ldr_bind *a, const char *const *texts, size_t n, ldr_err *err) LDR_MUSTCHECK;
 void ldr_bind_free(ldr_bind *a);
 
 #endif

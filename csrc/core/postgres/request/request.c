@@ -104,8 +104,10 @@ static void clear(ldr_request *rq) {
   rq->answer = NULL;
   ldr_free(rq->why);
   rq->why = NULL;
-  ldr_exchange_reset(rq->exchange);
+  ldr_exchange_reset(rq->exchange); /* no command names the context any more */
   rq->exchange->finished = NULL;
+  ldr_context_release(rq->context);
+  rq->context = NULL;
   unlink_request(rq);
 }
 
@@ -221,12 +223,24 @@ static void reset(ldr_request *rq) {
   rq->waiter.share = LDR_SHARE_OWN;
 }
 
+/* What a call runs as is never left out: where it cannot be set, the call is refused. */
+static ldr_code check_context(const ldr_pgtx *tx, const ldr_request_kind *kind, const char *name,
+                              const ldr_call *call, ldr_err *err) {
+  if (call->context && tx)
+    return ldr_fail(err, LDR_INVALID, "a call in a transaction runs as the transaction does");
+  if (call->context && !kind->takes_context)
+    return ldr_fail(err, LDR_UNSUPPORTED, "%s cannot run as a tenant, role or with settings", name);
+  return LDR_OK;
+}
+
 ldr_code ldr_request_new(ldr_pg *e, ldr_pgtx *tx, const ldr_request_kind *kind, const char *name,
                          const ldr_call *call, ldr_request **out, ldr_err *err) {
   ldr_code code;
   ldr_request *rq;
   ldr_pg_check_fork(e);
   if (tx && !kind->ends_tx && (code = ldr_pgtx_usable(tx, err)) != LDR_OK) return code;
+  code = check_context(tx, kind, name, call, err);
+  if (code) return code;
   rq = make(e, kind);
   if (rq == NULL) return ldr_fail_nomem(err);
   reset(rq);
@@ -234,6 +248,7 @@ ldr_code ldr_request_new(ldr_pg *e, ldr_pgtx *tx, const ldr_request_kind *kind, 
   rq->e = e;
   rq->tx = tx;
   if (tx) tx->request = rq;
+  rq->context = ldr_context_retain(call->context);
   rq->block = call->block;
   rq->deadline = deadline_of(e, kind, call);
   rq->on_loop = e->reactor && !call->block;

@@ -9,10 +9,11 @@ enum {
   MOVES_MAX = 5             /* nobody is that unlucky */
 };
 
-/* A group is one transaction: settings of one, and locks, would reach the others. What was skipped once goes
- * alone. */
+/* A group is one transaction: settings of one, a context first of all, and locks, would reach the others.
+ * What was skipped once goes alone. */
 static bool may_group(const ldr_request *rq) {
-  return ldr_request_reads(rq) && !rq->stmt->locks && !rq->stmt->text_results && rq->moves == 0;
+  return rq->context == NULL && ldr_request_reads(rq) && !rq->stmt->locks && !rq->stmt->text_results &&
+         rq->moves == 0;
 }
 
 ldr_share_class ldr_request_share_class(const ldr_request *rq) {

@@ -126,6 +126,7 @@ typedef struct ldr_request_kind {
   bool timed;                       /* without a deadline of its own it has the configured one */
   bool shares;                      /* outside of a transaction it may go to a shared connection */
   bool by_caller;                   /* once COPY has begun, the caller moves the data; blocking only */
+  bool takes_context;               /* sets what the call runs as, in front of its statements */
   bool ends_tx;                     /* may be made for a transaction in which nothing can run any more */
 } ldr_request_kind;
 
@@ -135,6 +136,7 @@ struct ldr_request {
   ldr_pg *e; /* NULL: the engine was closed under it */
   ldr_request *prev, *next;
   ldr_pgtx *tx;
+  ldr_context *context; /* what it runs as, counted; NULL: as the connection */
   ldr_waiter waiter;
   ldr_slot *slot;
   ldr_conn *conn;                  /* that answers the exchange: the slot's, or one of the request's own */

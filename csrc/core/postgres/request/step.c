@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "postgres/protocol/copy.h"
+#include "postgres/request/context.h"
 #include "postgres/statement/explain.h"
 #include "postgres/statement/undo.h"
 
@@ -19,6 +20,8 @@ ldr_cmd *ldr_request_query(ldr_request *rq, const char *sql) {
 
 ldr_code ldr_request_prefix(ldr_request *rq, ldr_err *err) {
   const char *sql = NULL;
+  ldr_code code = ldr_pgcontext_add(rq->context, rq->exchange, err);
+  if (code) return code;
   for (unsigned i = 0; (sql = ldr_pgtx_next_pending(rq->tx, i, sql)) != NULL; i++)
     if (ldr_request_query(rq, sql) == NULL) return ldr_fail_nomem(err);
   rq->prefix = rq->exchange->n;

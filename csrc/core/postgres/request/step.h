@@ -13,7 +13,7 @@ ldr_code ldr_request_step(ldr_request *rq, ldr_err *err);
 /* From the beginning on the connection that it has: what is not known of its tables is asked first. */
 ldr_code ldr_request_begin(ldr_request *rq, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_request_prefix(ldr_request *rq, ldr_err *err)
-    LDR_MUSTCHECK; /* what tx has pending goes into the exchange first */
+    LDR_MUSTCHECK; /* what it runs as, or what tx has pending, goes into the exchange first */
 ldr_code ldr_request_submit(ldr_request *rq, ldr_err *err) LDR_MUSTCHECK; /* LDR_PENDING when sent */
 ldr_code ldr_request_error(ldr_request *rq, ldr_err *err); /* what the failed exchange means to the caller */
 bool ldr_request_failed(const ldr_request *rq);

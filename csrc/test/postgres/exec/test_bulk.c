@@ -408,7 +408,7 @@ TEST(a_pipeline_stops_at_its_deadline) {
   size_t live = ldr_mem_live();
   pgfix f;
   pipe_set p = {0};
-  ldr_call call = {0, true};
+  ldr_call call = {.deadline = 0, .block = true};
   int64_t start;
   if (!pg_open(&f, NULL)) return;
   add_sql(&f, &p, 0, "select 1");

@@ -21,7 +21,7 @@ typedef struct work { /* a statement without blocking */
   ldr_result result;
 } work;
 
-static ldr_call soon(double seconds) { return (ldr_call){ldr_deadline(seconds), false}; }
+static ldr_call soon(double seconds) { return (ldr_call){.deadline = ldr_deadline(seconds), .block = false}; }
 
 static void begin_sql(pgfix *f, work *w, const char *sql, double seconds) {
   const ldr_call call = soon(seconds);
@@ -169,7 +169,7 @@ TEST(a_silent_network_ends_with_the_deadline) {
 TEST(a_timeout_cancels_and_the_connection_goes_on) {
   pgfix f;
   ldr_pool_config c = pg_config(1);
-  ldr_call call = {0, true};
+  ldr_call call = {.deadline = 0, .block = true};
   ldr_stmt *s = NULL;
   ldr_result r = {0};
   int64_t start;
@@ -192,7 +192,7 @@ TEST(a_timeout_cancels_and_the_connection_goes_on) {
 
 TEST(a_timeout_in_a_transaction_fails_it) {
   pgfix f;
-  ldr_call call = {0, true};
+  ldr_call call = {.deadline = 0, .block = true};
   ldr_stmt *s = NULL;
   ldr_result r = {0};
   ldr_tx *tx;

@@ -347,7 +347,7 @@ static ldr_stmt *prepared(pgfix *f, const char *sql) {
 }
 
 static ldr_task *execute(pgfix *f, ldr_stmt *s, double seconds) {
-  const ldr_call call = {ldr_deadline(seconds), false};
+  const ldr_call call = {.deadline = ldr_deadline(seconds), .block = false};
   ldr_result r = {0};
   ldr_task *t = NULL;
   CHECK_INT(ldr_pg_execute(f->db, NULL, s, NULL, &call, &r, &t, &f->err), LDR_PENDING);

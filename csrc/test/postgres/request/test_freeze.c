@@ -212,7 +212,7 @@ static double cpu_seconds(void) {
 
 /* The load of a caller that waits, or (on_loop) of one with an event loop. */
 static void load_into_a_frozen_server(pgfix *f, const ldr_batch *b, int pid, bool on_loop) {
-  const ldr_call call = {ldr_deadline(deadline), !on_loop};
+  const ldr_call call = {.deadline = ldr_deadline(deadline), .block = !on_loop};
   int64_t from = ldr_now_mono(), loaded = 0;
   double cpu = cpu_seconds();
   stopper x;
