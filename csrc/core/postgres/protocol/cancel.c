@@ -28,7 +28,6 @@ struct ldr_cancel {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of these: */
 static ldr_cancel *first, **last = &first;
 static unsigned threads;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void finish(ldr_cancel *x) {
   atomic_store(&x->returned, true);
@@ -46,7 +45,12 @@ static void in_child(void) {
   pthread_mutex_unlock(&lock);
 }
 
-static void watch_forks(void) { pthread_atfork(before_fork, in_parent, in_child); }
+/* When the library is loaded, so before any loop: of the handlers, those registered last run first. So a fork
+ * takes a loop's turn before this lock, as a turn that cancels does; the other way round both would wait for
+ * each other. */
+__attribute__((constructor)) static void watch_forks(void) {
+  pthread_atfork(before_fork, in_parent, in_child);
+}
 
 /* The oldest, in x. When there is none, the thread that asks has ended. */
 static ldr_cancel *next(void) {
@@ -119,7 +123,6 @@ ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insis
     ops->free(handle);
     return NULL;
   }
-  pthread_once(&once, watch_forks);
   x->ops = ops;
   x->handle = handle;
   x->insist = insist;
