@@ -42,6 +42,7 @@ create table content.posts (
     references content.users (id)
     on delete restrict,
   constraint posts_id_length check (char_length(id) between 1 and 30),
+  constraint posts_author_id_length check (char_length(author_id) between 1 and 30),
   constraint posts_title_length check (char_length(title) between 1 and 255)
 );
 
@@ -65,6 +66,7 @@ create table content.roles (
     references content.users (id)
     on delete restrict,
   constraint roles_id_length check (char_length(id) between 1 and 30),
+  constraint roles_user_id_length check (char_length(user_id) between 1 and 30),
   constraint roles_name_length check (char_length(name) between 1 and 50)
 );
 

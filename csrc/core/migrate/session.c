@@ -17,8 +17,9 @@ static const char still_locked[] =
     " and database = (select oid from pg_database where datname = current_database())"
     " and classid::int8 = " LOCK " >> 32 and objid::int8 = " LOCK " & 4294967295)";
 static const char who_holds[] =
-    "select a.pid::int8, coalesce(nullif(a.application_name, ''), 'no name'),"
-    " extract(epoch from clock_timestamp() - a.backend_start)::int8, coalesce(a.client_addr::text, 'local')"
+    "select a.pid::int8, coalesce(nullif(a.application_name, ''), 'no name') as name,"
+    " extract(epoch from clock_timestamp() - a.backend_start)::int8 as age, coalesce(a.client_addr::text, "
+    "'local') as place"
     " from pg_locks l join pg_stat_activity a on a.pid = l.pid"
     " where l.locktype = 'advisory' and l.granted"
     " and l.database = (select oid from pg_database where datname = current_database())"

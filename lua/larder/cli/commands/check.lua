@@ -13,10 +13,13 @@ function command.describe(parser)
   c:flag("--json", "Print JSON.")
 end
 
-local function show(name, faults)
+local function show(name, faults, on_purpose)
   for _, fault in ipairs(faults) do
     out.line("%s.%s (%s): %s", name, fault.store, fault.table, fault.message)
-    if fault.sql then out.line("  %s", out.coloured(fault.sql, "dim")) end
+    if fault.sql then out.line("  %s", out.coloured((fault.sql:gsub("\n", "\n  ")), "dim")) end
+  end
+  for _, item in ipairs(on_purpose) do
+    out.line("%s", out.coloured(("%s.%s: %s, left out on purpose by %s"):format(name, item.store, item.message, item.skipped), "dim"))
   end
   if #faults == 0 then out.line("%s: no drift", name) end
 end
@@ -26,14 +29,14 @@ function command.run(ctx)
   return ctx:with_db(function(db)
     local found, all = 0, {}
     for _, name in ipairs(names) do
-      local faults, err = check(db, name)
-      if not faults then return out.complain(err) end
+      local faults, on_purpose = check(db, name)
+      if not faults then return out.complain(on_purpose) end
       found = found + #faults
       for _, fault in ipairs(faults) do
         fault.family = name
         all[#all + 1] = fault
       end
-      if not ctx.args.json then show(name, faults) end
+      if not ctx.args.json then show(name, faults, on_purpose) end
     end
     if ctx.args.json then out.json(larder.array(all)) end
     return found == 0 and exit.OK or exit.DRIFT

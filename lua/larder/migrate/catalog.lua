@@ -1,0 +1,148 @@
+--- What the live catalogue says of one table.
+
+local core = require "larder.core"
+
+local catalog = {}
+
+---@class larder.migrate.Column
+---@field name string
+---@field type string        as format_type() prints it
+---@field not_null boolean
+---@field default? string    its expression
+---@field identity string    "", "a" (always) or "d" (by default)
+---@field generated boolean
+---@field collation? string  of its own, when it is not the database's
+---@field comment? string
+
+---@class larder.migrate.Index
+---@field name string
+---@field columns (string|boolean)[]   false: an expression
+---@field descending boolean[]
+---@field unique boolean
+---@field key boolean        of the primary key
+---@field valid boolean
+---@field immediate boolean
+---@field nulls_equal boolean
+---@field where? string      its condition
+---@field method string
+---@field constraint boolean it belongs to a constraint
+
+local TABLE = [[
+select c.oid::int8 as oid, c.relkind::text as kind, c.relrowsecurity as row_security, obj_description(c.oid, 'pg_class') as comment,
+       case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end as partition_key
+from pg_class c
+where c.oid = to_regclass($1)]]
+
+local COLUMNS = [[
+select a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as not_null,
+       pg_get_expr(d.adbin, d.adrelid) as default, a.attidentity::text as identity, a.attgenerated <> '' as generated,
+       case when l.collname <> 'default' then l.collname::text end as collation, col_description(a.attrelid, a.attnum) as comment
+from pg_attribute a
+left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+left join pg_collation l on l.oid = a.attcollation
+where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+order by a.attnum]]
+
+local INDEXES = [[
+select i.relname::text as name, x.indisunique as unique, x.indisprimary as key, x.indisvalid as valid, x.indimmediate as immediate,
+       coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false) as nulls_equal,
+       pg_get_expr(x.indpred, x.indrelid) as where, m.amname::text as method,
+       exists (select from pg_constraint c where c.conindid = x.indexrelid and c.contype in ('p', 'u', 'x')) as constraint,
+       array(select coalesce(a.attname::text, '')
+             from unnest(x.indkey::int2[]) with ordinality as k(num, pos)
+             left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.num
+             where k.pos <= x.indnkeyatts
+             order by k.pos) as columns,
+       array(select o.bits & 1 = 1
+             from unnest(x.indoption::int2[]) with ordinality as o(bits, pos)
+             order by o.pos) as descending
+from pg_index x
+join pg_class i on i.oid = x.indexrelid
+join pg_am m on m.oid = i.relam
+where x.indrelid = to_regclass($1)
+order by i.relname]]
+
+local REFERENCES = [[
+select c.conname::text as name, c.confrelid::regclass::text as target, c.confdeltype::text as action, c.convalidated as valid,
+       array(select a.attname::text
+             from unnest(c.conkey) with ordinality as k(num, pos)
+             join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.num
+             order by k.pos) as columns,
+       array(select a.attname::text
+             from unnest(c.confkey) with ordinality as k(num, pos)
+             join pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.num
+             order by k.pos) as target_columns,
+       array(select a.attname::text
+             from jsonb_array_elements_text(coalesce(nullif(to_jsonb(c) -> 'confdelsetcols', 'null'), '[]')) as k(num)
+             join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.num::int2
+             order by a.attnum) as cleared
+from pg_constraint c
+where c.conrelid = to_regclass($1) and c.contype = 'f' and c.conparentid = 0
+order by c.conname]]
+
+local CHECKS = [[
+select c.conname::text as name, pg_get_expr(c.conbin, c.conrelid) as condition, c.convalidated as valid
+from pg_constraint c
+where c.conrelid = to_regclass($1) and c.contype = 'c'
+order by c.conname]]
+
+-- Texts that are not ordered by bytes, each with the btree indexes that hold it.
+local UNORDERED = [[
+select a.attname::text as name, c.collname::text as collation,
+       array(select distinct i.relname::text
+             from pg_index x
+             join pg_class i on i.oid = x.indexrelid
+             join pg_am m on m.oid = i.relam and m.amname = 'btree'
+             where x.indrelid = a.attrelid and a.attnum = any(x.indkey::int2[])
+             order by 1) as indexes
+from pg_attribute a
+join pg_collation c on c.oid = a.attcollation
+join pg_database d on d.datname = current_database()
+where a.attrelid = to_regclass($1) and a.attname = any($2::text[]) and not coalesce(]] .. core.bytewise_sql .. ", false)"
+
+local function plain(value)
+  if value == core.null then return nil end
+  return value
+end
+
+local function by_name(rows)
+  local map = {}
+  for _, row in ipairs(rows) do
+    for key, value in pairs(row) do row[key] = plain(value) end
+    map[row.name] = row
+  end
+  return map
+end
+
+--- Read a table.
+---@param db larder.Db
+---@param name string  "schema.table"
+---@return table|nil live  columns, indexes, references, checks: lists that are maps by name, too; nil without err: no such table
+---@return larder.Error? err
+function catalog.table(db, name)
+  local found, err = db:query(TABLE, name)
+  if not found then return nil, err end
+  local live = found[1]
+  if not live then return nil end
+  for part, sql in pairs { columns = COLUMNS, indexes = INDEXES, references = REFERENCES, checks = CHECKS } do
+    local rows
+    rows, err = db:query(sql, name)
+    if not rows then return nil, err end
+    live[part], live[part .. "_list"] = by_name(rows), rows
+  end
+  live.comment, live.partition_key = plain(live.comment), plain(live.partition_key)
+  return live
+end
+
+--- Texts of these columns that are not ordered by bytes.
+---@param db larder.Db
+---@param name string
+---@param columns string[]
+---@return { name: string, collation: string, indexes: string[] }[]|nil
+---@return larder.Error? err
+function catalog.unordered(db, name, columns)
+  if #columns == 0 then return {} end
+  return db:query(UNORDERED, name, columns)
+end
+
+return catalog

@@ -1,0 +1,216 @@
+--- Conditions as PostgreSQL prints them (pg_get_expr), read back into what a declaration can say.
+--
+-- "((char_length(name) >= 1) AND (char_length(name) <= 255))" is a list of comparisons that must all hold. A text of another
+-- form (an OR, a function, two columns) is not understood, and is nil.
+
+local conditions = {}
+
+---@class larder.migrate.Comparison
+---@field column string
+---@field length boolean    it is char_length(column) that is compared
+---@field op string         "=", "<", "<=", ">", ">=", "in", "null", "not null"
+---@field value any         a text, the digits of a number, true or false; a list of texts for "in"
+
+-- ---- words ----
+
+local PATTERNS = {
+  { "^'[^']*'", "string" }, { "^[%a_][%w_]*", "word" }, { '^"[^"]+"', "quoted" }, { "^%d+%.?%d*", "number" },
+  { "^::", "cast" }, { "^[<>]=", "op" }, { "^<>", "other" }, { "^[<>=]", "op" }, { "^[()%[%],%-]", "sign" }, { "^.", "other" },
+}
+
+local function next_token(text, at)
+  for _, pattern in ipairs(PATTERNS) do
+    local from, to = text:find(pattern[1], at)
+    if from then
+      while pattern[2] == "string" and text:sub(to + 1, to + 1) == "'" do -- '' inside
+        to = text:find("'", to + 2, true) or #text
+      end
+      return pattern[2], text:sub(from, to), to + 1
+    end
+  end
+end
+
+-- Behind a cast: the name of a type, which may be several words, with its size and brackets.
+local function skip_type(text, at)
+  local patterns = { '^"?[%a_][%w_]*"?', "^%.\"?[%a_][%w_]*\"?", "^ varying", "^ precision", "^%([%d,]+%)", "^ with time zone",
+    "^ without time zone", "^%[%]" }
+  for _, pattern in ipairs(patterns) do
+    local _, to = text:find(pattern, at)
+    if to then at = to + 1 end
+  end
+  return at
+end
+
+local function tokens_of(text)
+  local list, at = {}, 1
+  while at <= #text do
+    local blank = text:match("^%s*()", at)
+    if blank > #text then break end
+    local kind, token, after = next_token(text, blank)
+    if kind == "cast" then
+      after = skip_type(text, after)
+    else
+      list[#list + 1] = { kind = kind, text = token }
+    end
+    at = after
+  end
+  return list
+end
+
+-- ---- grammar ----
+
+local Parser = {}
+Parser.__index = Parser
+
+function Parser:is(text)
+  local token = self.list[self.at]
+  return token ~= nil and (token.kind == "sign" or token.kind == "op" or token.kind == "word") and token.text:upper() == text
+end
+
+function Parser:take(text)
+  if not self:is(text) then return false end
+  self.at = self.at + 1
+  return true
+end
+
+function Parser:need(text)
+  if not self:take(text) then error(conditions) end
+end
+
+local function unquote(token)
+  if token.kind == "string" then return (token.text:sub(2, -2):gsub("''", "'")) end
+  if token.kind == "quoted" then return (token.text:sub(2, -2)) end
+  return token.text
+end
+
+local CONSTANTS = { TRUE = true, FALSE = false }
+
+-- A column, the length of one, or a constant.
+function Parser:operand()
+  if self:take "(" then
+    local found = self:operand()
+    self:need ")"
+    return found
+  end
+  local negative = self:take "-"
+  local token = self.list[self.at]
+  if not token then error(conditions) end
+  self.at = self.at + 1
+  if token.kind == "number" then return { value = (negative and "-" or "") .. token.text } end
+  if token.kind == "string" then return { value = unquote(token) } end
+  if token.kind == "word" and CONSTANTS[token.text:upper()] ~= nil then return { value = CONSTANTS[token.text:upper()] } end
+  if token.kind == "word" and (token.text == "char_length" or token.text == "length") and self:take "(" then
+    local inner = self:operand()
+    self:need ")"
+    return { column = inner.column, length = true }
+  end
+  if token.kind ~= "word" and token.kind ~= "quoted" then error(conditions) end
+  return { column = unquote(token), length = false }
+end
+
+function Parser:values()
+  local list, open = {}, 0
+  self:need "ANY"
+  while self:take "(" do open = open + 1 end
+  self:need "ARRAY"
+  self:need "["
+  repeat list[#list + 1] = self:operand().value until not self:take ","
+  self:need "]"
+  for _ = 1, open do self:need ")" end
+  return list
+end
+
+local TURNED = { ["<"] = ">", [">"] = "<", ["<="] = ">=", [">="] = "<=", ["="] = "=" }
+
+function Parser:comparison()
+  if self:take "NOT" then
+    local column = self:operand().column
+    return { column = column, length = false, op = "=", value = false }
+  end
+  local left = self:operand()
+  if self:take "IS" then
+    local op = self:take "NOT" and "not null" or "null"
+    self:need "NULL"
+    return { column = left.column, length = left.length, op = op }
+  end
+  local token = self.list[self.at]
+  if not token or token.kind ~= "op" then return { column = left.column, length = false, op = "=", value = true } end
+  self.at = self.at + 1
+  if self:is "ANY" then return { column = left.column, length = left.length, op = "in", value = self:values() } end
+  local right = self:operand()
+  if left.column == nil then return { column = right.column, length = right.length, op = TURNED[token.text], value = left.value } end
+  if right.column then error(conditions) end
+  return { column = left.column, length = left.length, op = token.text, value = right.value }
+end
+
+-- A parenthesis may hold a whole condition or an operand: tried as the one, then as the other.
+function Parser:all(into)
+  repeat
+    local start, count = self.at, #into
+    local ok = pcall(function()
+      self:need "("
+      self:all(into)
+      self:need ")"
+      local token = self.list[self.at]
+      if token and not self:is ")" and not self:is "AND" then error(conditions) end
+    end)
+    if not ok then
+      self.at = start
+      for i = #into, count + 1, -1 do into[i] = nil end
+      into[#into + 1] = self:comparison()
+    end
+  until not self:take "AND"
+  return into
+end
+
+--- Read a condition.
+---@param text string  as pg_get_expr prints it, or pg_get_constraintdef of a check
+---@return larder.migrate.Comparison[]|nil  nil: not of the form that a declaration can say
+function conditions.read(text)
+  text = text:gsub("^CHECK ", ""):gsub(" NOT VALID$", ""):gsub(" NO INHERIT$", "")
+  local parser = setmetatable({ list = tokens_of(text), at = 1 }, Parser)
+  local ok, found = pcall(parser.all, parser, {})
+  if not ok or parser.list[parser.at] then return nil end
+  for _, comparison in ipairs(found) do
+    if not comparison.column then return nil end
+  end
+  return found
+end
+
+-- ---- checks of one column ----
+
+local LOW, HIGH = { [">="] = 0, [">"] = 1, ["="] = 0 }, { ["<="] = 0, ["<"] = -1, ["="] = 0 }
+
+local function add_bound(bounds, comparison)
+  local n, op = tonumber(comparison.value), comparison.op
+  if not n then return false end
+  if LOW[op] then bounds[comparison.length and "min_len" or "min"] = n + LOW[op] end
+  if HIGH[op] then bounds[comparison.length and "max_len" or "max"] = n + HIGH[op] end
+  bounds.strict = bounds.strict or op == "<" or op == ">"
+  return true
+end
+
+--- What a check says about one column: { enum = … }, { min_len, max_len } or { min, max }; strict: it was said with < or >,
+-- which means the same for integers alone.
+---@param text string
+---@return string|nil column  nil: it says something else
+---@return table? bounds
+function conditions.bounds(text)
+  local list = conditions.read(text)
+  if not list then return nil end
+  local bounds, column = {}, list[1].column
+  for _, comparison in ipairs(list) do
+    if comparison.column ~= column then return nil end
+    if comparison.op == "in" and not comparison.length then
+      bounds.enum = comparison.value
+    elseif comparison.op == "=" and not comparison.length and type(comparison.value) == "string"
+      and not tonumber(comparison.value) then
+      bounds.enum = { comparison.value }
+    elseif type(comparison.value) ~= "string" or not add_bound(bounds, comparison) then
+      return nil
+    end
+  end
+  return column, bounds
+end
+
+return conditions
