@@ -119,6 +119,17 @@ for _, engine in ipairs(engines) do
       assert.same({}, assert(cp.audit_logs:list_by_org(org.id)))
     end)
 
+    it("names the declared constraint, whichever partition holds the row", function()
+      local made = event {}
+      for _, step in ipairs { "default partition", "month" } do
+        if step == "month" then assert(cp.audit_logs:ensure_partitions { ahead = 1, back = 1 }) end
+        local row = rows.event(org, { id = made.id, timestamp = made.timestamp })
+        local _, err = cp.audit_logs:create(row)
+        assert.same({ "conflict", "audit_logs_pkey" }, { err.code, err.constraint }, step)
+        assert.matches('constraint "audit_logs_pkey"', err.message, 1, true)
+      end
+    end)
+
     it("names the place of a wrong partition call", function()
       assert.has_error(function() cp.audit_logs:ensure_partitions { months = 3 } end)
       assert.has_error(function() cp.audit_logs:ensure_partitions { ahead = -1 } end)

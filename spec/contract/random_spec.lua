@@ -13,9 +13,7 @@ local twin = require "spec.support.twin"
 local types = require "spec.support.random.types"
 local zoo = require "spec.support.zoo"
 
-local OPS = tonumber(os.getenv "LARDER_RANDOM_OPS") or 20000
-local CHECK_EVERY = tonumber(os.getenv "LARDER_RANDOM_CHECK") or 5000
-local SEED = os.getenv "LARDER_RANDOM_SEED" == "time" and os.time() or tonumber(os.getenv "LARDER_RANDOM_SEED") or 20260101
+local OPS, CHECK_EVERY, SEED = play.ops, play.check_every, play.seed
 
 local random, chance, pick = rng.int, rng.chance, rng.pick
 
@@ -312,29 +310,6 @@ local function single()
   return { name = name, run = function(s) return fn(s, a, b) end, size = 1 }
 end
 
---- A transaction of some operations and nested transactions; each ends by commit, by `return nil, err` or by an error.
-local function transaction(depth)
-  local steps, names, size = {}, {}, 0
-  for i = 1, random(6) do
-    steps[i] = depth < 3 and chance(15) and transaction(depth + 1) or single()
-    size, names[i] = size + steps[i].size, steps[i].name
-  end
-  local ending = pick { "commit", "commit", "return", "raise" }
-  return {
-    name = "transaction of (" .. table.concat(names, ", ") .. ") ending by " .. ending, size = size,
-    run = function(s, db, outcome)
-      local seen = {}
-      local ok, err = db:transaction(function()
-        for i, step in ipairs(steps) do seen[i] = outcome(step, s, db) end
-        if ending == "raise" then error("on purpose", 0) end
-        if ending == "return" then return nil, "on purpose" end
-        return "done"
-      end)
-      return { seen = seen, ok = ok or false, err = type(err) == "table" and { err.code, err.constraint or "" } or tostring(err) }
-    end,
-  }
-end
-
 -- ---- three transactions that take turns ----
 
 local LOCKS = { "update", "share", "update_skip", "update_nowait" }
@@ -396,7 +371,7 @@ end
 local function next_operation()
   if chance(45) then return types.op() end
   if chance(2) then return interleaving() end
-  return chance(10) and transaction(1) or single()
+  return chance(10) and play.transaction(single, 1) or single()
 end
 
 -- ---- the two engines ----
@@ -425,49 +400,11 @@ local function contents(stores)
   return play.canonical(all)
 end
 
-local function new_game()
-  local game = { now = 0, contents = contents }
-  local function open()
-    if game.memory then game.memory:close() end
-    game.memory = assert(larder.open "memory:")
-    game.memory:set_clock(function() return game.now end)
-  end
-  game.postgres = assert(larder.open(url))
-  game.postgres:set_clock(function() return game.now end)
-  function game.fresh()
-    open()
-    return both(game.memory), both(game.postgres)
-  end
-  game.a, game.b = game.fresh()
-  return game
-end
-
 describe("random operations #random", function()
   it(("leave memory and PostgreSQL without a difference (seed %d)"):format(SEED), function()
     assert.is_string(url, "LARDER_TEST_URL is not set")
-    rng.seed(SEED)
-    local game, history = new_game(), {}
-    local now, done, good = 1767225600000000, 0, 0
-    local function fail(left, right) error(play.report(game, history, SEED, left, right), 0) end
-    while done < OPS do
-      now = now + random(3) - 1
-      local op = next_operation()
-      op.now, game.now = now, now
-      history[#history + 1] = op
-      local from = rng.state
-      local in_memory = play.outcome(op, game.a, game.memory)
-      assert.equal(from, rng.state, "an operation drew random numbers while it ran")
-      local in_postgres = play.outcome(op, game.b, game.postgres)
-      if in_memory ~= in_postgres then fail(in_memory, in_postgres) end
-      if in_memory:sub(1, 5) ~= "error" then good = good + 1 end
-      done = done + op.size
-      if done % CHECK_EVERY < op.size or done >= OPS then
-        local left, right = contents(game.a), contents(game.b)
-        if left ~= right then fail(left, right) end
-      end
-      if #history > 20000 then table.remove(history, 1) end -- older ones hardly matter, and cost memory
-    end
-    assert.is_true(good > #history / 10, "too few operations succeed to prove anything")
+    local game = play.game(url, contents, both)
+    play.run(game, next_operation, { ops = OPS, check = CHECK_EVERY, seed = SEED })
     game.memory:close()
     game.postgres:close()
   end)

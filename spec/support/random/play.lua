@@ -1,8 +1,14 @@
 -- Runs the same operations on both engines, compares what a caller can see, and finds the fewest that still differ.
 
 local core = require "larder.core"
+local larder = require "larder"
+local rng = require "spec.support.random.rng"
 
-local play = {}
+local play = {
+  ops = tonumber(os.getenv "LARDER_RANDOM_OPS") or 20000,
+  check_every = tonumber(os.getenv "LARDER_RANDOM_CHECK") or 5000,
+  seed = os.getenv "LARDER_RANDOM_SEED" == "time" and os.time() or tonumber(os.getenv "LARDER_RANDOM_SEED") or 20260101,
+}
 
 -- ---- one text for an outcome ----
 
@@ -117,6 +123,82 @@ function play.report(game, history, seed, left, right)
     lines[#lines + 1] = "  the last error was: " .. tostring(play.said)
   end
   return table.concat(lines, "\n")
+end
+
+-- ---- operations of any stores ----
+
+--- A transaction of some operations and nested transactions; each ends by commit, by `return nil, err` or by an error.
+---@param single fun(): table  makes one operation
+function play.transaction(single, depth)
+  local steps, names, size = {}, {}, 0
+  for i = 1, rng.int(6) do
+    steps[i] = depth < 3 and rng.chance(15) and play.transaction(single, depth + 1) or single()
+    size, names[i] = size + steps[i].size, steps[i].name
+  end
+  local ending = rng.pick { "commit", "commit", "return", "raise" }
+  return {
+    name = "transaction of (" .. table.concat(names, ", ") .. ") ending by " .. ending, size = size,
+    run = function(s, db, outcome)
+      local seen = {}
+      local ok, err = db:transaction(function()
+        for i, step in ipairs(steps) do seen[i] = outcome(step, s, db) end
+        if ending == "raise" then error("on purpose", 0) end
+        if ending == "return" then return nil, "on purpose" end
+        return "done"
+      end)
+      return { seen = seen, ok = ok or false, err = type(err) == "table" and { err.code, err.constraint or "" } or tostring(err) }
+    end,
+  }
+end
+
+-- ---- a game ----
+
+--- Two databases with the same clock.
+---@param url string
+---@param contents fun(stores): string  a text of all rows
+---@param stores_of fun(db): table      its stores, without a row
+function play.game(url, contents, stores_of)
+  local game = { now = 0, contents = contents }
+  local function open()
+    if game.memory then game.memory:close() end
+    game.memory = assert(larder.open "memory:")
+    game.memory:set_clock(function() return game.now end)
+  end
+  game.postgres = assert(larder.open(url))
+  game.postgres:set_clock(function() return game.now end)
+  function game.fresh()
+    open()
+    return stores_of(game.memory), stores_of(game.postgres)
+  end
+  game.a, game.b = game.fresh()
+  return game
+end
+
+--- Plays operations until one differs, which raises.
+---@param opts { ops: integer, check: integer, seed: integer }
+function play.run(game, next_operation, opts)
+  rng.seed(opts.seed)
+  local history, now, done, good = {}, 1767225600000000, 0, 0
+  local function fail(left, right) error(play.report(game, history, opts.seed, left, right), 0) end
+  while done < opts.ops do
+    now = now + rng.int(3) - 1
+    local op = next_operation()
+    op.now, game.now = now, now
+    history[#history + 1] = op
+    local from = rng.state
+    local in_memory = play.outcome(op, game.a, game.memory)
+    assert(from == rng.state, "an operation drew random numbers while it ran")
+    local in_postgres = play.outcome(op, game.b, game.postgres)
+    if in_memory ~= in_postgres then fail(in_memory, in_postgres) end
+    if in_memory:sub(1, 5) ~= "error" and in_memory:sub(1, 6) ~= "raised" then good = good + 1 end
+    done = done + op.size
+    if done % opts.check < op.size or done >= opts.ops then
+      local left, right = game.contents(game.a), game.contents(game.b)
+      if left ~= right then fail(left, right) end
+    end
+    if #history > 20000 then table.remove(history, 1) end -- older ones hardly matter, and cost memory
+  end
+  assert(good > #history / 10, "too few operations succeed to prove anything")
 end
 
 return play

@@ -21,15 +21,19 @@ static void explain_reference(const ldr_entity *e, ldr_err *err) {
   ldr_err_set(err->message, sizeof err->message, text);
 }
 
-/* "Key (tenant_id, title) …": is it the fields of u, in order? */
+/* "Key (tenant_id, "timestamp") …": is it the fields of u, in order? Words of SQL are in quotes. */
 static bool same_columns(const ldr_entity *e, const ldr_unique *u, const char *detail) {
   const char *p = strchr(detail, '(');
   for (unsigned i = 0; p && i < u->n; i++) {
     const char *name = e->fields[u->field[i]].name;
     size_t n = strlen(name);
+    bool quoted;
     p += i ? strlen(", ") : strlen("(");
-    if (strncmp(p, name, n) != 0 || p[n] != (i + 1 < u->n ? ',' : ')')) return false;
-    p += n;
+    quoted = *p == '"';
+    p += quoted;
+    if (strncmp(p, name, n) != 0 || (quoted && p[n] != '"')) return false;
+    p += n + quoted;
+    if (*p != (i + 1 < u->n ? ',' : ')')) return false;
   }
   return p != NULL;
 }
