@@ -17,4 +17,6 @@ cd "$tree"
   set -eu
   lua5.4 demo.lua
   tool=$(find rock -type f -path "*bin/larder" | head -n 1)
-  lua5.4 "$tool" --url "$LARDER_TEST_URL" check auth'
+  for family in auth controlplane csms content; do
+    lua5.4 "$tool" --url "$LARDER_TEST_URL" check "$family"
+  done'
