@@ -126,11 +126,18 @@ local function count_of(opts, name, default)
   return n
 end
 
+--- Locks the table itself, not its partitions.
+local function lock_table(store, mode)
+  assert(store.db:query(("lock table only %s in %s mode"):format(qualified(table_of(store)), mode)))
+end
+
+-- One at a time makes or detaches; readers and writers are not held up.
+local function take_turn(store) lock_table(store, "share update exclusive") end
+
 local function ensure(store, back, ahead)
   local schema, name = table_of(store)
   local parent, every = qualified(schema, name), store._entity.partition.every
-  -- one maker at a time; readers and writers are not held up
-  assert(store.db:query(("lock table %s in share update exclusive mode"):format(parent)))
+  take_turn(store)
   local names, default = assert(live(store, parent))
   local y, m, d = date_of(store.db:now())
   local made = {}
@@ -138,6 +145,9 @@ local function ensure(store, back, ahead)
     local fy, fm, fd = shifted(every, y, m, d, n)
     local child = NAMES[every]:format(name, fy, fm, fd)
     if not names[child] then
+      -- Attaching locks the default partition. A writer that waits for it has chosen it already, and its row would be refused;
+      -- one that waits for the table chooses afterwards.
+      if default and #made == 0 then lock_table(store, "access exclusive") end
       make(store, schema, child, parent, default, start_of(fy, fm, fd), start_of(shifted(every, fy, fm, fd, 1)))
       made[#made + 1] = child
     end
@@ -166,6 +176,7 @@ end
 local function detach(store, limit, drop)
   local schema, name = table_of(store)
   local parent, spec = qualified(schema, name), store._entity.partition
+  take_turn(store)
   local names, default = assert(live(store, parent))
   local gone = {}
   for _, child in ipairs(names) do
