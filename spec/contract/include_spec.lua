@@ -287,6 +287,43 @@ for _, engine in ipairs(engines) do
       assert.is_false(blog.users:exists "dot")
     end)
 
+    it("reads nested rows as every other row is read: nothing that a table hides is lost", function()
+      local function proxy(own, hidden, event) return setmetatable(own, { [event or "__index"] = hidden }) end
+      for name, row in pairs {
+        ["a proxy"] = proxy({ email = "x", posts = { { title = "a" } } }, { name = "Ann" }),
+        ["a nested proxy"] = { email = "x", posts = { proxy({ title = "a" }, { likes = 9 }) } },
+        ["a proxy two levels down"] = {
+          email = "x", posts = { { title = "a", comments = { proxy({ body = "b" }, { user_id = "ann" }) } } },
+        },
+        ["a single nested proxy"] = { email = "x", profile = proxy({}, { bio = "b" }) },
+        ["a list that is a proxy"] = { email = "x", posts = proxy({}, { { title = "a" } }) },
+        ["a list with __pairs"] = { email = "x", posts = proxy({ { title = "a" } }, function() return next, {}, nil end, "__pairs") },
+      } do
+        local ok, why = pcall(blog.users.create, blog.users, row, { include = { posts = true } })
+        assert.is_false(ok, name)
+        assert.matches("include_spec.*blog%..*metatable", why, name)
+      end
+      for name, posts in pairs {
+        ["a hole"] = { { title = "a" }, nil, { title = "b" } }, ["behind a hole"] = { { title = "a" }, [3] = { title = "b" } },
+        ["at 0"] = { [0] = { title = "a" } }, ["at 1.5"] = { [1.5] = { title = "a" } },
+        ["by name"] = { { title = "a" }, b = { title = "b" } },
+      } do
+        local row, err = blog.users:create { email = "x", posts = posts }
+        assert.is_nil(row, name)
+        assert.equal("must be a list of rows", err.fields.posts, name)
+      end
+      assert.equal(0, blog.users:count(larder.all {}))
+      assert.equal(0, blog.posts:count(larder.all {}))
+    end)
+
+    it("blames the caller's line for a condition of an include", function()
+      fill()
+      local line = debug.getinfo(1, "l").currentline + 1
+      local ok, why = pcall(function() blog.users:list { include = { posts = { where = {} } } } end)
+      assert.is_false(ok)
+      assert.matches("include_spec.lua:" .. line .. ": blog.posts:list: the condition is empty", why, 1, true)
+    end)
+
     it("refuses nested rows that cannot belong to the new one", function()
       fill()
       for _, case in ipairs {

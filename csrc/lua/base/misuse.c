@@ -72,9 +72,9 @@ static int own(lua_State *L) {
   return 0;
 }
 
-/* core.shape_fault(t, "list" | "record" | "condition") → why t is none, or nil */
+/* core.shape_fault(t, "list" | "record" | "condition" | "table") → why t is none, or nil */
 static int shape_fault(lua_State *L) {
-  static const char *const names[] = {"list", "record", "condition", NULL};
+  static const char *const names[] = {"list", "record", "condition", "table", NULL};
   int i = luaL_checkoption(L, 2, NULL, names);
   return l_shape_fault(L, 1, (l_shape)(i + 1)) != NULL;
 }

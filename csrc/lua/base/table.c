@@ -79,7 +79,7 @@ const char *l_shape_fault(lua_State *L, int idx, l_shape shape) {
                            lua_isnil(L, idx) ? "nil" : luaL_typename(L, idx));
   if (!l_table_plain(L, idx))
     return lua_pushfstring(L, "has a metatable that hides what it holds (a proxy?): hand over a plain table");
-  f = find_fault(L, idx, shape);
+  f = shape == L_TABLE ? NONE : find_fault(L, idx, shape);
   if (f == NONE) return NULL;
   if (f == HOLE)
     lua_pushliteral(L, "has a hole: a nil stands among its elements");

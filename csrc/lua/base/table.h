@@ -8,9 +8,10 @@
 #include "lua/base/compat.h"
 
 typedef enum l_shape {
-  L_LIST = 1,                     /* positions 1 … n */
-  L_RECORD = 2,                   /* names */
-  L_CONDITION = L_LIST | L_RECORD /* both may stand in one table */
+  L_LIST = 1,                      /* positions 1 … n */
+  L_RECORD = 2,                    /* names */
+  L_CONDITION = L_LIST | L_RECORD, /* both may stand in one table */
+  L_TABLE = 4                      /* any keys: only the metatable counts */
 } l_shape;
 
 /* Does reading the table at idx raw find all that it holds? False with __index, __pairs, __ipairs or __len.

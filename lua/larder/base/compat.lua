@@ -22,6 +22,7 @@ end
 ---@param fn F
 ---@return F
 function compat.closing(fn)
+  -- Named as this file, so that it counts as larder's own when the caller's line is looked for.
   if _VERSION == "Lua 5.1" then return fn end
   return assert(load([[
     local fn = ...
@@ -29,7 +30,7 @@ function compat.closing(fn)
       local _ <close> = first
       return fn(first, ...)
     end
-  ]], "=larder.closing"))(fn)
+  ]], debug.getinfo(1, "S").source))(fn)
 end
 
 --- Could `require` find this module?

@@ -35,10 +35,10 @@ function misuse.names(set)
   return list
 end
 
---- Raise unless t is a list ("list": keys 1 to n and no other), a table with names as its keys ("record") or one with both
--- ("condition"), without a metatable that hides what it holds.
+--- Raise unless t is a list ("list": keys 1 to n and no other), a table with names as its keys ("record"), one with both
+-- ("condition") or with any keys ("table"), without a metatable that hides what it holds.
 ---@param t any
----@param shape "list"|"record"|"condition"
+---@param shape "list"|"record"|"condition"|"table"
 ---@param what string  "shop.items:get_many: the list of keys"
 function misuse.check_shape(t, shape, what)
   local why = core.shape_fault(t, shape)

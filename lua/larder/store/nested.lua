@@ -3,6 +3,7 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local include = require "larder.store.include"
+local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
 
 local null = core.null
@@ -24,6 +25,9 @@ local function faulty(entity, field, what)
   return errors.invalid({ [field] = what }, nil, { store = entity.full, op = "create" })
 end
 
+-- Rows are copied here, by pairs: one whose metatable hides a part of it is misuse, as in a plain create.
+local function check_plain(t, entity, what) misuse.check_shape(t, "table", ("%s:create: %s"):format(entity.full, what)) end
+
 -- The rows of one relation as a list.
 local function rows_of(entity, relation, value)
   local name = relation.name
@@ -32,9 +36,12 @@ local function rows_of(entity, relation, value)
       table.concat(relation.from, ", ")))
   end
   if type(value) ~= "table" then return faulty(entity, name, relation.many and "must be a list of rows" or "must be a row") end
+  check_plain(value, entity, name)
   if not relation.many then return { value } end
-  for key, row in pairs(value) do
-    if type(key) ~= "number" or type(row) ~= "table" then return faulty(entity, name, "must be a list of rows") end
+  if core.shape_fault(value, "list") then return faulty(entity, name, "must be a list of rows") end
+  for i, row in ipairs(value) do
+    if type(row) ~= "table" then return faulty(entity, name, "must be a list of rows") end
+    check_plain(row, entity, ("%s %d"):format(name, i))
   end
   return value
 end
@@ -126,6 +133,7 @@ end
 ---@return table|nil row  with the nested rows as stored
 ---@return larder.Error? err
 function nested.create(store, row, opts)
+  check_plain(row, store._entity, "the row")
   local plan, err = include.plan(store, opts)
   if err then return nil, err end
   return include.atomic(store, opts, function()
