@@ -47,6 +47,7 @@ local DECLARATION = {
 -- What somebody did to the database, what is said of it, and whether the SQL that is given mends it.
 local CASES = {
   { "alter table differ.things drop column price", "column price is missing" },
+  { "alter table differ.owners drop column kind", "column kind is missing" },
   { "alter table differ.things alter column price type numeric(9,1)", "declared numeric(12,2), in the database numeric(9,1)" },
   { "alter table differ.things alter column code drop not null", "declared not null, in the database null" },
   { "alter table differ.things alter column price set not null", "declared null, in the database not null" },

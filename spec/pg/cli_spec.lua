@@ -72,6 +72,58 @@ describe("the command line tool", function()
     assert.is_truthy((run "migrate goto toolshop 0"):find "down  000001")
   end)
 
+  it("writes the migration that makes the database equal to the declarations", function()
+    run "new family toolshop"
+    run "migrate up toolshop"
+    local text, code = run "diff toolshop"
+    assert.same({ "toolshop: no drift\n", 0 }, { text, code })
+    local f = assert(io.open(dir .. "/toolshop.lua"))
+    local declaration = f:read "*a"
+    f:close()
+    file("toolshop.lua", (declaration:gsub('{ name = "title"', '{ name = "price", type = "int8", null = true, min = 0 },\n        %0')))
+    assert.equal(3, select(2, run "check toolshop"))
+    text, code = run "diff toolshop"
+    assert.equal(0, code)
+    assert.is_truthy(text:find("alter table toolshop.items add column price bigint;", 1, true), text)
+    assert.is_truthy(text:find("-- undo", 1, true), text)
+    assert.equal(1, #larder.json.decode((run "diff toolshop --json")).faults)
+    text, code = run "diff toolshop --name add_price"
+    assert.same({ "sql/toolshop/000002_add_price.down.sql\nsql/toolshop/000002_add_price.up.sql\n", 0 }, { text, code })
+    assert.equal(0, select(2, run "migrate up toolshop"))
+    assert.equal("toolshop: no drift\n", (run "check toolshop"))
+    assert.equal(0, select(2, run "migrate down toolshop"))
+    assert.equal(3, select(2, run "check toolshop"))
+    assert.equal(2, select(2, run "diff toolshop --name 'add price'"))
+  end)
+
+  it("writes declarations from a live schema", function()
+    file("toolshop.lua", "return {}")
+    run [[query 'create schema toolshop']]
+    run([[query 'create table toolshop.owners (id int8 generated always as identity primary key,]]
+      .. [[ mail text collate "C" not null unique, gone timestamptz)']])
+    run([[query "create table toolshop.things (id uuid primary key default gen_random_uuid(), owner_id int8 references toolshop.owners]]
+      .. [[ on delete cascade, kind text not null default 'a' check (kind in ('a', 'b')), n int not null check (n > 0), at date,]]
+      .. [[ check (n < 9 or kind = 'b'))"]])
+    run [[query "comment on table toolshop.things is 'What they own'"]]
+    local text, code = run "pull toolshop"
+    assert.equal(0, code)
+    for _, wanted in ipairs {
+      '{ name = "kind", type = "text", default = "a", enum = { "a", "b" } }', '{ name = "n", type = "int4", min = 1 }',
+      '{ name = "id", type = "uuid", default = { "uuid" } }', "-- What they own",
+      'key = { name = "things_pkey", "id" }', '{ name = "owners_mail_key", "mail" }', "column at: date is not a type",
+      "is the database's alone",
+      '{ name = "things_owner_id_fkey", as = "owner", fields = { "owner_id" }, many = "things", on_delete = "cascade", to = "owners" }',
+    } do
+      assert.is_truthy(text:find(wanted, 1, true), wanted .. "\n" .. text)
+    end
+    os.remove(dir .. "/toolshop.lua")
+    assert.same({ "toolshop.lua\n", 0 }, { run "pull toolshop -o toolshop.lua" })
+    assert.equal(2, select(2, run "pull toolshop -o toolshop.lua"))
+    text, code = run("check toolshop", true)
+    assert.equal(0, code, text)
+    assert.equal(1, select(2, run "pull nosuch"))
+  end)
+
   it("names file and line of a mistake, and what stays", function()
     run "new family toolshop"
     file("sql/toolshop/000002_typo.up.sql", "select 1;\n\ncreate tabel x;\n")

@@ -98,8 +98,11 @@ function Comparer:columns()
     local column = self.live.columns[field.name]
     known[field.name] = true
     if not column then
-      self.report(("column %s is missing"):format(field.name), ("%sadd column %s"):format(self.alter, ddl.column(self.decl, field)),
-        ("%sdrop column %s"):format(self.alter, ddl.name(field.name)))
+      local sql = { ("%sadd column %s"):format(self.alter, ddl.column(self.decl, field)) }
+      for _, check in ipairs(ddl.checks(self.decl, field)) do
+        sql[#sql + 1] = ("%sadd constraint %s check (%s)"):format(self.alter, ddl.name(check.name), check.condition)
+      end
+      self.report(("column %s is missing"):format(field.name), sql, ("%sdrop column %s"):format(self.alter, ddl.name(field.name)))
     else
       local ok, err = self:column(field, column)
       if not ok then return nil, err end

@@ -10,7 +10,6 @@ local SQL_NAMES = {
   numeric = "numeric", text = "text", bytea = "bytea", uuid = "uuid", timestamptz = "timestamp with time zone",
   json = "json", jsonb = "jsonb",
 }
-local MADE = { now = "now()", uuid = "gen_random_uuid()" }
 local ON_DELETE = { restrict = "restrict", cascade = "cascade", set_null = "set null", set_default = "set default" }
 
 -- Words that cannot name a column or table without quotes.
@@ -76,10 +75,10 @@ function ddl.default_of(field)
   if field.stamp == "version" then return "1" end
   if field.stamp then return "now()" end
   if declared == nil or declared == core.null then return nil end
-  if type(declared) == "table" and type(declared[1]) == "string" and #declared == 1 and not field.type:find "json" then
-    return MADE[declared[1]]
+  if type(declared) == "table" and not field.type:find "^json" then
+    return declared[1] == "now" and "now()" or nil -- larder makes the value; times may be the database's, too
   end
-  if type(declared) == "table" and not field.type:find "json" then return nil end -- an array
+  if not field.type:find "^text" and type(declared) == "string" and tonumber(declared) then return declared end
   return ddl.literal(declared)
 end
 
@@ -188,12 +187,20 @@ function ddl.index_name(decl, index)
   return table.concat(parts, "_"):sub(1, 59) .. "_idx"
 end
 
+local function text_field(decl, name)
+  for _, field in ipairs(decl.fields) do
+    if field.name == name then return field.type == "text" end
+  end
+end
+
 function ddl.add_index(decl, index)
   local parts = {}
   for i, field in ipairs(index) do
     local name, descending = field:gsub("^-", "")
     parts[i] = ddl.name(name) .. (descending > 0 and " desc" or "")
-    if name == decl.tenant and i > 1 then parts[i] = ddl.name(name) .. ' collate "C"' .. (descending > 0 and " desc" or "") end
+    if i > 1 and name == decl.tenant and text_field(decl, name) then
+      parts[i] = ddl.name(name) .. ' collate "C"' .. (descending > 0 and " desc" or "")
+    end
   end
   return ("create index %s on %s (%s)"):format(ddl.name(ddl.index_name(decl, index)), ddl.qualified(decl.table), table.concat(parts, ", "))
 end

@@ -2,8 +2,8 @@
 
 local larder = require "larder"
 local exit = require "larder.cli.exit"
-local files = require "larder.migrate.files"
 local migrate = require "larder.migrate"
+local new_files = require "larder.cli.new_files"
 local out = require "larder.cli.print"
 
 local command = { name = "migrate" }
@@ -200,45 +200,14 @@ local TEMPLATES = {
   lua = "-- %s\nreturn {\n  up = function(db, step)\n  end,\n  down = function(db, step)\n  end,\n}\n",
 }
 
-local function write_new(path, text)
-  local there = io.open(path, "rb")
-  if there then
-    there:close()
-    return nil, path .. " is there already"
-  end
-  local f, why = io.open(path, "wb")
-  if not f then return nil, why end
-  f:write(text)
-  f:close()
-  return true
-end
-
-local function next_version(list, timestamps)
-  if timestamps then return os.date "!%Y%m%d%H%M%S" end
-  local last = list[#list]
-  return ("%06d"):format(last and last.version + 1 or 1)
-end
-
 function runs.create(ctx)
   local a = ctx.args
-  ctx.project:load()
-  local family = require "larder.family".known(a.family)
-  local dir = a.dir or ctx.project:migrations_of(a.family) or family and family.migrations
-  if not dir then return out.misuse("where do the migrations of %s lie? say --dir, or migrations in the declaration", a.family) end
-  if not a.title:find "^[%w_]+$" then return out.misuse("a migration's name is made of letters, digits and underscores") end
-  local list, err = files.read(dir)
-  if not list then return out.complain(err) end
-  local last = list[#list]
-  local stem = ("%s/%s_%s"):format(dir, next_version(list, a.timestamp or last and last.version > 10 ^ 13), a.title)
-  local made = a.lua and { [".lua"] = TEMPLATES.lua } or { [".up.sql"] = TEMPLATES.up, [".down.sql"] = TEMPLATES.down }
-  local names = {}
-  for ending, template in pairs(made) do
-    local ok, why = write_new(stem .. ending, template:format((a.title:gsub("_", " "))))
-    if not ok then return out.complain(why) end
-    names[#names + 1] = stem .. ending
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do out.line("%s", name) end
+  local dir, title = new_files.migrations(ctx, a.family), a.title:gsub("_", " ")
+  local texts = a.lua and { [".lua"] = TEMPLATES.lua:format(title) }
+    or { [".up.sql"] = TEMPLATES.up:format(title), [".down.sql"] = TEMPLATES.down:format(title) }
+  local paths, err = new_files.migration(dir, a.title, texts, a.timestamp)
+  if not paths then return out.complain(err) end
+  for _, path in ipairs(paths) do out.line("%s", path) end
   return exit.OK
 end
 

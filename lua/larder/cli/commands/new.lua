@@ -2,6 +2,7 @@
 
 local lfs = require "lfs"
 local exit = require "larder.cli.exit"
+local new_files = require "larder.cli.new_files"
 local out = require "larder.cli.print"
 
 local command = { name = "new" }
@@ -65,15 +66,7 @@ return {
 ]]
 
 local function write_new(path, text)
-  local there = io.open(path, "rb")
-  if there then
-    there:close()
-    error(path .. " is there already", 0)
-  end
-  local f, why = io.open(path, "wb")
-  if not f then error(why, 0) end
-  f:write(text)
-  f:close()
+  new_files.write(path, text)
   out.line("%s", path)
 end
 

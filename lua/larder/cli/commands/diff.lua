@@ -1,0 +1,54 @@
+--- larder diff: the migration that makes the database equal to the declarations.
+
+local larder = require "larder"
+local diff = require "larder.migrate.diff"
+local exit = require "larder.cli.exit"
+local new_files = require "larder.cli.new_files"
+local out = require "larder.cli.print"
+
+local command = { name = "diff" }
+
+function command.describe(parser)
+  local c = parser:command("diff", "The migration that makes the database equal to the declarations.")
+  c:argument("family", "Family.")
+  c:option("--name", "Write it to the files of a new migration of this name.")
+  c:option("--dir", "Directory of the migration files.")
+  c:flag("--json", "Print JSON.")
+end
+
+local function show(ctx, found)
+  if ctx.args.json then
+    out.json { up = found.up, down = found.down, faults = larder.array(found.faults), by_hand = found.by_hand }
+  elseif #found.faults == 0 then
+    out.line("%s: no drift", ctx.args.family)
+  else
+    out.line("%s", found.up)
+    out.line("-- undo\n%s", found.down)
+  end
+  return exit.OK
+end
+
+local function write(ctx, found, dir)
+  if #found.faults == 0 then
+    out.note("%s: no drift, and nothing to write", ctx.args.family)
+    return exit.OK
+  end
+  local paths, err = new_files.migration(dir, ctx.args.name, { [".up.sql"] = found.up, [".down.sql"] = found.down })
+  if not paths then return out.complain(err) end
+  for _, path in ipairs(paths) do out.line("%s", path) end
+  if found.by_hand > 0 then out.note("%d of them must be written by hand: see the remarks", found.by_hand) end
+  return exit.OK
+end
+
+function command.run(ctx)
+  ctx:families { ctx.args.family }
+  if ctx.args.name and not ctx.args.name:find "^[%w_]+$" then error("a migration's name is made of letters, digits and underscores", 0) end
+  local dir = ctx.args.name and new_files.migrations(ctx, ctx.args.family)
+  return ctx:with_db(function(db)
+    local found, err = diff.write(db, ctx.args.family)
+    if not found then return out.complain(err) end
+    return dir and write(ctx, found, dir) or show(ctx, found)
+  end)
+end
+
+return command

@@ -1,0 +1,44 @@
+--- The migration that makes a database equal to the declarations, for a person to review.
+
+local check = require "larder.migrate.check"
+
+local diff = {}
+
+local HEAD = "-- Written by larder diff %s: review it before you apply it.\n"
+
+-- What a reviewer should look at twice.
+local function remark(fault)
+  if not fault.sql then return ("-- By hand: %s: %s\n"):format(fault.table, fault.message) end
+  local lost = fault.sql:find "drop " or fault.sql:find " type "
+  return ("-- %s: %s%s\n"):format(fault.table, fault.message, lost and " (look twice: something goes or is rewritten)" or "")
+end
+
+---@class larder.Diff
+---@field faults larder.Drift[]
+---@field up string     "" when nothing differs
+---@field down string
+---@field by_hand integer  differences that no statement is known for
+
+--- Compare and write both ways.
+---@param db larder.Db
+---@param family string
+---@return larder.Diff|nil
+---@return larder.Error? err
+function diff.write(db, family)
+  local faults, err = check(db, family)
+  if not faults then return nil, err end
+  local up, down, by_hand = {}, {}, 0
+  for _, fault in ipairs(faults) do
+    up[#up + 1] = remark(fault) .. (fault.sql and fault.sql .. "\n" or "")
+    if not fault.sql then by_hand = by_hand + 1 end
+    if fault.undo then table.insert(down, 1, fault.undo .. "\n") end
+  end
+  if #faults == 0 then return { faults = faults, up = "", down = "", by_hand = 0 } end
+  local head = HEAD:format(family)
+  return {
+    faults = faults, up = head .. table.concat(up, "\n"), by_hand = by_hand,
+    down = head .. (#down > 0 and table.concat(down, "\n") or "select 1; -- nothing to undo\n"),
+  }
+end
+
+return diff

@@ -1,0 +1,337 @@
+--- Declarations from a live schema: what a program that meets an existing database begins with.
+
+local catalog = require "larder.migrate.catalog"
+local conditions = require "larder.migrate.conditions"
+local core = require "larder.core"
+
+local pull = {}
+
+local TYPES = {
+  ["boolean"] = "bool", ["smallint"] = "int2", ["integer"] = "int4", ["bigint"] = "int8", ["real"] = "float4",
+  ["double precision"] = "float8", ["numeric"] = "numeric", ["text"] = "text", ["bytea"] = "bytea", ["uuid"] = "uuid",
+  ["timestamp with time zone"] = "timestamptz", ["json"] = "json", ["jsonb"] = "jsonb",
+}
+local ACTIONS = { a = "restrict", r = "restrict", c = "cascade", n = "set_null", d = "set_default" }
+
+local TABLES = [[
+select c.relname::text as name
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition
+order by c.relname]]
+
+-- ---- fields ----
+
+-- "numeric(12,2)[]" → numeric, 12, 2, true
+local function parse_type(text)
+  local base, array = text:gsub("%[%]$", "")
+  local precision, scale = base:match "^numeric%((%d+),(%d+)%)$"
+  if precision then base = "numeric" end
+  local known = TYPES[base]
+  return known and known .. (array > 0 and "[]" or ""), tonumber(precision), tonumber(scale)
+end
+
+-- The value of a default that is a literal: 'a'::text, 7, (-1), true, '{}'::jsonb.
+local function literal(text, kind)
+  local quoted = text:match "^'(.*)'::[%w%s\"]+$" or text:match "^'(.*)'$"
+  if quoted then
+    local value = quoted:gsub("''", "'")
+    if kind == "json" or kind == "jsonb" then return core.json_decode(value) end
+    return tonumber(value) and kind:find "int" and tonumber(value) or value
+  end
+  local bare = text:gsub("::[%w%s]+$", ""):gsub("^%((.*)%)$", "%1")
+  if bare == "true" or bare == "false" then return bare == "true" end
+  if kind == "numeric" and tonumber(bare) then return bare end
+  return tonumber(bare)
+end
+
+local function default_of(field, column)
+  local text = column.default
+  if column.identity ~= "" or text and text:find "^nextval%(" then
+    field.default = { "identity" }
+  elseif text and (text == "now()" or text == "CURRENT_TIMESTAMP") then
+    if column.name == "updated_at" then field.stamp = "update"
+    elseif column.name == "created_at" then field.stamp = "insert"
+    else field.default = { "now" } end
+  elseif text == "gen_random_uuid()" then
+    field.default = { "uuid" }
+  elseif text then
+    field.default = literal(text, field.type)
+    return field.default ~= nil or text:find "^NULL" ~= nil
+  end
+  return true
+end
+
+local function field_of(column, notes)
+  local kind, precision, scale = parse_type(column.type)
+  if not kind then
+    notes[#notes + 1] = ("column %s: %s is not a type of larder; the column is left out"):format(column.name, column.type)
+    return nil
+  end
+  if column.generated then
+    notes[#notes + 1] = ("column %s is generated; the column is left out"):format(column.name)
+    return nil
+  end
+  local field = { name = column.name, type = kind, precision = precision, scale = scale, null = not column.not_null or nil,
+    comment = column.comment }
+  if not default_of(field, column) then
+    notes[#notes + 1] = ("column %s: the default %s is the database's alone"):format(column.name, column.default)
+  end
+  return field
+end
+
+local function add_checks(live, by_name, notes)
+  for _, check in ipairs(live.checks_list) do
+    local column, bounds = conditions.bounds(check.condition)
+    local field = column and by_name[column]
+    if field and not (bounds.strict and not field.type:find "^int") then
+      bounds.strict = nil
+      for key, value in pairs(bounds) do field[key] = value end
+    else
+      notes[#notes + 1] = ("check %s is the database's alone: %s"):format(check.name, check.condition)
+    end
+  end
+end
+
+-- ---- uniques and indexes ----
+
+local function where_of(text, by_name)
+  local where = {}
+  for _, comparison in ipairs(conditions.read(text) or { {} }) do
+    local field = comparison.column and by_name[comparison.column]
+    if not field or comparison.length then return nil end
+    if comparison.op == "null" then
+      where[comparison.column] = core.null
+    elseif comparison.op == "=" then
+      local value = comparison.value
+      where[comparison.column] = field.type:find "int" and tonumber(value) or value
+    else
+      return nil
+    end
+  end
+  return where
+end
+
+local function all_known(columns, by_name)
+  for _, name in ipairs(columns) do
+    if not by_name[name] then return false end
+  end
+  return true
+end
+
+local function named(index)
+  local list = { name = index.name }
+  for i, name in ipairs(index.columns) do list[i] = name end
+  return list
+end
+
+local function index_of(index)
+  local list = {}
+  for i, name in ipairs(index.columns) do list[i] = (index.descending[i] and "-" or "") .. name end
+  return list
+end
+
+local function add_unique(decl, index, by_name, notes)
+  local unique = named(index)
+  if index.where then
+    unique.where = where_of(index.where, by_name)
+    if not unique.where then
+      notes[#notes + 1] = ("unique %s: the condition %s cannot be declared"):format(index.name, index.where)
+      return
+    end
+  end
+  decl.uniques[#decl.uniques + 1] = unique
+end
+
+local function add_indexes(live, decl, by_name, notes)
+  for _, index in ipairs(live.indexes_list) do
+    if index.key then
+      decl.key = named(index)
+    elseif not all_known(index.columns, by_name) or not index.valid or index.method ~= "btree" then
+      notes[#notes + 1] = ("index %s is the database's alone"):format(index.name)
+    elseif index.unique then
+      add_unique(decl, index, by_name, notes)
+    elseif not index.where then
+      decl.indexes[#decl.indexes + 1] = index_of(index)
+    end
+  end
+end
+
+-- ---- references ----
+
+local function add_references(live, decl, stores, notes)
+  for _, found in ipairs(live.references_list) do
+    local to = stores[(found.target:gsub('"', ""))]
+    if to and ACTIONS[found.action] ~= "set_default" then
+      decl.references[#decl.references + 1] = {
+        name = found.name, fields = found.columns, to = to, on_delete = ACTIONS[found.action],
+        set_null = #found.cleared > 0 and found.cleared or nil,
+      }
+    else
+      notes[#notes + 1] = ("reference %s to %s cannot be declared"):format(found.name, found.target)
+    end
+  end
+end
+
+local function singular(name)
+  return name:gsub("ies$", "y"):gsub("sses$", "ss"):gsub("([^s])s$", "%1")
+end
+
+-- What a row calls the row it refers to, and what that one calls those: names that are free on both sides.
+local function name_relations(list, by_store)
+  local taken = {}
+  for _, decl in ipairs(list) do
+    taken[decl.name] = {}
+    for _, field in ipairs(decl.fields) do taken[decl.name][field.name] = true end
+  end
+  local function free(store, ...)
+    for _, name in ipairs { ... } do
+      if not taken[store][name] then
+        taken[store][name] = true
+        return name
+      end
+    end
+  end
+  for _, decl in ipairs(list) do
+    for _, ref in ipairs(decl.references) do
+      local last = ref.fields[#ref.fields]
+      local by_field = last:gsub("_id$", "")
+      ref.as = free(decl.name, by_field ~= last and by_field or singular(ref.to), singular(ref.to), ref.name)
+      if by_store[ref.to] then ref.many = free(ref.to, decl.name, decl.name .. "_by_" .. by_field, ref.name) end
+    end
+  end
+end
+
+-- Targets of references first.
+local function ordered(list, by_store)
+  local result, state = {}, {}
+  local function visit(decl)
+    if state[decl.name] then return end
+    state[decl.name] = true
+    for _, ref in ipairs(decl.references) do visit(by_store[ref.to]) end
+    result[#result + 1] = decl
+  end
+  for _, decl in ipairs(list) do visit(decl) end
+  return result
+end
+
+local function read_table(db, schema, name, stores)
+  local live, err = catalog.table(db, ('"%s"."%s"'):format(schema, name))
+  if not live then return nil, err end
+  local decl = { name = name, table = schema .. "." .. name, fields = {}, uniques = {}, references = {}, indexes = {},
+    comment = live.comment, notes = {} }
+  local by_name = {}
+  for _, column in ipairs(live.columns_list) do
+    local field = field_of(column, decl.notes)
+    decl.fields[#decl.fields + 1] = field
+    by_name[column.name] = field
+  end
+  add_checks(live, by_name, decl.notes)
+  add_indexes(live, decl, by_name, decl.notes)
+  add_references(live, decl, stores, decl.notes)
+  local by = live.partition_key and live.partition_key:match '^RANGE %("?([^"(),]+)"?%)$'
+  if by then decl.partition = { by = by, every = "month" } end
+  if by_name.deleted_at and by_name.deleted_at.null then decl.soft_delete = "deleted_at" end
+  return decl
+end
+
+--- Read every table of a schema. Tables without a primary key are left out and named.
+---@param db larder.Db
+---@param schema string
+---@return { name: string, entities: table[], left_out: string[] }|nil family  a declaration, with comment and notes beside it
+---@return larder.Error? err
+function pull.read(db, schema)
+  local rows, err = db:query(TABLES, schema)
+  if not rows then return nil, err end
+  local stores, list, left_out, by_store = {}, {}, {}, {}
+  for _, row in ipairs(rows) do stores[schema .. "." .. row.name] = row.name end
+  for _, row in ipairs(rows) do
+    local decl
+    decl, err = read_table(db, schema, row.name, stores)
+    if not decl then return nil, err end
+    if decl.key then
+      list[#list + 1], by_store[decl.name] = decl, decl
+    else
+      left_out[#left_out + 1] = row.name
+    end
+  end
+  for _, decl in ipairs(list) do
+    for i = #decl.references, 1, -1 do
+      if not by_store[decl.references[i].to] then table.remove(decl.references, i) end
+    end
+  end
+  name_relations(list, by_store)
+  return { name = schema, entities = ordered(list, by_store), left_out = left_out }
+end
+
+-- ---- as text ----
+
+local ORDER = { "name", "type", "null", "default", "stamp", "enum", "min_len", "max_len", "min", "max", "precision", "scale" }
+
+local function key_text(key)
+  return type(key) == "string" and key:find "^[%a_][%w_]*$" and key or ("[%q]"):format(key)
+end
+
+local function value_text(value)
+  if value == core.null then return "larder.null" end
+  if type(value) == "string" then return (("%q"):format(value):gsub("\\\n", "\\n")) end
+  if type(value) ~= "table" then return tostring(value) end
+  if next(value) == nil then return core.json_encode(value, true) == "[]" and "larder.array {}" or "{}" end
+  local parts, seen = {}, {}
+  for i, item in ipairs(value) do parts[i], seen[i] = value_text(item), true end
+  local keys = {}
+  for key in pairs(value) do
+    if not seen[key] then keys[#keys + 1] = key end
+  end
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  for i = #keys, 1, -1 do
+    if keys[i] == "name" then table.insert(parts, 1, "name = " .. value_text(value.name)) table.remove(keys, i) end
+  end
+  for _, key in ipairs(keys) do parts[#parts + 1] = key_text(key) .. " = " .. value_text(value[key]) end
+  return "{ " .. table.concat(parts, ", ") .. " }"
+end
+
+local function field_text(field)
+  local parts = {}
+  for _, key in ipairs(ORDER) do
+    if field[key] ~= nil then parts[#parts + 1] = key .. " = " .. value_text(field[key]) end
+  end
+  local remark = field.comment and " -- " .. field.comment:gsub("%s+", " ") or ""
+  return ("        { %s },%s\n"):format(table.concat(parts, ", "), remark)
+end
+
+local function list_text(name, list)
+  if #list == 0 then return "" end
+  local parts = {}
+  for i, item in ipairs(list) do parts[i] = "        " .. value_text(item) .. ",\n" end
+  return ("      %s = {\n%s      },\n"):format(name, table.concat(parts))
+end
+
+local function entity_text(decl)
+  local parts = {}
+  local function add(text) parts[#parts + 1] = text end
+  if decl.comment then add(("    -- %s\n"):format((decl.comment:gsub("%s+", " ")))) end
+  for _, note in ipairs(decl.notes) do add(("    -- Not declared: %s\n"):format((note:gsub("%s+", " ")))) end
+  add(("    {\n      name = %q, table = %q,\n      fields = {\n"):format(decl.name, decl.table))
+  for _, field in ipairs(decl.fields) do add(field_text(field)) end
+  add(("      },\n      key = %s,\n"):format(value_text(decl.key)))
+  for _, name in ipairs { "uniques", "references", "indexes" } do add(list_text(name, decl[name])) end
+  if decl.soft_delete then add(("      soft_delete = %q,\n"):format(decl.soft_delete)) end
+  if decl.partition then add(("      partition = %s,\n"):format(value_text(decl.partition))) end
+  add "    },\n"
+  return table.concat(parts)
+end
+
+--- The declaration as a Lua file.
+---@param family table  of pull.read
+---@return string
+function pull.text(family)
+  local parts = { ("-- Written by larder pull %s.\nlocal larder = require \"larder\"\n\n"):format(family.name) }
+  for _, name in ipairs(family.left_out) do parts[#parts + 1] = ("-- Left out: %s has no primary key.\n"):format(name) end
+  parts[#parts + 1] = ("return larder.declare {\n  name = %q,\n  entities = {\n"):format(family.name)
+  for _, decl in ipairs(family.entities) do parts[#parts + 1] = entity_text(decl) end
+  parts[#parts + 1] = "  },\n}\n"
+  return table.concat(parts)
+end
+
+return pull
