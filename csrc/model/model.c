@@ -76,8 +76,8 @@ static void open_engine(const config *how) {
   world_reset();
   w.e.config = c;
   w.e.reactor = true;
-  w.e.server_version = 150000;
   world_check(ldr_pool_new(NULL, &c, &w.e.pool, &err) == LDR_OK, "a pool");
+  w.e.pool->server.known = true; /* no connection asks */
   for (size_t i = 0; how->what[i]; i++) {
     const ldr_call call = {.deadline = world_now() + DEADLINE_US * (int64_t)(REQUESTS - i), .block = false};
     const ldr_request_kind *kind = how->what[i] == 'o' ? &own : &shared;

@@ -202,6 +202,7 @@ void ldr_conn_cancel(ldr_conn *c) { c->cancelling = !c->dead; }
 bool ldr_conn_cancelling(const ldr_conn *c) { return c->cancelling; }
 ldr_exchange *ldr_conn_head(const ldr_conn *c) { return c->head; }
 int ldr_conn_pid(const ldr_conn *c) { return c->dead ? 0 : 1; }
+int ldr_conn_version(const ldr_conn *c) { return c->dead ? 0 : 150000; }
 
 static void mark_begun(const ldr_conn *c) {
   for (ldr_exchange *r = c->head; r; r = r->next) {

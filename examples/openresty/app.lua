@@ -20,18 +20,14 @@ app.ping = http.handler("GET", function()
 end)
 
 app.health = http.handler("GET", function()
-  local db, err = database.get()
-  if not db then return nil, err end
-  local health
-  health, err = db:health(1)
+  local health, err = database.get():health(1)
   if not health then return nil, err end
   return 200, health
 end)
 
 --- Prometheus text of the worker that was asked.
 app.metrics = http.handler("GET", function()
-  local db, err = database.get()
-  if not db then return nil, err end
+  local db = database.get()
   return 200, ('app_worker{id="%d",pid="%d"} 1\n'):format(ngx.worker.id(), ngx.worker.pid()) .. db:metrics()
 end)
 
@@ -41,9 +37,7 @@ end)
 app.create_tenant = http.handler("POST", function()
   local body, err = http.body { "id", "name", "domain", "metadata" }
   if not body then return nil, err end
-  local auth
-  auth, err = database.stores()
-  if not auth then return nil, err end
+  local auth = database.stores()
   body.db_dsn, body.db_schema = "shared", "auth"
   local tenant
   tenant, err = auth.tenants.db:transaction(function()
@@ -61,12 +55,9 @@ end)
 app.create_user = http.handler("POST", function()
   local body, err = http.body { "id", "username", "email", "full_name", "metadata" }
   if not body then return nil, err end
-  local auth
-  auth, err = database.stores()
-  if not auth then return nil, err end
   body.tenant_id = ngx.var.tenant
   local user
-  user, err = auth.users:create(body)
+  user, err = database.stores().users:create(body)
   if not user then return nil, err end
   return 201, user
 end)
@@ -75,10 +66,7 @@ end)
 app.create_key = http.handler("POST", function()
   local body, err = http.body { "name", "environment", "scopes", "expires_at" }
   if not body then return nil, err end
-  local auth
-  auth, err = database.stores()
-  if not auth then return nil, err end
-  local key, secret = auth.app_keys:issue(ngx.var.tenant, APP, body)
+  local key, secret = database.stores().app_keys:issue(ngx.var.tenant, APP, body)
   if not key then return nil, secret end
   return 201, { key = key, secret = secret }
 end)
@@ -91,21 +79,15 @@ end)
 
 --- A page of the tenant's users, the newest first; `after` is the `next` of the page before.
 app.list_users = http.handler("GET", function()
-  local auth, err = database.stores()
-  if not auth then return nil, err end
-  local args
-  args, err = http.args { limit = "number", after = "string" }
+  local args, err = http.args { limit = "number", after = "string" }
   if not args then return nil, err end
-  local users, info = auth.users:list(ngx.ctx.key.tenant_id, { limit = args.limit or 20, after = args.after })
+  local users, info = database.stores().users:list(ngx.ctx.key.tenant_id, { limit = args.limit or 20, after = args.after })
   if not users then return nil, info end
   return 200, { users = http.array(users), next = info.next }
 end)
 
 app.get_user = http.handler("GET", function()
-  local auth, err = database.stores()
-  if not auth then return nil, err end
-  local user
-  user, err = auth.users:get(ngx.ctx.key.tenant_id, ngx.var.user)
+  local user, err = database.stores().users:get(ngx.ctx.key.tenant_id, ngx.var.user)
   if not user then return nil, err end
   return 200, user
 end)

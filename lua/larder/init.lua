@@ -84,6 +84,7 @@ end
 ---@field loop? larder.LoopName  the event loop to wait in; by default the one that the program runs in (docs/event-loops.md)
 ---@field wait? larder.Waiter|false  a function that waits for a descriptor in any other loop; false: never in one
 ---@field init_timeout? number  seconds that open may take in nginx, and other calls in phases that they hold up: init, init_worker (5)
+---@field lazy? boolean  connect at the first use and not now, so that a program starts without its server
 ---@field slow? number   seconds from which a call is told to listeners of "slow" (1)
 ---@field password? { ops?: integer, mem?: integer }  cost of password hashes: passes, bytes of memory
 ---@field writer? larder.WriterOptions  of insert_async
@@ -92,7 +93,7 @@ end
 local OPTIONS = options.set {
   getenv = "function", env_file = "string|boolean", config_file = "string", pool = "table", migrations = "string|table",
   wait = "function|false", slow = "seconds", password = "table", peppers = "string", writer = "table", loop = loop.NAMES,
-  init_timeout = "seconds", replica = "string|table",
+  init_timeout = "seconds", replica = "string|table", lazy = "boolean",
 }
 local PASSWORD = options.set { ops = "positive", mem = "positive" }
 
@@ -116,11 +117,16 @@ local function set_peppers(opts)
   return core.set_peppers(text)
 end
 
+-- A connection, unless it is lazy; wrong settings fail at the first use then.
+local function connect(cfg, opts)
+  cfg.pool.open_timeout, cfg.pool.lazy = loop.open_timeout(opts), opts.lazy
+  return core.postgres(cfg.settings, cfg.pool)
+end
+
 --- The database with its read replica, which must be there now, too.
 local function with_replica(db, cfg, opts)
   if not cfg.replica then return db end
-  cfg.replica.pool.open_timeout = loop.open_timeout(opts)
-  local engine, err = core.postgres(cfg.replica.settings, cfg.replica.pool)
+  local engine, err = connect(cfg.replica, opts)
   if not engine then
     db:close()
     err.hint = err.hint or "this is the read replica"
@@ -131,7 +137,7 @@ local function with_replica(db, cfg, opts)
   return db
 end
 
---- Open a database. PostgreSQL is connected to once, so that wrong settings fail here.
+--- Open a database. PostgreSQL is connected to once, so that wrong settings fail here; with `lazy` the first use connects.
 ---@param target? string|table  nothing: the environment, and an error when no variable names a database; "memory:"; a URI
 -- or key/value conninfo; a table of settings
 ---@param opts? larder.OpenOptions
@@ -148,8 +154,7 @@ function larder.open(target, opts)
   if cfg.engine == "memory" then
     engine, err = core.memory()
   else
-    cfg.pool.open_timeout = loop.open_timeout(opts)
-    engine, err = core.postgres(cfg.settings, cfg.pool)
+    engine, err = connect(cfg, opts)
   end
   if not engine then return nil, err end
   local db

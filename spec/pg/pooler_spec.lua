@@ -125,6 +125,17 @@ for _, mode in ipairs { "transaction", "session" } do
       other:close()
     end)
 
+    it("is found by the first use of a lazy database, before anything is sent that relies on a session", function()
+      local lazy = must(larder.open(url, { lazy = true, pool = { max = 3 } }))
+      assert.equal(0, lazy:stats().connects)
+      local _, err = lazy:session(function(session) return session:query "select 1" end)
+      assert.equal("unsupported", err.code)
+      for _ = 1, 3 do must(lazy:query "select 1") end
+      assert.is_true(lazy:health().pooler)
+      assert.equal(0, lazy:stats().prepares)
+      lazy:close()
+    end)
+
     it("has no sessions of one's own until it is said that it keeps them", function()
       local _, err = db:session(function() end)
       assert.equal("unsupported", err.code)

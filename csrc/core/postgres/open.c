@@ -77,6 +77,7 @@ static ldr_code pg_clone(const ldr_engine *engine, double timeout, ldr_source **
   s->config.min = 0;
   s->config.statement_timeout = -1;
   s->config.open_timeout = 0;
+  s->config.lazy = false;
   s->config.connect_timeout = at_most(s->config.connect_timeout, timeout);
   s->config.acquire_timeout = at_most(s->config.acquire_timeout, timeout);
   code = ldr_conninfo_new((const char *const *)e->info->keywords, (const char *const *)e->info->values,
@@ -172,63 +173,9 @@ static const ldr_engine_ops ops = {.name = "postgres",
 
 /* ---- open ---- */
 
-typedef struct hello_request {
-  ldr_request base; /* first */
-  bool greeted;
-  unsigned attempt; /* at the server's identity */
-} hello_request;
-
-static ldr_code ask_identity(ldr_request *rq, ldr_err *err) {
-  const char *question = ldr_identity_question(((hello_request *)rq)->attempt++);
-  if (question == NULL) return LDR_OK; /* then nothing is claimed of lost commits */
-  ldr_exchange_reset(rq->exchange);
-  if (ldr_request_query(rq, question) == NULL) return ldr_fail_nomem(err);
-  return ldr_request_submit(rq, err);
-}
-
-static ldr_code identity_answered(ldr_request *rq, ldr_err *err) {
-  ldr_identity *i = &rq->e->identity;
-  if (rq->exchange->lost) return ldr_request_error(rq, err);
-  if (ldr_request_failed(rq) || !ldr_identity_read(rq->exchange->cmd[0].res, i->text))
-    return ask_identity(rq, err);
-  i->since = rq->slot->begun;
-  return LDR_OK;
-}
-
-static ldr_code hello_start(ldr_request *rq, ldr_err *err) {
-  if (ldr_request_query(rq, "select pg_backend_pid()") == NULL) return ldr_fail_nomem(err);
-  return ldr_request_submit(rq, err);
-}
-
-/* Behind a pooler the session's process is not the one that answers. */
-static ldr_code hello_answered(ldr_request *rq, ldr_err *err) {
-  const ldr_pgres *res;
-  const char *pid;
-  size_t n = 0;
-  if (((hello_request *)rq)->greeted) return identity_answered(rq, err);
-  if (ldr_request_failed(rq)) return ldr_request_error(rq, err);
-  ((hello_request *)rq)->greeted = true;
-  res = rq->exchange->cmd[0].res;
-  pid = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
-  rq->e->server_version = ldr_conn_version(rq->conn);
-  rq->e->pooler = pid && n == 4 && (int)ldr_be32(pid) != ldr_conn_pid(rq->conn);
-  if (rq->e->pooler && rq->e->config.pgbouncer != 0) {
-    rq->e->own_sessions = false;
-    ldr_pool_unname(rq->e->pool, rq->slot);
-  }
-  return ask_identity(rq, err);
-}
-
-static const ldr_request_kind hello = {
-    .start = hello_start, .answered = hello_answered, .size = sizeof(hello_request)};
-
 static ldr_code prove(ldr_pg *e, ldr_err *err) {
   double patience = e->config.open_timeout > 0 ? e->config.open_timeout : e->config.connect_timeout;
-  const ldr_call call = {.deadline = ldr_deadline(patience > 0 ? patience : -1), .block = true};
-  ldr_request *rq = NULL;
-  ldr_code code = ldr_pool_connect(e->pool, call.deadline, err);
-  if (code == LDR_OK) code = ldr_request_new(e, NULL, &hello, "open", &call, &rq, err);
-  return code ? code : ldr_request_run(rq, NULL, NULL, err);
+  return ldr_pool_connect(e->pool, ldr_deadline(patience > 0 ? patience : -1), err);
 }
 
 static const char ask_xid[] = "select pg_current_xact_id_if_assigned()";
@@ -244,9 +191,7 @@ ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, con
   if (code == LDR_OK) code = ldr_pool_new(e->info, config, &e->pool, err);
   if (code == LDR_OK && !ldr_stmts_init(&e->stmts)) code = ldr_fail_nomem(err);
   if (code == LDR_OK) code = ldr_stmts_text(&e->stmts, ask_xid, sizeof ask_xid - 1, &e->ask_xid, err);
-  e->own_sessions = config->pgbouncer != 1;
-  if (code == LDR_OK && !e->own_sessions) e->pool->unnamed = true;
-  if (code == LDR_OK) code = prove(e, err);
+  if (code == LDR_OK && !config->lazy) code = prove(e, err);
   if (code) {
     pg_close(&e->base);
     return code;
@@ -263,9 +208,9 @@ void ldr_pg_stats_get(const ldr_engine *engine, ldr_pg_stats *out) {
   const ldr_pg_counts *c = &e->counts;
   ldr_loop_lock(e->loop);
   *out = p->stats;
-  out->server_version = e->server_version;
-  out->pooler = e->pooler;
-  out->own_sessions = e->own_sessions;
+  out->server_version = p->server.version;
+  out->pooler = p->server.pooler;
+  out->own_sessions = p->server.own_sessions;
   out->queries = c->queries;
   out->errors = c->errors;
   out->transactions = c->transactions;

@@ -9,8 +9,8 @@
 #include "postgres/request/submit.h"
 
 /* keywords, values: NULL-ended arrays as PQconnectdbParams takes them (no conninfo text is ever built, so
- * nothing is escaped). Connects once, waiting, to prove the settings; detects a pooler and the server's
- * version. */
+ * nothing is escaped). Connects once, waiting, to prove the settings, unless it shall be lazy; the first
+ * connection detects a pooler and the server's version. */
 ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, const ldr_pool_config *,
                      ldr_engine **out, ldr_err *) LDR_MUSTCHECK;
 /* Parse a URI or key/value conninfo exactly as libpq does: calls each(ud, keyword, value) for every setting

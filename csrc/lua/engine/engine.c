@@ -88,8 +88,9 @@ static void read_pool(lua_State *L, int idx, ldr_pool_config *c) {
                                       "pgbouncer",
                                       "spin",
                                       "statement_timeout",
-                                      "open_timeout"};
-  int o = l_options(L, idx, names, 12, "pool");
+                                      "open_timeout",
+                                      "lazy"};
+  int o = l_options(L, idx, names, 13, "pool");
   ldr_pool_config_default(c);
   c->max = get_count(L, o, c->max);
   c->min = get_count(L, o + 1, c->min);
@@ -103,6 +104,7 @@ static void read_pool(lua_State *L, int idx, ldr_pool_config *c) {
   c->spin = get_number(L, o + 9, c->spin);
   c->statement_timeout = get_number(L, o + 10, c->statement_timeout);
   c->open_timeout = get_number(L, o + 11, c->open_timeout);
+  if (!lua_isnil(L, o + 12)) c->lazy = l_option_bool(L, o + 12, "lazy");
 }
 
 int l_postgres(lua_State *L) {

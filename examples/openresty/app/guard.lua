@@ -29,10 +29,7 @@ end
 function guard.key()
   local given = bearer()
   if not given then return refuse() end
-  local auth, err = database.stores()
-  if not auth then return http.finish(nil, err) end
-  local key
-  key, err = auth.app_keys:verify(given)
+  local key, err = database.stores().app_keys:verify(given)
   if not key then
     if err.code == "unauthorized" then return refuse() end
     return http.finish(nil, err)

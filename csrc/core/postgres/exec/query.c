@@ -54,8 +54,9 @@ ldr_code ldr_pgrun_add_undo(ldr_request *rq, unsigned effects, ldr_exchange *r, 
   if (!(effects & LDR_EFFECT_SESSION)) return LDR_OK;
   rq->slot->reset = true;
   if (rq->tx || (effects & LDR_EFFECT_OUTSIDE)) return LDR_OK;
-  return ldr_undo_add(r, (effects & LDR_EFFECT_PREPARES) && !rq->e->own_sessions) ? LDR_OK
-                                                                                  : ldr_fail_nomem(err);
+  return ldr_undo_add(r, (effects & LDR_EFFECT_PREPARES) && !rq->e->pool->server.own_sessions)
+             ? LDR_OK
+             : ldr_fail_nomem(err);
 }
 
 /* Results as text are read in the forms that do not depend on a server's settings. Local to the transaction,

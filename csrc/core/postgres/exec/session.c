@@ -15,11 +15,12 @@ static ldr_code ready_start(ldr_request *rq, ldr_err *err) {
 static const ldr_request_kind ready_kind = {.start = ready_start};
 
 ldr_code ldr_pg_has_sessions(const ldr_engine *engine, ldr_err *err) {
-  if (ldr_pg_of(engine)->own_sessions) return LDR_OK;
-  ldr_fail(err, LDR_UNSUPPORTED, "a pooler in transaction mode gives no connection a session of its own");
-  ldr_err_set(err->hint, sizeof err->hint,
-              "connect to the server directly, or say pgbouncer=session when the pooler is in session mode");
-  return err->code;
+  const ldr_pg *e = ldr_pg_of(engine);
+  ldr_code code;
+  ldr_loop_lock(e->loop);
+  code = ldr_pg_keeps_sessions(e, err);
+  ldr_loop_unlock(e->loop);
+  return code;
 }
 
 ldr_code ldr_pg_session(ldr_engine *engine, const ldr_call *call, ldr_tx **out, ldr_err *err) {

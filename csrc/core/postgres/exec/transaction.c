@@ -190,7 +190,7 @@ static ldr_code submit_one(ldr_request *rq, const char *sql, ldr_err *err) {
 
 /* What statements of the transaction changed in the session is undone behind its end, under the same Sync. */
 static ldr_code add_undo(ldr_request *rq, ldr_err *err) {
-  if (!rq->slot->reset || ldr_undo_add(rq->exchange, !rq->e->own_sessions)) return LDR_OK;
+  if (!rq->slot->reset || ldr_undo_add(rq->exchange, !rq->e->pool->server.own_sessions)) return LDR_OK;
   return ldr_fail_nomem(err);
 }
 
@@ -310,7 +310,7 @@ static ldr_code identified(ldr_request *rq, ldr_err *err) {
   char now[LDR_IDENTITY_SIZE];
   if (ldr_request_failed(rq) || !ldr_identity_read(rq->exchange->cmd[0].res, now))
     return ask_identity(rq, err);
-  if (!ldr_identity_proves(&rq->e->identity, x->begun, now))
+  if (!ldr_identity_proves(&rq->e->pool->server.identity, x->begun, now))
     return unknown(err, "another server answers now");
   x->proved = true;
   return ask(rq, err);

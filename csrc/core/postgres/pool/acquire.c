@@ -46,9 +46,16 @@ static int64_t patience_ends(const ldr_pool *p, const ldr_waiter *w) {
   return ldr_pool_is_down(p) ? ldr_sooner(w->deadline, w->since + DOWN_PATIENCE_US) : w->deadline;
 }
 
+/* No connection works, and the last attempt at one was refused: one caller tries, the others are told. */
+static bool is_refused(const ldr_pool *p) {
+  return p->refused && ldr_slots_total(&p->slots) == ldr_slots_count(&p->slots, LDR_SLOT_CONNECTING);
+}
+
 static bool hopeless(const ldr_pool *p, const ldr_waiter *w) {
-  return ldr_pool_is_down(p) && ldr_pgerr_permanent(&p->why) && ldr_now_mono() < p->retry_at &&
-         w->connecting == NULL;
+  bool pause = ldr_now_mono()<p->retry_at, tried = ldr_slots_count(&p->slots, LDR_SLOT_CONNECTING)> 0;
+  if (!ldr_pool_is_down(p) || w->connecting) return false;
+  if (is_refused(p)) return (pause || tried) && w->probe != p->failures + 1;
+  return ldr_pgerr_permanent(&p->why) && pause;
 }
 
 static ldr_code join_queue(ldr_pool *p, ldr_waiter *w, bool block, int64_t deadline, ldr_err *err) {
@@ -56,6 +63,7 @@ static ldr_code join_queue(ldr_pool *p, ldr_waiter *w, bool block, int64_t deadl
   if (!block && p->queue.n >= p->config.queue_max)
     return fail_exhausted(p, "too many callers wait for a connection", err);
   w->since = ldr_now_mono();
+  w->probe = 0;
   w->hard = deadline <= own;
   w->deadline = w->hard ? deadline : own;
   ldr_waiters_add(&p->queue, w, block && p->loop == NULL);
@@ -70,7 +78,7 @@ static unsigned not_reading(const ldr_pool *p) {
 
 /* With a loop, only that performs connects. When no connection can be added, a shared one may have to be
  * emptied for w. */
-static ldr_code grow(ldr_pool *p, const ldr_waiter *w, ldr_err *err) {
+static ldr_code grow(ldr_pool *p, ldr_waiter *w, ldr_err *err) {
   ldr_slot *s;
   ldr_code code;
   if (ldr_slots_total(&p->slots) >= p->config.max && !ldr_waiter_reads(w)) {
@@ -79,6 +87,7 @@ static ldr_code grow(ldr_pool *p, const ldr_waiter *w, ldr_err *err) {
   }
   if (!ldr_pool_may_connect(p) || !ldr_share_wants_more(&p->slots, p->config.max, w->share, ldr_now_mono()))
     return LDR_OK;
+  w->probe = p->failures + 1;
   code = ldr_pool_start_connect(p, &s, err);
   return code == LDR_CAPACITY || (code && ldr_pgerr_permanent(err)) ? code : LDR_OK;
 }
@@ -125,11 +134,12 @@ static ldr_code work(ldr_pool *p, ldr_waiter *w, bool block, ldr_err *err) {
   if (w->connecting) code = ldr_pool_step_connect(p, w->connecting, err);
   if (w->served) return LDR_OK;
   if (code > LDR_PENDING && ldr_pgerr_permanent(err)) return code;
-  if (hopeless(p, w)) {
+  if (!hopeless(p, w) && w->connecting == NULL && (code = find_connect(p, w, block, err)) != LDR_OK)
+    return code;
+  if (hopeless(p, w)) { /* a local server may refuse at once */
     *err = p->why;
     return err->code;
   }
-  if (w->connecting == NULL && (code = find_connect(p, w, block, err)) != LDR_OK) return code;
   if (block && p->loop == NULL && w->connecting == NULL &&
       ldr_slots_count(&p->slots, LDR_SLOT_BUSY) >= p->config.max)
     return fail_exhausted(p, "every connection is held by this thread, so waiting cannot help", err);
@@ -150,7 +160,7 @@ static ldr_code got(ldr_pool *p, ldr_waiter *w, ldr_slot *s, const char *holder)
 }
 
 /* The connection that w joined was in use already: one more, until there are enough. */
-static void widen(ldr_pool *p, const ldr_waiter *w) {
+static void widen(ldr_pool *p, ldr_waiter *w) {
   ldr_err ignored;
   ldr_code code = ldr_slots_total(&p->slots) < LDR_SHARED_MAX ? grow(p, w, &ignored) : LDR_OK;
   (void)code; /* w has its place */

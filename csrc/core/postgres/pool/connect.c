@@ -2,6 +2,8 @@
 
 #include <poll.h>
 
+#include "postgres/pool/greet.h"
+
 enum {
   CONNECTING_MAX = 2, /* at once: a burst is over before many connections are open */
   BACKOFF_STEPS = 5
@@ -22,12 +24,16 @@ bool ldr_pool_may_connect(const ldr_pool *p) {
          (!ldr_pool_is_down(p) || ldr_now_mono() >= p->retry_at);
 }
 
-static void note_failure(ldr_pool *p, const ldr_err *err) {
+/* It concerns everybody: some give up at once, the others have less patience now. */
+static void note_failure(ldr_pool *p, const ldr_err *err, bool silent) {
   unsigned step = p->failures < BACKOFF_STEPS ? p->failures : BACKOFF_STEPS;
   p->failures++;
   p->stats.connect_failures++;
   p->retry_at = ldr_now_mono() + (int64_t)((LDR_POOL_BACKOFF_US << step) * (0.75 + chance(p) / 2));
   p->why = *err;
+  p->refused = !silent && *err->sqlstate == '\0'; /* with a state, a server is there and may soon be ready */
+  if (p->loop && (p->refused || ldr_pgerr_permanent(err) || p->failures == 1))
+    ldr_waiters_wake_all(&p->queue);
 }
 
 ldr_code ldr_pool_start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
@@ -42,7 +48,7 @@ ldr_code ldr_pool_start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
   if (code) {
     ldr_registry_done(&s->prepared);
     ldr_free(s);
-    note_failure(p, err);
+    note_failure(p, err, false);
     return code;
   }
   s->begun = ldr_now_mono();
@@ -61,11 +67,27 @@ static bool socket_ready(const ldr_conn *c, int milliseconds) {
   return poll(&f, 1, milliseconds) > 0;
 }
 
+static void opened(ldr_pool *p, ldr_slot *s) {
+  if (p->loop) ldr_pool_watch(p, s);
+  p->failures = 0;
+  p->stats.connects++;
+  if (p->unnamed) s->prepared.cap = 0; /* it may have begun before that was known */
+  s->expires = p->config.lifetime > 0 ? ldr_pool_after(p->config.lifetime * (1 - chance(p) / 10)) : LDR_NEVER;
+  ldr_slots_move(&p->slots, s, LDR_SLOT_IDLE);
+  ldr_pool_serve(p);
+}
+
+static ldr_code go_on(ldr_pool *p, ldr_slot *s, ldr_err *err) {
+  ldr_code code = LDR_OK;
+  if (!socket_ready(s->conn, 0)) return LDR_PENDING;
+  if (s->questions == 0) code = ldr_conn_connect(s->conn, err);
+  return code ? code : ldr_pool_greet(p, s, err);
+}
+
 ldr_code ldr_pool_step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
-  ldr_code code = LDR_PENDING;
-  if (socket_ready(s->conn, 0)) code = ldr_conn_connect(s->conn, err);
-  if (code == LDR_PENDING && ldr_now_mono() >= s->connect_by)
-    code = ldr_fail(err, LDR_CONNECTION, "the server did not answer within the connect timeout");
+  ldr_code code = go_on(p, s, err);
+  bool silent = code == LDR_PENDING && ldr_now_mono() >= s->connect_by;
+  if (silent) code = ldr_fail(err, LDR_CONNECTION, "the server did not answer within the connect timeout");
   if (code == LDR_PENDING) {
     if (p->loop) ldr_pool_watch(p, s);
     return code;
@@ -73,17 +95,9 @@ ldr_code ldr_pool_step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
   if (s->connector) ldr_pool_leave_connect(s->connector);
   if (code) {
     ldr_pool_destroy(p, s);
-    note_failure(p, err);
-    /* it concerns everybody: some give up at once, the others have less patience now */
-    if (p->loop && (ldr_pgerr_permanent(err) || p->failures == 1)) ldr_waiters_wake_all(&p->queue);
+    note_failure(p, err, silent);
   } else {
-    if (p->loop) ldr_pool_watch(p, s);
-    p->failures = 0;
-    p->stats.connects++;
-    s->expires =
-        p->config.lifetime > 0 ? ldr_pool_after(p->config.lifetime * (1 - chance(p) / 10)) : LDR_NEVER;
-    ldr_slots_move(&p->slots, s, LDR_SLOT_IDLE);
-    ldr_pool_serve(p);
+    opened(p, s);
   }
   ldr_pool_wake_next_connector(p);
   return code;

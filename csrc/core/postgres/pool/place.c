@@ -26,6 +26,7 @@ void ldr_pool_destroy(ldr_pool *p, ldr_slot *s) {
   ldr_conn_close(s->conn);
   ldr_registry_done(&s->prepared);
   ldr_exchange_free(&s->undo);
+  ldr_exchange_free(&s->hello);
   ldr_free(s);
 }
 

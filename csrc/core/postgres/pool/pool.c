@@ -40,11 +40,6 @@ int64_t ldr_pool_turn(ldr_pool *p) {
   return ldr_sooner(due, ldr_pool_serve_in_turn(p, now));
 }
 
-void ldr_pool_unname(ldr_pool *p, ldr_slot *s) {
-  p->unnamed = true;
-  s->prepared.cap = 0;
-}
-
 /* ---- the pool ---- */
 
 ldr_code ldr_pool_new(const ldr_conninfo *info, const ldr_pool_config *c, ldr_pool **out, ldr_err *err) {
@@ -53,7 +48,8 @@ ldr_code ldr_pool_new(const ldr_conninfo *info, const ldr_pool_config *c, ldr_po
   p->config = *c;
   if (p->config.max == 0) p->config.max = 1;
   p->info = info;
-  p->unnamed = c->statement_cache == 0;
+  p->server.own_sessions = c->pgbouncer != 1;
+  p->unnamed = c->statement_cache == 0 || !p->server.own_sessions;
   p->random = (uint64_t)ldr_now_wall() ^ (uint64_t)(uintptr_t)p;
   if (p->random == 0) p->random = 1;
   p->generation = ldr_forks();

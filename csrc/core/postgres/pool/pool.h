@@ -24,7 +24,4 @@ void ldr_pool_attach(ldr_pool *p, ldr_loop *l, void (*ready)(ldr_watch *w), void
 void ldr_pool_ready(ldr_pool *p, ldr_slot *s); /* a connection that is being opened, or idle, can go on */
 int64_t ldr_pool_turn(ldr_pool *p);            /* what is due; returns when the next is */
 
-/* Behind a pooler a session is not ours: statements get no names, on s and on what is opened later. */
-void ldr_pool_unname(ldr_pool *p, ldr_slot *s);
-
 #endif

@@ -30,10 +30,12 @@ typedef struct ldr_slot {
   int64_t since;                /* entered the state */
   int64_t begun;                /* the connecting */
   int64_t connect_by, expires;
-  bool discard;      /* never recycle: the server refused writes, or session state cannot be undone */
-  bool reset;        /* session state was changed: undo it before the next use … */
-  ldr_exchange undo; /* … by this */
-  char holder[64];   /* BUSY: the operation that has it */
+  bool discard;       /* never recycle: the server refused writes, or session state cannot be undone */
+  bool reset;         /* session state was changed: undo it before the next use … */
+  ldr_exchange undo;  /* … by this */
+  ldr_exchange hello; /* CONNECTING: postgres/pool/greet.h */
+  unsigned questions; /* … asked so far; 0: libpq still connects */
+  char holder[64];    /* BUSY: the operation that has it */
   /* under a loop */
   ldr_watch watch;
   void *owner;        /* of the watch: whose slot it is */

@@ -4,11 +4,22 @@
 
 #include "base/clock.h"
 #include "postgres/pool/config.h"
+#include "postgres/pool/identity.h"
 #include "postgres/pool/waiters.h"
+
+/* What the first connection found, before anybody got it. */
+typedef struct ldr_server {
+  bool known;
+  int version;           /* 150020 */
+  bool pooler;           /* a pooler was seen between us and the server */
+  bool own_sessions;     /* each connection keeps one session: no pooler, or one in session mode */
+  ldr_identity identity; /* of the server that was found */
+} ldr_server;
 
 typedef struct ldr_pool {
   ldr_pool_config config;
   const ldr_conninfo *info;
+  ldr_server server;
   bool unnamed; /* no named statements: behind a pooler, or by configuration */
   ldr_slots slots;
   ldr_loop *loop; /* NULL: none */
@@ -17,7 +28,8 @@ typedef struct ldr_pool {
   ldr_waiters queue;
   int64_t retry_at; /* server down: no attempt before */
   unsigned failures;
-  ldr_err why; /* of the last failure */
+  ldr_err why;  /* of the last failure */
+  bool refused; /* it was an answer, and not silence */
   int64_t reaped_at;
   uint64_t random;
   unsigned generation; /* of the process: counts forks */

@@ -10,8 +10,9 @@ typedef struct ldr_waiter { /* a caller that wants a connection; zero-initialise
   ldr_slot *slot;       /* its connection */
   ldr_slot *connecting; /* the one it opens meanwhile */
   int64_t since, deadline;
-  bool hard;                           /* the deadline is the call's, not the pool's */
-  ldr_share_class share;               /* with a loop: which connections it may share */
+  unsigned probe;        /* with a loop: it had a connection opened after so many failures, and 1 */
+  bool hard;             /* the deadline is the call's, not the pool's */
+  ldr_share_class share; /* with a loop: which connections it may share */
   void (*woken)(struct ldr_waiter *w); /* … and who is called in place of the eventfd; NULL: use that */
   int wake;                            /* an eventfd: its turn has come, or there is a connection to open */
   int set; /* an epoll set of it and the socket of the connect; both are made when first needed */

@@ -97,5 +97,6 @@ void ldr_request_cancel(ldr_request *rq) {
     return;
   }
   ldr_slot_cancel(rq->slot, ldr_now_mono());
-  if (rq->e->pooler) rq->slot->discard = true; /* a pooler passes it on when it likes, perhaps to the next */
+  if (rq->e->pool->server.pooler)
+    rq->slot->discard = true; /* a pooler passes it on when it likes, perhaps to the next */
 }

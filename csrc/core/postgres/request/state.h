@@ -9,7 +9,6 @@
 #include "async/completion.h"
 #include "engine/engine.h"
 #include "postgres/pool/pool.h"
-#include "postgres/request/identity.h"
 #include "postgres/statement/rows.h"
 
 typedef struct ldr_request ldr_request;
@@ -67,10 +66,6 @@ typedef struct ldr_pg {
   ldr_pg_hook *hook;
   void *hook_ud;
   ldr_pg_counts counts;
-  int server_version;
-  ldr_identity identity; /* of the server that open found */
-  bool pooler;           /* a pooler was seen between us and the server */
-  bool own_sessions;     /* each connection keeps one session: no pooler, or one in session mode */
   /* the reactor */
   bool reactor;   /* requests that do not block run on the loop */
   ldr_loop *loop; /* NULL: not started yet */
@@ -175,6 +170,8 @@ struct ldr_request {
 
 /* A statement on e alone or in tx; fails with what stands against it. */
 ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) LDR_MUSTCHECK;
+/* Fails when it is known that a session cannot be kept. With a connection, or with the loop locked. */
+ldr_code ldr_pg_keeps_sessions(const ldr_pg *e, ldr_err *err) LDR_MUSTCHECK;
 void ldr_pgtx_look_alive(ldr_pgtx *tx); /* notices that its connection was lost */
 void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err);
 extern const char ldr_pgtx_lost[]; /* a reason to be dead */

@@ -129,7 +129,7 @@ static ldr_code told(ldr_request *rq, ldr_err *err) {
 static ldr_code undo_session(ldr_request *rq, ldr_err *err) {
   ldr_slot *s = rq->slot;
   if (!s->reset || (rq->tx && (rq->tx->begun || rq->tx->session))) return LDR_OK;
-  if (!rq->e->own_sessions) return LDR_OK; /* it is another session by now */
+  if (!rq->e->pool->server.own_sessions) return LDR_OK; /* it is another session by now */
   ldr_exchange_reset(&s->undo);
   if (!ldr_undo_add(&s->undo, false)) return ldr_fail_nomem(err);
   s->reset = false;
@@ -159,7 +159,8 @@ static ldr_code begin(ldr_request *rq, ldr_err *err) {
   if (rq->slot == NULL) code = get_slot(rq, err);
   if (code) return code;
   rq->conn = rq->slot->conn;
-  code = undo_session(rq, err);
+  if (rq->tx && rq->tx->session) code = ldr_pg_keeps_sessions(rq->e, err); /* a lazy engine learns it now */
+  if (code == LDR_OK) code = undo_session(rq, err);
   if (code == LDR_OK) code = ldr_request_begin(rq, err);
   return code == LDR_CONNECTION && ldr_request_requeue_unsent(rq) ? LDR_PENDING : code;
 }

@@ -23,6 +23,14 @@ ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
   return LDR_OK;
 }
 
+ldr_code ldr_pg_keeps_sessions(const ldr_pg *e, ldr_err *err) {
+  if (e->pool->server.own_sessions) return LDR_OK;
+  ldr_fail(err, LDR_UNSUPPORTED, "a pooler in transaction mode gives no connection a session of its own");
+  ldr_err_set(err->hint, sizeof err->hint,
+              "connect to the server directly, or say pgbouncer=session when the pooler is in session mode");
+  return err->code;
+}
+
 void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err) {
   ldr_pgtx_look_alive(tx);
   if (tx->session) return;

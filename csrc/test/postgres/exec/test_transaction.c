@@ -255,9 +255,9 @@ TEST(a_commit_without_answer_that_did_not) {
   CHECK_INT(count, 0);
 }
 
-static void name_another_server(pgfix *f) { ldr_pg_of(f->db)->identity.text[0] ^= 1; }
-static void know_it_too_late(pgfix *f) { ldr_pg_of(f->db)->identity.since = ldr_now_mono(); }
-static void know_no_server(pgfix *f) { ldr_pg_of(f->db)->identity.text[0] = '\0'; }
+static void name_another_server(pgfix *f) { ldr_pg_of(f->db)->pool->server.identity.text[0] ^= 1; }
+static void know_it_too_late(pgfix *f) { ldr_pg_of(f->db)->pool->server.identity.since = ldr_now_mono(); }
+static void know_no_server(pgfix *f) { ldr_pg_of(f->db)->pool->server.identity.text[0] = '\0'; }
 
 /* A standby that took over under the same name may have given the transaction's number to another. */
 TEST(a_commit_is_resolved_by_the_same_server_only) {
@@ -278,7 +278,7 @@ TEST(the_server_is_known_by_identifier_and_timeline) {
   pgfix f;
   char now[LDR_IDENTITY_SIZE];
   if (!pg_open(&f, NULL)) return;
-  snprintf(now, sizeof now, "%s", ldr_pg_of(f.db)->identity.text);
+  snprintf(now, sizeof now, "%s", ldr_pg_of(f.db)->pool->server.identity.text);
   CHECK_STR(now, pg_text(&f, NULL,
                          "select system_identifier::text || ':' || lpad(upper(to_hex(timeline_id)), 8, '0')"
                          " from pg_control_system(), pg_control_checkpoint()"));

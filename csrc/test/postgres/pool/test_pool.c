@@ -421,20 +421,69 @@ TEST(closing_the_engine_ends_its_tasks) {
 
 /* ---- the server goes away and comes back ---- */
 
-TEST(callers_wait_while_the_server_is_away) {
+static ldr_pool_config patient(void) {
+  ldr_pool_config c = pg_config(2);
+  c.acquire_timeout = 0.7;
+  c.connect_timeout = 0.2;
+  return c;
+}
+
+/* How long until a caller is told, in microseconds. */
+static int64_t told_after(pgfix *f) {
+  int64_t start = ldr_now_mono();
+  CHECK_STR(pg_text(f, NULL, "select 1"), "!connection");
+  return ldr_now_mono() - start;
+}
+
+TEST(a_silent_server_is_waited_for) {
   pgfix f;
   pgproxy *proxy = pgproxy_start(pg_url());
-  ldr_pool_config c = pg_config(2);
-  int64_t start;
-  c.acquire_timeout = 0.7;
+  ldr_pool_config c = patient();
+  int64_t took;
+  CHECK(proxy != NULL);
+  if (proxy == NULL) return;
+  c.lazy = true;
+  if (!pg_open_with(&f, &c, pgproxy_settings(proxy))) return;
+  pgproxy_set(proxy, PGPROXY_DROP, 0);
+  took = told_after(&f);
+  CHECK(took > 600000);
+  pg_close(&f);
+  pgproxy_stop(proxy);
+}
+
+TEST(a_server_that_refuses_is_told_at_once_and_found_again) {
+  pgfix f;
+  pgproxy *proxy = pgproxy_start(pg_url());
+  ldr_pool_config c = patient();
+  const char *text = "";
+  c.acquire_timeout = c.connect_timeout = 30;
   CHECK(proxy != NULL);
   if (proxy == NULL || !pg_open_with(&f, &c, pgproxy_settings(proxy))) return;
   CHECK_STR(pg_text(&f, NULL, "select 1"), "1");
+  pgproxy_set(proxy, PGPROXY_DOWN, 0);
+  usleep(50000);
+  for (int i = 0; i < 20; i++) CHECK(told_after(&f) < 2000000);
+  CHECK(pg_stats(&f).connect_failures < 20); /* who comes in a pause tries nothing */
+  pgproxy_set(proxy, PGPROXY_PASS, 0);
+  for (int i = 0; i < 100 && strcmp(text, "1") != 0; i++) {
+    usleep(50000);
+    text = pg_text(&f, NULL, "select 1");
+  }
+  CHECK_STR(text, "1");
+  pg_close(&f);
   pgproxy_stop(proxy);
-  start = ldr_now_mono();
-  CHECK_STR(pg_text(&f, NULL, "select 1"), "!connection");
-  CHECK(ldr_now_mono() - start > 600000 && ldr_now_mono() - start < 1200000);
-  CHECK(pg_stats(&f).connect_failures < 8); /* one prober that backs off */
+}
+
+TEST(a_lazy_engine_connects_at_its_first_use) {
+  pgfix f;
+  ldr_pool_config c = pg_config(2);
+  c.lazy = true;
+  if (!pg_open_with(&f, &c, NULL)) return;
+  CHECK_INT(pg_stats(&f).connects, 0);
+  CHECK_INT(pg_stats(&f).server_version, 0);
+  CHECK_STR(pg_text(&f, NULL, "select 1"), "1");
+  CHECK_INT(pg_stats(&f).connects, 1);
+  CHECK(pg_stats(&f).server_version >= 120000);
   pg_close(&f);
 }
 
@@ -528,7 +577,9 @@ void test_pool(void) {
   RUN(a_burst_opens_few_connections);
   RUN(tasks_given_up_leave_no_slot_behind);
   RUN(closing_the_engine_ends_its_tasks);
-  RUN(callers_wait_while_the_server_is_away);
+  RUN(a_silent_server_is_waited_for);
+  RUN(a_server_that_refuses_is_told_at_once_and_found_again);
+  RUN(a_lazy_engine_connects_at_its_first_use);
   RUN(old_and_unused_connections_go);
   RUN(a_fork_leaves_the_parent_alone);
   RUN(descriptors_beyond_1024_work);

@@ -1,4 +1,4 @@
-#include "postgres/request/identity.h"
+#include "postgres/pool/identity.h"
 
 #include <string.h>
 

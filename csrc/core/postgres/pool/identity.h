@@ -2,10 +2,10 @@
  * the time it was started. Names of hosts prove nothing: a standby that was promoted answers under the old
  * one, and gives the numbers of lost transactions to new ones.
  *
- * The engine learns the identity when it opens. A connection begun later leads to that server or, if one took
+ * The first connection learns the identity. A connection begun later leads to that server or, if one took
  * over in between, to another: then the identities differ when it matters, and nothing is claimed. */
-#ifndef LDR_POSTGRES_REQUEST_IDENTITY_H
-#define LDR_POSTGRES_REQUEST_IDENTITY_H
+#ifndef LDR_POSTGRES_POOL_IDENTITY_H
+#define LDR_POSTGRES_POOL_IDENTITY_H
 
 #include "postgres/protocol/connection.h"
 
