@@ -190,7 +190,9 @@ static void relieve(ldr_slot *s, int64_t now) {
        r = next) { /* of a group, any may be the slow one */
     ldr_request *rq = r->request;
     next = r->next;
-    if (rq && ldr_request_reads(rq) && ldr_request_may_move(rq) && !ldr_request_requeue(rq)) return;
+    if (rq == NULL || ldr_request_state_of(rq) != LDR_REQUEST_SENT)
+      continue; /* it is being cancelled itself */
+    if (ldr_request_reads(rq) && ldr_request_may_move(rq) && !ldr_request_requeue(rq)) return;
   }
 }
 
