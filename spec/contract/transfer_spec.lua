@@ -102,6 +102,7 @@ for name, open in pairs(targets) do
       local codes = {}
       for _, item in ipairs(err.refused) do codes[item.row.id] = item.err.code end
       assert.same({ p00041 = "conflict", p00077 = "foreign_key", p00090 = "invalid" }, codes)
+      for _, item in ipairs(err.refused) do assert.equal(item.row.id, rows.zoo.people[item.index].id) end
       assert.equal(0, stores.orgs:count())
       assert.equal(0, stores.people:count())
     end)
@@ -114,6 +115,7 @@ for name, open in pairs(targets) do
       assert.equal(2, #report.refused)
       assert.equal("people_email_key", report.refused[1].err.constraint)
       assert.equal("p00041", report.refused[1].row.id)
+      assert.same({ 41, 77 }, { report.refused[1].index, report.refused[2].index })
       assert.equal(98, stores.people:count())
     end)
 

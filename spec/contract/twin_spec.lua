@@ -184,6 +184,21 @@ for name, target in pairs(targets) do
       assert.same({ small = "must be at most 10" }, err.fields)
     end)
 
+    it("refuses a lock outside of a transaction, which would lock nothing", function()
+      for _, call in ipairs {
+        function(opts) return s.parents:find({ id = 1 }, opts) end, function(opts) return s.parents:get(1, opts) end,
+        function(opts) return s.parents:list(opts) end,
+      } do
+        local row, err = call { lock = "update" }
+        assert.is_nil(row)
+        assert.same({ "invalid", "locks nothing outside of a transaction" }, { err.code, err.fields.lock })
+        assert(db:transaction(function()
+          local _, why = call { lock = "update" }
+          return not (why and why.code == "invalid")
+        end))
+      end
+    end)
+
     -- ---- locks of transactions that take turns ----
 
     local function lock(store, where, how)

@@ -110,6 +110,19 @@ describe("raw SQL", function()
     small:close()
   end)
 
+  it("is a cursor among the holders that a full pool names", function()
+    local small = assert(larder.open(url, { pool = { max = 1, min = 0, acquire_timeout = 1 } }))
+    local it = small:each "select i from generate_series(1, 5000) as i"
+    assert.equal(1, it().i)
+    local rows, err = small:query "select 1"
+    assert.is_nil(rows)
+    assert.equal("pool_timeout", err.code)
+    assert.is_truthy(err.message:find("cursor", 1, true), err.message)
+    assert.is_nil(err.message:find("transaction", 1, true), err.message)
+    it:close()
+    small:close()
+  end)
+
   it("leaves cursors of one transaction beside each other", function()
     assert(db:transaction(function()
       local sum = 0

@@ -46,6 +46,7 @@ typedef enum ldr_isolation {
 typedef struct ldr_txopts {
   ldr_isolation isolation;
   bool read_only, deferrable;
+  bool cursor; /* it is there for a cursor alone: errors that name holders say so */
 } ldr_txopts;
 
 /* What one more engine to the same database is opened with: a connection of one's own for a thread of one's

@@ -34,10 +34,10 @@ static ldr_isolation get_isolation(lua_State *L, int idx) {
   return LDR_ISO_DEFAULT;
 }
 
-/* engine:begin{ isolation =, read_only =, deferrable =, context = } → ctx. context: what it is begun for, so
- * that calls that run as this may join it; whoever begins it sets it in the transaction. */
+/* engine:begin{ isolation =, read_only =, deferrable =, context =, cursor = } → ctx. context: what it is
+ * begun for, so that calls that run as this may join it; whoever begins it sets it in the transaction. */
 int l_ctx_begin(lua_State *L) {
-  static const char *const names[] = {"isolation", "read_only", "deferrable", "context"};
+  static const char *const names[] = {"isolation", "read_only", "deferrable", "context", "cursor"};
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   ldr_txopts opts = {0};
   ldr_err err;
@@ -45,7 +45,7 @@ int l_ctx_begin(lua_State *L) {
   int base;
   lua_settop(L, 2);
   c = push_ctx(L, eng); /* 3 */
-  base = l_options(L, 2, names, 4, "options");
+  base = l_options(L, 2, names, 5, "options");
   c->context = l_context_opt(L, base + 3);
   l_env_push(L, 3);
   lua_pushvalue(L, base + 3);
@@ -53,6 +53,7 @@ int l_ctx_begin(lua_State *L) {
   opts.isolation = get_isolation(L, base);
   opts.read_only = l_option_bool(L, base + 1, "read_only");
   opts.deferrable = l_option_bool(L, base + 2, "deferrable");
+  opts.cursor = l_option_bool(L, base + 4, "cursor");
   if (eng->e == NULL) return l_fail_code(L, LDR_CLOSED, "the database is closed");
   if (eng->e->ops->begin(eng->e, &opts, &c->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, "begin");
   l_ctx_add(c, eng);

@@ -109,7 +109,7 @@ function Cursor:open(text, params)
     self.name = "larder_cursor_" .. joined
   else
     relieve(self.db)
-    self.ctx, err = engine:begin { read_only = true, context = self.db._context }
+    self.ctx, err = engine:begin { read_only = true, cursor = true, context = self.db._context }
     if not self.ctx then return self:fail(err) end
     self.owned = true
     owners[self] = true

@@ -4,6 +4,7 @@
 
 local errors = require "larder.base.errors"
 local files = require "larder.migrate.files"
+local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
 local Runner = require "larder.migrate.runner"
 
@@ -132,7 +133,7 @@ end
 ---@return larder.Error? err
 migrate["goto"] = function(db, family, version, opts)
   opts = options.read(opts, GOTO, "migrate.goto")
-  if type(version) ~= "number" then error("migrate.goto needs a version", 2) end
+  if type(version) ~= "number" then misuse.raise("migrate.goto needs a version: a whole number, not %s", misuse.kind(version)) end
   if is_memory(db) then return {} end
   return run(db, family, opts, { direction = "goto", to = version, plain = opts.plain, out_of_order = opts.out_of_order })
 end
@@ -211,7 +212,7 @@ end
 ---@return { version: integer, name: string, action: string }[]|nil changes
 ---@return larder.Error? err
 function migrate.force(db, family, version, opts)
-  if type(version) ~= "number" then error("migrate.force needs a version", 2) end
+  if type(version) ~= "number" then misuse.raise("migrate.force needs a version: a whole number, not %s", misuse.kind(version)) end
   return record(db, family, opts, "migrate.force", function(history, list)
     local done, changes = by_version(history.applied), {}
     local open = history.unfinished and history.unfinished.version
@@ -233,7 +234,7 @@ end
 ---@return { version: integer, name: string, action: string }[]|nil changes
 ---@return larder.Error? err
 function migrate.baseline(db, family, version, opts)
-  if type(version) ~= "number" then error("migrate.baseline needs a version", 2) end
+  if type(version) ~= "number" then misuse.raise("migrate.baseline needs a version: a whole number, not %s", misuse.kind(version)) end
   local refused
   local changes, err = record(db, family, opts, "migrate.baseline", function(history, list)
     if #history.applied > 0 then

@@ -43,7 +43,7 @@ local declared = {}
 ---@class larder.ReadOptions
 ---@field columns? string[]
 ---@field with_deleted? boolean  rows marked as deleted: seen or not (each store has its own default)
----@field lock? "update"|"share"|"update_skip"|"update_nowait"  in a transaction
+---@field lock? "update"|"share"|"update_skip"|"update_nowait"  in a transaction; refused outside of one
 ---@field timeout? number  seconds
 ---@field include? larder.Include  rows of other stores that belong to it; all of one snapshot
 
@@ -76,6 +76,7 @@ end
 
 local function select_one(store, method, where, opts, by)
   local ok, err = support.refuse_hidden(store._entity, opts.columns)
+  if ok then ok, err = support.refuse_lone_lock(store, method, opts.lock) end
   if not ok then return nil, err end
   local plan, rows
   plan, err = include.plan(store, opts)
@@ -212,6 +213,7 @@ function read:_page(method, fixed, opts, order)
   if not limit then return nil, err end
   local ok
   ok, err = support.refuse_hidden(entity, opts.columns)
+  if ok then ok, err = support.refuse_lone_lock(self, method, opts.lock) end
   if not ok then return nil, err end
   local plan
   plan, err = include.plan(self, opts)

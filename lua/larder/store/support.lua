@@ -24,6 +24,14 @@ local function reader_of(store, op)
   return store
 end
 
+--- A lock ends with its transaction: outside of one it would end with the statement, and lock nothing.
+---@return true|nil
+---@return larder.Error? err
+function support.refuse_lone_lock(store, method, lock)
+  if lock == nil or store.db:in_transaction() then return true end
+  return errors.invalid({ lock = "locks nothing outside of a transaction" }, nil, { store = store._entity.full, op = method })
+end
+
 --- Run one operation of the core under the name of a method.
 ---@param store larder.Store
 ---@param method string

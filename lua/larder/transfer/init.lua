@@ -19,6 +19,17 @@ local ROW_FAULTS = { conflict = true, foreign_key = true, check = true, not_null
 
 -- ---- sources: each hands out batches of one store ----
 
+-- Which row of the source is the i-th of a batch that begins at `first`, when those in `bad` were left out.
+local function placing(first, bad)
+  return function(i)
+    local index = first + i - 1
+    for _, item in ipairs(bad) do
+      if item.index <= index then index = index + 1 end
+    end
+    return index
+  end
+end
+
 local function table_source(tables)
   local source = {}
 
@@ -28,10 +39,10 @@ local function table_source(tables)
     local reader = { total = #rows }
     function reader.next(max)
       if at > #rows then return nil end
-      local last = math.min(at + max - 1, #rows)
-      local batch, refused = core.batch(family.schema, store, rows, at, last)
+      local first, last = at, math.min(at + max - 1, #rows)
+      local batch, refused = core.batch(family.schema, store, rows, first, last)
       at = last + 1
-      return batch, refused
+      return batch, refused, placing(first, refused)
     end
     function reader.close() end
     return reader
@@ -175,8 +186,11 @@ end
 local loader = {}
 loader.__index = loader
 
---- Load batch, or find by bisection the rows that the target refuses.
-function loader:put(batch)
+local function nowhere() end
+
+--- Load batch, or find by bisection the rows that the target refuses. place(i): where its i-th row lies in the source, if
+-- that has places.
+function loader:put(batch, place)
   local loaded, err = self.db:transaction(function()
     return self.cstore:load(batch, { on_conflict = self.on_conflict })
   end)
@@ -189,16 +203,16 @@ function loader:put(batch)
   end
   if self.strict or not ROW_FAULTS[err.code] then return nil, err end
   local n = batch:count()
-  if n == 1 then return self:refuse(batch, err) end
+  if n == 1 then return self:refuse(batch, place(1), err) end
   local half = math.floor(n / 2)
   local ok
-  ok, err = self:put(batch:slice(1, half))
+  ok, err = self:put(batch:slice(1, half), place)
   if not ok then return nil, err end
-  return self:put(batch:slice(half + 1, n - half))
+  return self:put(batch:slice(half + 1, n - half), function(i) return place(half + i) end)
 end
 
-function loader:refuse(batch, err)
-  self.refused[#self.refused + 1] = { batch = batch, err = err }
+function loader:refuse(batch, index, err)
+  self.refused[#self.refused + 1] = { batch = batch, index = index, err = err }
   if #self.refused > self.max_refused then
     return nil, errors.new { code = "capacity", message = ("more than %d rows of %s were refused; the last: %s")
       :format(self.max_refused, self.store, tostring(err)) }
@@ -213,7 +227,7 @@ function loader:retry_references()
     self.refused = {}
     for _, item in ipairs(again) do
       if item.batch and item.err.code == "foreign_key" then
-        local ok, err = self:put(item.batch)
+        local ok, err = self:put(item.batch, function() return item.index end)
         if not ok then return nil, err end
       else
         self.refused[#self.refused + 1] = item
@@ -225,18 +239,18 @@ end
 
 function loader:run(reader, chunk, tick)
   while true do
-    local batch, bad = reader.next(chunk)
+    local batch, bad, place = reader.next(chunk)
     if not batch then
       if bad then return nil, bad end
       return self:retry_references()
     end
     for _, item in ipairs(bad or {}) do
       self.read = self.read + 1
-      self.refused[#self.refused + 1] = { row = item.row, err = item.err }
+      self.refused[#self.refused + 1] = { row = item.row, index = item.index, err = item.err }
     end
     if batch:count() > 0 then
       self.read = self.read + batch:count()
-      local ok, err = self:put(batch)
+      local ok, err = self:put(batch, place or nowhere)
       if not ok then return nil, err end
     end
     tick(self.read, reader.total)
@@ -257,7 +271,7 @@ end
 function run:hand_back(load)
   for _, item in ipairs(load.refused) do
     self.report.refused[#self.report.refused + 1] = {
-      family = load.family.name, store = load.store, row = item.row or item.batch:row(1), err = item.err,
+      family = load.family.name, store = load.store, row = item.row or item.batch:row(1), index = item.index, err = item.err,
     }
   end
 end
@@ -438,7 +452,8 @@ end
 --
 -- Ids, stamps and hashes are kept as they are. With `atomic` (the default) everything is one transaction of the target: a row that it
 -- refuses undoes all, and the error's `refused` lists every such row. With `atomic = false` each chunk is a transaction of its
--- own, and report.refused hands the refused rows back while the others stay.
+-- own, and report.refused hands the refused rows back while the others stay. Each is `{ family, store, row, index, err }`; index: its
+-- place in a source of Lua tables.
 --
 -- Many rows into an empty PostgreSQL table (and any number with `rebuild = true`): its secondary indexes and constraints are
 -- dropped and made again inside the same transaction, which locks the table meanwhile; `rebuild = false` never does.

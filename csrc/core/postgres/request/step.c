@@ -136,12 +136,16 @@ static ldr_code undo_session(ldr_request *rq, ldr_err *err) {
   return ldr_conn_submit(s->conn, &s->undo, err);
 }
 
+static const char *holder_of(const ldr_request *rq) {
+  if (rq->tx == NULL || rq->tx->session) return rq->name;
+  return rq->tx->opts.cursor ? "cursor" : "transaction";
+}
+
 static ldr_code get_slot(ldr_request *rq, ldr_err *err) {
-  const char *holder = rq->tx && !rq->tx->session ? "transaction" : rq->name;
   ldr_loop *loop = ldr_request_loop_to_lock(rq);
   ldr_code code;
   ldr_loop_lock(loop);
-  code = ldr_pool_acquire(rq->e->pool, &rq->waiter, holder, rq->block, rq->deadline, err);
+  code = ldr_pool_acquire(rq->e->pool, &rq->waiter, holder_of(rq), rq->block, rq->deadline, err);
   if (code == LDR_OK && loop) ldr_pool_unwatch(rq->e->pool, rq->waiter.slot); /* borrowed from the loop */
   ldr_loop_unlock(loop);
   if (code == LDR_PENDING) ldr_request_move(rq, LDR_REQUEST_WAITING);

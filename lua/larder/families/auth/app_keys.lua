@@ -5,6 +5,7 @@ local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
 local generic = require "larder.store.write".methods
 local collector = require "larder.families.auth.last_used"
+local misuse = require "larder.base.misuse"
 
 local BY_KEY_ID = { "tenant_id", "app_id", "key_id" }
 -- With the hash, which no generic method selects.
@@ -29,7 +30,7 @@ local app_keys = {
 
 local function by_key_id(method, tenant_id, app_id, key_id)
   if tenant_id == nil or app_id == nil or key_id == nil then
-    error(method .. " needs the tenant, the application and the key id", 3)
+    misuse.raise("auth.app_keys:%s needs the tenant, the application and the key id", method)
   end
   return { tenant_id = tenant_id, app_id = app_id, key_id = key_id }
 end
@@ -56,12 +57,12 @@ end
 ---@return table|nil row
 ---@return string|larder.Error secret
 function app_keys:issue(tenant_id, app_id, fields)
-  if type(fields) ~= "table" then error("issue needs tenant, application and a table of fields", 2) end
+  if type(fields) ~= "table" then misuse.raise("auth.app_keys:issue needs the tenant, the application and a table of fields") end
   local environment = fields.environment or "live"
   if not ENVIRONMENTS[environment] then return errors.invalid({ environment = "must be live or test" }) end
   local row = {}
   for name, value in pairs(fields) do
-    if not ISSUE_FIELDS[name] then error(("a key cannot be issued with %q"):format(tostring(name)), 2) end
+    if not ISSUE_FIELDS[name] then misuse.raise("auth.app_keys:issue: a key cannot be issued with %q", tostring(name)) end
     row[name] = value
   end
   local secret, key_id, prefix, hash = core.apikey_make(environment)

@@ -3,6 +3,7 @@
 local core = require "larder.core"
 local expr = require "larder.base.expr"
 local status = require "larder.families.auth.status"
+local misuse = require "larder.base.misuse"
 
 local user_apps = { is_active = status.is_granted, is_revoked = status.is_revoked }
 
@@ -29,7 +30,7 @@ end
 ---@return integer|larder.Error n  number of grants revoked
 function user_apps:revoke(tenant_id, app_id, user_id)
   if tenant_id == nil or app_id == nil or user_id == nil then
-    error("revoke needs the tenant, the application and the user", 2)
+    misuse.raise("auth.user_apps:revoke needs the tenant, the application and the user")
   end
   local n, err = self:run({
     op = "update", where = { tenant_id = tenant_id, app_id = app_id, user_id = user_id, status = "active" },
@@ -74,7 +75,7 @@ end
 ---@return string[]|nil ids
 ---@return larder.ListInfo|larder.Error|nil info
 function user_apps:list_user_apps(tenant_id, user_id, opts)
-  if tenant_id == nil or user_id == nil then error("list_user_apps needs the tenant and the user", 2) end
+  if tenant_id == nil or user_id == nil then misuse.raise("auth.user_apps:list_user_apps needs the tenant and the user") end
   return collect(self, "list_user_apps", { tenant_id = tenant_id, user_id = user_id }, "app_id", opts)
 end
 
@@ -85,7 +86,7 @@ end
 ---@return string[]|nil ids
 ---@return larder.ListInfo|larder.Error|nil info
 function user_apps:list_app_users(tenant_id, app_id, opts)
-  if tenant_id == nil or app_id == nil then error("list_app_users needs tenant and application", 2) end
+  if tenant_id == nil or app_id == nil then misuse.raise("auth.user_apps:list_app_users needs the tenant and the application") end
   return collect(self, "list_app_users", { tenant_id = tenant_id, app_id = app_id }, "user_id", opts)
 end
 

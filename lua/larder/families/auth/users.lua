@@ -3,6 +3,7 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local misuse = require "larder.base.misuse"
 
 local users = {}
 
@@ -15,7 +16,7 @@ local ACCESS = { tenant_id = "tenant_id", user_id = "id" }
 ---@return table[]|nil rows
 ---@return larder.ListInfo|larder.Error info
 function users:list_by_app(tenant_id, app_id, opts)
-  if tenant_id == nil or app_id == nil then error("list_by_app needs the tenant and the application", 2) end
+  if tenant_id == nil or app_id == nil then misuse.raise("auth.users:list_by_app needs the tenant and the application") end
   local granted = expr.exists("user_apps", ACCESS, { app_id = app_id, status = "active" })
   return self:_page("list_by_app", { tenant_id = tenant_id, granted }, opts)
 end
@@ -32,7 +33,7 @@ end
 ---@return true|nil
 ---@return larder.Error? err
 function users:set_password(tenant_id, id, password)
-  if type(password) ~= "string" then error("the password must be a text", 2) end
+  if type(password) ~= "string" then misuse.raise("auth.users:set_password: the password must be a text") end
   if password == "" then
     return errors.invalid({ password = "must not be empty" }, nil, { store = self.name })
   end
@@ -49,7 +50,7 @@ end
 ---@return boolean|nil
 ---@return larder.Error? err  `not_found` when there is no such user
 function users:check_password(tenant_id, id, password)
-  if tenant_id == nil or id == nil then error("check_password needs the tenant and the user", 2) end
+  if tenant_id == nil or id == nil then misuse.raise("auth.users:check_password needs the tenant and the user") end
   local rows, err = self:run({
     op = "select", where = { tenant_id = tenant_id, id = id }, columns = { "password_hash" }, limit = 1,
   }, "check_password")

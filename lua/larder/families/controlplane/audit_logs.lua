@@ -3,6 +3,7 @@
 local ranges = require "larder.families.controlplane.ranges"
 local read = require "larder.store.read"
 local write = require "larder.store.write"
+local misuse = require "larder.base.misuse"
 
 local audit_logs = {
   get = { get_by = { "id" } },
@@ -27,7 +28,7 @@ end
 ---@return boolean|nil
 ---@return larder.Error? err
 function audit_logs:exists(id)
-  if id == nil or type(id) == "table" then error("exists needs an id", 2) end
+  if id == nil or type(id) == "table" then misuse.raise("controlplane.audit_logs:exists needs an id") end
   local n, err = read.methods.count(self, { id = id })
   if not n then return nil, err end
   return n > 0

@@ -3,6 +3,7 @@
 local counters = require "larder.families.controlplane.counters"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local misuse = require "larder.base.misuse"
 
 local Budgets = {}
 Budgets.__index = Budgets
@@ -21,7 +22,7 @@ end
 ---@param time? string  as times are read; now by default
 ---@return string
 function Budgets:period_key(period, time)
-  if not DIGITS[period] then error("a period is daily or monthly", 2) end
+  if not DIGITS[period] then misuse.raise("budgets:period_key: a period is daily or monthly") end
   return (time or self.db:now()):sub(1, DIGITS[period])
 end
 
@@ -37,7 +38,7 @@ local function limit_of(config, name)
   local limit = config and config[name]
   if limit == nil then return nil end
   local micros = counters.micros(limit)
-  if not micros then error(name .. " is not an amount of money", 4) end
+  if not micros then misuse.raise("budgets:spend: %s is not an amount of money", name) end
   return micros > 0 and micros or nil -- zero: no limit
 end
 

@@ -3,13 +3,14 @@
 
 local errors = require "larder.base.errors"
 local generic = require "larder.store.write".methods
+local misuse = require "larder.base.misuse"
 
 local BY_ID = { "id" }
 
 local by_id = { get = { get_by = BY_ID } }
 
 local function one(method, id)
-  if id == nil or type(id) == "table" then error(method .. " needs an id", 3) end
+  if id == nil or type(id) == "table" then misuse.raise("controlplane: %s needs an id", method) end
   return { id = id }
 end
 
@@ -31,7 +32,7 @@ end
 ---@return larder.Error? err  `not_found`
 function by_id:patch(id, changes, opts)
   local where = one("patch", id)
-  if type(changes) ~= "table" then error("patch needs an id and a table of changes", 2) end
+  if type(changes) ~= "table" then misuse.raise("controlplane: patch needs an id and a table of changes") end
   if next(changes) == nil then return self:get(id) end
   local set = {}
   for name, value in pairs(changes) do set[name] = value end

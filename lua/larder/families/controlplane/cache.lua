@@ -2,6 +2,7 @@
 -- time. Keys are "org:app" or "org:app:user".
 
 local core = require "larder.core"
+local misuse = require "larder.base.misuse"
 
 local Cache = {}
 Cache.__index = Cache
@@ -18,14 +19,14 @@ function Cache.new(opts)
   opts = opts or {}
   for name in pairs(opts) do
     if name ~= "capacity" and name ~= "ttl" and name ~= "clock" then
-      error(("the cache has no option %q"):format(tostring(name)), 2)
+      misuse.raise("controlplane.cache: the cache has no option %q", tostring(name))
     end
   end
   local self = setmetatable({
     capacity = opts.capacity or 1000, ttl = (opts.ttl or 300) * 1000000, clock = opts.clock or core.now,
     hits = 0, misses = 0, evictions = 0,
   }, Cache)
-  if self.capacity < 1 then error("the cache needs a capacity of at least 1", 2) end
+  if self.capacity < 1 then misuse.raise("controlplane.cache: the cache needs a capacity of at least 1") end
   self:clear()
   return self
 end

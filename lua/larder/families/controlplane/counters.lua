@@ -3,6 +3,7 @@
 
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local misuse = require "larder.base.misuse"
 
 local counters = {}
 
@@ -13,7 +14,7 @@ local EXACT = 2 ^ 53
 ---@param scope { org_id: string, app_id?: string, user_id?: string }
 ---@return string
 function counters.scope(scope)
-  if type(scope) ~= "table" or scope.org_id == nil then error("a scope needs an org_id", 3) end
+  if type(scope) ~= "table" or scope.org_id == nil then misuse.raise("a scope needs an org_id") end
   if scope.user_id then return "user:" .. scope.user_id end
   if scope.app_id then return "app:" .. scope.app_id end
   return "org"

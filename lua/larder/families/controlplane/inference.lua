@@ -5,6 +5,7 @@ local errors = require "larder.base.errors"
 local ranges = require "larder.families.controlplane.ranges"
 local options = require "larder.base.options"
 local support = require "larder.store.support"
+local misuse = require "larder.base.misuse"
 
 local BY_ID = { "id" }
 
@@ -35,7 +36,7 @@ end
 
 --- Change the request if its status allows it, in one statement; another one only tells why it did not.
 local function move(store, method, id, status, set)
-  if id == nil or type(id) == "table" then error(method .. " needs an id", 3) end
+  if id == nil or type(id) == "table" then misuse.raise("controlplane.inference_requests:%s needs an id", method) end
   set.status = status
   local rows, err = store:run({
     op = "update", where = { id = id, status = REACHED_FROM[status] }, set = set, returning = true,
@@ -70,7 +71,9 @@ local COMPLETED = support.names("response", "finish_reason", "prompt_tokens", "c
 function inference:mark_completed(id, fields)
   local set = { completed_at = self.db:now() }
   for name, value in pairs(fields or {}) do
-    if not COMPLETED[name] then error(("a request is not completed with %q"):format(tostring(name)), 2) end
+    if not COMPLETED[name] then
+      misuse.raise("controlplane.inference_requests:mark_completed: a request is not completed with %q", tostring(name))
+    end
     set[name] = value
   end
   if set.total_tokens == nil and (set.prompt_tokens or set.completion_tokens) then
@@ -86,7 +89,7 @@ end
 ---@return table|nil row
 ---@return larder.Error? err  `invalid`: its status does not allow that
 function inference:mark_failed(id, code, message)
-  if code == nil or message == nil then error("mark_failed needs an id, a code and a message", 2) end
+  if code == nil or message == nil then misuse.raise("controlplane.inference_requests:mark_failed needs an id, a code and a message") end
   return move(self, "mark_failed", id, "failed",
     { error_code = code, error_message = message, completed_at = self.db:now() })
 end
@@ -98,7 +101,7 @@ end
 ---@return table|nil row
 ---@return larder.Error? err  `invalid`: its status does not allow that
 function inference:mark_rejected(id, reason, violations)
-  if reason == nil then error("mark_rejected needs an id and a reason", 2) end
+  if reason == nil then misuse.raise("controlplane.inference_requests:mark_rejected needs an id and a reason") end
   return move(self, "mark_rejected", id, "rejected",
     { error_message = reason, policy_violations = violations, completed_at = self.db:now() })
 end
@@ -167,11 +170,11 @@ end
 local function groups_of(opts)
   local groups = {}
   for _, name in ipairs(type(opts.group_by) == "table" and opts.group_by or { opts.group_by }) do
-    if not GROUPS[name] then error(("get_metrics cannot group by %q"):format(tostring(name)), 3) end
+    if not GROUPS[name] then misuse.raise("controlplane.inference_requests:get_metrics cannot group by %q", tostring(name)) end
     groups[#groups + 1] = name
   end
   if opts.bucket ~= nil then
-    if not BUCKETS[opts.bucket] then error(("get_metrics has no bucket %q"):format(tostring(opts.bucket)), 3) end
+    if not BUCKETS[opts.bucket] then misuse.raise("controlplane.inference_requests:get_metrics has no bucket %q", tostring(opts.bucket)) end
     groups[#groups + 1] = { "created_at", bucket = opts.bucket, as = "bucket" }
   end
   return #groups > 0 and groups or nil

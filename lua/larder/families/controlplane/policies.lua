@@ -2,6 +2,7 @@
 
 local core = require "larder.core"
 local expr = require "larder.base.expr"
+local misuse = require "larder.base.misuse"
 
 local policies = {
   list_by_org = { list_by = { "org_id" } },
@@ -32,7 +33,7 @@ end
 ---@return table[]|nil rows
 ---@return larder.Error? err
 function policies:get_applicable(org_id, app_id, user_id)
-  if org_id == nil then error("get_applicable needs the organization", 2) end
+  if org_id == nil then misuse.raise("controlplane.policies:get_applicable needs the organization") end
   local of_user, of_app, of_org = conditions(app_id, user_id)
   local order = { "-priority", "-created_at", "id" }
   local ranks = given(of_user, of_app)

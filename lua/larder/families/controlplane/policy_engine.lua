@@ -1,6 +1,7 @@
 --- Which policies hold for a request: resolve, remembered in a cache that other code tells what has changed.
 
 local Cache = require "larder.families.controlplane.cache"
+local misuse = require "larder.base.misuse"
 
 local PolicyEngine = {}
 PolicyEngine.__index = PolicyEngine
@@ -29,7 +30,7 @@ end
 ---@return table<string, { level: string, policy: table }>|nil
 ---@return larder.Error? err
 function PolicyEngine:evaluate(org_id, app_id, user_id)
-  if org_id == nil then error("evaluate needs the organization", 2) end
+  if org_id == nil then misuse.raise("policy_engine:evaluate needs the organization") end
   local key = Cache.key(org_id, app_id, user_id)
   local winners = self.cache:get(key)
   if not winners then

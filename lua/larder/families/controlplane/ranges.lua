@@ -1,11 +1,13 @@
 --- Lists of an organization between two times, both ends inside.
 
+local misuse = require "larder.base.misuse"
+
 local ranges = {}
 
 ---@param method string
 function ranges.check(method, org_id, from, to)
   if org_id == nil or from == nil or to == nil then
-    error(method .. " needs the organization and both ends of the range", 3)
+    misuse.raise("controlplane: %s needs the organization and both ends of the range", method)
   end
 end
 

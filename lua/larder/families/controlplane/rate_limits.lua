@@ -6,6 +6,7 @@
 local counters = require "larder.families.controlplane.counters"
 local core = require "larder.core"
 local expr = require "larder.base.expr"
+local misuse = require "larder.base.misuse"
 
 local RateLimits = {}
 RateLimits.__index = RateLimits
@@ -115,11 +116,11 @@ end
 function RateLimits:take(scope, config, tokens)
   counters.scope(scope)
   tokens = tokens or 0
-  if not is_amount(tokens) then error("take needs a whole number of tokens", 2) end
+  if not is_amount(tokens) then misuse.raise("rate_limits:take needs a whole number of tokens") end
   local now, counts = tonumber(self.db:_now()), {}
   for _, entry in ipairs(LIMITS) do
     local limit = config and config[entry[1]] or 0
-    if not is_amount(limit) then error(entry[1] .. " must be a whole number", 2) end
+    if not is_amount(limit) then misuse.raise("rate_limits:take: %s must be a whole number", entry[1]) end
     local n = entry[2] == "requests" and 1 or tokens
     if limit > 0 and n > 0 then counts[#counts + 1] = counter(self, scope, entry, limit, n, now) end
   end
