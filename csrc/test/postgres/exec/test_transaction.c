@@ -139,7 +139,7 @@ TEST(what_fails_at_commit_is_told) {
 }
 
 TEST(options_reach_the_server) {
-  const ldr_txopts o = {LDR_SERIALIZABLE, true, true};
+  const ldr_txopts o = {.isolation = LDR_SERIALIZABLE, .read_only = true, .deferrable = true};
   pgfix f;
   ldr_tx *tx = NULL;
   if (!pg_open(&f, NULL)) return;
