@@ -11,9 +11,10 @@ static ldr_code ask(ldr_slot *s, const char *question, ldr_err *err) {
   return code ? code : LDR_PENDING;
 }
 
-/* Without an answer nothing is claimed of lost commits. */
+/* The first question was for the session; the one that is answered now is counted. Without an identity
+ * nothing is claimed of lost commits. */
 static ldr_code ask_identity(ldr_pool *p, ldr_slot *s, ldr_err *err) {
-  const char *question = ldr_identity_question(s->questions - 1);
+  const char *question = ldr_identity_question(s->questions - 2);
   if (question) return ask(s, question, err);
   p->server.known = true;
   return LDR_OK;

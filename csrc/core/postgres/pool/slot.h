@@ -34,7 +34,7 @@ typedef struct ldr_slot {
   bool reset;         /* session state was changed: undo it before the next use … */
   ldr_exchange undo;  /* … by this */
   ldr_exchange hello; /* CONNECTING: postgres/pool/greet.h */
-  unsigned questions; /* … asked so far; 0: libpq still connects */
+  unsigned questions; /* … how many were asked; 0: libpq still connects */
   char holder[64];    /* BUSY: the operation that has it */
   /* under a loop */
   ldr_watch watch;
