@@ -71,14 +71,12 @@ static ldr_code under_way(ldr_tx *t, bool in, ldr_request **out, ldr_err *err) {
   return LDR_OK;
 }
 
-/* The server's word after the data. The request is gone then. ended: by us, for which the server has the same
- * state as for its own time limits. */
-static ldr_code finish(ldr_request *rq, bool ended, int64_t *rows, ldr_err *err) {
+/* The server's word after the data. The request is gone then. */
+static ldr_code finish(ldr_request *rq, int64_t *rows, ldr_err *err) {
   ldr_code code;
   ldr_request_move(rq, LDR_REQUEST_SENT);
   code = ldr_request_drive(rq, err);
   if (code == LDR_OK) *rows = rq->task.result.affected;
-  if (code == LDR_TIMEOUT && ended && !rq->timed_out) code = err->code = LDR_CANCELED;
   ldr_request_free(rq);
   return code;
 }
@@ -87,7 +85,7 @@ static ldr_code give_up(ldr_request *rq, const char *why, ldr_err *err) {
   int64_t ignored;
   ldr_code code = ldr_conn_copy_end(rq->conn, why, err);
   (void)code; /* a connection that is lost shows in the answer */
-  return finish(rq, true, &ignored, err);
+  return finish(rq, &ignored, err);
 }
 
 /* The request is cancelled like any other that is late, and gone. */
@@ -129,7 +127,7 @@ ldr_code ldr_pg_copy_in_end(ldr_tx *t, const char *why, const ldr_call *call, in
   if (why) return give_up(rq, why, err);
   code = ldr_conn_copy_end(rq->conn, NULL, err);
   (void)code;
-  return finish(rq, false, rows, err);
+  return finish(rq, rows, err);
 }
 
 ldr_code ldr_pg_copy_out_begin(ldr_tx *t, const char *sql, const ldr_call *call, ldr_err *err) {
@@ -147,7 +145,7 @@ ldr_code ldr_pg_copy_out_data(ldr_tx *t, const ldr_call *call, const char **p, s
   }
   if (code == LDR_OK && *p) return LDR_OK;
   rq->deadline = call->deadline;
-  return finish(rq, false, &ignored, err); /* an error of the server ends the data, too */
+  return finish(rq, &ignored, err); /* an error of the server ends the data, too */
 }
 
 /* A deadline that passes cuts the connection, and with it the transaction ends. */
