@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # run_tests.sh: every part of the proof, one after the other. A part is counted by the summary of its own runner;
-# one that ends without a summary, or fails in spite of it, is a failure. The last line is the sum of all parts.
+# one that ends without a summary, or fails in spite of it, is a failure; so is one that left out what tools/test_parts.txt wants.
+# What was skipped is listed. The last line is the sum of all parts.
 set -u
 export LC_ALL=C
 PART_TIMEOUT=${PART_TIMEOUT:-900} # seconds
 logs=build/test-logs
 mkdir -p "$logs"
 make=("${MAKE:-make}" --no-print-directory)
-passed=0 failed=0 skipped=0 table= broken=
+passed=0 failed=0 skipped=0 table= broken= left_out=
 
 # What a log says about its run, as "passed failed skipped"; nothing when it does not end as its runner ends:
 # the C tests with their sum, busted (TAP) with a plan of as many tests as were told.
@@ -35,7 +36,7 @@ broken_in() {
 
 # part kind title target…: kind is `gate` (one pass or one failure) or the runner that counts.
 part() {
-  local kind=$1 title=$2 log p f s status=0 start=$SECONDS
+  local kind=$1 title=$2 log p f s missing status=0 start=$SECONDS
   shift 2
   log=$logs/${1#*=}.log
   printf '\n==== %s\n' "$title"
@@ -57,6 +58,10 @@ part() {
       echo "==== $title: ran no test"
     fi
   fi
+  if [ "$kind" = busted ]; then
+    missing=$(tools/check_parts.sh "${1#*=}" "$log") || { f=$((f + 1)) && printf '==== %s\n' "$missing" && broken+="==== $title"$'\n'"$missing"$'\n'; }
+    left_out+=$(sed -n "s/^ok [0-9]* - # SKIP */$title: /p" "$log" | sort -u)$'\n'
+  fi
   [ "$f" -eq 0 ] || broken+=$(broken_in "$kind" "$title" "$log")$'\n'
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   table+=$(printf '%7d %7d %8d %6ds  %s' "$p" "$f" "$s" $((SECONDS - start)) "$title")$'\n'
@@ -77,6 +82,7 @@ part busted "nginx with lua-nginx-module" test-nginx BUSTED=--output=TAP
 part busted "binding under ASan, restless collector, Lua 5.4" asan BUSTED=--output=TAP
 
 printf '\n passed  failed  skipped   time\n%s\n' "$table"
+[ "$skipped" -eq 0 ] || printf 'skipped:\n%s\n\n' "$(sed '/^$/d' <<<"$left_out")"
 [ -z "$broken" ] || printf '%s\n' "$broken"
 closing="$passed passed, $failed failed"
 [ "$skipped" -eq 0 ] || closing+=", $skipped skipped"

@@ -1,6 +1,7 @@
 -- examples/openresty, as it is, in nginx with two workers.
 
-if not os.getenv "LARDER_TEST_NGINX" then return end
+local missing = require("spec.support.need").nginx()
+if missing then return describe("the OpenResty example", function() pending(missing) end) end
 
 local larder = require "larder"
 local nginx = require "spec.support.nginx"
@@ -192,7 +193,10 @@ describe("the OpenResty example", function()
   end)
 
   local postgres = require("spec.support.pgctl").run
-  if not postgres then return end
+  if not postgres then
+    pending "LARDER_TEST_PGCTL is not set: the server cannot be stopped"
+    return
+  end
 
   it("FT-o8 starts without a database, tells each request, and recovers by itself", function()
     server:stop()

@@ -3,8 +3,8 @@
 local larder = require "larder"
 local engines = require "spec.support.engines"
 
-local url = os.getenv "LARDER_TEST_URL"
-if not url then return end
+local missing = require("spec.support.need").server()
+if missing then return describe("content on a server", function() pending(missing) end) end
 
 describe("content on a server", function()
   local db, content, ann

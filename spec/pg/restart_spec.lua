@@ -5,8 +5,10 @@ local compat = require "larder.base.compat"
 local core = require "larder.core"
 local loops = require "spec.support.loops"
 
+local missing = require("spec.support.need").own_server()
+if missing then return describe("a server restart", function() pending(missing) end) end
+
 local server = require("spec.support.pgctl").run
-if not server then return end
 
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
 

@@ -43,6 +43,43 @@ local function missing(from, inside)
   return table.concat(list, ", ")
 end
 
+-- ---- do tests assert something? ----
+
+-- The text from a line to the end of the block that it opens, by the indentation of this tree.
+local function block_at(text, at)
+  local indent = text:sub(1, at):match "([^\n]*)$":match "^%s*"
+  local line_end = text:find("\n", at, true) or #text
+  local first = text:sub(at, line_end)
+  if first:find "end%)?%s*$" and first:find "function" then return first end
+  local stop = text:find("\n" .. indent .. "end", line_end - 1, true)
+  local stop2 = text:find("\n" .. indent .. "}", line_end - 1, true)
+  return text:sub(at, stop or stop2 or #text)
+end
+
+--- Does a test or a helper assert anything, itself or by a helper?
+local function asserts(body, helpers)
+  if body:find "assert" or body:find "must" or body:find "error[ (]" or body:find "pending" then return true end
+  for name in body:gmatch "([%a_][%w_]*)%s*[%(%{\"]" do
+    if helpers[name] then return true end
+  end
+  return false
+end
+
+--- The functions of a file that assert something: name → true.
+local function helpers_of(text)
+  local bodies, helpers = {}, {}
+  for at, name in text:gmatch "()local function ([%w_]+)" do bodies[name] = block_at(text, at) end
+  for at, name in text:gmatch "()function [%w_]+[.:]([%w_]+)" do bodies[name] = block_at(text, at) end
+  local again = true
+  while again do
+    again = false
+    for name, body in pairs(bodies) do
+      if not helpers[name] and asserts(body:gsub("^[^\n(]*", ""), helpers) then helpers[name], again = true, true end
+    end
+  end
+  return helpers
+end
+
 describe("documentation", function()
   it("names a test for every fault, and a fault for every test", function()
     local documented = set_of({ slurp "docs/faults.md" }, "| (FT%-%l?%d+) |")
@@ -107,6 +144,34 @@ describe("documentation", function()
       chunk()
     end
     assert.equal(2, blocks)
+  end)
+
+  it("finds an assertion in every test", function()
+    local support, tests = {}, 0
+    walk("spec/support", function(path)
+      if path:find "%.lua$" then
+        for name in pairs(helpers_of(slurp(path))) do support[name] = true end
+      end
+    end)
+    walk("spec", function(path)
+      if not path:find "_spec%.lua$" then return end
+      local text = slurp(path)
+      local helpers = setmetatable(helpers_of(text), { __index = support })
+      for at in text:gmatch "%f[%w_]()it%(" do
+        tests = tests + 1
+        local body = block_at(text, at)
+        assert(asserts(body:gsub('^it%(%s*"[^"]*"', ""), helpers), path .. " asserts nothing: " .. body:sub(1, 100))
+      end
+    end)
+    assert.is_true(tests > 900)
+    assert.is_false(asserts("it('x', function() end)", support)) -- and one that does not is found
+  end)
+
+  it("finds no spec that leaves without a word", function()
+    walk("spec", function(path)
+      local quiet = path:find "_spec%.lua$" and ("\n" .. slurp(path)):match "\n(if [^\n]* then return end)\n"
+      assert.is_falsy(quiet, path .. " must say that it is pending (spec/support/need.lua): " .. tostring(quiet))
+    end)
   end)
 
   it("names only files that exist", function()

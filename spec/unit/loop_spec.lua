@@ -460,7 +460,7 @@ describe("choosing a loop", function()
   end)
 
   it("asks each of several who runs the caller", function()
-    if not found_cqueues then return end
+    if not found_cqueues then return pending "lua-cqueues is not installed" end -- luacheck: ignore 143
     local loaded = { luv = package.loaded.luv, cqueues = package.loaded.cqueues, copas = package.loaded.copas }
     package.loaded.copas = nil
     local engine = new_engine()
