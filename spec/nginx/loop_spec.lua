@@ -1,4 +1,4 @@
--- How calls wait in nginx: light threads that are killed, a dispatcher that is cut off or never comes.
+-- How calls wait in nginx: light threads that are killed, a poller that is cut off or never comes.
 
 local missing = require("spec.support.need").nginx()
 if missing then return describe("waiting in nginx", function() pending(missing) end) end
@@ -76,7 +76,7 @@ describe("waiting in nginx", function()
     assert.equal("", server:alarms())
   end)
 
-  it("FT-l16 goes on when the dispatcher is cut off", function()
+  it("FT-l16 goes on when the poller is cut off", function()
     start()
     for _ = 1, 20 do
       local cut = assert(server:send "/cut")
@@ -86,13 +86,13 @@ describe("waiting in nginx", function()
     assert.equal("", server:alarms())
   end)
 
-  it("lets the dispatcher go when nothing is to be done, and calls it again", function()
+  it("lets the poller go when nothing is to be done, and calls it again", function()
     start()
     assert.equal("1", get "/number?n=1")
-    assert.equal("running", get "/dispatcher")
-    assert.is_truthy(nginx.eventually(function() return get "/dispatcher" == "nil" end, 5))
+    assert.equal("running", get "/poller")
+    assert.is_truthy(nginx.eventually(function() return get "/poller" == "nil" end, 5))
     assert.equal("2", get "/number?n=2")
-    assert.equal("running", get "/dispatcher")
+    assert.equal("running", get "/poller")
     assert.equal("", server:alarms())
   end)
 

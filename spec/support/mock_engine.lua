@@ -7,11 +7,11 @@ local PENDING = require("larder.core").PENDING
 local Task = {}
 Task.__index = Task
 
-function Task:submit(ticket)
+function Task:submit(id)
   local engine = self.engine
   if engine.refuses then return nil, engine.refuses end
   if engine.is_closed then return nil, "closed" end
-  self.ticket = ticket
+  self.id = id
   engine.submitted[#engine.submitted + 1] = self
   return true
 end
@@ -57,21 +57,21 @@ function Engine:finish(n)
   for _ = 1, math.min(n or math.huge, #self.submitted) do
     local task = table.remove(self.submitted, 1)
     task.finished = true
-    self.tickets[#self.tickets + 1] = task.ticket
+    self.ids[#self.ids + 1] = task.id
   end
-  if #self.tickets > 0 and not self.rung then
+  if #self.ids > 0 and not self.told then
     assert(uv.fs_write(self.pipe.write, "!"))
-    self.rung = true
+    self.told = true
   end
 end
 
 function Engine:done(t)
   self.served = self.served + 1
-  if self.rung then assert(uv.fs_read(self.pipe.read, 16)) end
-  self.rung = false
-  local n = #self.tickets
-  for i = 1, n do t[i] = self.tickets[i] end
-  self.tickets = {}
+  if self.told then assert(uv.fs_read(self.pipe.read, 16)) end
+  self.told = false
+  local n = #self.ids
+  for i = 1, n do t[i] = self.ids[i] end
+  self.ids = {}
   return n
 end
 
@@ -96,7 +96,7 @@ end
 
 return function()
   return setmetatable({
-    submitted = {}, tickets = {}, served = 0, rung = false, is_closed = false,
+    submitted = {}, ids = {}, served = 0, told = false, is_closed = false,
     pipe = assert(uv.pipe({ nonblock = true }, { nonblock = true })),
   }, Engine)
 end

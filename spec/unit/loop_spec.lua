@@ -1,7 +1,7 @@
 -- The event loops on an engine whose tasks the spec finishes: who waits, who watches the descriptor, who is woken.
 
 local PENDING = require("larder.core").PENDING
-local Desk = require "larder.loop.dispatcher"
+local Dispatcher = require "larder.loop.dispatcher"
 local loop = require "larder.loop"
 local must = require "spec.support.must"
 local wait = require "larder.base.wait"
@@ -23,64 +23,64 @@ end
 
 local function loop_of(name)
   local engine = new_engine()
-  local desk = Desk.new(engine)
-  return require("larder.loop." .. name).new(desk), engine, desk
+  local dispatcher = Dispatcher.new(engine)
+  return require("larder.loop." .. name).new(dispatcher), engine, dispatcher
 end
 
-describe("the desk", function()
-  local function seat(log, name, why)
-    return { ring = function()
+describe("the dispatcher", function()
+  local function waiter(log, name, why)
+    return { wake = function()
       log[#log + 1] = name
       return why
     end }
   end
 
-  it("rings once for each ticket, and ignores tickets it does not know", function()
+  it("wakes once for each id, and ignores ids it does not know", function()
     local engine = new_engine()
-    local desk, log = Desk.new(engine), {}
-    for i = 1, 3 do assert(desk:enter(engine:task(), seat(log, i))) end
-    assert.equal(3, desk.waiting)
+    local dispatcher, log = Dispatcher.new(engine), {}
+    for i = 1, 3 do assert(dispatcher:enter(engine:task(), waiter(log, i))) end
+    assert.equal(3, dispatcher.waiting)
     engine:finish(2)
-    engine.tickets[3] = 77
-    assert.equal(3, desk:serve())
+    engine.ids[3] = 77
+    assert.equal(3, dispatcher:serve())
     assert.same({ 1, 2 }, log)
-    assert.equal(1, desk.waiting)
-    assert.is_truthy(desk:leave(3))
+    assert.equal(1, dispatcher.waiting)
+    assert.is_truthy(dispatcher:leave(3))
     engine:finish()
-    desk:serve()
+    dispatcher:serve()
     assert.same({ 1, 2 }, log)
-    assert.equal(0, desk.waiting)
+    assert.equal(0, dispatcher.waiting)
   end)
 
   it("raises what a call raised after all have gone on", function()
     local engine = new_engine()
-    local desk, log = Desk.new(engine), {}
-    assert(desk:enter(engine:task(), seat(log, 1, "first")))
-    assert(desk:enter(engine:task(), seat(log, 2)))
-    assert(desk:enter(engine:task(), seat(log, 3, "third")))
+    local dispatcher, log = Dispatcher.new(engine), {}
+    assert(dispatcher:enter(engine:task(), waiter(log, 1, "first")))
+    assert(dispatcher:enter(engine:task(), waiter(log, 2)))
+    assert(dispatcher:enter(engine:task(), waiter(log, 3, "third")))
     engine:finish()
-    local ok, why = pcall(desk.serve, desk)
+    local ok, why = pcall(dispatcher.serve, dispatcher)
     assert.is_false(ok)
     assert.equal("first\nthird", why)
     assert.same({ 1, 2, 3 }, log)
-    assert.equal(0, desk:serve())
+    assert.equal(0, dispatcher:serve())
   end)
 
   it("may be served by whoever goes on", function()
     local engine = new_engine()
-    local desk, log = Desk.new(engine), {}
-    local first = seat(log, 1)
-    function first.ring()
+    local dispatcher, log = Dispatcher.new(engine), {}
+    local first = waiter(log, 1)
+    function first.wake()
       engine:finish()
-      desk:serve()
+      dispatcher:serve()
       log[#log + 1] = "first"
     end
-    assert(desk:enter(engine:task(), first))
+    assert(dispatcher:enter(engine:task(), first))
     engine:finish()
-    for i = 2, 4 do assert(desk:enter(engine:task(), seat(log, i))) end
-    desk:serve()
+    for i = 2, 4 do assert(dispatcher:enter(engine:task(), waiter(log, i))) end
+    dispatcher:serve()
     assert.same({ 2, 3, 4, "first" }, log)
-    assert.equal(0, desk.waiting)
+    assert.equal(0, dispatcher.waiting)
   end)
 end)
 
@@ -132,9 +132,9 @@ for _, name in ipairs { "cqueues", "luv", "copas", "manual" } do
       pending("lua-" .. name .. " is not installed")
       return
     end
-    local one, engine, desk
+    local one, engine, dispatcher
     before_each(function()
-      one, engine, desk = loop_of(name)
+      one, engine, dispatcher = loop_of(name)
       engine.runtime = one
     end)
 
@@ -151,8 +151,8 @@ for _, name in ipairs { "cqueues", "luv", "copas", "manual" } do
       end
       loops[name](engine, (table.unpack or unpack)(fns)) -- luacheck: ignore 113 143
       assert.equal(40, #got)
-      assert.equal(0, desk.waiting)
-      assert.is_nil(next(desk.seats))
+      assert.equal(0, dispatcher.waiting)
+      assert.is_nil(next(dispatcher.waiters))
       assert.is_true(engine.served <= 65)
     end)
 
@@ -160,7 +160,7 @@ for _, name in ipairs { "cqueues", "luv", "copas", "manual" } do
       local task = engine:task "here"
       assert.equal("here", wait.settle(one, PENDING, task))
       assert.is_true(task.waited)
-      assert.equal(0, desk.waiting)
+      assert.equal(0, dispatcher.waiting)
     end)
 
     it("hands back the error of a submission", function()
@@ -169,7 +169,7 @@ for _, name in ipairs { "cqueues", "luv", "copas", "manual" } do
       loops[name](engine, function() failed = { call(one, engine, 1) } end)
       assert.is_nil(failed[1])
       assert.equal("no thread", failed[2])
-      assert.equal(0, desk.waiting)
+      assert.equal(0, dispatcher.waiting)
     end)
 
     it("tells those who wait that the engine was closed", function()
@@ -181,20 +181,20 @@ for _, name in ipairs { "cqueues", "luv", "copas", "manual" } do
       function engine.finish()
         one:release()
         engine:close()
-        desk:dismiss()
+        dispatcher:dismiss()
         engine.submitted = {}
       end
       loops[name](engine, waiter, waiter)
       if name == "copas" then copas.step(0) end
       assert.same({ "closed", "closed" }, errors)
-      assert.equal(0, desk.waiting)
+      assert.equal(0, dispatcher.waiting)
     end)
   end)
 end
 
 -- ---- each loop's own ----
 
-describe("the usher in cqueues", function()
+describe("the poller in cqueues", function()
   if not found_cqueues then
     pending "lua-cqueues is not installed"
     return
@@ -253,7 +253,7 @@ describe("the usher in cqueues", function()
     end)
     must(controller:loop(5))
     assert.is_true(asked)
-    assert.equal(3, most) -- the two above and the usher
+    assert.equal(3, most) -- the two above and the poller
     assert.is_true(controller:empty())
   end)
 
@@ -266,7 +266,7 @@ describe("the usher in cqueues", function()
     end
     local a, b = cqueues.new(), cqueues.new()
     a:wrap(note, "a")
-    must(a:step(0)) -- has an usher in a, which is not stepped any more
+    must(a:step(0)) -- has a poller in a, which is not stepped any more
     b:wrap(note, "b1")
     b:wrap(function()
       local inner = cqueues.new()
@@ -288,7 +288,7 @@ describe("the usher in cqueues", function()
     a, b = nil, nil -- luacheck: ignore 311
     collectgarbage()
     collectgarbage()
-    assert.is_nil(next(one.rooms))
+    assert.is_nil(next(one.controllers))
   end)
 
   it("blocks in a coroutine of the program inside a controller's", function()
@@ -322,9 +322,9 @@ describe("the poll handle in luv", function()
     do
       local engine
       coroutine.wrap(function()
-        local one, desk
-        one, engine, desk = loop_of "luv"
-        gone.desk = desk
+        local one, dispatcher
+        one, engine, dispatcher = loop_of "luv"
+        gone.dispatcher = dispatcher
         got = call(one, engine, "kept")
         one:release()
       end)()
@@ -336,7 +336,7 @@ describe("the poll handle in luv", function()
     assert.equal("kept", got)
     collectgarbage()
     collectgarbage()
-    assert.is_nil(gone.desk)
+    assert.is_nil(gone.dispatcher)
   end)
 
   it("follows the engine to another descriptor", function()

@@ -147,10 +147,10 @@ static uint64_t number_limit(const ldr_writer *w, const ldr_queue *q) {
 
 /* ---- which store is next ---- */
 
-bool ldr_flush_passed(const ldr_writer *w, uint64_t ticket) {
+bool ldr_flush_passed(const ldr_writer *w, uint64_t position) {
   if (w->sweep || w->sweeping || w->refused) return false;
   for (size_t i = 0; i < w->nqueues; i++)
-    if (ldr_queue_first(w->queues[i]) < ticket) return false;
+    if (ldr_queue_first(w->queues[i]) < position) return false;
   return true;
 }
 

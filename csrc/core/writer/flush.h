@@ -9,6 +9,6 @@
 bool ldr_flush_start(ldr_writer *w);
 void ldr_flush_directly(ldr_writer *w); /* without threads: everything that can be written now */
 /* Was every row before this number written or refused, and what earlier processes left? Under the lock. */
-bool ldr_flush_passed(const ldr_writer *w, uint64_t ticket);
+bool ldr_flush_passed(const ldr_writer *w, uint64_t position);
 
 #endif

@@ -141,13 +141,13 @@ bool ldr_writer_has_room(ldr_writer *w, const ldr_entity *e) {
 
 /* ---- flush ---- */
 
-ldr_code ldr_writer_flush(ldr_writer *w, uint64_t *ticket, ldr_err *err) {
+ldr_code ldr_writer_flush(ldr_writer *w, uint64_t *position, ldr_err *err) {
   ldr_code code = ldr_state_renew(w, err);
   if (code) return code;
   pthread_mutex_lock(&w->lock);
   code = start(w, err);
   if (code == LDR_OK) {
-    *ticket = w->wanted = w->entered;
+    *position = w->wanted = w->entered;
     w->flushing = true;
     w->sweep = w->spool != NULL;
     pthread_cond_broadcast(&w->wake);
@@ -158,20 +158,20 @@ ldr_code ldr_writer_flush(ldr_writer *w, uint64_t *ticket, ldr_err *err) {
 }
 
 /* Does everything that waits belong to stores that cannot be written? */
-static bool only_parked(const ldr_writer *w, uint64_t ticket) {
+static bool only_parked(const ldr_writer *w, uint64_t position) {
   if (w->sweep || w->sweeping || w->refused) return false;
   for (size_t i = 0; i < w->nqueues; i++)
-    if (!w->queues[i]->parked && ldr_queue_first(w->queues[i]) < ticket) return false;
+    if (!w->queues[i]->parked && ldr_queue_first(w->queues[i]) < position) return false;
   return true;
 }
 
-ldr_flushed ldr_writer_flushed(ldr_writer *w, uint64_t ticket) {
+ldr_flushed ldr_writer_flushed(ldr_writer *w, uint64_t position) {
   ldr_flushed answer = LDR_FLUSH_WAITS;
   if (w->direct) ldr_flush_directly(w);
   pthread_mutex_lock(&w->lock);
-  if (ldr_flush_passed(w, ticket))
+  if (ldr_flush_passed(w, position))
     answer = LDR_FLUSH_DONE;
-  else if (only_parked(w, ticket))
+  else if (only_parked(w, position))
     answer = LDR_FLUSH_PARKED;
   pthread_mutex_unlock(&w->lock);
   return answer;

@@ -36,15 +36,15 @@ void ldr_writer_close(ldr_writer *w, double seconds, ldr_writer_stats *last);
 ldr_code ldr_writer_push(ldr_writer *w, const ldr_entity *e, ldr_row *row, ldr_err *err) LDR_MUSTCHECK;
 bool ldr_writer_has_room(ldr_writer *w, const ldr_entity *e);
 
-/* Writes at once, without waiting for company. *ticket stands for all rows pushed so far, and for what an
+/* Writes at once, without waiting for company. *position stands for all rows pushed so far, and for what an
  * earlier process left in the spill directory … */
-ldr_code ldr_writer_flush(ldr_writer *w, uint64_t *ticket, ldr_err *err) LDR_MUSTCHECK;
+ldr_code ldr_writer_flush(ldr_writer *w, uint64_t *position, ldr_err *err) LDR_MUSTCHECK;
 typedef enum ldr_flushed {
   LDR_FLUSH_WAITS,
   LDR_FLUSH_PARKED, /* all that waits is of stores that cannot be written */
   LDR_FLUSH_DONE    /* … and each of them was written or refused */
 } ldr_flushed;
-ldr_flushed ldr_writer_flushed(ldr_writer *w, uint64_t ticket);
+ldr_flushed ldr_writer_flushed(ldr_writer *w, uint64_t position);
 
 /* Families of rows in the spill directory. name: of family number i, if it is not known to the writer. */
 ldr_code ldr_writer_know(ldr_writer *w, ldr_schema *s, ldr_err *err) LDR_MUSTCHECK;

@@ -60,16 +60,16 @@ static int task_step(lua_State *L) {
   return l_work_after(L, w, code);
 }
 
-/* task:submit(ticket) → true | nil, err: to the engine's thread, which reports the ticket by engine:done() */
+/* task:submit(id) → true | nil, err: to the engine's thread, which reports the id by engine:done() */
 static int task_submit(lua_State *L) {
   l_work *w = check(L);
-  lua_Number ticket = luaL_checknumber(L, 2);
+  lua_Number id = luaL_checknumber(L, 2);
   l_slots at;
-  luaL_argcheck(L, ticket >= 1 && ticket <= 9007199254740992.0, 2, "must be a positive integer");
+  luaL_argcheck(L, id >= 1 && id <= 9007199254740992.0, 2, "must be a positive integer");
   if (w->finish == NULL) return luaL_error(L, "the task is finished");
   push_slots(L, &at, w);
   if (w->task == NULL) return closed(L, w);
-  if (w->eng->ops->async->submit(w->task, (uint64_t)ticket, &w->err) != LDR_OK) return l_work_fail(L, w);
+  if (w->eng->ops->async->submit(w->task, (uint64_t)id, &w->err) != LDR_OK) return l_work_fail(L, w);
   w->at = NULL;
   lua_pushboolean(L, true);
   return 1;

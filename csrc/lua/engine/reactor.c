@@ -19,7 +19,7 @@ int l_engine_use_reactor(lua_State *L) {
   return 0;
 }
 
-/* Room first: a ticket that was taken must reach Lua, whatever memory is left. */
+/* Room first: a completion id that was taken must reach Lua, whatever memory is left. */
 static void make_room(lua_State *L, int t, size_t n) {
   size_t have = lua_rawlen(L, t);
   while (have < n) {
@@ -30,15 +30,15 @@ static void make_room(lua_State *L, int t, size_t n) {
 
 int l_engine_done(lua_State *L) {
   l_engine *eng = check(L);
-  uint64_t tickets[CHUNK];
+  uint64_t ids[CHUNK];
   size_t n = 0, got = CHUNK;
   luaL_checktype(L, 2, LUA_TTABLE);
   if (eng->e == NULL || !eng->reactor) got = 0;
   while (got == CHUNK) {
     make_room(L, 2, n + CHUNK);
-    got = eng->ops->async->done(eng->e, tickets, CHUNK);
+    got = eng->ops->async->done(eng->e, ids, CHUNK);
     for (size_t i = 0; i < got; i++) {
-      lua_pushinteger(L, (lua_Integer)tickets[i]);
+      lua_pushinteger(L, (lua_Integer)ids[i]);
       lua_rawseti(L, 2, (int)++n);
     }
   }

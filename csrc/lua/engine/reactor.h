@@ -1,4 +1,5 @@
-/* Methods of PostgreSQL engines for event loops: work runs in the engine's thread, and is known by tickets.
+/* Methods of PostgreSQL engines for event loops: work runs in the engine's thread, and is known by completion
+ * ids.
  */
 #ifndef LDR_LUA_ENGINE_REACTOR_H
 #define LDR_LUA_ENGINE_REACTOR_H

@@ -187,24 +187,24 @@ static int writer_room(lua_State *L) {
   return 1;
 }
 
-/* writer:flush() → ticket: all rows pushed so far */
+/* writer:flush() → position: all rows pushed so far */
 static int writer_flush(lua_State *L) {
   l_writer *box = check(L);
-  uint64_t ticket;
+  uint64_t position;
   ldr_err err;
   if (box->w == NULL) return closed(L);
-  if (ldr_writer_flush(box->w, &ticket, &err) != LDR_OK) return l_fail(L, &err, NULL, "flush");
-  l_int_push(L, (int64_t)ticket);
+  if (ldr_writer_flush(box->w, &position, &err) != LDR_OK) return l_fail(L, &err, NULL, "flush");
+  l_int_push(L, (int64_t)position);
   return 1;
 }
 
-/* writer:flushed(ticket) → true: they are written or refused; "parked": what waits is of stores that cannot
+/* writer:flushed(position) → true: they are written or refused; "parked": what waits is of stores that cannot
  * be written; false */
 static int writer_flushed(lua_State *L) {
   l_writer *box = check(L);
-  int64_t ticket = l_int_check(L, 2, "a ticket");
+  int64_t position = l_int_check(L, 2, "a position");
   if (box->w == NULL) return closed(L);
-  switch (ldr_writer_flushed(box->w, (uint64_t)ticket)) {
+  switch (ldr_writer_flushed(box->w, (uint64_t)position)) {
     case LDR_FLUSH_DONE: lua_pushboolean(L, 1); break;
     case LDR_FLUSH_PARKED: lua_pushliteral(L, "parked"); break;
     case LDR_FLUSH_WAITS: lua_pushboolean(L, 0); break;

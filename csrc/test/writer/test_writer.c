@@ -90,10 +90,10 @@ static void push_many(wfix *x, int from, int n) {
 
 static bool flush(wfix *x, double seconds) {
   int64_t until = ldr_deadline(seconds);
-  uint64_t ticket = 0;
-  CHECK_INT(ldr_writer_flush(x->w, &ticket, &x->err), LDR_OK);
-  while (ldr_writer_flushed(x->w, ticket) != LDR_FLUSH_DONE && ldr_now_mono() < until) nap(1);
-  return ldr_writer_flushed(x->w, ticket) == LDR_FLUSH_DONE;
+  uint64_t position = 0;
+  CHECK_INT(ldr_writer_flush(x->w, &position, &x->err), LDR_OK);
+  while (ldr_writer_flushed(x->w, position) != LDR_FLUSH_DONE && ldr_now_mono() < until) nap(1);
+  return ldr_writer_flushed(x->w, position) == LDR_FLUSH_DONE;
 }
 
 static ldr_writer_stats stats(wfix *x) {
@@ -624,7 +624,7 @@ TEST(memory_writes_at_once) {
   ldr_writer *w = NULL;
   const ldr_txopts o = {0};
   ldr_tx *tx = NULL;
-  uint64_t ticket;
+  uint64_t position;
   ldr_reject r;
   pgfix f = {0};
   CHECK_INT(pg_declare(&f), LDR_OK);
@@ -642,10 +642,10 @@ TEST(memory_writes_at_once) {
   CHECK_INT(push_memory(w, &f, 3, NULL, &f.err), LDR_OK); /* locked by the transaction: it waits */
   CHECK_INT(push_memory(w, &f, 4, NULL, &f.err), LDR_OK);
   CHECK_INT(push_memory(w, &f, 5, NULL, &f.err), LDR_CAPACITY);
-  CHECK_INT(ldr_writer_flush(w, &ticket, &f.err), LDR_OK);
-  CHECK_INT(ldr_writer_flushed(w, ticket), LDR_FLUSH_PARKED);
+  CHECK_INT(ldr_writer_flush(w, &position, &f.err), LDR_OK);
+  CHECK_INT(ldr_writer_flushed(w, position), LDR_FLUSH_PARKED);
   CHECK_INT(f.db->ops->rollback(tx, &pg_block, NULL, &f.err), LDR_OK);
-  CHECK_INT(ldr_writer_flushed(w, ticket), LDR_FLUSH_DONE);
+  CHECK_INT(ldr_writer_flushed(w, position), LDR_FLUSH_DONE);
   ldr_writer_stats_get(w, &s);
   CHECK_INT(s.written, 3);
   CHECK_INT(s.duplicates, 1);

@@ -24,7 +24,7 @@ local settle = wait.settle
 ---@field _engine userdata
 ---@field _config larder.Config
 ---@field _wait larder.Loop|nil  nil: calls wait inside of the engine
----@field _desk larder.Desk|nil  of those who wait in the loop
+---@field _dispatcher larder.Dispatcher|nil  of those who wait in the loop
 ---@field _plain boolean  nobody listens, no transaction has a deadline and there is no replica: calls go straight to the engine
 ---@field _replica larder.Db|nil  where stores read outside of transactions
 local Db = {}
@@ -37,10 +37,10 @@ local TIMEOUT = options.set { timeout = "seconds" }
 -- Memory never waits; a loop that the program drives by itself has its runtime all the same.
 local function choose_loop(engine, cfg, opts)
   if cfg.engine == "memory" then return opts.loop == "manual" and loop.idle() or nil end
-  local chosen, desk = loop.choose(engine, opts)
+  local chosen, dispatcher = loop.choose(engine, opts)
   engine:set_blocking(chosen == nil)
   if chosen then engine:use_reactor() end
-  return chosen, desk
+  return chosen, dispatcher
 end
 
 --- A database on an engine.
@@ -49,9 +49,9 @@ end
 ---@param opts larder.OpenOptions
 ---@return larder.Db
 function Db.new(engine, cfg, opts)
-  local chosen, desk = choose_loop(engine, cfg, opts)
+  local chosen, dispatcher = choose_loop(engine, cfg, opts)
   return setmetatable({
-    _engine = engine, _config = cfg, _wait = chosen, _desk = desk, _sets = {}, _listeners = {}, _slow = opts.slow or SLOW,
+    _engine = engine, _config = cfg, _wait = chosen, _dispatcher = dispatcher, _sets = {}, _listeners = {}, _slow = opts.slow or SLOW,
     _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {},
     _password = opts.password or {}, _writer_options = async.options(opts.writer), _rejected = {},
   }, Db)
@@ -426,7 +426,7 @@ function Db:close()
   if self._replica then self._replica:close() end
   if self._wait then self._wait:release() end
   self._engine:close()
-  if self._desk then self._desk:dismiss() end
+  if self._dispatcher then self._dispatcher:dismiss() end
   return true
 end
 

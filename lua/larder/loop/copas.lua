@@ -4,38 +4,38 @@
 local compat = require "larder.base.compat"
 local copas = require "copas"
 local core = require "larder.core"
-local Desk = require "larder.loop.dispatcher"
+local Dispatcher = require "larder.loop.dispatcher"
 
 local current = compat.coroutine
 
-local Seat = {}
-Seat.__index = Seat
+local Waiter = {}
+Waiter.__index = Waiter
 
-function Seat.ring() end
+function Waiter.wake() end
 
 -- ---- what copas and select() call ----
 
 local ANY = 0 -- select() asks for a descriptor before it asks dirty(), and then does without it
 
-function Seat:getfd()
-  return self.done and ANY or self.desk.engine:wake_fd()
+function Waiter:getfd()
+  return self.done and ANY or self.dispatcher.engine:wake_fd()
 end
 
-function Seat:dirty()
+function Waiter:dirty()
   return self.done
 end
 
-function Seat:receive()
-  if self.woken and not self.done then self.desk:serve() end
+function Waiter:receive()
+  if self.woken and not self.done then self.dispatcher:serve() end
   self.woken = true -- copas reads once before it waits
   if self.done then return "" end
   return nil, "timeout"
 end
 
-function Seat.settimeout() end
+function Waiter.settimeout() end
 
 --- copas closes what a coroutine waited for last.
-function Seat.close() end
+function Waiter.close() end
 
 -- ---- the loop ----
 
@@ -43,10 +43,10 @@ function Seat.close() end
 local Copas = { name = "copas" }
 Copas.__index = Copas
 
----@param desk larder.Desk
+---@param dispatcher larder.Dispatcher
 ---@return larder.loop.Copas
-function Copas.new(desk)
-  return setmetatable({ desk = desk, free = {} }, Copas)
+function Copas.new(dispatcher)
+  return setmetatable({ dispatcher = dispatcher, free = {} }, Copas)
 end
 
 ---@return boolean
@@ -58,19 +58,19 @@ end
 ---@param task userdata
 ---@return any ...  of task:step()
 function Copas:await(task)
-  if not self.here() then return Desk.block(task) end
-  local how, why = self.desk:manner(task)
-  if how == "block" then return Desk.block(task) end
+  if not self.here() then return Dispatcher.block(task) end
+  local how, why = self.dispatcher:manner(task)
+  if how == "block" then return Dispatcher.block(task) end
   if not how then return nil, why end
   local free = self.free
   local n = #free
-  local seat = free[n] or setmetatable({ desk = self.desk }, Seat)
+  local waiter = free[n] or setmetatable({ dispatcher = self.dispatcher }, Waiter)
   free[n] = nil
-  local ok, err = self.desk:enter(task, seat)
+  local ok, err = self.dispatcher:enter(task, waiter)
   if not ok then return nil, err end
-  seat.woken = false
-  copas.receive(seat, 1)
-  free[#free + 1] = seat
+  waiter.woken = false
+  copas.receive(waiter, 1)
+  free[#free + 1] = waiter
   return task:step()
 end
 

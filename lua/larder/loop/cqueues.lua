@@ -1,35 +1,35 @@
---- Waiting in cqueues. While calls wait in a controller, one more coroutine of it, the usher, watches the engine's descriptor
+--- Waiting in cqueues. While calls wait in a controller, one more coroutine of it, the poller, watches the engine's descriptor
 -- and wakes them through condition variables; so a finished task wakes one coroutine, however many wait.
 --
--- Each controller has an usher of its own: another one may not be stepped for as long as this one runs.
+-- Each controller has a poller of its own: another one may not be stepped for as long as this one runs.
 
 local condition = require "cqueues.condition"
 local core = require "larder.core"
 local cqueues = require "cqueues"
-local Desk = require "larder.loop.dispatcher"
+local Dispatcher = require "larder.loop.dispatcher"
 
 local poll, running = cqueues.poll, cqueues.running
 
--- Seconds after which a caller looks whether there still is an usher: one that failed tells nobody.
+-- Seconds after which a caller looks whether there still is a poller: one that failed tells nobody.
 local LOOK = 2
 
-local Seat = {}
-Seat.__index = Seat
+local Waiter = {}
+Waiter.__index = Waiter
 
-function Seat:ring()
-  self.room.waiting = self.room.waiting - 1
-  self.bell:signal()
+function Waiter:wake()
+  self.state.waiting = self.state.waiting - 1
+  self.condition:signal()
 end
 
 ---@class larder.loop.Cqueues: larder.Loop
 local Cqueues = { name = "cqueues" }
 Cqueues.__index = Cqueues
 
----@param desk larder.Desk
+---@param dispatcher larder.Dispatcher
 ---@return larder.loop.Cqueues
-function Cqueues.new(desk)
+function Cqueues.new(dispatcher)
   return setmetatable({
-    desk = desk, free = {}, door = { events = "r" }, rooms = setmetatable({}, { __mode = "k" }),
+    dispatcher = dispatcher, free = {}, descriptor = { events = "r" }, controllers = setmetatable({}, { __mode = "k" }),
   }, Cqueues)
 end
 
@@ -40,38 +40,38 @@ function Cqueues.here()
   return own == true
 end
 
-local function room_of(self, controller)
-  local room = self.rooms[controller]
-  if not room then
-    room = { waiting = 0, usher = false }
-    self.rooms[controller] = room
+local function state_of(self, controller)
+  local state = self.controllers[controller]
+  if not state then
+    state = { waiting = 0, poller = false }
+    self.controllers[controller] = state
   end
-  return room
+  return state
 end
 
-local function serve(self, room)
-  while room.waiting > 0 do
-    self.door.pollfd = self.desk.engine:wake_fd()
-    poll(self.door, LOOK)
-    self.desk:serve()
-    if room.waiting == 0 then poll(0) end -- those who go on may well ask again at once
+local function serve(self, state)
+  while state.waiting > 0 do
+    self.descriptor.pollfd = self.dispatcher.engine:wake_fd()
+    poll(self.descriptor, LOOK)
+    self.dispatcher:serve()
+    if state.waiting == 0 then poll(0) end -- those who go on may well ask again at once
   end
 end
 
-local function start_usher(self, room, controller)
-  room.usher = true
+local function start_poller(self, state, controller)
+  state.poller = true
   controller:wrap(function()
-    local ok, why = pcall(serve, self, room)
-    room.usher = false
+    local ok, why = pcall(serve, self, state)
+    state.poller = false
     if not ok then error(why, 0) end
   end)
 end
 
-local function sit(self, room, seat, controller)
+local function wait_on(self, state, waiter, controller)
   repeat
-    if not room.usher then start_usher(self, room, controller) end
-    poll(seat.bell, LOOK)
-  until seat.done
+    if not state.poller then start_poller(self, state, controller) end
+    poll(waiter.condition, LOOK)
+  until waiter.done
 end
 
 --- Wait until the task is finished.
@@ -79,21 +79,21 @@ end
 ---@return any ...  of task:step()
 function Cqueues:await(task)
   local controller, own = running()
-  if not own then return Desk.block(task) end
-  local how, why = self.desk:manner(task)
-  if how == "block" then return Desk.block(task) end
+  if not own then return Dispatcher.block(task) end
+  local how, why = self.dispatcher:manner(task)
+  if how == "block" then return Dispatcher.block(task) end
   if not how then return nil, why end
   local free = self.free
   local n = #free
-  local seat = free[n] or setmetatable({ bell = condition.new() }, Seat)
+  local waiter = free[n] or setmetatable({ condition = condition.new() }, Waiter)
   free[n] = nil
-  local room = room_of(self, controller)
-  local ok, err = self.desk:enter(task, seat)
+  local state = state_of(self, controller)
+  local ok, err = self.dispatcher:enter(task, waiter)
   if not ok then return nil, err end
-  seat.room = room
-  room.waiting = room.waiting + 1
-  sit(self, room, seat, controller)
-  free[#free + 1] = seat
+  waiter.state = state
+  state.waiting = state.waiting + 1
+  wait_on(self, state, waiter, controller)
+  free[#free + 1] = waiter
   return task:step()
 end
 
@@ -114,8 +114,8 @@ end
 
 --- The engine is about to close its descriptor.
 function Cqueues:release()
-  if self.door.pollfd then cqueues.cancel(self.door.pollfd) end
-  self.door.pollfd = nil
+  if self.descriptor.pollfd then cqueues.cancel(self.descriptor.pollfd) end
+  self.descriptor.pollfd = nil
 end
 
 return Cqueues

@@ -1,7 +1,7 @@
---- Tickets: which waiting call is to be told once the engine has finished its task. One desk a database.
+--- Completion ids: which waiting call is to be told once the engine has finished its task. One dispatcher a database.
 --
--- A seat stands for a waiting call. It is a table with a method ring(), which makes the call go on and returns what went
--- wrong, if anything; `done` says that it may go on. The loops keep their seats and use them again.
+-- A waiter stands for a waiting call. It is a table with a method wake(), which makes the call go on and returns what went
+-- wrong, if anything; `done` says that it may go on. The loops keep their waiters and use them again.
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
@@ -9,48 +9,48 @@ local errors = require "larder.base.errors"
 
 local current, yieldable = compat.coroutine, core.yieldable
 
----@class larder.Seat
+---@class larder.Waiter
 ---@field done boolean
----@field ring fun(self: larder.Seat): any
+---@field wake fun(self: larder.Waiter): any
 
----@class larder.Desk
+---@class larder.Dispatcher
 ---@field engine userdata
 ---@field waiting integer  calls that wait
----@field seats table<integer, larder.Seat>  by ticket
-local Desk = {}
-Desk.__index = Desk
+---@field waiters table<integer, larder.Waiter>  by id
+local Dispatcher = {}
+Dispatcher.__index = Dispatcher
 
 ---@param engine userdata
----@return larder.Desk
-function Desk.new(engine)
-  return setmetatable({ engine = engine, waiting = 0, seats = {}, last = 0, finished = {} }, Desk)
+---@return larder.Dispatcher
+function Dispatcher.new(engine)
+  return setmetatable({ engine = engine, waiting = 0, waiters = {}, last = 0, finished = {} }, Dispatcher)
 end
 
---- Hand a task to the engine's thread; the seat is rung once it is finished.
+--- Hand a task to the engine's thread; the waiter is woken once it is finished.
 ---@param task userdata
----@param seat larder.Seat
----@return integer|nil ticket
+---@param waiter larder.Waiter
+---@return integer|nil id
 ---@return larder.Error? err
-function Desk:enter(task, seat)
-  local ticket = self.last + 1 -- never used again: the ticket of a call that gave up may still come back
-  self.last = ticket
-  local ok, err = task:submit(ticket)
+function Dispatcher:enter(task, waiter)
+  local id = self.last + 1 -- never used again: the id of a call that gave up may still come back
+  self.last = id
+  local ok, err = task:submit(id)
   if not ok then return nil, err end
-  seat.done = false
-  self.seats[ticket] = seat
+  waiter.done = false
+  self.waiters[id] = waiter
   self.waiting = self.waiting + 1
-  return ticket
+  return id
 end
 
 --- Forget a call that nobody waits for any more.
----@param ticket integer
----@return larder.Seat|nil seat
-function Desk:leave(ticket)
-  local seat = self.seats[ticket]
-  if not seat then return nil end
-  self.seats[ticket] = nil
+---@param id integer
+---@return larder.Waiter|nil waiter
+function Dispatcher:leave(id)
+  local waiter = self.waiters[id]
+  if not waiter then return nil end
+  self.waiters[id] = nil
   self.waiting = self.waiting - 1
-  return seat
+  return waiter
 end
 
 local function joined(failures)
@@ -60,13 +60,13 @@ local function joined(failures)
 end
 
 -- What one of them raises must not keep the others waiting.
-local function call(self, tickets, n)
+local function call(self, ids, n)
   local failures
   for i = 1, n do
-    local seat = self:leave(tickets[i])
-    if seat then
-      seat.done = true
-      local why = seat:ring()
+    local waiter = self:leave(ids[i])
+    if waiter then
+      waiter.done = true
+      local why = waiter:wake()
       if why ~= nil then
         failures = failures or {}
         failures[#failures + 1] = why
@@ -78,21 +78,21 @@ end
 
 --- Let those go on whose tasks are finished. Raises what they raise where going on means to run them.
 ---@return integer n
-function Desk:serve()
-  local tickets = self.finished or {}
+function Dispatcher:serve()
+  local ids = self.finished or {}
   self.finished = nil -- whoever goes on may come here again
-  local n = self.engine:done(tickets)
-  if n > 0 then call(self, tickets, n) end
-  self.finished = tickets
+  local n = self.engine:done(ids)
+  if n > 0 then call(self, ids, n) end
+  self.finished = ids
   return n
 end
 
 --- Let all go on: the engine is closed, and their tasks say so.
-function Desk:dismiss()
-  local tickets = {}
-  for ticket in pairs(self.seats) do tickets[#tickets + 1] = ticket end
-  table.sort(tickets)
-  call(self, tickets, #tickets)
+function Dispatcher:dismiss()
+  local ids = {}
+  for id in pairs(self.waiters) do ids[#ids + 1] = id end
+  table.sort(ids)
+  call(self, ids, #ids)
 end
 
 --- How a call may wait that the loop would let wait by a yield: "yield"; "block" where a yield would not reach the loop; or nil
@@ -100,16 +100,16 @@ end
 ---@param task userdata
 ---@return "yield"|"block"|nil how
 ---@return larder.Error? err
-function Desk:manner(task)
+function Dispatcher:manner(task)
   if not current() or self.engine:joined() then return "block" end
   if yieldable() then return "yield" end
-  return nil, Desk.refuse(task)
+  return nil, Dispatcher.refuse(task)
 end
 
 --- The error of a call that cannot wait where it was made.
 ---@param task userdata
 ---@return larder.Error err
-function Desk.refuse(task)
+function Dispatcher.refuse(task)
   task:close()
   return errors.new {
     code = "unsupported", message = "a database call cannot wait here, so it was not sent",
@@ -120,9 +120,9 @@ end
 --- Wait without a loop: nothing else runs meanwhile.
 ---@param task userdata
 ---@return any ...  of task:step()
-function Desk.block(task)
+function Dispatcher.block(task)
   task:wait()
   return task:step()
 end
 
-return Desk
+return Dispatcher

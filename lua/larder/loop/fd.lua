@@ -2,7 +2,7 @@
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
-local Desk = require "larder.loop.dispatcher"
+local Dispatcher = require "larder.loop.dispatcher"
 
 local current = compat.coroutine
 
@@ -28,9 +28,9 @@ end
 ---@param task userdata
 ---@return any ...  of task:step()
 function Fd:await(task)
-  if self.engine:joined() then return Desk.block(task) end
+  if self.engine:joined() then return Dispatcher.block(task) end
   -- Whether it yields only the function knows, so it is tried before the task is handed over, which task:fd() does.
-  if not core.yieldable() and current() and not pcall(self.wait, -1, "", 0) then return nil, Desk.refuse(task) end
+  if not core.yieldable() and current() and not pcall(self.wait, -1, "", 0) then return nil, Dispatcher.refuse(task) end
   local fd = task:fd()
   if fd < 0 then self.wait(-1, "", IDLE) else self.wait(fd, task:events(), task:timeout()) end
   return task:step()

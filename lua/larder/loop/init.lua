@@ -1,6 +1,6 @@
 --- Event loops: which one a database waits in.
 
-local Desk = require "larder.loop.dispatcher"
+local Dispatcher = require "larder.loop.dispatcher"
 
 local loop = {}
 
@@ -21,8 +21,8 @@ local function in_nginx()
   return type(ngx) == "table" and ngx.config ~= nil and ngx.get_phase ~= nil
 end
 
-local function make(name, desk, opts)
-  return require("larder.loop." .. name).new(desk, opts)
+local function make(name, dispatcher, opts)
+  return require("larder.loop." .. name).new(dispatcher, opts)
 end
 
 -- ---- several loop libraries in one program ----
@@ -39,7 +39,7 @@ end
 function Any:await(task)
   local one = present(self)
   if one then return one:await(task) end
-  return Desk.block(task)
+  return Dispatcher.block(task)
 end
 
 function Any:sleep(seconds)
@@ -56,11 +56,11 @@ function Any:release()
 end
 
 --- The loop of nginx, or of the libraries that the program has loaded.
-local function detect(desk, opts)
-  if in_nginx() then return make("nginx", desk, opts) end
+local function detect(dispatcher, opts)
+  if in_nginx() then return make("nginx", dispatcher, opts) end
   local found = setmetatable({}, Any)
   for _, name in ipairs(LIBRARIES) do
-    if package.loaded[name] then found[#found + 1] = make(name, desk, opts) end
+    if package.loaded[name] then found[#found + 1] = make(name, dispatcher, opts) end
   end
   if #found > 1 then return found end
   return found[1]
@@ -73,14 +73,14 @@ loop.NAMES = { "copas", "cqueues", "luv", "manual", "nginx" }
 ---@param engine userdata
 ---@param opts larder.OpenOptions
 ---@return larder.Loop|nil loop  nil: none, the engine waits by itself
----@return larder.Desk|nil desk
+---@return larder.Dispatcher|nil dispatcher
 function loop.choose(engine, opts)
   if opts.wait == false then return nil end
   if opts.wait then return require("larder.loop.fd").new(opts.wait, engine) end
-  local desk = Desk.new(engine)
+  local dispatcher = Dispatcher.new(engine)
   local chosen
-  if opts.loop then chosen = make(opts.loop, desk, opts) else chosen = detect(desk, opts) end
-  return chosen, chosen and desk
+  if opts.loop then chosen = make(opts.loop, dispatcher, opts) else chosen = detect(dispatcher, opts) end
+  return chosen, chosen and dispatcher
 end
 
 --- Seconds that larder.open, which waits, may take: in nginx it holds up the worker. nil: as the settings say.

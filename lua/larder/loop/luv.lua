@@ -3,7 +3,7 @@
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
-local Desk = require "larder.loop.dispatcher"
+local Dispatcher = require "larder.loop.dispatcher"
 local Parked = require "larder.loop.waiter"
 local uv = require "luv"
 
@@ -17,20 +17,20 @@ local handles = {}
 local Luv = { name = "luv" }
 Luv.__index = Luv
 
----@param desk larder.Desk
+---@param dispatcher larder.Dispatcher
 ---@return larder.loop.Luv
-function Luv.new(desk)
+function Luv.new(dispatcher)
   -- luv keeps a callback for as long as its handle. It holds on to the loop only while somebody waits: then nobody else may know
   -- the coroutines, but afterwards the database may be collected.
   local held = {}
   local function callback()
     local self = held.loop
     if not self then return end
-    local ok, why = pcall(self.desk.serve, self.desk)
-    if self.desk.waiting == 0 then self:release() end
+    local ok, why = pcall(self.dispatcher.serve, self.dispatcher)
+    if self.dispatcher.waiting == 0 then self:release() end
     if not ok then error(why, 0) end
   end
-  return setmetatable({ desk = desk, free = {}, held = held, callback = callback }, Luv)
+  return setmetatable({ dispatcher = dispatcher, free = {}, held = held, callback = callback }, Luv)
 end
 
 ---@return boolean
@@ -40,7 +40,7 @@ end
 
 -- Watch the engine's descriptor; a forked process has another one.
 local function attend(self)
-  local fd = self.desk.engine:wake_fd()
+  local fd = self.dispatcher.engine:wake_fd()
   if self.held.loop and fd == self.fd then return end
   self:release()
   local handle = handles[fd] or assert(uv.new_poll(fd))
@@ -53,15 +53,15 @@ end
 ---@param task userdata
 ---@return any ...  of task:step()
 function Luv:await(task)
-  local how, why = self.desk:manner(task)
-  if how == "block" then return Desk.block(task) end
+  local how, why = self.dispatcher:manner(task)
+  if how == "block" then return Dispatcher.block(task) end
   if not how then return nil, why end
-  local seat = Parked.take(self.free, current())
-  local ok, err = self.desk:enter(task, seat)
+  local waiter = Parked.take(self.free, current())
+  local ok, err = self.dispatcher:enter(task, waiter)
   if not ok then return nil, err end
   attend(self)
-  repeat yield() until seat.done
-  Parked.give(self.free, seat)
+  repeat yield() until waiter.done
+  Parked.give(self.free, waiter)
   return task:step()
 end
 

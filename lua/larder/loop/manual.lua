@@ -3,7 +3,7 @@
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
-local Desk = require "larder.loop.dispatcher"
+local Dispatcher = require "larder.loop.dispatcher"
 local Parked = require "larder.loop.waiter"
 
 local current, yield = compat.coroutine, coroutine.yield
@@ -13,16 +13,16 @@ local Runtime = { name = "manual" }
 Runtime.__index = Runtime
 Runtime.__name = "larder.runtime"
 
----@param desk? larder.Desk  nil: an engine that never waits
+---@param dispatcher? larder.Dispatcher  nil: an engine that never waits
 ---@return larder.Runtime
-function Runtime.new(desk)
-  return setmetatable({ desk = desk, free = {} }, Runtime)
+function Runtime.new(dispatcher)
+  return setmetatable({ dispatcher = dispatcher, free = {} }, Runtime)
 end
 
 --- The descriptor to watch; -1: there is nothing to wait for. Ask each time: a forked process has another one.
 ---@return integer
 function Runtime:pollfd()
-  local engine = self.desk and self.desk.engine
+  local engine = self.dispatcher and self.dispatcher.engine
   return engine and not engine:closed() and engine:wake_fd() or -1
 end
 
@@ -50,13 +50,13 @@ end
 ---@return integer n  how many calls were finished
 function Runtime:step()
   if self:pollfd() < 0 then return 0 end
-  return self.desk:serve()
+  return self.dispatcher:serve()
 end
 
 --- Calls that wait.
 ---@return integer
 function Runtime:waiting()
-  return self.desk and self.desk.waiting or 0
+  return self.dispatcher and self.dispatcher.waiting or 0
 end
 
 function Runtime.here()
@@ -67,14 +67,14 @@ end
 ---@param task userdata
 ---@return any ...  of task:step()
 function Runtime:await(task)
-  local how, why = self.desk:manner(task)
-  if how == "block" then return Desk.block(task) end
+  local how, why = self.dispatcher:manner(task)
+  if how == "block" then return Dispatcher.block(task) end
   if not how then return nil, why end
-  local seat = Parked.take(self.free, current())
-  local ok, err = self.desk:enter(task, seat)
+  local waiter = Parked.take(self.free, current())
+  local ok, err = self.dispatcher:enter(task, waiter)
   if not ok then return nil, err end
-  repeat yield(self) until seat.done
-  Parked.give(self.free, seat)
+  repeat yield(self) until waiter.done
+  Parked.give(self.free, waiter)
   return task:step()
 end
 

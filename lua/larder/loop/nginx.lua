@@ -1,11 +1,11 @@
---- Waiting in nginx. A call waits on a semaphore; one light thread a worker and database, the dispatcher, reads from a socket on
+--- Waiting in nginx. A call waits on a semaphore; one light thread a worker and database, the poller, reads from a socket on
 -- which the engine says that tasks are finished, and posts their semaphores.
 --
--- The dispatcher runs in a timer, ends when nothing was to be done for a while (so that it holds up neither the worker's exit nor
+-- The poller runs in a timer, ends when nothing was to be done for a while (so that it holds up neither the worker's exit nor
 -- a Lua state without code cache), and is started again by the next call.
 
 local core = require "larder.core"
-local Desk = require "larder.loop.dispatcher"
+local Dispatcher = require "larder.loop.dispatcher"
 local errors = require "larder.base.errors"
 local semaphore = require "ngx.semaphore"
 local threads = require "larder.loop.ngx_threads"
@@ -13,11 +13,11 @@ local threads = require "larder.loop.ngx_threads"
 local ngx = ngx
 local exiting, get_phase, now, timer_at = ngx.worker.exiting, ngx.get_phase, ngx.now, ngx.timer.at
 
--- Seconds of one wait on a semaphore (the engine watches the deadlines), by what the dispatcher does.
+-- Seconds of one wait on a semaphore (the engine watches the deadlines), by what the poller does.
 local PATIENCE = { running = 10, called = 1 }
-local SHORT = 0.01     -- without a dispatcher
+local SHORT = 0.01     -- without a poller
 local TICK = 0.5       -- seconds between two looks for killed light threads; the engine writes that often
-local LINGER = 1       -- seconds that a dispatcher without work stays
+local LINGER = 1       -- seconds that a poller without work stays
 local SILENCE = 10000  -- milliseconds without a tick: the connection is of no use
 local TURNS = 10000    -- reads of one timer: what nginx gives a timer it takes back at the timer's end only
 local HELD_UP = 5      -- seconds that a call may hold up the worker where nothing can wait
@@ -30,15 +30,15 @@ local PHASES = {
   init = BLOCK, init_worker = BLOCK, exit_worker = BLOCK,
 }
 
-local Seat = {}
-Seat.__index = Seat
+local Waiter = {}
+Waiter.__index = Waiter
 
-function Seat:ring()
+function Waiter:wake()
   self.semaphore:post(1)
 end
 
-local function new_seat()
-  return setmetatable({ semaphore = assert(semaphore.new(0)) }, Seat)
+local function new_waiter()
+  return setmetatable({ semaphore = assert(semaphore.new(0)) }, Waiter)
 end
 
 ---@class larder.loop.Nginx: larder.Loop
@@ -52,13 +52,13 @@ function Nginx.blocks_for(opts)
   return opts and opts.init_timeout or HELD_UP
 end
 
----@param desk larder.Desk
+---@param dispatcher larder.Dispatcher
 ---@param opts? larder.OpenOptions
 ---@return larder.loop.Nginx
-function Nginx.new(desk, opts)
-  desk.engine:set_scopes(threads.scopes())
+function Nginx.new(dispatcher, opts)
+  dispatcher.engine:set_scopes(threads.scopes())
   return setmetatable({
-    desk = desk, free = {}, swept = 0, limit = Nginx.blocks_for(opts),
+    dispatcher = dispatcher, free = {}, swept = 0, limit = Nginx.blocks_for(opts),
   }, Nginx)
 end
 
@@ -67,24 +67,24 @@ function Nginx.here()
   return PHASES[get_phase()] == WAIT
 end
 
--- ---- the dispatcher ----
+-- ---- the poller ----
 
 --- A light thread that was killed (the client went away, ngx.exit, ngx.thread.kill) left its semaphore: nobody waits on it, though
 -- its task is not finished. The statement is cancelled, its transaction given up. So is the transaction of one that was killed
 -- elsewhere: nginx does not keep its coroutine any more, or has given it to another request.
 local function sweep(self)
-  local desk = self.desk
-  if desk.engine:bound() > 0 then desk.engine:sweep(threads.alive()) end
-  for ticket, seat in pairs(desk.seats) do
-    if seat.semaphore:count() >= 0 then
-      desk:leave(ticket)
-      seat.task:abandon()
+  local dispatcher = self.dispatcher
+  if dispatcher.engine:bound() > 0 then dispatcher.engine:sweep(threads.alive()) end
+  for id, waiter in pairs(dispatcher.waiters) do
+    if waiter.semaphore:count() >= 0 then
+      dispatcher:leave(id)
+      waiter.task:abandon()
     end
   end
 end
 
 local function idle(self)
-  if self.desk.waiting > 0 or self.desk.engine:bound() > 0 and not exiting() then
+  if self.dispatcher.waiting > 0 or self.dispatcher.engine:bound() > 0 and not exiting() then
     self.idle_since = nil
     return false
   end
@@ -93,7 +93,7 @@ local function idle(self)
 end
 
 local function turn(self)
-  self.desk:serve()
+  self.dispatcher:serve()
   if now() - self.swept < TICK / 2 then return end
   self.swept = now()
   sweep(self)
@@ -102,7 +102,7 @@ end
 --- Serve on one connection until there is nothing to do, or no use in it.
 ---@return boolean over
 local function serve(self)
-  local path = self.desk.engine:wake_path()
+  local path = self.dispatcher.engine:wake_path()
   local socket = ngx.socket.tcp()
   socket:settimeout(SILENCE)
   if not path or not socket:connect("unix:" .. path) then
@@ -123,20 +123,20 @@ local function serve(self)
   return false
 end
 
-local dispatch
+local poll
 
 -- It may never come: nginx runs a limited number of timers at once.
 local function start(self)
-  self.dispatcher = timer_at(0, dispatch, self) and "called" or nil
+  self.poller = timer_at(0, poll, self) and "called" or nil
 end
 
-function dispatch(_, self)
-  if self.dispatcher == "running" then return end
-  self.dispatcher = "running"
+function poll(_, self)
+  if self.poller == "running" then return end
+  self.poller = "running"
   local ok, over = pcall(serve, self)
-  self.dispatcher = nil
+  self.poller = nil
   if not ok then ngx.log(ngx.ERR, "larder: ", over) end
-  if over == true or self.desk.engine:closed() then return end
+  if over == true or self.dispatcher.engine:closed() then return end
   start(self)
 end
 
@@ -157,17 +157,17 @@ local function block(self, task, phase)
   }
 end
 
---- Waits on the seat; what is wrong with the wait, if anything.
-local function sit(self, seat)
+--- Waits until the waiter is woken; what is wrong with the wait, if anything.
+local function wait_on(self, waiter)
   repeat
-    if not self.dispatcher then start(self) end
-    local ok, why = seat.semaphore:wait(PATIENCE[self.dispatcher] or SHORT)
+    if not self.poller then start(self) end
+    local ok, why = waiter.semaphore:wait(PATIENCE[self.poller] or SHORT)
     if not ok then
       if why ~= "timeout" then return why end
       turn(self)
-      if self.dispatcher == "called" then self.dispatcher = nil end
+      if self.poller == "called" then self.poller = nil end
     end
-  until seat.done
+  until waiter.done
 end
 
 --- Wait until the task is finished.
@@ -181,22 +181,22 @@ function Nginx:await(task)
     task:close() -- it was not sent yet
     return nil, refused(phase)
   end
-  if not core.yieldable() then return nil, Desk.refuse(task) end
+  if not core.yieldable() then return nil, Dispatcher.refuse(task) end
   local free = self.free
   local n = #free
-  local seat = free[n] or new_seat()
+  local waiter = free[n] or new_waiter()
   free[n] = nil
-  local ticket, err = self.desk:enter(task, seat)
-  if not ticket then return nil, err end
-  seat.task, self.idle_since = task, nil
-  local why = sit(self, seat)
-  seat.task = nil
+  local id, err = self.dispatcher:enter(task, waiter)
+  if not id then return nil, err end
+  waiter.task, self.idle_since = task, nil
+  local why = wait_on(self, waiter)
+  waiter.task = nil
   if why then
-    self.desk:leave(ticket)
+    self.dispatcher:leave(id)
     task:close()
     return nil, errors.new { code = "unsupported", message = "cannot wait: " .. why }
   end
-  free[#free + 1] = seat
+  free[#free + 1] = waiter
   return task:step()
 end
 

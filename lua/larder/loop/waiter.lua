@@ -1,4 +1,4 @@
---- Seats of loops that park a coroutine with coroutine.yield() and resume it themselves (luv, manual).
+--- Waiters of loops that park a coroutine with coroutine.yield() and resume it themselves (luv, manual).
 
 local Parked = {}
 Parked.__index = Parked
@@ -15,27 +15,27 @@ function Parked.resume(co)
   return why
 end
 
-function Parked:ring()
+function Parked:wake()
   return Parked.resume(self.co)
 end
 
---- A seat for this coroutine.
----@param free larder.Seat[]
+--- A waiter for this coroutine.
+---@param free larder.Waiter[]
 ---@param co thread
----@return larder.Seat
+---@return larder.Waiter
 function Parked.take(free, co)
   local n = #free
-  local seat = free[n] or setmetatable({}, Parked)
+  local waiter = free[n] or setmetatable({}, Parked)
   free[n] = nil
-  seat.co = co
-  return seat
+  waiter.co = co
+  return waiter
 end
 
----@param free larder.Seat[]
----@param seat larder.Seat
-function Parked.give(free, seat)
-  seat.co = nil
-  free[#free + 1] = seat
+---@param free larder.Waiter[]
+---@param waiter larder.Waiter
+function Parked.give(free, waiter)
+  waiter.co = nil
+  free[#free + 1] = waiter
 end
 
 return Parked

@@ -274,11 +274,11 @@ async.methods = methods
 local function flush(db, timeout, patient)
   local writer = db._writer
   introduce(writer)
-  local ticket, err = writer:flush()
-  if not ticket then return nil, err end
+  local position, err = writer:flush()
+  if not position then return nil, err end
   local done
   done, err = poll(db, timeout, function()
-    local answer, why = writer:flushed(ticket)
+    local answer, why = writer:flushed(position)
     if answer == "parked" and patient then return false end
     return answer, why
   end)

@@ -75,7 +75,7 @@ function tasks.generate()
   return sum
 end
 
---- Take the dispatcher's connection away from it.
+--- Take the poller's connection away from it.
 function tasks.cut()
   local path = db._engine:wake_path()
   local socket = ngx.socket.tcp()
@@ -84,8 +84,8 @@ function tasks.cut()
   return ok and "cut" or err
 end
 
-function tasks.dispatcher()
-  return tostring(db._wait.dispatcher)
+function tasks.poller()
+  return tostring(db._wait.poller)
 end
 
 --- Hold a timer, so that no other one runs where one at a time may.
@@ -97,7 +97,7 @@ end
 function tasks.memory()
   collectgarbage()
   collectgarbage()
-  return db._desk.waiting .. " waiting, " .. #db._wait.free .. " seats"
+  return db._dispatcher.waiting .. " waiting, " .. #db._wait.free .. " waiters"
 end
 
 return loops
