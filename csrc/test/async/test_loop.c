@@ -64,7 +64,7 @@ static ldr_loop *start(served *s) {
   return l;
 }
 
-/* Waits until what(s) holds; asks in visits. */
+/* Waits until what(s) holds; asks between turns. */
 static bool await(ldr_loop *l, served *s, bool (*what)(const served *s)) {
   int64_t end = ldr_deadline(20);
   for (;;) {

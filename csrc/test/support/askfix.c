@@ -73,19 +73,19 @@ static void take(pgfix *f) {
 }
 
 bool ask_thread_drives;
-static int bell = -1;
+static int wake_socket = -1;
 
 static void drop_event_fd(void) {
-  if (bell >= 0) close(bell);
-  bell = -1;
+  if (wake_socket >= 0) close(wake_socket);
+  wake_socket = -1;
 }
 
 static int dial(pgfix *f) {
   const char *path = NULL;
-  if (bell >= 0) return bell;
+  if (wake_socket >= 0) return wake_socket;
   CHECK_INT(ldr_pg_wake_path(f->db, &path, &f->err), LDR_OK);
-  if (path) bell = test_dial(path);
-  return bell;
+  if (path) wake_socket = test_dial(path);
+  return wake_socket;
 }
 
 /* One turn of the callers' loop. */
@@ -94,7 +94,7 @@ void ask_turn(pgfix *f, int milliseconds) {
   char bytes[64];
   CHECK(p.fd >= 0);
   if (poll(&p, 1, milliseconds) > 0 && ask_thread_drives)
-    (void)!recv(bell, bytes, sizeof bytes, MSG_DONTWAIT);
+    (void)!recv(wake_socket, bytes, sizeof bytes, MSG_DONTWAIT);
   take(f);
 }
 
