@@ -60,7 +60,8 @@ describe("the command line tool", function()
     file("sql/toolshop/000002_add_price.down.sql", "alter table toolshop.items drop price;\n")
     text, code = run "migrate up toolshop --dry-run"
     assert.equal(0, code)
-    assert.equal("-- up    000002 add_price\nalter table toolshop.items add price numeric(12,2);\n", text)
+    assert.equal("-- up    000002 add_price\nalter table toolshop.items add price numeric(12,2);\n"
+      .. "-- line 1: ACCESS EXCLUSIVE on toolshop.items\n", text)
     assert.equal(0, select(2, run "migrate up toolshop"))
     assert.equal("nothing to do\n", (run "migrate up toolshop"))
     local states = larder.json.decode((run "migrate status toolshop --json"))
@@ -159,6 +160,16 @@ describe("the command line tool", function()
     assert.is_truthy(text:find("run by backend " .. session:backend_pid(), 1, true), text)
     session:rollback()
     db:close()
+  end)
+
+  it("says which lock a statement takes, and what that costs", function()
+    run "new family toolshop"
+    file("sql/toolshop/000002_index.up.sql", "-- about it\ncreate index title_i on toolshop.items (title);\n")
+    local text, code = run "migrate up toolshop --dry-run"
+    assert.equal(0, code)
+    assert.is_truthy(text:find("-- line 2: SHARE on toolshop.items\n--   warning: writes wait until the index is made", 1, true), text)
+    local steps = larder.json.decode((run "migrate up toolshop --dry-run --json"))
+    assert.same({ "SHARE", "toolshop.items", 2 }, { steps[2].locks[1].lock, steps[2].locks[1].table, steps[2].locks[1].line })
   end)
 
   it("asks before it destroys on a database that is not throw-away", function()

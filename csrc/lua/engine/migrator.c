@@ -4,7 +4,9 @@
 #include "lua/base/error.h"
 #include "lua/base/int.h"
 #include "lua/call/frame.h"
+#include "migrate/locks.h"
 #include "migrate/migrator.h"
+#include "sqltext/split.h"
 #include "values/time.h"
 
 typedef struct l_migrator {
@@ -91,6 +93,38 @@ int l_migrations(lua_State *L) {
   }
   files_close(box);
   return 1;
+}
+
+/* ---- locks ---- */
+
+static void push_lock(lua_State *L, const char *sql, const ldr_statement *s, const ldr_table_lock *lock) {
+  lua_createtable(L, 0, 5);
+  set_int(L, "line", s->line);
+  lua_pushlstring(L, sql + s->at, s->n);
+  lua_setfield(L, -2, "sql");
+  set_text(L, "lock", lock->mode);
+  set_text(L, "warning", lock->warning);
+  if (*lock->table) set_text(L, "table", lock->table);
+}
+
+/* core.statement_locks(sql) → list of { line, sql, lock, table, warning }, one a statement */
+int l_statement_locks(lua_State *L) {
+  size_t n;
+  const char *sql = luaL_checklstring(L, 1, &n);
+  ldr_splitter p;
+  ldr_statement s;
+  ldr_table_lock lock;
+  ldr_err err;
+  ldr_code code;
+  ldr_split_init(&p, sql, n);
+  lua_newtable(L);
+  for (int i = 1; (code = ldr_split_next(&p, &s, &err)) == LDR_OK; i++) {
+    code = ldr_lock_of(sql + s.at, s.n, &lock, &err);
+    if (code) break;
+    push_lock(L, sql, &s, &lock);
+    lua_rawseti(L, -2, i);
+  }
+  return code == LDR_NOT_FOUND ? 1 : l_fail(L, &err, NULL, "migrate");
 }
 
 /* ---- engine:migrator(dir, options) ---- */

@@ -8,7 +8,8 @@
 extern const l_class l_migrator_class, l_files_class;
 void l_migrator_open(lua_State *L);
 void l_files_open(lua_State *L);
-int l_migrations(lua_State *L);   /* core.migrations */
-int l_migrator_new(lua_State *L); /* engine:migrator */
+int l_migrations(lua_State *L);      /* core.migrations */
+int l_statement_locks(lua_State *L); /* core.statement_locks(sql) */
+int l_migrator_new(lua_State *L);    /* engine:migrator */
 
 #endif

@@ -172,6 +172,7 @@ static const luaL_Reg functions[] = {
     {"postgres", l_postgres},
     {"parse_conninfo", l_parse_conninfo},
     {"migrations", l_migrations},
+    {"statement_locks", l_statement_locks},
     {"batch", l_bulk_batch},
     {"checksum", l_bulk_checksum},
     {"json_encode", json_encode},

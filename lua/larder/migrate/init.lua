@@ -2,6 +2,7 @@
 --
 -- The work is done by the core beside the caller (csrc/core/migrate), so no event loop is held up.
 
+local core = require "larder.core"
 local errors = require "larder.base.errors"
 local files = require "larder.migrate.files"
 local misuse = require "larder.base.misuse"
@@ -74,6 +75,7 @@ local function planned(steps)
     list[i] = { version = step.version, name = step.name, action = step.action, file = step.file,
       sql = not step.bare and (step.action == "up" and step.up_sql or step.action == "down" and step.down_sql) or nil,
       no_transaction = step.no_transaction }
+    if list[i].sql and not step.lua then list[i].locks = core.statement_locks(list[i].sql) end
   end
   return list
 end

@@ -51,6 +51,16 @@ local function report(ctx, steps, err, none)
   return exit.OK
 end
 
+-- Which lock each statement takes, as remarks, so that the whole stays SQL.
+local function show_locks(locks)
+  for _, item in ipairs(locks) do
+    if item.lock then
+      out.line("%s", out.coloured(("-- line %d: %s%s"):format(item.line, item.lock, item.table and " on " .. item.table or ""), "dim"))
+    end
+    if item.warning then out.line("%s", out.coloured("--   warning: " .. item.warning, "yellow")) end
+  end
+end
+
 local function dry(ctx, steps, none)
   if ctx.args.json then
     out.json(larder.array(steps))
@@ -60,6 +70,7 @@ local function dry(ctx, steps, none)
     for _, step in ipairs(steps) do
       out.line("-- %s", step_line(step))
       if step.sql then out.line("%s", (step.sql:gsub("%s+$", ""))) end
+      show_locks(step.locks or {})
     end
   end
   return exit.OK
