@@ -173,6 +173,40 @@ describe("migrations", function()
     assert.equal("1 applied, 2 pending, " .. THREE .. " pending", states(opts))
   end)
 
+  it("takes over the record of golang-migrate and of dbmate", function()
+    local tables = {
+      ["golang-migrate"] = "create table lw.schema_migrations (version bigint primary key, dirty boolean not null);"
+        .. " insert into lw.schema_migrations values (2, false)",
+      dbmate = "create table lw.schema_migrations (version varchar primary key); insert into lw.schema_migrations values ('1'), ('002')",
+    }
+    for tool, sql in pairs(tables) do
+      local opts = use(FILES)
+      assert(db:query "drop schema if exists lw cascade")
+      assert(db:query "create schema lw")
+      local session = assert(db._engine:session {})
+      assert(session:script(sql))
+      session:rollback()
+      local _, err = migrate.up(db, "lw", opts)
+      assert.same({ "conflict", "foreign" }, { err.code, err.reason })
+      assert.is_truthy(err.message:find("lw.schema_migrations of " .. tool, 1, true), err.message)
+      assert.equal("baseline 1, baseline 2", done(migrate.adopt(db, "lw", opts)))
+      _, err = migrate.adopt(db, "lw", opts)
+      assert.same({ "conflict", "not_empty" }, { err.code, err.reason })
+      assert.equal("1 applied, 2 applied, " .. THREE .. " pending", states(opts))
+      assert.equal("up " .. THREE, done(migrate.up(db, "lw", opts)))
+      assert(migrate.force(db, "lw", 0, opts))
+    end
+    local opts = use(FILES)
+    assert(db:query "drop table lw.schema_migrations")
+    assert.equal("no_table", select(2, migrate.adopt(db, "lw", opts)).reason)
+    assert(db:query "create table lw.schema_migrations (version bigint primary key, dirty boolean not null)")
+    assert(db:query "insert into lw.schema_migrations values (2, true)")
+    assert.same("dirty", select(2, migrate.adopt(db, "lw", opts)).code)
+    opts = use { ["1_one.up.sql"] = "create table lw.one (i int);\n" }
+    assert.equal("foreign", select(2, migrate.up(db, "lw", opts)).reason)
+    assert(migrate.up(db, "lw", { dir = dir, fresh = true }))
+  end)
+
   it("repairs the record of files that were edited or removed", function()
     local opts = use(FILES)
     assert(migrate.up(db, "lw", opts))

@@ -5,6 +5,7 @@
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local files = require "larder.migrate.files"
+local foreign = require "larder.migrate.foreign"
 local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
 local Runner = require "larder.migrate.runner"
@@ -34,7 +35,7 @@ local function set(more)
   return options.extend(options.set(COMMON), more)
 end
 
-local UP = set { to = "count", count = "positive", plain = "boolean", dry_run = "boolean", out_of_order = "boolean" }
+local UP = set { fresh = "boolean", to = "count", count = "positive", plain = "boolean", dry_run = "boolean", out_of_order = "boolean" }
 local DOWN = set { to = "count", steps = "positive", count = "positive", dry_run = "boolean" }
 local GOTO = set { plain = "boolean", dry_run = "boolean", out_of_order = "boolean" }
 local REDO = set { count = "positive", plain = "boolean", dry_run = "boolean" }
@@ -80,6 +81,23 @@ local function planned(steps)
   return list
 end
 
+-- Files that another tool has applied must not be applied again: its table knows one of them, and larder's knows none.
+local function check_foreign(db, family, runner, opts)
+  if opts.fresh or #runner:history().applied > 0 or runner.dir == files.default_dir(family) then return true end
+  local found, err = foreign.find(db)
+  if not found or found.last == 0 then return not err or nil, err end
+  local list = files.read(runner.dir)
+  for _, file in ipairs(list or {}) do
+    if found.applied(file.version) then
+      return nil, errors.new { code = "conflict", reason = "foreign",
+        message = ("%s: %s of %s says that version %06d is applied, and larder has no record of it"):format(family, found.name,
+          found.tool, file.version),
+        hint = "`larder migrate adopt` takes its record over; --fresh says that it is not about these files" }
+    end
+  end
+  return true
+end
+
 -- Plan once without the lock (nothing pending needs no rights), then with it: another process may have been faster.
 local function run(db, family, opts, request, skip_statement)
   return with_runner(db, family, opts, function(runner)
@@ -89,7 +107,8 @@ local function run(db, family, opts, request, skip_statement)
     if opts.dry_run then return planned(steps) end
     if steps and #steps == 0 then return {} end
     local ok
-    ok, err = runner:job "lock"
+    ok, err = check_foreign(db, family, runner, opts)
+    if ok then ok, err = runner:job "lock" end
     if not ok then return nil, err end
     steps, err = runner:plan(request)
     if not steps then return nil, err end
@@ -102,8 +121,8 @@ end
 --- Apply what is pending: all, `count` files, or none above `to`. No-op on memory.
 ---@param db larder.Db
 ---@param family string
----@param opts? larder.MigrateOptions|{ to?: integer, count?: integer, plain?: boolean, dry_run?: boolean, out_of_order?: boolean }
--- plain: apply files marked `only plain` also where tables are distributed; dry_run: only say what would be done, with the SQL
+---@param opts? larder.MigrateOptions|{ to?: integer, count?: integer, plain?: boolean, dry_run?: boolean, out_of_order?: boolean, fresh?: boolean }
+-- fresh: another tool's table of versions is not about these files; plain: apply files marked `only plain` also where tables are distributed; dry_run: only say what would be done, with the SQL
 ---@return larder.MigrationStep[]|nil applied  in order
 ---@return larder.Error? err  err.done: what was applied before it went wrong
 function migrate.up(db, family, opts)
@@ -246,6 +265,38 @@ function migrate.baseline(db, family, version, opts)
     local all = {}
     for _, file in ipairs(list) do
       if file.version <= version then
+        all[#all + 1] = { action = "baseline", version = file.version, name = file.name, applied = true }
+      end
+    end
+    return all
+  end)
+  if refused then return fail("conflict", "not_empty", "%s: versions are recorded already; force changes them", family) end
+  return changes, err
+end
+
+--- Take over the record of golang-migrate or dbmate: what its table says is applied counts as applied. Runs nothing, and leaves
+-- the other tool's table as it is.
+---@param db larder.Db
+---@param family string
+---@param opts? { dir?: string, lock_timeout?: number }
+---@return { version: integer, name: string, action: string }[]|nil changes
+---@return larder.Error? err
+function migrate.adopt(db, family, opts)
+  if is_memory(db) then return {} end
+  local found, err = foreign.find(db)
+  if err then return nil, err end
+  if not found then return fail("not_found", "no_table", "%s: no table schema_migrations of another tool is there", family) end
+  if found.dirty then
+    return fail("dirty", "unfinished", "%s: %s says that version %06d stopped in the middle: mend that with %s first", family,
+      found.name, found.last, found.tool)
+  end
+  local refused
+  local changes
+  changes, err = record(db, family, opts, "migrate.adopt", function(history, list)
+    refused = #history.applied > 0
+    local all = {}
+    for _, file in ipairs(refused and {} or list) do
+      if found.applied(file.version) then
         all[#all + 1] = { action = "baseline", version = file.version, name = file.name, applied = true }
       end
     end

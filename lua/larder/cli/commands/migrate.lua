@@ -98,7 +98,8 @@ local runs = {}
 function runs.up(ctx)
   local a = ctx.args
   return each(ctx, function(db)
-    local opts = options(ctx, { to = a.to, count = a.count, plain = a.plain, out_of_order = a.out_of_order, dry_run = a.dry_run })
+    local opts = options(ctx, { to = a.to, count = a.count, plain = a.plain, out_of_order = a.out_of_order, dry_run = a.dry_run,
+      fresh = a.fresh })
     local steps, err = migrate.up(db, a.family, opts)
     if steps and a.dry_run then return dry(ctx, steps, "nothing to do") end
     return report(ctx, steps, err, "nothing to do")
@@ -202,6 +203,7 @@ end
 
 runs.force = recorded(migrate.force, "change what is recorded of %s, without running anything,")
 runs.baseline = recorded(migrate.baseline, "record migrations of %s as applied, without running them,")
+runs.adopt = recorded(migrate.adopt, "take over what another tool has recorded of %s")
 runs.repair = recorded(migrate.repair, "make the record of %s agree with its files")
 
 -- ---- new files ----
@@ -269,6 +271,7 @@ function command.describe(parser)
   up:option("--count", "How many."):convert(tonumber)
   up:flag("--plain", "Apply files marked `only plain` also where tables are distributed.")
   up:flag("--out-of-order", "Apply files below the last applied one, too.")
+  up:flag("--fresh", "Another tool's table schema_migrations is not about these files.")
   local down = limits(common(m:command("down", "Undo the last migration."), true))
   down:option("--to", "Undo everything above this version."):convert(tonumber)
   down:option("--count", "How many."):convert(tonumber)
@@ -285,6 +288,7 @@ function command.describe(parser)
     baseline = "Take a database made by other means: versions up to this one count as applied." } do
     common(m:command(name, text)):argument("version", "Version."):convert(tonumber)
   end
+  common(m:command("adopt", "Take over the record of golang-migrate or dbmate."), true)
   common(m:command("repair", "Make the record agree with edited and removed files."), true)
   common(m:command("verify", "Apply, undo, apply again: is the catalogue the same?"), true)
   local create = common(m:command("create", "Write empty files for a new migration."))
