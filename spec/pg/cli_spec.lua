@@ -211,6 +211,18 @@ describe("the command line tool", function()
     assert.equal(1, select(2, run "--url 'postgres://u@127.0.0.1:1/x?connect_timeout=1' health"))
   end)
 
+  it("writes annotations of families", function()
+    run "new family toolshop"
+    local text, code = run "types toolshop auth"
+    assert.equal(0, code)
+    for _, wanted in ipairs { "---@class toolshop.Items.Row", "---@field title string", "---@field items toolshop.Items",
+      '---@field status "active"|"suspended"|"deleted"', "---@class auth.UserApps: larder.Store" } do
+      assert.is_truthy(text:find(wanted, 1, true), wanted .. "\n" .. text)
+    end
+    assert.is_nil(text:find("password_hash", 1, true))
+    assert.is_truthy((rawget(_G, "loadstring") or load)(text))
+  end)
+
   it("says what the server is in trouble with", function()
     file("toolshop.lua", "return {}")
     run [[query 'create schema toolshop']]
