@@ -320,5 +320,6 @@ function family.get(name, method)
   return family.declare(require(module))
 end
 
+async.find_families_by(family.get)
 
 return family

@@ -120,12 +120,20 @@ end
 
 -- ---- the writer ----
 
+-- Families are made of stores, so larder.family knows this module, and says here how a family is found.
+local find_family
+
+---@param find fun(name: string): larder.Family  raises when there is none
+function async.find_families_by(find)
+  find_family = find
+end
+
 --- A family that is declared by now becomes known to the writer. false: it is not declared.
 ---@param writer any
 ---@param name string
 ---@return boolean
 function async.declare(writer, name)
-  local found, made = pcall(require("larder.family").get, name)
+  local found, made = pcall(find_family, name)
   return found and writer:know(made.schema) == true
 end
 
