@@ -152,7 +152,7 @@ deps-%: ; $(if $(filter no,$(DEPS)),@:,@tools/deps.sh $*)
 
 # ---- proof --------------------------------------------------------------------------------------------
 
-.PHONY: test test-c test-lua test-lua5.4 test-luajit test-nginx test-oom asan tsan valgrind fuzz
+.PHONY: test test-c test-lua test-lua5.4 test-luajit test-nginx test-oom asan asan-nginx tsan valgrind fuzz
 .PHONY: check-layers lint format format-check
 
 SPEC      ?= spec
@@ -178,6 +178,14 @@ test-lua5.4 test-luajit: test-%: build/%/larder/core.so | deps-test
 # nginx on LuaJIT, driven by specs on Lua 5.4.
 test-nginx: $(call module_of,lua5.4) $(call module_of,luajit) | deps-test
 	LARDER_TEST_NGINX=yes tools/with_pg.sh tools/busted.sh lua5.4 $(BUSTED) spec/nginx
+
+# The same with the module under ASan and UBSan inside nginx.
+ASAN_NGINX_SPEC ?= spec/nginx/scope_spec.lua spec/nginx/loop_spec.lua
+asan-nginx: $(call module_of,lua5.4) | deps-test
+	@$(MAKE) --no-print-directory CC=gcc SAN=address build/address/luajit/larder/core.so
+	LARDER_TEST_NGINX=yes LARDER_NGINX_BUILD=build/address \
+	  LARDER_NGINX_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	  tools/with_pg.sh tools/busted.sh lua5.4 $(BUSTED) $(ASAN_NGINX_SPEC)
 
 # The binding under ASan and UBSan on a collector that never rests, which is slow: fewer random operations.
 asan: deps-test
@@ -253,5 +261,5 @@ clean:
 
 help:
 	@echo 'use:    all (default) core module demo bench bench-nginx bench-audit install env clean deps'
-	@echo 'prove:  test test-c test-lua test-nginx test-oom asan tsan valgrind fuzz check-layers lint format-check format'
+	@echo 'prove:  test test-c test-lua test-nginx test-oom asan asan-nginx tsan valgrind fuzz check-layers lint format-check format'
 	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'

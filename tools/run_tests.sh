@@ -79,6 +79,7 @@ part gate "decoders and parsers fuzzed for a moment" fuzz FUZZ_TIME=5
 part busted "Lua 5.4" test-lua5.4 BUSTED=--output=TAP
 part busted "LuaJIT" test-luajit BUSTED=--output=TAP
 part busted "nginx with lua-nginx-module" test-nginx BUSTED=--output=TAP
+part busted "the module under ASan inside nginx" asan-nginx BUSTED=--output=TAP
 part busted "binding under ASan, restless collector, Lua 5.4" asan BUSTED=--output=TAP
 
 printf '\n passed  failed  skipped   time\n%s\n' "$table"

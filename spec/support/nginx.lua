@@ -62,13 +62,19 @@ end
 
 -- ---- starting ----
 
---- What larder.so of LuaJIT and the checkout's Lua need, and what the test says.
+--- What larder.so of LuaJIT and the checkout's Lua need, and what the test says. LARDER_NGINX_BUILD names another build of it
+-- than the program's own; LARDER_NGINX_PRELOAD a sanitizer's libraries, when that build needs them.
 local function environment(more)
   local here = lfs.currentdir()
   local env = {
     LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(here, here),
-    LUA_CPATH = ("%s/%s/luajit/?.so;;"):format(here, os.getenv "LARDER_BUILD" or "build"),
+    LUA_CPATH = ("%s/%s/luajit/?.so;;"):format(here, os.getenv "LARDER_NGINX_BUILD" or os.getenv "LARDER_BUILD" or "build"),
   }
+  local preload = os.getenv "LARDER_NGINX_PRELOAD"
+  if preload then
+    -- an abort is a worker that ended on a signal, which alarms() tells; what nginx itself never frees is not larder's
+    env.LD_PRELOAD, env.ASAN_OPTIONS, env.UBSAN_OPTIONS = preload, "detect_leaks=0:abort_on_error=1", "print_stacktrace=1"
+  end
   for name, value in pairs(more or {}) do env[name] = value end
   local words = {}
   for name, value in pairs(env) do words[#words + 1] = name .. "=" .. quote(value) end
@@ -173,6 +179,7 @@ function Nginx:alarms(...)
   self.looked = #log
   for line in fresh:gmatch "[^\n]+" do
     local serious = line:find "%[alert%]" or line:find "%[crit%]" or line:find "%[emerg%]" or line:find "%[error%]" or line:find "%[warn%]"
+      or line:find "Sanitizer" or line:find "runtime error:"
     for i = 1, select("#", ...) do
       if serious and line:find((select(i, ...))) then serious = nil end
     end

@@ -47,7 +47,8 @@ end
 
 -- The text from a line to the end of the block that it opens, by the indentation of this tree.
 local function block_at(text, at)
-  local indent = text:sub(1, at):match "([^\n]*)$":match "^%s*"
+  local line = text:sub(1, at - 1):match "^.*\n()" or 1
+  local indent = text:match("^[ \t]*", line)
   local line_end = text:find("\n", at, true) or #text
   local first = text:sub(at, line_end)
   if first:find "end%)?%s*$" and first:find "function" then return first end
