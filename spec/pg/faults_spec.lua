@@ -229,6 +229,77 @@ describe("faults", function()
   end)
 end)
 
+-- A server that freezes: its process is stopped, its connection stays.
+local control = os.getenv "LARDER_TEST_PGCTL"
+if control and control ~= "" then
+  describe("a frozen server", function()
+    local db, other, pid
+
+    before_each(function()
+      db, other = open "pool_max_conns=1", open()
+      pid = backend(db)
+    end)
+
+    after_each(function()
+      os.execute("kill -CONT " .. pid)
+      db:close()
+      other:close()
+    end)
+
+    local function freeze() os.execute("kill -STOP " .. pid) end
+
+    --- fn's answers; it must end by itself within seconds.
+    local function within(seconds, fn)
+      local began = core.clock()
+      local a, b = fn()
+      assert.is_true(core.clock() - began < seconds, ("took %.1f s"):format(core.clock() - began))
+      return a, b
+    end
+
+    for _, opts in ipairs { {}, { timeout = 1 } } do
+      local what = opts.timeout and "with a time limit" or "without a time limit"
+
+      it("FT-51 does not hold up a transaction that rolls back, " .. what, function()
+        local ok, err = within(15, function()
+          return db:transaction(opts, function()
+            assert(db:query "create temp table larder_frozen (n int)")
+            freeze()
+            return nil, "mine"
+          end)
+        end)
+        assert.is_nil(ok)
+        assert.equal("mine", err)
+        assert.equal(1, value(db, "select 1 as v"))
+      end)
+    end
+
+    it("FT-51 does not hold up who leaves a cursor early", function()
+      within(15, function()
+        local rows = db:each "select g from generate_series(1, 100000) as g"
+        assert(rows())
+        freeze()
+        rows:close()
+      end)
+      assert.equal(1, value(db, "select 1 as v"))
+    end)
+
+    it("FT-51 does not hold up who leaves a cursor early in a transaction with a time limit", function()
+      local ok, err = within(15, function()
+        return db:transaction({ timeout = 1 }, function()
+          local rows = db:each "select g from generate_series(1, 100000) as g"
+          assert(rows())
+          freeze()
+          rows:close()
+          return true
+        end)
+      end)
+      assert.is_nil(ok)
+      assert.is_truthy(err.code == "timeout" or err.code == "connection" or err.code == "closed", tostring(err))
+      assert.equal(1, value(db, "select 1 as v"))
+    end)
+  end)
+end
+
 -- fork() needs no library on LuaJIT; for Lua 5.4 csrc/test/test_pg*.c has the same test.
 if jit then
   local ffi = require "ffi"

@@ -151,7 +151,9 @@ function Cursor:close()
   if self.owned then
     settle(self.db._wait, ctx:rollback {})
   elseif ctx:active() then
-    settle(self.db._wait, ctx:query("close " .. self.name, { n = 0 }))
+    local left = self.db:_time_left(ctx)
+    if left and left <= 0 then return end -- the transaction is over, and the cursor with it
+    settle(self.db._wait, ctx:query("close " .. self.name, { n = 0 }, { timeout = left }))
   end
 end
 

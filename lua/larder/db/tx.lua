@@ -32,6 +32,7 @@ local OUTERMOST_ONLY = { "isolation", "read_only", "deferrable", "tenant" }
 
 local SET = "set_config($%d, $%d, true) as s%d"
 local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1 -- seconds
+local LEAST_ROLLBACK = 1 -- second, for a rollback when the time of the transaction is over
 
 local function check_options(db, opts, nested)
   opts = options.read(opts, OPTIONS, "db", "transaction")
@@ -135,7 +136,7 @@ local function hold(ctx, db, opts, fn, attempt)
   local failed, err = failure(results)
   if not failed and left and left <= 0 then failed, err = true, tx.timed_out() end
   if failed then
-    settle(db._wait, ctx:rollback {})
+    settle(db._wait, ctx:rollback { timeout = left and math.max(left, LEAST_ROLLBACK) })
     return false, err
   end
   local ok

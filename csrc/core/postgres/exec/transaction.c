@@ -9,6 +9,7 @@
 
 enum {
   ASK_AGAIN_US = 20000,     /* while the server still works on a transaction whose fate is asked */
+  ROLLBACK_US = 3000000,    /* for a rollback: the server does it by itself when the connection goes */
   RESOLVE_MIN_US = 5000000, /* for that question, even when the deadline has passed */
   RESOLVE_MAX_US = 60000000
 };
@@ -416,7 +417,10 @@ static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **
   ldr_pg *e = tx->e;
   ldr_request *rq = NULL;
   end_request *x;
-  ldr_code code = ldr_request_new(e, NULL, &end_kind, commit ? "commit" : "rollback", call, &rq, err);
+  ldr_call limited = *call;
+  ldr_code code;
+  if (!commit) limited.deadline = ldr_sooner(call->deadline, ldr_now_mono() + ROLLBACK_US);
+  code = ldr_request_new(e, NULL, &end_kind, commit ? "commit" : "rollback", &limited, &rq, err);
   if (code) {
     ldr_pgtx_abandon((ldr_tx *)(void *)tx);
     return code;
