@@ -153,6 +153,12 @@ for _, engine in ipairs(engines) do
       assert.has_error(function() content.posts:list_by_tag() end)
     end)
 
+    it("raises misuse inside of a method that has a transaction of its own", function()
+      local ok, why = pcall(content.users.paginate, content.users, { where = {} })
+      assert.is_false(ok)
+      assert.matches("content_spec.*the condition is empty", why)
+    end)
+
     it("NX-14 counts pages from 1, of 1 to 100 rows", function()
       for i = 1, 25 do user(("u%02d@x"):format(i)) end
       local page = assert(content.users:paginate { page = 1, page_size = 10, order = "email" })

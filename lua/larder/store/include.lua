@@ -296,11 +296,6 @@ end
 
 -- ---- one snapshot ----
 
-local function raised(ok, err, ...)
-  if ok == nil and err ~= nil and not errors.is(err) then error(err, 0) end
-  return ok, err, ...
-end
-
 --- Run fn so that all its statements see one state of the database. In a transaction they see what that one sees;
 -- in memory nothing can come between.
 ---@param store larder.Store
@@ -309,7 +304,7 @@ end
 function include.snapshot(store, opts, fn)
   local db = store.db
   if db:kind() == "memory" or db:in_transaction() then return fn() end
-  return raised(db:transaction({ isolation = "repeatable_read", read_only = true, timeout = opts.timeout }, fn))
+  return support.atomic(db, { isolation = "repeatable_read", read_only = true, timeout = opts.timeout }, fn)
 end
 
 --- Run fn, which writes and reads, so that all of it happens or nothing.
@@ -317,7 +312,7 @@ end
 ---@param opts? { timeout?: number }
 ---@param fn fun(): ...
 function include.atomic(store, opts, fn)
-  return raised(store.db:transaction({ timeout = opts and opts.timeout }, fn))
+  return support.atomic(store.db, { timeout = opts and opts.timeout }, fn)
 end
 
 --- The row that write() returns, with what opts.include asks for.

@@ -163,7 +163,7 @@ function methods:ensure_partitions(opts)
   opts = support.options(self, "ensure_partitions", opts, ENSURE_OPTIONS)
   local ahead, back = count_of(opts, "ahead", 3), count_of(opts, "back", 0)
   if self.db:kind() == "memory" then return {} end
-  return self.db:transaction(function() return ensure(self, back, ahead) end)
+  return support.atomic(self.db, nil, function() return ensure(self, back, ahead) end)
 end
 
 local function is_before(child, every, limit)
@@ -211,7 +211,7 @@ function methods:detach_partitions(opts)
     if not n then return nil, err end
     return { partitions = {}, rows = n }
   end
-  return self.db:transaction(function() return detach(self, limit, opts.drop) end)
+  return support.atomic(self.db, nil, function() return detach(self, limit, opts.drop) end)
 end
 
 partitions.methods = methods

@@ -62,6 +62,17 @@ function support.operate(store, op, method)
   return support.run(store, method or op.op, op)
 end
 
+local function raised(ok, err, ...)
+  if ok == nil and err ~= nil and not errors.is(err) then error(err, 0) end
+  return ok, err, ...
+end
+
+--- A transaction of a method's own. Misuse inside of it raises, as it does without a transaction.
+---@param db larder.Db
+---@param opts? larder.TxOptions
+---@param fn fun(): ...
+function support.atomic(db, opts, fn) return raised(db:transaction(opts or {}, fn)) end
+
 --- A method of this store was handed the wrong thing: raise at the caller's line.
 ---@param store larder.Store
 ---@param method string

@@ -40,7 +40,7 @@ function common.paginate(self, opts)
   opts = options.read(opts, PAGINATE, self.name, "paginate")
   local page, size = clamp(opts.page, 1, 1, 2 ^ 31), clamp(opts.page_size, DEFAULT_SIZE, 1, MAX_SIZE)
   local data, info
-  local ok, err = self.db:transaction({ isolation = "repeatable_read", read_only = true }, function()
+  local ok, err = support.atomic(self.db, { isolation = "repeatable_read", read_only = true }, function()
     data, info = self:list {
       where = opts.where, order = opts.order, include = opts.include, columns = opts.columns,
       with_deleted = opts.with_deleted, limit = size, offset = (page - 1) * size, total = true,

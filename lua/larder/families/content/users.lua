@@ -4,6 +4,7 @@ local common = require "larder.families.content.common"
 local core = require "larder.core"
 local expr = require "larder.base.expr"
 local options = require "larder.base.options"
+local support = require "larder.store.support"
 
 local STATS = options.set { limit = "count", offset = "count" }
 local DEFAULT_LIMIT, LIMIT_CAP = 50, 1000
@@ -78,7 +79,7 @@ function users:stats(opts)
   local limit = math.min(opts.limit or DEFAULT_LIMIT, LIMIT_CAP)
   if limit == 0 then return {} end
   local list
-  local ok, err = self.db:transaction({ isolation = "repeatable_read", read_only = true }, function()
+  local ok, err = support.atomic(self.db, { isolation = "repeatable_read", read_only = true }, function()
     local why
     list, why = collect(self, limit, opts.offset or 0)
     if not list then return nil, why end

@@ -3,6 +3,7 @@
 
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
+local support = require "larder.store.support"
 local misuse = require "larder.base.misuse"
 
 local counters = {}
@@ -79,7 +80,7 @@ end
 ---@param list (fun(): boolean|nil, larder.Error?)[]
 function counters.all(db, list)
   if #list == 1 then return list[1]() end
-  return db:transaction({ retries = 5 }, function()
+  return support.atomic(db, { retries = 5 }, function()
     for _, count in ipairs(list) do
       local ok, err = count()
       if not ok then return nil, err end

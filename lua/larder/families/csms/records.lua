@@ -251,8 +251,8 @@ end
 --- Run fn in a transaction, again after a deadlock.
 function records.atomic(store, fn)
   local db = store.db
-  if db:in_transaction() then return db:transaction(fn) end
-  return db:transaction({ retries = RETRIES }, fn)
+  if db:in_transaction() then return support.atomic(db, nil, fn) end
+  return support.atomic(db, { retries = RETRIES }, fn)
 end
 
 return records
