@@ -227,7 +227,7 @@ format-check: deps-test
 
 # ---- use ----------------------------------------------------------------------------------------------
 
-.PHONY: demo bench bench-nginx bench-audit install env clean help
+.PHONY: demo bench bench-nginx bench-audit bench-families install env clean help
 demo: module deps-demo
 	@tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
@@ -235,6 +235,8 @@ bench: all deps-bench
 	@bench/run.sh
 bench-nginx: all deps-bench
 	@bench/nginx/run.sh
+bench-families: all deps-bench
+	@bench/families.sh
 bench-audit: all deps-bench
 	@tools/with_pg.sh tools/lua.sh lua5.4 bench/audit.lua
 
@@ -260,6 +262,6 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'use:    all (default) core module demo bench bench-nginx bench-audit install env clean deps'
+	@echo 'use:    all (default) core module demo bench bench-nginx bench-audit bench-families install env clean deps'
 	@echo 'prove:  test test-c test-lua test-nginx test-oom asan asan-nginx tsan valgrind fuzz check-layers lint format-check format'
 	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'

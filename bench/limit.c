@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
+
+#include "client.h"
 
 #define USERS   100000
 #define TENANTS 10
@@ -53,26 +53,6 @@ struct user {
   char tenant[16], id[48], email[64];
 };
 
-static volatile unsigned sink; /* what was read goes here, so that reading cannot be optimised away */
-
-static void die(const char *what, PGconn *db) {
-  fprintf(stderr, "limit: %s: %s\n", what, db ? PQerrorMessage(db) : "");
-  exit(EXIT_FAILURE);
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double cpu(void) {
-  struct rusage u;
-  getrusage(RUSAGE_SELF, &u);
-  return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-         (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
 /* ---- keys: every program draws the same ones ---- */
 
 static long draw(uint32_t *seed) {
@@ -107,20 +87,6 @@ static PGconn *connect_db(void) {
     PQclear(r);
   }
   return db;
-}
-
-/* Looks at every cell and frees the result. */
-static long consume(PGconn *db, PGresult *r) {
-  ExecStatusType status = PQresultStatus(r);
-  int rows = PQntuples(r), columns = PQnfields(r);
-  unsigned sum = 0;
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) die("statement", db);
-  for (int i = 0; i < rows; i++)
-    for (int j = 0; j < columns; j++)
-      sum += (unsigned char)*PQgetvalue(r, i, j) + (unsigned)PQgetlength(r, i, j);
-  sink += sum;
-  PQclear(r);
-  return rows;
 }
 
 static long run(PGconn *db, const char *name, int n, const char *const *values) {

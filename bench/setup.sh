@@ -15,8 +15,10 @@ if [ "${BENCH_AWAKE:-1}" != 0 ]; then
 fi
 
 mkdir -p build/bench
-"${CC:-gcc}" -std=c11 -O2 -isystem "$(pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)" \
-  bench/limit.c -o build/bench/limit -lpq -pthread
+for program in limit families; do
+  "${CC:-gcc}" -std=c11 -O2 -isystem "$(pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)" \
+    "bench/$program.c" -o "build/bench/$program" -lpq -pthread
+done
 
 # Bytes as collation, and memory enough that no workload waits for a disk.
 export LARDER_PG_INITDB=--locale=C.UTF-8
