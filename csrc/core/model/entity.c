@@ -8,7 +8,7 @@
 
 /* ---- faults ---- */
 
-/* "auth.users: field "email": …": where the declaration is wrong, then what is wrong there. */
+/* "shop.users: field "email": …": where the declaration is wrong, then what is wrong there. */
 static ldr_code fault(ldr_err *err, const ldr_entity *e, const char *kind, const char *name, const char *fmt,
                       ...) LDR_PRINTF(5, 6);
 static ldr_code fault(ldr_err *err, const ldr_entity *e, const char *kind, const char *name, const char *fmt,

@@ -78,7 +78,7 @@ typedef struct ldr_index { /* ordered; the memory engine builds it, SQL has its 
 typedef struct ldr_entity {
   struct ldr_schema *schema;
   const char *name;    /* store name: "users" */
-  const char *table;   /* "auth"."users", quoted once at declaration */
+  const char *table;   /* "shop"."users", quoted once at declaration */
   const char *relname; /* users: what PostgreSQL reports as table */
   unsigned id;         /* position in the schema */
   unsigned nfields;
@@ -100,7 +100,7 @@ typedef struct ldr_entity {
 } ldr_entity;
 
 typedef struct ldr_schema {
-  const char *name; /* family: "auth" */
+  const char *name; /* family: "shop" */
   unsigned nentities;
   ldr_entity **entities; /* in declaration order: targets of references come first */
   atomic_uint refs;

@@ -18,7 +18,7 @@ typedef struct l_names {
   unsigned n;
 } l_names;
 
-/* Raise "declaration of auth.users: …". */
+/* Raise "declaration of shop.users: …". */
 void l_decl_fail(const l_decl *d, const char *fmt, ...) LDR_PRINTF(2, 3);
 void l_decl_check(const l_decl *d, ldr_code code); /* raises w->err when code is not LDR_OK */
 

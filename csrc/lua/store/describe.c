@@ -121,7 +121,7 @@ static void describe_index(lua_State *L, const ldr_entity *e, const ldr_index *x
   }
 }
 
-/* "auth"."users" → auth.users; a declared name holds no quotes of its own. */
+/* "shop"."users" → shop.users; a declared name holds no quotes of its own. */
 static void set_table_name(lua_State *L, const ldr_entity *e) {
   char name[160];
   size_t n = 0;

@@ -9,7 +9,7 @@ typedef struct l_store {
   ldr_context *context; /* … what its calls run as; NULL: nothing */
   ldr_schema *schema;
   const ldr_entity *e;
-  char *full;        /* "auth.users": err.store */
+  char *full;        /* "shop.users": err.store */
   uint16_t *visible; /* fields that are not hidden: what reads return unless told otherwise */
   unsigned nvisible;
 } l_store;

@@ -179,9 +179,19 @@ static void compared_with(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   ldr_sql_value(w, ldr_operand(s.e, p->field, p->path), p->values);
 }
 
+/* A truth value stands in the text: a plan for any parameter could not use an index on rows "where enabled",
+ * so that the server would plan such a statement anew each time. */
+static bool is_truth(ldr_sql_scope s, const ldr_pred *p) {
+  const ldr_field *f = &s.e->fields[p->field];
+  return p->path == NULL && !f->array && f->type == LDR_F_BOOL && p->values->type == LDR_T_BOOL;
+}
+
 static void compare(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   ldr_sql_operand(w, s, p->field, p->path);
-  compared_with(w, s, p);
+  if (is_truth(s, p))
+    ldr_buf_fmt(w->text, "%s%s", operators[p->kind], p->values->u.b ? "true" : "false");
+  else
+    compared_with(w, s, p);
 }
 
 static void compare_sorted(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) { /* <, <=, >, >= by bytes */

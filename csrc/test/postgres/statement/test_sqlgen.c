@@ -166,7 +166,8 @@ TEST(comparisons) {
         "timestamptz=1970-01-01T00:00:00.000000Z");
   WHERE(PRED(LDR_P_GE, NICK, txt("z")), "t.\"nick\" collate \"C\" >= $1", "text=z");
   WHERE(PRED(LDR_P_EQ, AMOUNT, num("1.50")), "t.\"amount\" = $1", "numeric=1.50");
-  WHERE(PRED(LDR_P_EQ, ACTIVE, ldr_bool(true)), "t.\"active\" = $1", "bool=t");
+  WHERE(PRED(LDR_P_EQ, ACTIVE, ldr_bool(true)), "t.\"active\" = true", "");
+  WHERE(PRED(LDR_P_NE, ACTIVE, ldr_bool(false)), "t.\"active\" <> false", "");
   WHERE(PRED(LDR_P_EQ, TAGS, two_tags()), "t.\"tags\" = $1", "text[]={\"a\",\"b\"}");
   WHERE(PRED(LDR_P_EQ, DOC, json("{}")), "t.\"doc\" = $1", "jsonb={}");
   WHERE(PRED(LDR_P_LIKE, EMAIL, txt("a%")), "t.\"email\" like $1", "text=a%");
@@ -607,16 +608,17 @@ TEST(aggregates_of_groups) {
   op.where = PRED(LDR_P_EQ, TENANT, txt("acme"));
   op.limit = 10;
   op.offset = 5;
-  GOLD(&op,
-       "select t.\"nick\" as \"nick\", date_trunc('hour', t.\"created_at\", 'UTC') as \"hour\","
-       " date_trunc('week', t.\"seen_at\", 'UTC') as \"week\", count(*) filter (where t.\"active\" = $1) as "
-       "\"active\","
-       " coalesce(sum(t.\"age\") filter (where t.\"age\" > $2), 0)::int8 as \"ages\","
-       " avg(t.\"age\") filter (where t.\"nick\" is null)::float8 as \"avg\","
-       " max(t.\"age\") filter (where t.\"nick\" is null) as \"max\" from \"shop\".\"users\" as t"
-       " where t.\"tenant_id\" = $3 group by 1, 2, 3 order by t.\"nick\" collate \"C\", 2, 3"
-       " limit $4 offset $5",
-       "bool=t, int4=9, text=acme, int8=10, int8=5");
+  GOLD(
+      &op,
+      "select t.\"nick\" as \"nick\", date_trunc('hour', t.\"created_at\", 'UTC') as \"hour\","
+      " date_trunc('week', t.\"seen_at\", 'UTC') as \"week\", count(*) filter (where t.\"active\" = true) as "
+      "\"active\","
+      " coalesce(sum(t.\"age\") filter (where t.\"age\" > $1), 0)::int8 as \"ages\","
+      " avg(t.\"age\") filter (where t.\"nick\" is null)::float8 as \"avg\","
+      " max(t.\"age\") filter (where t.\"nick\" is null) as \"max\" from \"shop\".\"users\" as t"
+      " where t.\"tenant_id\" = $2 group by 1, 2, 3 order by t.\"nick\" collate \"C\", 2, 3"
+      " limit $3 offset $4",
+      "int4=9, text=acme, int8=10, int8=5");
 }
 
 TEST(groups_that_are_wanted) {
@@ -642,10 +644,10 @@ TEST(groups_that_are_wanted) {
   GOLD(&op,
        "select t.\"team\", t.\"names\", t.\"ages\", t.\"avg\" from (select t.\"tenant_id\" as \"team\","
        " count(distinct t.\"nick\") as \"names\", coalesce(sum(distinct t.\"age\"), 0)::int8 as \"ages\","
-       " avg(distinct t.\"age\")::float8 as \"avg\" from \"shop\".\"users\" as t where t.\"active\" = $1"
-       " group by 1) as t where (t.\"names\" > $2 and t.\"team\" collate \"C\" < $3)"
-       " order by t.\"names\" desc, t.\"team\" collate \"C\" limit $4",
-       "bool=t, int8=2, text=x, int8=10");
+       " avg(distinct t.\"age\")::float8 as \"avg\" from \"shop\".\"users\" as t where t.\"active\" = true"
+       " group by 1) as t where (t.\"names\" > $1 and t.\"team\" collate \"C\" < $2)"
+       " order by t.\"names\" desc, t.\"team\" collate \"C\" limit $3",
+       "int8=2, text=x, int8=10");
   ldr_arena_free(&arena);
 }
 
