@@ -1,6 +1,7 @@
 #include "postgres/request/state.h"
 
-#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -44,9 +45,15 @@ static void put_on(ldr_request_list *l, ldr_request *rq) {
   l->n++;
 }
 
+/* A state that must not follow: going on would hand one caller's answer to another. */
+static void refuse(ldr_request_state from, ldr_request_state to) {
+  fprintf(stderr, "larder: a request in state %d may not go to %d\n", (int)from, (int)to);
+  abort();
+}
+
 void ldr_request_move(ldr_request *rq, ldr_request_state to) {
   ldr_request_state from = ldr_request_state_of(rq);
-  assert(may_follow[from] & 1u << to);
+  if (!(may_follow[from] & 1u << to)) refuse(from, to);
   if (rq->on_loop && has_list(from)) take_off(&rq->e->in[from], rq);
   if (rq->on_loop && has_list(to)) put_on(&rq->e->in[to], rq);
   rq->due = LDR_NEVER;
