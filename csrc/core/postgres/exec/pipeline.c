@@ -202,9 +202,10 @@ static bool some_only_once(const pipe_request *p) {
 static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
   pipe_request *p = pipe_of(rq);
   if (ldr_request_failed(rq)) {
-    if (rq->healed || !ldr_exchange_stale(rq->exchange) || !ldr_conn_clean(rq->conn) || some_only_once(p))
+    if (rq->healed >= LDR_HEALS_MAX || !ldr_exchange_stale(rq->exchange) || !ldr_conn_clean(rq->conn) ||
+        some_only_once(p))
       return atomic_failed(rq, err);
-    rq->healed = true;
+    rq->healed++;
     ldr_count(&rq->e->counts.retries_stale, 1);
     for (size_t i = 0; i < p->n; i++) ldr_live_forget(p->entries[i].stmt->live);
     return ldr_request_begin(rq, err);

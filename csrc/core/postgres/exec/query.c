@@ -128,12 +128,12 @@ static ldr_code start(ldr_request *rq, ldr_err *err) {
  * more, without a word: it failed before it did anything. Not in a transaction, which has failed by it. */
 static bool may_heal(const ldr_request *rq) {
   bool in_tx = rq->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(rq->conn);
-  return !rq->healed && !rq->timed_out && ldr_exchange_stale(rq->exchange) && !in_tx &&
+  return rq->healed < LDR_HEALS_MAX && !rq->timed_out && ldr_exchange_stale(rq->exchange) && !in_tx &&
          !ldr_conn_dead(rq->conn) && !ldr_stmt_only_once(rq->stmt);
 }
 
 static ldr_code heal(ldr_request *rq, ldr_err *err) {
-  rq->healed = true;
+  rq->healed++;
   ldr_count(&rq->e->counts.retries_stale, 1);
   ldr_live_forget(rq->stmt->live);
   rq->forget = rq->stmt->e == NULL; /* its description may be old, too */

@@ -208,7 +208,8 @@ static int64_t deadline_of(const ldr_pg *e, const ldr_request_kind *kind, const 
 
 /* A spare keeps what it has for the next use; all else begins anew. */
 static void reset(ldr_request *rq) {
-  rq->timed_out = rq->healed = rq->forget = rq->as_text = rq->has_event_fd = rq->deletes = false;
+  rq->healed = 0;
+  rq->timed_out = rq->forget = rq->as_text = rq->has_event_fd = rq->deletes = false;
   rq->prefix = rq->moves = 0;
   rq->asking = NULL;
   rq->unseen = false;

@@ -30,7 +30,7 @@ bool ldr_request_may_move(const ldr_request *rq) { return rq->moves < MOVES_MAX 
 
 static void run_again(ldr_request *rq) {
   rq->moves++;
-  rq->healed = false; /* the other connection may have prepared it before the table changed, too */
+  rq->healed = 0; /* the other connection may have prepared it before the table changed, too */
   ldr_request_move(rq, LDR_REQUEST_READY);
 }
 

@@ -101,6 +101,9 @@ struct ldr_pgtx {
   ldr_err first;
 };
 
+/* A table may change again between a request and its second try. */
+enum { LDR_HEALS_MAX = 3 };
+
 enum { LDR_GRACE_US = 2000000 }; /* for the answer to a cancelled statement */
 
 /* ---- requests ---- */
@@ -143,7 +146,7 @@ struct ldr_request {
   bool block;       /* the caller waits inside; else a task is handed out */
   bool on_loop;     /* the reactor runs it; else its caller does, and it is on no list */
   bool timed_out;   /* its deadline passed: what it fails with is that */
-  bool healed;      /* run again on the same connection, with its statement prepared anew */
+  unsigned healed;  /* how often it ran again on its connection, with its statement prepared anew */
   unsigned moves;   /* times it was run again on another */
   bool deletes;     /* the statement that failed was a DELETE */
   char name[64];    /* of the operation */
