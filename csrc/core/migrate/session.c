@@ -79,21 +79,23 @@ ldr_code ldr_session_reset(ldr_session *s, ldr_err *err) {
 
 /* ---- the connection ---- */
 
+static ldr_code behind_pooler(ldr_err *err) {
+  ldr_fail(err, LDR_UNSUPPORTED, "migrations need a direct connection: a pooler between would lose the lock");
+  ldr_err_set(
+      err->hint, sizeof err->hint,
+      "name the server itself for migrations: POSTGRES_URL_NON_POOLING, --migrations-url, or the option "
+      "migrations of larder.open");
+  return ldr_err_reason(err, "pooler");
+}
+
 ldr_code ldr_session_open(ldr_session *s, ldr_source *source, ldr_err *err) {
   int64_t pid = 0;
   ldr_code code = source->open(source, &s->engine, err);
   if (code) return code;
   code = s->engine->ops->session->open(s->engine, &no_limit, &s->tx, err);
   if (code == LDR_OK) code = ldr_session_number(s, "select pg_backend_pid()", NULL, &pid, err);
-  if (code == LDR_OK && pid != s->engine->ops->session->backend_pid(s->tx)) {
-    ldr_fail(err, LDR_UNSUPPORTED,
-             "migrations need a direct connection: a pooler between would lose the lock");
-    ldr_err_set(
-        err->hint, sizeof err->hint,
-        "name the server itself for migrations: POSTGRES_URL_NON_POOLING, --migrations-url, or the option "
-        "migrations of larder.open");
-    code = ldr_err_reason(err, "pooler");
-  }
+  if (code == LDR_UNSUPPORTED || (code == LDR_OK && pid != s->engine->ops->session->backend_pid(s->tx)))
+    code = behind_pooler(err);
   s->pid = (int)pid;
   if (code) ldr_session_close(s);
   return code;

@@ -110,11 +110,14 @@ static ldr_code read_numeric(lua_State *L, int idx, const ldr_column *c, l_work 
     n = strlen(text);
   else
     return fault(w, c, "must be a number");
+  if (s == text && n == 0) return ldr_fail_nomem(&w->err); /* a number always has a text */
   ldr_buf_reset(&w->buf);
-  if (!ldr_numeric_normal(s, n, &w->buf))
+  if (!ldr_numeric_normal(s, n, &w->buf)) {
+    if (w->buf.broken) return ldr_fail_nomem(&w->err);
     return fault(w, c,
                  memchr(s, 'e', n) ? "must be a number; an exponent stands for at most 1000 digits"
                                    : "must be a number");
+  }
   if (w->buf.broken) return ldr_fail_nomem(&w->err);
   return bytes(w, c, LDR_T_NUMERIC, w->buf.p, w->buf.n, true, out);
 }

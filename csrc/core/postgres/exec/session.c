@@ -37,8 +37,8 @@ ldr_code ldr_pg_session(ldr_engine *engine, const ldr_call *call, ldr_tx **out, 
   }
   code = ldr_request_new(tx->e, tx, &ready_kind, "session", &blocking, &rq, err);
   if (code == LDR_OK) code = ldr_request_run(rq, NULL, NULL, err);
-  if (code) {
-    ldr_pgtx_free(tx);
+  if (code) { /* it may have got a connection, and then a refusal */
+    ldr_pgtx_abandon((ldr_tx *)(void *)tx);
     return code;
   }
   *out = (ldr_tx *)(void *)tx;
