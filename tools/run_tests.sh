@@ -4,7 +4,7 @@
 # What was skipped is listed. The last line is the sum of all parts.
 set -u
 export LC_ALL=C
-PART_TIMEOUT=${PART_TIMEOUT:-900} # seconds
+PART_TIMEOUT=${PART_TIMEOUT:-1500} # seconds
 logs=build/test-logs
 mkdir -p "$logs"
 make=("${MAKE:-make}" --no-print-directory)
