@@ -122,7 +122,9 @@ describe("larder.decimal", function()
     local lua = arg and arg[-1] or "lua"
     local i = -1
     while arg and arg[i] do lua, i = arg[i], i - 1 end
-    local command = ("LOCPATH=%s LUA_PATH='%s' LUA_CPATH='%s' %s %s 2>&1"):format(dir, package.path, package.cpath, lua, script)
+    -- glibc never frees what setlocale reads from LOCPATH, so LeakSanitizer is off in this process
+    local command = ("ASAN_OPTIONS=${ASAN_OPTIONS}:detect_leaks=0 LOCPATH=%s LUA_PATH='%s' LUA_CPATH='%s' %s %s 2>&1"):format(
+      dir, package.path, package.cpath, lua, script)
     local pipe = assert(io.popen(command))
     local said = pipe:read "*a"
     pipe:close()
