@@ -1,0 +1,50 @@
+-- The pages of docs/ do what they say, on both engines.
+
+local larder = require "larder"
+local book = require "spec.support.book"
+
+local url = os.getenv "LARDER_TEST_URL"
+
+-- Every page whose code is a program. All of them use the bookshop of the tutorial.
+local PAGES = { "tutorial", "declarations", "queries", "transactions", "moving-data", "testing" }
+local POSTGRES_ONLY = { "raw-sql" }
+
+local function path_of(name) return "docs/" .. name .. ".md" end
+
+local function fresh()
+  local db = assert(larder.open(url))
+  assert(db:query "drop schema if exists bookshop cascade")
+  if db:query "select from larder.schema_migrations limit 0" then
+    assert(db:query "delete from larder.schema_migrations where family = 'bookshop'")
+  end
+  return db
+end
+
+local function run(name, target)
+  local tutorial = book.read(path_of "tutorial")
+  local page = name == "tutorial" and tutorial or book.read(path_of(name))
+  local dir = book.folder { tutorial, page }
+  local ok, printed = pcall(book.run, path_of(name), page, dir, target)
+  os.execute("rm -r " .. dir)
+  assert(ok, printed)
+  assert.same(page.said, printed)
+end
+
+describe("the book", function()
+  for _, name in ipairs(PAGES) do
+    it("runs " .. name .. " in memory", function() run(name, "memory:") end)
+  end
+
+  for _, list in ipairs { PAGES, POSTGRES_ONLY } do
+    for _, name in ipairs(list) do
+      it("runs " .. name .. " on PostgreSQL", function()
+        assert.is_string(url, "LARDER_TEST_URL is not set")
+        local db = fresh()
+        local ok, why = pcall(run, name, url)
+        assert(db:query "drop schema if exists bookshop cascade")
+        db:close()
+        assert(ok, why)
+      end)
+    end
+  end
+end)
