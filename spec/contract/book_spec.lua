@@ -6,7 +6,9 @@ local book = require "spec.support.book"
 local url = os.getenv "LARDER_TEST_URL"
 
 -- Every page whose code is a program. All of them use the bookshop of the tutorial.
-local PAGES = { "tutorial", "declarations", "queries", "transactions", "moving-data", "testing" }
+local PAGES = {
+  "tutorial", "declarations", "queries", "transactions", "moving-data", "testing", "auth", "operations", "security",
+}
 local POSTGRES_ONLY = { "raw-sql" }
 
 local function path_of(name) return "docs/" .. name .. ".md" end
@@ -17,6 +19,8 @@ local function fresh()
   if db:query "select from larder.schema_migrations limit 0" then
     assert(db:query "delete from larder.schema_migrations where family = 'bookshop'")
   end
+  assert(db:migrate "auth")
+  assert(db:query "truncate auth.tenants cascade") -- pages begin with nothing
   return db
 end
 

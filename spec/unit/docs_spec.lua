@@ -175,6 +175,48 @@ describe("documentation", function()
     end)
   end)
 
+  -- The anchor that a heading gets: lower case, blanks as hyphens, without marks.
+  local function anchors_of(path)
+    local set = {}
+    for heading in ("\n" .. slurp(path)):gmatch "\n#+ ([^\n]+)" do
+      set[(heading:lower():gsub("[^%w%- _]", ""):gsub(" ", "-"))] = true
+    end
+    return set
+  end
+
+  local function check_links(path)
+    local folder = path:match "^(.*)/[^/]*$" or "."
+    for link in slurp(path):gsub("```.-```", ""):gmatch "%]%(([^%)%s]+)%)" do
+      local file, anchor = link:match "^([^#]*)#?(.*)$"
+      if not link:find "^%a+:" then
+        local target = file == "" and path or (folder .. "/" .. file)
+        assert.is_truthy(lfs.attributes(target), path .. " links to " .. link)
+        if anchor ~= "" then assert.is_truthy(anchors_of(target)[anchor], path .. " links to " .. link) end
+      end
+    end
+  end
+
+  it("has links that lead somewhere", function()
+    check_links "README.md"
+    walk("docs", function(path)
+      if path:find "%.md$" then check_links(path) end
+    end)
+  end)
+
+  it("has an index that names every page for users", function()
+    local index, cli = slurp "docs/README.md", slurp "docs/cli/README.md"
+    for name in lfs.dir "docs" do
+      if name:find "%.md$" and name ~= "README.md" then
+        assert.is_truthy(index:find("(" .. name, 1, true), "docs/README.md does not name " .. name)
+      end
+    end
+    for name in lfs.dir "docs/cli" do
+      if name:find "%.md$" and name ~= "README.md" then
+        assert.is_truthy(cli:find("(" .. name, 1, true), "docs/cli/README.md does not name " .. name)
+      end
+    end
+  end)
+
   it("names only files that exist", function()
     for _, doc in ipairs { "README.md", "docs/faults.md", "docs/architecture.md", "docs/csms.md" } do
       for path in slurp(doc):gmatch "`([%w_/%.%-]+/[%w_%.%-]+%.%a+)`" do

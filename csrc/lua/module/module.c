@@ -1,4 +1,4 @@
-/* larder.core: the module table. What it offers is described in docs/internal-core-module.md. */
+/* larder.core: the module table. What it offers is described in docs/inside/core-module.md. */
 #define _GNU_SOURCE /* dladdr, RTLD_NODELETE */
 #include <dlfcn.h>
 #include <errno.h>

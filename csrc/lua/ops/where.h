@@ -4,7 +4,7 @@
 
 #include "lua/ops/operand.h"
 
-/* The W at idx (see docs/internal-core-module.md); nil: no condition, *out is NULL. An unknown field or
+/* The W at idx (see docs/inside/core-module.md); nil: no condition, *out is NULL. An unknown field or
  * operator and a value of the wrong kind are LDR_INVALID in w->err; something that is no W at all raises. */
 ldr_code l_where_get(lua_State *L, int idx, l_work *w, const ldr_entity *e,
                      const ldr_pred **out) LDR_MUSTCHECK;

@@ -48,7 +48,7 @@ function support.run(store, method, op)
   end)
 end
 
---- One operation of the core, as docs/internal-core-module.md describes it: what the methods of a family are
+--- One operation of the core, as docs/inside/core-module.md describes it: what the methods of a family are
 -- written with.
 ---@param op table
 ---@param method? string  for errors and events
