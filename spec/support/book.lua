@@ -6,6 +6,24 @@ local lfs = require "lfs"
 
 local book = {}
 
+-- Every page whose code is a program. Those of the first list run on both engines.
+local EVERYWHERE = {
+  "tutorial", "declarations", "queries", "transactions", "moving-data", "testing", "auth", "operations", "security", "recipes",
+}
+local POSTGRES = { "raw-sql", "errors", "recipes-postgres" }
+
+--- Names of the pages: all, on every engine, on PostgreSQL alone.
+---@return string[] all
+---@return string[] everywhere
+---@return string[] postgres
+function book.pages()
+  local all = {}
+  for _, list in ipairs { EVERYWHERE, POSTGRES } do
+    for _, name in ipairs(list) do all[#all + 1] = name end
+  end
+  return all, EVERYWHERE, POSTGRES
+end
+
 local compile = loadstring or load -- luacheck: ignore
 
 local function slurp(path)
@@ -115,6 +133,32 @@ function book.run(name, page, dir, target)
   package.path, package.cpath = path, cpath
   assert(ok, why)
   return printed
+end
+
+local OF_MODULES = { ["larder."] = true, ["migrate."] = true, ["testing."] = true }
+local codes = {} -- of pages that were asked for
+
+local function shows(code, prefix, name)
+  local pattern = name:gsub("%p", "%%%0") .. "%f[^%w_]"
+  if not OF_MODULES[prefix] then return code:find(":" .. pattern) ~= nil end
+  local module = prefix:sub(1, -2)
+  for _, before in ipairs { "%f[%w_]" .. module .. "%.", module .. '%["', '"larder%.' .. module .. '"%)%.' } do
+    if code:find(before .. pattern) then return true end
+  end
+  return false
+end
+
+--- The pages whose code calls a function.
+---@param prefix string  "larder.", "db:", "store:" …
+---@param name string
+---@return string[] pages
+function book.used(prefix, name)
+  local list = {}
+  for _, page in ipairs((book.pages())) do
+    codes[page] = codes[page] or book.read("docs/" .. page .. ".md").code
+    if shows(codes[page], prefix, name) then list[#list + 1] = page end
+  end
+  return list
 end
 
 return book

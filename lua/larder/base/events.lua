@@ -16,6 +16,14 @@ local NAMES = {
   query = true, slow = true, error = true, transaction = true, connect = true, acquire = true, parked = true, resumed = true,
 }
 
+--- The names of the events, sorted.
+---@return string[]
+function events.names()
+  local names = misuse.names(NAMES)
+  table.sort(names)
+  return names
+end
+
 ---@class larder.Event
 ---@field store? string    "auth.users"
 ---@field op string        "get", "query", "commit"

@@ -64,12 +64,13 @@ function Tx:query(sql, ...)
   return self._db:_query(self._ctx, sql, ...)
 end
 
+--- Is it still under way?
 ---@return boolean
 function Tx:active()
   return self._ctx:active()
 end
 
---- The server process behind the transaction's connection; 0 on memory.
+--- The server process behind the transaction's connection; 0 before its first statement, and on memory.
 ---@return integer
 function Tx:backend_pid()
   return self._ctx:backend_pid()

@@ -1,0 +1,210 @@
+-- docs/reference.md from the annotations of the sources; `tools/reference.sh` writes it.
+-- spec/unit/reference_spec.lua checks that the page is current and complete.
+
+local reference = {}
+
+-- Whose functions are public, in the order of the page: heading, prefix of a call, and the sources with the tables that hold
+-- them there. A table's name with a dot in front holds functions, with a colon methods.
+local PARTS = {
+  { title = "larder", prefix = "larder.", sources = {
+    { "lua/larder/init.lua", ".larder" }, { "lua/larder/base/errors.lua", ".errors", only = { must = "must", is = "is_error" } },
+    { "lua/larder/base/expr.lua", ".expr", without = "keys" }, { "lua/larder/config/seal.lua", ".seal" },
+  } },
+  { title = "Database", prefix = "db:", sources = { { "lua/larder/db/init.lua", ":Db" } } },
+  { title = "Stores: reading", prefix = "store:", sources = { { "lua/larder/store/read.lua", ":read" }, { "lua/larder/store/search.lua", ":methods" },
+    { "lua/larder/store/support.lua", ".support", only = { operate = "run" } } } },
+  { title = "Stores: writing", prefix = "store:", sources = { { "lua/larder/store/write.lua", ":write" }, { "lua/larder/store/write.lua", ":soft" } } },
+  { title = "Stores: rows that nobody waits for", prefix = "store:", sources = { { "lua/larder/store/async.lua", ":methods" } } },
+  { title = "Stores: partitions", prefix = "store:", sources = { { "lua/larder/store/partitions.lua", ":methods" } } },
+  { title = "Transaction", prefix = "tx:", sources = { { "lua/larder/db/tx.lua", ":Tx" } } },
+  { title = "Session", prefix = "session:", sources = { { "lua/larder/db/raw.lua", ":Session" } } },
+  { title = "Pipeline", prefix = "p:", sources = { { "lua/larder/db/raw.lua", ":Pipeline" } } },
+  { title = "Cursor", prefix = "cursor:", sources = { { "lua/larder/db/raw.lua", ":Cursor", only = { close = "close" } } } },
+  { title = "Dead letters", prefix = "letters:", sources = { { "lua/larder/store/dead_letters.lua", ":DeadLetters" } } },
+  { title = "Decimal", prefix = "decimal:", sources = { { "lua/larder/base/decimal.lua", ":Decimal" } } },
+  { title = "Runtime", prefix = "runtime:", sources = { { "lua/larder/loop/manual.lua", ":Runtime",
+    only = { pollfd = "pollfd", events = "events", timeout = "timeout", dirty = "dirty", step = "step", waiting = "waiting" } } } },
+  { title = "larder.migrate", prefix = "migrate.", sources = { { "lua/larder/migrate/init.lua", ".migrate" } } },
+  { title = "larder.testing", prefix = "testing.", sources = { { "lua/larder/testing/init.lua", ".testing" } } },
+}
+
+-- Tables of options and of what is answered.
+local CLASSES = {
+  "OpenOptions", "ConfigOptions", "WriterOptions", "ViewOptions", "TxOptions", "ReadOptions", "ListOptions", "ListInfo", "UpdateOptions",
+  "AggregateOptions", "TransferOptions", "MigrateOptions", "Error", "Event", "FieldDeclaration", "EntityDeclaration",
+  "SearchDeclaration", "PartitionDeclaration", "WriterStats", "WriterStoreStats", "DeadLetter",
+}
+
+local SOURCES = {}
+for _, part in ipairs(PARTS) do
+  for _, source in ipairs(part.sources) do SOURCES[source[1]] = true end
+end
+for _, path in ipairs { "lua/larder/config/init.lua", "lua/larder/db/view.lua", "lua/larder/family/init.lua", "lua/larder/transfer/init.lua",
+  "lua/larder/base/events.lua" } do
+  SOURCES[path] = true
+end
+
+-- "type  words" → the type, which may hold blanks inside of brackets and behind a colon or comma, and the words.
+local function split_type(text)
+  local depth = 0
+  for i = 1, #text do
+    local c = text:sub(i, i)
+    if c:find "[%(%{<%[]" then depth = depth + 1 end
+    if c:find "[%)%}>%]]" then depth = depth - 1 end
+    if c == " " and depth == 0 and not text:sub(i - 1, i - 1):find "[:,|]" then return text:sub(1, i - 1), text:sub(i + 1):match "^%s*(.*)$" end
+  end
+  return text, ""
+end
+
+local function new_block() return { text = {}, params = {}, returns = {}, fields = {} } end
+
+-- One line of a comment; returns the item that the next line without a mark of its own goes on with.
+local function read_line(block, line, item)
+  local name, mark, rest = line:match "^%-%-%-@param%s+([%w_%.]+)(%??)%s+(.*)$"
+  if name then
+    local kind, words = split_type(rest)
+    block.params[#block.params + 1] = { name = name, optional = mark == "?", type = kind, text = words }
+    return block.params[#block.params]
+  end
+  name, mark, rest = line:match "^%-%-%-@field%s+([%w_]+)(%??)%s+(.*)$"
+  if name then
+    local kind, words = split_type(rest)
+    block.fields[#block.fields + 1] = { name = name, optional = mark == "?", type = kind, text = words }
+    return block.fields[#block.fields]
+  end
+  rest = line:match "^%-%-%-@return%s+(.*)$"
+  if rest then
+    local kind, words = split_type(rest)
+    block.returns[#block.returns + 1] = { type = kind, text = words }
+    return block.returns[#block.returns]
+  end
+  if line:find "^%-%-%-@" then return nil end
+  rest = line:match "^%-%-%-?%s?(.*)$"
+  if item then
+    item.text = (item.text .. " " .. rest):match "^%s*(.*)$"
+  else
+    block.text[#block.text + 1] = rest
+  end
+  return item
+end
+
+--- What a source says: functions by table and name, and classes by name.
+local function read_source(path, functions, classes)
+  local block, item, class = new_block(), nil, nil
+  for line in io.lines(path) do
+    local named = line:match "^%-%-%-@class%s+larder%.([%w_]+)"
+    if named then
+      class = classes[named] or new_block()
+      classes[named], block, item = class, new_block(), nil
+      block.class = class
+    elseif line:find "^%-%-" then
+      item = read_line(block.class or block, line, item)
+    else
+      local object, sign, name, params = line:match "^function ([%w_]+)([%.:])([%w_]+)%((.-)%)"
+      if not object then
+        object, name = line:match "^(%w+)%.([%w_]+) = [%w_]+%("
+        sign, params = ":", "..."
+      end
+      if not object then
+        object, name, params = line:match '^(%w+)%["(%w+)"%] = function%((.-)%)'
+        sign = "."
+      end
+      if object and not block.class then
+        functions[path .. sign .. object] = functions[path .. sign .. object] or {}
+        local list = functions[path .. sign .. object]
+        list[#list + 1] = { name = name, params = params, block = block }
+      end
+      block, item = new_block(), nil
+    end
+  end
+end
+
+local function cell(text) return (text:gsub("|", "\\|")) end
+
+-- Values that are not functions, and functions that are made elsewhere.
+local VALUES = {
+  { "null", "NULL: the same value as `cjson.null` and `ngx.null`" },
+  { "codes", "every error code under its own name, so that a misspelt `err.code == larder.codes.conflcit` raises" },
+  { "default", "in changes: the field's declared default" },
+  { "excluded", "in `upsert { … }, { set = … }`: the value that could not be inserted" },
+  { "json", "`encode(value)`, `decode(text)`, `null`, `array`: JSON without loss, as `jsonb` columns are read and written" },
+}
+
+local function add_function(out, prefix, fn, used)
+  out[#out + 1] = ("### `%s%s(%s)`\n"):format(prefix, fn.name, fn.params)
+  out[#out + 1] = table.concat(fn.block.text, "\n") .. "\n"
+  if #fn.block.params > 0 then
+    out[#out + 1] = "| argument | type | |\n|---|---|---|"
+    for _, p in ipairs(fn.block.params) do
+      out[#out + 1] = ("| `%s`%s | `%s` | %s |"):format(p.name, p.optional and " (optional)" or "", cell(p.type), cell(p.text))
+    end
+    out[#out + 1] = ""
+  end
+  if #fn.block.returns > 0 then
+    local list = {}
+    for i, r in ipairs(fn.block.returns) do list[i] = ("`%s`%s"):format(r.type, r.text ~= "" and " " .. r.text or "") end
+    out[#out + 1] = "Returns " .. table.concat(list, ", ") .. ".\n"
+  end
+  local pages = used and used(prefix, fn.name) or {}
+  if #pages > 0 then
+    for i, page in ipairs(pages) do pages[i] = ("[%s](%s.md)"):format(page, page) end
+    out[#out + 1] = "Shown in " .. table.concat(pages, ", ") .. ".\n"
+  end
+end
+
+--- Every public function: { prefix =, name =, params =, block = }.
+function reference.functions()
+  local functions, classes, all = {}, {}, {}
+  local paths = {}
+  for path in pairs(SOURCES) do paths[#paths + 1] = path end
+  table.sort(paths)
+  for _, path in ipairs(paths) do read_source(path, functions, classes) end
+  for _, part in ipairs(PARTS) do
+    for _, source in ipairs(part.sources) do
+      local sign, object = source[2]:match "^(.)(.*)$"
+      for _, s in ipairs(sign == ":" and { ":", "." } or { sign }) do -- a method that needs no self is written with a dot
+        for _, fn in ipairs(functions[source[1] .. s .. object] or {}) do
+          local name = source.only and source.only[fn.name] or not source.only and fn.name
+          if name and name:sub(1, 1) ~= "_" and name ~= "new" and name ~= source.without then
+            all[#all + 1] = { part = part.title, prefix = part.prefix, name = name, params = fn.params, block = fn.block }
+          end
+        end
+      end
+    end
+  end
+  return all, classes
+end
+
+--- The page. used(prefix, name) → names of the pages whose code calls it.
+---@param used? fun(prefix: string, name: string): string[]
+---@return string
+function reference.page(used)
+  local functions, classes = reference.functions()
+  local out, part = {
+    "# Reference\n",
+    "Made from the annotations in the sources by `tools/reference.lua`. A question mark stands for what may be absent; `nil, err` is described in [the README](../README.md#errors).\n",
+  }, nil
+  for _, fn in ipairs(functions) do
+    if fn.part ~= part then
+      part = fn.part
+      out[#out + 1] = ("## %s\n"):format(part)
+    end
+    add_function(out, fn.prefix, fn, used)
+  end
+  out[#out + 1] = "## Values of larder\n\n| | |\n|---|---|"
+  for _, value in ipairs(VALUES) do out[#out + 1] = ("| `larder.%s` | %s |"):format(value[1], value[2]) end
+  out[#out + 1] = ""
+  for _, name in ipairs(CLASSES) do
+    local class = assert(classes[name], "no class " .. name)
+    out[#out + 1] = ("## %s\n\n| entry | type | |\n|---|---|---|"):format(name)
+    for _, f in ipairs(class.fields) do
+      out[#out + 1] = ("| `%s`%s | `%s` | %s |"):format(f.name, f.optional and "?" or "", cell(f.type), cell(f.text))
+    end
+    out[#out + 1] = ""
+  end
+  return (table.concat(out, "\n"):gsub("\n\n\n+", "\n\n"))
+end
+
+reference.VALUES = VALUES
+
+return reference
