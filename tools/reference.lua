@@ -11,9 +11,13 @@ local PARTS = {
     { "lua/larder/base/expr.lua", ".expr", without = "keys" }, { "lua/larder/config/seal.lua", ".seal" },
   } },
   { title = "Database", prefix = "db:", sources = { { "lua/larder/db/init.lua", ":Db" } } },
-  { title = "Stores: reading", prefix = "store:", sources = { { "lua/larder/store/read.lua", ":read" }, { "lua/larder/store/search.lua", ":methods" },
-    { "lua/larder/store/support.lua", ".support", only = { operate = "run" } } } },
-  { title = "Stores: writing", prefix = "store:", sources = { { "lua/larder/store/write.lua", ":write" }, { "lua/larder/store/write.lua", ":soft" } } },
+  { title = "Stores: reading", prefix = "store:", sources = {
+    { "lua/larder/store/read.lua", ":read" }, { "lua/larder/store/search.lua", ":methods" },
+    { "lua/larder/store/support.lua", ".support", only = { operate = "run" } },
+  } },
+  { title = "Stores: writing", prefix = "store:", sources = {
+    { "lua/larder/store/write.lua", ":write" }, { "lua/larder/store/write.lua", ":soft" },
+  } },
   { title = "Stores: rows that nobody waits for", prefix = "store:", sources = { { "lua/larder/store/async.lua", ":methods" } } },
   { title = "Stores: partitions", prefix = "store:", sources = { { "lua/larder/store/partitions.lua", ":methods" } } },
   { title = "Transaction", prefix = "tx:", sources = { { "lua/larder/db/tx.lua", ":Tx" } } },
@@ -39,10 +43,8 @@ local SOURCES = {}
 for _, part in ipairs(PARTS) do
   for _, source in ipairs(part.sources) do SOURCES[source[1]] = true end
 end
-for _, path in ipairs { "lua/larder/config/init.lua", "lua/larder/db/view.lua", "lua/larder/family/init.lua", "lua/larder/transfer/init.lua",
-  "lua/larder/base/events.lua" } do
-  SOURCES[path] = true
-end
+local OF_CLASSES = { "config/init", "db/view", "family/init", "transfer/init", "base/events" }
+for _, name in ipairs(OF_CLASSES) do SOURCES["lua/larder/" .. name .. ".lua"] = true end
 
 -- "type  words" → the type, which may hold blanks inside of brackets and behind a colon or comma, and the words.
 local function split_type(text)
@@ -51,7 +53,9 @@ local function split_type(text)
     local c = text:sub(i, i)
     if c:find "[%(%{<%[]" then depth = depth + 1 end
     if c:find "[%)%}>%]]" then depth = depth - 1 end
-    if c == " " and depth == 0 and not text:sub(i - 1, i - 1):find "[:,|]" then return text:sub(1, i - 1), text:sub(i + 1):match "^%s*(.*)$" end
+    if c == " " and depth == 0 and not text:sub(i - 1, i - 1):find "[:,|]" then
+      return text:sub(1, i - 1), text:sub(i + 1):match "^%s*(.*)$"
+    end
   end
   return text, ""
 end
@@ -88,31 +92,33 @@ local function read_line(block, line, item)
   return item
 end
 
+-- The function that a line begins: table, sign between, name, parameters.
+local function function_of(line)
+  local object, sign, name, params = line:match "^function ([%w_]+)([%.:])([%w_]+)%((.-)%)"
+  if object then return object, sign, name, params end
+  object, name, params = line:match '^(%w+)%["(%w+)"%] = function%((.-)%)'
+  if object then return object, ".", name, params end
+  object, name = line:match "^(%w+)%.([%w_]+) = [%w_]+%("
+  return object, ":", name, "..."
+end
+
 --- What a source says: functions by table and name, and classes by name.
 local function read_source(path, functions, classes)
-  local block, item, class = new_block(), nil, nil
+  local block, item = new_block(), nil
   for line in io.lines(path) do
     local named = line:match "^%-%-%-@class%s+larder%.([%w_]+)"
     if named then
-      class = classes[named] or new_block()
-      classes[named], block, item = class, new_block(), nil
-      block.class = class
+      classes[named] = classes[named] or new_block()
+      block, item = new_block(), nil
+      block.class = classes[named]
     elseif line:find "^%-%-" then
       item = read_line(block.class or block, line, item)
     else
-      local object, sign, name, params = line:match "^function ([%w_]+)([%.:])([%w_]+)%((.-)%)"
-      if not object then
-        object, name = line:match "^(%w+)%.([%w_]+) = [%w_]+%("
-        sign, params = ":", "..."
-      end
-      if not object then
-        object, name, params = line:match '^(%w+)%["(%w+)"%] = function%((.-)%)'
-        sign = "."
-      end
+      local object, sign, name, params = function_of(line)
       if object and not block.class then
-        functions[path .. sign .. object] = functions[path .. sign .. object] or {}
-        local list = functions[path .. sign .. object]
-        list[#list + 1] = { name = name, params = params, block = block }
+        local place = path .. sign .. object
+        functions[place] = functions[place] or {}
+        table.insert(functions[place], { name = name, params = params, block = block })
       end
       block, item = new_block(), nil
     end
@@ -152,25 +158,34 @@ local function add_function(out, prefix, fn, used)
   end
 end
 
---- Every public function: { prefix =, name =, params =, block = }.
+-- The name under which a function of a source is public; nil: it is not.
+local function public_name(source, name)
+  if source.only then return source.only[name] end
+  if name:sub(1, 1) ~= "_" and name ~= "new" and name ~= source.without then return name end
+end
+
+local function add_source(all, part, source, functions)
+  local sign, object = source[2]:match "^(.)(.*)$"
+  for _, s in ipairs(sign == ":" and { ":", "." } or { sign }) do -- a method that needs no self is written with a dot
+    for _, fn in ipairs(functions[source[1] .. s .. object] or {}) do
+      local name = public_name(source, fn.name)
+      if name then
+        all[#all + 1] = { part = part.title, prefix = part.prefix, name = name, params = fn.params, block = fn.block }
+      end
+    end
+  end
+end
+
+--- Every public function: { part =, prefix =, name =, params =, block = }; and the classes by name.
+---@return table[] functions
+---@return table<string, table> classes
 function reference.functions()
-  local functions, classes, all = {}, {}, {}
-  local paths = {}
+  local functions, classes, all, paths = {}, {}, {}, {}
   for path in pairs(SOURCES) do paths[#paths + 1] = path end
   table.sort(paths)
   for _, path in ipairs(paths) do read_source(path, functions, classes) end
   for _, part in ipairs(PARTS) do
-    for _, source in ipairs(part.sources) do
-      local sign, object = source[2]:match "^(.)(.*)$"
-      for _, s in ipairs(sign == ":" and { ":", "." } or { sign }) do -- a method that needs no self is written with a dot
-        for _, fn in ipairs(functions[source[1] .. s .. object] or {}) do
-          local name = source.only and source.only[fn.name] or not source.only and fn.name
-          if name and name:sub(1, 1) ~= "_" and name ~= "new" and name ~= source.without then
-            all[#all + 1] = { part = part.title, prefix = part.prefix, name = name, params = fn.params, block = fn.block }
-          end
-        end
-      end
-    end
+    for _, source in ipairs(part.sources) do add_source(all, part, source, functions) end
   end
   return all, classes
 end
@@ -182,7 +197,7 @@ function reference.page(used)
   local functions, classes = reference.functions()
   local out, part = {
     "# Reference\n",
-    "Made from the annotations in the sources by `tools/reference.lua`. A question mark stands for what may be absent; `nil, err` is described in [the README](../README.md#errors).\n",
+    "Made from the annotations in the sources. A question mark stands for what may be absent; `nil, err`: [errors.md](errors.md).\n",
   }, nil
   for _, fn in ipairs(functions) do
     if fn.part ~= part then
