@@ -38,8 +38,6 @@ static uint32_t float_bits(float f) {
 
 /* ---- decoding: one function a type; each gets at most UINT32_MAX bytes ---- */
 
-typedef bool decoder(const char *p, size_t n, ldr_buf *scratch, ldr_value *out);
-
 static bool read_bool(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   (void)scratch;
   if (n != 1) return false;
@@ -173,7 +171,7 @@ static void write_jsonb(const ldr_value *v, ldr_buf *out) {
 /* ---- the table ---- */
 
 static const struct {
-  decoder *decode;
+  ldr_codec_decoder *decode;
   encoder *encode;
 } codecs[LDR_NFTYPES] = {
     [LDR_F_BOOL] = {read_bool, write_bool},          [LDR_F_INT2] = {read_int2, write_int2},
@@ -189,6 +187,10 @@ bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf 
   if (n > UINT32_MAX) return false;
   if (array && t != LDR_F_UNKNOWN) return read_array(t, p, n, out);
   return codecs[t].decode(p, n, scratch, out);
+}
+
+ldr_codec_decoder *ldr_codec_decoder_of(ldr_ftype t, bool array) {
+  return array && t != LDR_F_UNKNOWN ? NULL : codecs[t].decode;
 }
 
 void ldr_codec_encode(ldr_ftype t, const ldr_value *v, ldr_buf *out) {

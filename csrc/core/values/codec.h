@@ -8,6 +8,9 @@
  * bytea, uuid, array); made texts (numeric) are appended to scratch, and the view lasts until it grows again.
  * false: malformed, or scratch is broken. */
 bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf *scratch, ldr_value *out);
+/* The same for one type, found once for many fields. An array's is NULL: it goes through ldr_codec_decode. */
+typedef bool ldr_codec_decoder(const char *p, size_t n, ldr_buf *scratch, ldr_value *out);
+ldr_codec_decoder *ldr_codec_decoder_of(ldr_ftype t, bool array);
 /* Append the binary form of a non-null value to out; no length word. */
 void ldr_codec_encode(ldr_ftype t, const ldr_value *v, ldr_buf *out);
 /* The same behind a length of four bytes, -1 for null: as COPY and arrays frame what they hold. */

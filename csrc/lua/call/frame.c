@@ -88,6 +88,7 @@ l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng) {
   w->call.deadline = eng ? ldr_deadline(eng->timeout) : LDR_NEVER;
   w->store = w->name = NULL;
   w->op = NULL;
+  w->memo = NULL;
   w->nshow = UINT32_MAX;
   w->keep = -1;
   w->columns = w->preparing = w->known = w->doubted = false;

@@ -60,7 +60,8 @@ struct l_work {
   size_t time_length;
   char time_text[LDR_TIME_TEXT];
 
-  l_slots *at; /* of the C function that runs now; NULL between two */
+  struct l_memo *memo; /* of the list that is made now (values/memo.h); NULL: none */
+  l_slots *at;         /* of the C function that runs now; NULL between two */
 };
 
 extern const l_class l_work_class; /* "larder.task" */

@@ -67,6 +67,7 @@ static int json_decode(lua_State *L) {
   w->name = "json_decode";
   d.scratch = &w->buf;
   d.lenient = false;
+  d.memo = NULL;
   d.array_mt = l_array_mark(L, w);
   if (l_json_decode(L, &d, text, n)) return l_work_end(L, w, 1);
   ldr_fail(&w->err, LDR_INVALID, "not JSON: %s", d.r.why ? d.r.why : "out of place");

@@ -166,35 +166,69 @@ const char *l_json_encode(lua_State *L, int idx, ldr_buf *out) {
 
 static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev);
 
-/* A table that grows is allocated several times over. So the first members wait on the stack until their
- * number is known, or BATCH of them are there; far down, where the stack is dear, they do not. */
+/* A table that grows is allocated several times over. So its size is that of the table at this place in the
+ * document before, or else the first members wait on the stack until their number is known, or BATCH of them
+ * are there; far down, where the stack is dear, they do not. */
 enum { BATCH = 16, FLAT = 16 };
 
 static unsigned batch_of(const l_json_decoder *d) { return d->r.depth <= FLAT ? BATCH : 1; }
 
+static void keep_size(unsigned char *size, unsigned n) {
+  if (size) *size = n < UINT8_MAX ? (unsigned char)n : 0;
+}
+
+/* The elements that wait on the stack above the table's place, up to `batch` of them; *ev: what came last. */
+static int push_elements(lua_State *L, l_json_decoder *d, int batch, ldr_json_event *ev) {
+  int waiting = 0;
+  *ev = LDR_JSON_ARRAY_END;
+  while (waiting < batch && (*ev = ldr_json_next(&d->r)) != LDR_JSON_ARRAY_END) {
+    if (!push_value(L, d, *ev)) return -1;
+    waiting++;
+  }
+  return waiting;
+}
+
 static bool push_array(lua_State *L, l_json_decoder *d) {
-  int at = lua_gettop(L) + 1, n = 0, batch = (int)batch_of(d);
-  bool done;
+  unsigned char *size = l_memo_size(d->memo);
+  int at = lua_gettop(L) + 1, n = 0, batch = size && *size ? 1 : (int)batch_of(d);
+  ldr_json_event ev;
   luaL_checkstack(L, batch + 4, "JSON is nested too deeply");
-  lua_pushnil(L); /* the table's place */
+  if (size && *size)
+    lua_createtable(L, *size, 0);
+  else
+    lua_pushnil(L); /* the table's place */
   do {
-    ldr_json_event ev = LDR_JSON_ARRAY_END;
-    int waiting = 0;
-    while (waiting < batch && (ev = ldr_json_next(&d->r)) != LDR_JSON_ARRAY_END) {
-      if (!push_value(L, d, ev)) return false;
-      waiting++;
-    }
-    done = ev == LDR_JSON_ARRAY_END;
-    if (n == 0) {
+    int waiting = push_elements(L, d, batch, &ev);
+    if (waiting < 0) return false;
+    if (lua_isnil(L, at)) {
       lua_createtable(L, waiting, 0);
       lua_replace(L, at);
     }
     n += waiting;
     for (int i = n; waiting > 0; waiting--) lua_rawseti(L, at, i--);
-  } while (!done);
+  } while (ev != LDR_JSON_ARRAY_END);
+  keep_size(size, (unsigned)n);
   lua_pushvalue(L, d->array_mt);
   lua_setmetatable(L, at);
   return true;
+}
+
+/* Pushes the member whose name was read. */
+static bool push_member(lua_State *L, l_json_decoder *d) {
+  l_memo_push(L, d->memo, d->r.s, d->r.n);
+  return push_value(L, d, ldr_json_next(&d->r));
+}
+
+/* Members of a table whose size is known; *n of them. */
+static bool set_members(lua_State *L, l_json_decoder *d, unsigned *n) {
+  int at = lua_gettop(L);
+  ldr_json_event ev;
+  while ((ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
+    if (!push_member(L, d)) return false;
+    lua_rawset(L, at);
+    ++*n;
+  }
+  return ev == LDR_JSON_OBJECT_END;
 }
 
 /* Moves the pairs above `at` into the table there, in their order: of equal keys the last one stays. */
@@ -209,27 +243,25 @@ static void set_pairs(lua_State *L, int at) {
 }
 
 static bool push_object(lua_State *L, l_json_decoder *d) {
+  unsigned char *size = l_memo_size(d->memo);
   int at = lua_gettop(L) + 1, batch = (int)batch_of(d);
-  bool first = true, done;
+  unsigned n = 0;
+  ldr_json_event ev = LDR_JSON_KEY;
   luaL_checkstack(L, 2 * batch + 6, "JSON is nested too deeply");
-  lua_pushnil(L); /* the table's place */
-  do {
-    ldr_json_event ev = LDR_JSON_OBJECT_END;
-    int waiting = 0;
-    while (waiting < batch && (ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
-      lua_pushlstring(L, d->r.s, d->r.n);
-      if (!push_value(L, d, ldr_json_next(&d->r))) return false;
-      waiting++;
+  if (size && *size) {
+    lua_createtable(L, 0, *size);
+  } else {
+    lua_pushnil(L); /* the table's place */
+    while (n < (unsigned)batch && (ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
+      if (!push_member(L, d)) return false;
+      n++;
     }
-    if (ev != LDR_JSON_KEY && ev != LDR_JSON_OBJECT_END) return false;
-    done = ev == LDR_JSON_OBJECT_END;
-    if (first) {
-      lua_createtable(L, 0, waiting);
-      lua_replace(L, at);
-      first = false;
-    }
+    lua_createtable(L, 0, (int)n);
+    lua_replace(L, at);
     set_pairs(L, at);
-  } while (!done);
+  }
+  if (ev == LDR_JSON_KEY ? !set_members(L, d, &n) : ev != LDR_JSON_OBJECT_END) return false;
+  keep_size(size, n);
   return true;
 }
 
@@ -255,7 +287,7 @@ static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev) {
     case LDR_JSON_FALSE: lua_pushboolean(L, 0); return true;
     case LDR_JSON_INT: l_int_push(L, d->r.i); return true;
     case LDR_JSON_FLOAT: push_float(L, d); return true;
-    case LDR_JSON_STRING: lua_pushlstring(L, d->r.s, d->r.n); return true;
+    case LDR_JSON_STRING: l_memo_push(L, d->memo, d->r.s, d->r.n); return true;
     case LDR_JSON_ARRAY: return push_array(L, d);
     case LDR_JSON_OBJECT: return push_object(L, d);
     case LDR_JSON_ERROR:

@@ -4,7 +4,7 @@
 #ifndef LDR_LUA_VALUES_JSON_H
 #define LDR_LUA_VALUES_JSON_H
 
-#include "lua/base/compat.h"
+#include "lua/values/memo.h"
 #include "values/json.h"
 
 /* Appends the value at idx. NULL when done, else why it is no JSON ("must not hold NaN or an infinity"). Out
@@ -16,6 +16,7 @@ typedef struct l_json_decoder {
   ldr_buf *scratch; /* borrowed; must lie in a box, since decoding may raise */
   bool lenient;     /* as ldr_json_reader: for what a database holds */
   int array_mt;     /* absolute stack index of array_mt */
+  l_memo *memo;     /* what the document before held; NULL: there is none */
 } l_json_decoder;
 
 /* Pushes the value of text; false (nothing pushed, d->r.why says why) when it is not JSON. */

@@ -24,29 +24,55 @@ static unsigned shown(const l_work *w) {
   return w->nshow < w->result.rows->ncols ? w->nshow : w->result.rows->ncols;
 }
 
+/* Pushes a value as cell c. Its text has the place of its column in the memo; those inside of JSON and arrays
+ * stand behind the columns, from *deep on. */
+static bool push_value(lua_State *L, l_work *w, const ldr_value *v, unsigned c, unsigned *deep) {
+  bool inside = v->type == LDR_T_JSON || v->type == LDR_T_ARRAY, ok;
+  if (w->memo) w->memo->text = inside ? *deep : c;
+  ok = l_value_push(L, w, v);
+  if (w->memo && inside) *deep = w->memo->text;
+  return ok;
+}
+
 /* Pushes cell c of row i; what cannot be read is an object that says so. False: the whole answer is lost. */
-static bool push_cell(lua_State *L, l_work *w, size_t i, unsigned c, bool *null) {
+static bool push_cell(lua_State *L, l_work *w, size_t i, unsigned c, unsigned *deep, bool *null) {
   ldr_rows *r = w->result.rows;
   ldr_value v;
   *null = false;
   if (ldr_rows_cell(r, i, c, &v, &w->err) != LDR_OK) return l_unreadable_push(L, w, r->cols[c].name);
   *null = v.type == LDR_T_NULL;
-  return *null || l_value_push(L, w, &v) || l_unreadable_push(L, w, r->cols[c].name);
+  return *null || push_value(L, w, &v, c, deep) || l_unreadable_push(L, w, r->cols[c].name);
 }
 
 /* Pushes row number i; names: see push_names. */
 static bool push_row(lua_State *L, l_work *w, size_t i, int names, unsigned n) {
+  unsigned deep = n;
   lua_createtable(L, 0, (int)n);
+  if (w->memo) w->memo->table = 0;
   for (unsigned c = 0; c < n; c++) {
     bool null;
     lua_pushvalue(L, names + (int)c);
-    if (!push_cell(L, w, i, c, &null)) return false;
+    if (!push_cell(L, w, i, c, &deep, &null)) return false;
     if (null)
       lua_pop(L, 1);
     else
       lua_rawset(L, -3);
   }
   return true;
+}
+
+/* Puts the first n rows into the list below their columns' names. */
+static bool fill_list(lua_State *L, l_work *w, size_t n, int names, unsigned ncols) {
+  l_memo memo;
+  bool ok = true;
+  if (n > 1) l_memo_open(L, &memo);
+  w->memo = n > 1 ? &memo : NULL;
+  for (size_t i = 0; i < n && ok; i++) {
+    ok = push_row(L, w, i, names, ncols);
+    if (ok) lua_rawseti(L, names - 1, (int)i + 1);
+  }
+  w->memo = NULL; /* it lives no longer than this function; an error that is raised leaves the work unused */
+  return ok;
 }
 
 bool l_rows_push(lua_State *L, l_work *w) {
@@ -62,10 +88,7 @@ bool l_rows_push(lua_State *L, l_work *w) {
   }
   ncols = shown(w);
   names = push_names(L, w, ncols);
-  for (size_t i = 0; i < n; i++) {
-    if (!push_row(L, w, i, names, ncols)) return false;
-    lua_rawseti(L, names - 1, (int)i + 1);
-  }
+  if (!fill_list(L, w, n, names, ncols)) return false;
   lua_settop(L, names - 1);
   return true;
 }

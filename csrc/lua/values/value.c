@@ -290,7 +290,7 @@ static void push_time(lua_State *L, l_work *w, int64_t us) {
     w->time = us;
     w->time_length = ldr_time_format(us, w->time_text);
   }
-  lua_pushlstring(L, w->time_text, w->time_length);
+  l_memo_push(L, w->memo, w->time_text, w->time_length);
 }
 
 static void push_uuid(lua_State *L, const char *id) {
@@ -304,6 +304,7 @@ static bool push_json(lua_State *L, l_work *w, const ldr_value *v) {
   d.array_mt = l_array_mark(L, w);
   d.scratch = &w->buf;
   d.lenient = true;
+  d.memo = w->memo;
   ldr_buf_reset(&w->buf);
   if (l_json_decode(L, &d, v->u.p, v->n)) return true;
   if (w->buf.broken)
@@ -331,7 +332,7 @@ bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
     case LDR_T_FLOAT: lua_pushnumber(L, v->u.f); return true;
     case LDR_T_NUMERIC:
     case LDR_T_TEXT:
-    case LDR_T_BYTES: lua_pushlstring(L, v->u.p, v->n); return true;
+    case LDR_T_BYTES: l_memo_push(L, w->memo, v->u.p, v->n); return true;
     case LDR_T_UUID: push_uuid(L, v->u.p); return true;
     case LDR_T_TIME: push_time(L, w, v->u.i); return true;
     case LDR_T_JSON: return push_json(L, w, v);

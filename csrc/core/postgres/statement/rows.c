@@ -12,32 +12,33 @@ typedef struct pgrows {
   ldr_pgres *res;
   ldr_stmt *stmt; /* base.cols may be its */
   ldr_buf scratch;
-  ldr_column own[]; /* the columns when they are not the statement's */
+  ldr_codec_decoder **plan; /* one a column: how its cells are read; NULL: not in this plain way */
+  ldr_column *own;          /* the columns when they are not the statement's */
 } pgrows;
 
 /* ---- the rows ---- */
 
+static bool read_cell(pgrows *r, unsigned col, const char *p, size_t n, ldr_value *out) {
+  const ldr_column *c = &r->base.cols[col];
+  ldr_buf_reset(&r->scratch);
+  if (r->plan[col] && n <= UINT32_MAX) return r->plan[col](p, n, &r->scratch, out);
+  if (ldr_pgres_is_text(r->res, col)) return ldr_textform_decode(c->type, c->array, p, n, &r->scratch, out);
+  return ldr_codec_decode(c->type, c->array, p, n, &r->scratch, out);
+}
+
 static ldr_code pgrows_cell(ldr_rows *base, size_t row, unsigned col, ldr_value *out, ldr_err *err) {
   pgrows *r = (pgrows *)base;
-  const ldr_column *c;
   const char *p;
   size_t n;
-  bool ok;
   if (row >= base->nrows || col >= base->ncols) return ldr_fail(err, LDR_INTERNAL, "there is no such cell");
   p = ldr_pgres_cell(r->res, row, col, &n);
   if (p == NULL) {
     *out = ldr_null();
     return LDR_OK;
   }
-  c = &base->cols[col];
-  ldr_buf_reset(&r->scratch);
-  if (ldr_pgres_is_text(r->res, col))
-    ok = ldr_textform_decode(c->type, c->array, p, n, &r->scratch, out);
-  else
-    ok = ldr_codec_decode(c->type, c->array, p, n, &r->scratch, out);
-  if (ok) return LDR_OK;
+  if (read_cell(r, col, p, n, out)) return LDR_OK;
   if (r->scratch.broken) return ldr_fail_nomem(err);
-  return ldr_fail(err, LDR_INTERNAL, "column \"%s\" came malformed from the server", c->name);
+  return ldr_fail(err, LDR_INTERNAL, "column \"%s\" came malformed from the server", base->cols[col].name);
 }
 
 static void pgrows_free(ldr_rows *base) {
@@ -96,6 +97,23 @@ static bool unreadable(const ldr_pgres *res, unsigned ncols, const ldr_column *c
   return false;
 }
 
+/* Form and type are a column's, so they are looked at once and not in each cell. */
+static void make_plan(pgrows *r) {
+  for (unsigned i = 0; i < r->base.ncols; i++)
+    r->plan[i] = ldr_pgres_is_text(r->res, i)
+                     ? NULL
+                     : ldr_codec_decoder_of(r->base.cols[i].type, r->base.cols[i].array);
+}
+
+/* One block with the plan, and with room for columns of its own. */
+static pgrows *new_rows(unsigned ncols, bool own) {
+  pgrows *r = ldr_alloc(sizeof *r + ncols * (sizeof *r->plan + (own ? sizeof *r->own : 0)));
+  if (r == NULL) return NULL;
+  r->plan = (ldr_codec_decoder **)(void *)(r + 1);
+  r->own = (ldr_column *)(void *)(r->plan + ncols);
+  return r;
+}
+
 ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *err) {
   unsigned ncols = ldr_pgres_cols(res), at;
   bool expected = as_expected(s, res, ncols);
@@ -105,7 +123,7 @@ ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *er
     ldr_pgres_free(res);
     return code;
   }
-  r = ldr_alloc(sizeof *r + (expected ? 0 : ncols * sizeof *r->own));
+  r = new_rows(ncols, !expected);
   if (r == NULL) {
     ldr_pgres_free(res);
     return ldr_fail_nomem(err);
@@ -119,6 +137,7 @@ ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *er
     r->base.cols = s->cols;
   else
     describe(r, ncols);
+  make_plan(r);
   if (unreadable(res, ncols, r->base.cols, &at)) {
     ldr_fail(err, LDR_DRIFT, "column \"%s\" is of a type (oid %u) that is not the declared one",
              r->base.cols[at].name, ldr_pgres_oid(res, at));
