@@ -231,15 +231,17 @@ static void is_null(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path 
   ldr_sql_str(w, " is null");
 }
 
+/* The fields of a list of values. */
+static const uint16_t *cols_of(ldr_sql_scope s, const ldr_pred *p, unsigned *n) {
+  *n = 1;
+  return p->kind == LDR_P_IN ? &p->field : ldr_pred_cols(s.e, p, n);
+}
+
 /* p->n rows of some fields: one array a field, so that one plan serves any number of rows. */
-static void in_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
+static void unnested(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   unsigned width;
-  const uint16_t *cols = ldr_pred_cols(s.e, p, &width);
-  for (unsigned i = 0; i < width; i++) {
-    ldr_sql_str(w, i ? ", " : "(");
-    ldr_sql_column(w, s, cols[i]);
-  }
-  ldr_sql_str(w, ") in (select * from unnest(");
+  const uint16_t *cols = cols_of(s, p, &width);
+  ldr_sql_str(w, "unnest(");
   for (unsigned i = 0; i < width; i++) {
     const ldr_field *f = &s.e->fields[cols[i]];
     ldr_param list = list_of(f, p->values + i, p->n, width);
@@ -247,7 +249,42 @@ static void in_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
     ldr_sql_param(w, &list);
     ldr_sql_cast_list(w, f->type);
   }
-  ldr_sql_str(w, "))");
+  ldr_sql_str(w, ")");
+}
+
+static void in_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
+  unsigned width;
+  const uint16_t *cols = cols_of(s, p, &width);
+  for (unsigned i = 0; i < width; i++) {
+    ldr_sql_str(w, i ? ", " : "(");
+    ldr_sql_column(w, s, cols[i]);
+  }
+  ldr_sql_str(w, ") in (select * from ");
+  unnested(w, s, p);
+  ldr_sql_str(w, ")");
+}
+
+void ldr_sql_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
+  unsigned width;
+  const uint16_t *cols = cols_of(s, p, &width);
+  unnested(w, s, p);
+  for (unsigned i = 0; i < width; i++) {
+    ldr_sql_str(w, i ? ", " : " as p (");
+    ldr_sql_name(w, &s.e->fields[cols[i]]);
+  }
+  ldr_sql_str(w, ")");
+}
+
+/* The list's rows stand beside the table. */
+static void equal_to_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
+  unsigned width;
+  const uint16_t *cols = cols_of(s, p, &width);
+  for (unsigned i = 0; i < width; i++) {
+    if (i) ldr_sql_str(w, " and ");
+    ldr_sql_column(w, s, cols[i]);
+    ldr_sql_str(w, " = p.");
+    ldr_sql_name(w, &s.e->fields[cols[i]]);
+  }
 }
 
 static void semi_join(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
@@ -285,6 +322,10 @@ static void negation(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
 }
 
 void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
+  if (p == w->joined) {
+    equal_to_keys(w, s, p);
+    return;
+  }
   switch (p->kind) {
     case LDR_P_AND:
     case LDR_P_OR: junction(w, s, p); break;

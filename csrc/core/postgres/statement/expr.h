@@ -16,6 +16,7 @@ typedef struct ldr_sql {
   unsigned n;             /* parameters of this statement so far */
   const ldr_lives *lives; /* what is known of the server's tables; NULL: nothing */
   bool any_order;         /* texts are ordered by their columns' own collations */
+  const ldr_pred *joined; /* a list of values: rows of it are the source p, and joined to it; NULL: none */
 } ldr_sql;
 
 /* A table as the expressions on it see it: t, and s1, s2 … inside semi-joins. */
@@ -44,6 +45,8 @@ void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field); /* the same,
 /* A field or, when path is not NULL, the value that it leads to; the same, texts by bytes. */
 void ldr_sql_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path);
 void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path);
+/* unnest(…) as p ("a", "b"): the values of an IN or a list of keys as rows. */
+void ldr_sql_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
 /* As an operand of `and`: a disjunction gets its parentheses. */
 void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
 void ldr_sql_order(ldr_sql *w, ldr_sql_scope s, const ldr_order *order, unsigned n); /* " order by …" */

@@ -1,5 +1,7 @@
 #include "postgres/statement/sqlgen.h"
 
+#include "postgres/statement/each_parent.h"
+
 /* A statement under way: its operation, the words written so far, and the table as `t`. */
 typedef struct gen {
   ldr_sql w;
@@ -55,26 +57,6 @@ static void limits(gen *g) {
 
 /* ---- select ---- */
 
-/* The rows of each parent, numbered in op's order; those outside of the parent's limits are cut outside. */
-static void numbered_source(gen *g) {
-  const ldr_op *op = g->op;
-  say(g, " from (select t.*, row_number() over (partition by ");
-  columns(g, op->per, op->nper);
-  ldr_sql_order(&g->w, g->t, op->order, op->norder);
-  table(g, ") as \"larder_n\" from ");
-  where(g);
-  say(g, ") as t");
-  if (op->per_offset > 0) {
-    say(g, " where t.\"larder_n\" > ");
-    ldr_sql_int8(&g->w, op->per_offset);
-  }
-  if (op->per_limit >= 0) {
-    int64_t last = op->per_limit > INT64_MAX - op->per_offset ? INT64_MAX : op->per_limit + op->per_offset;
-    say(g, op->per_offset > 0 ? " and t.\"larder_n\" <= " : " where t.\"larder_n\" <= ");
-    ldr_sql_int8(&g->w, last);
-  }
-}
-
 static void source(gen *g) {
   table(g, " from ");
   where(g);
@@ -92,7 +74,7 @@ static void select_rows(gen *g) {
   say(g, "select ");
   columns(g, op->out, op->nout);
   if (op->nper)
-    numbered_source(g);
+    ldr_sql_each_parent(&g->w, g->t, op);
   else
     source(g);
   g->w.any_order = op->any_order;
