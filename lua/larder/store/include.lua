@@ -7,8 +7,6 @@ local misuse = require "larder.base.misuse"
 local option_sets = require "larder.base.options"
 local support = require "larder.store.support"
 
-local run = support.run
-
 local MAX_DEPTH = 8
 
 local OPTIONS = option_sets.set {
@@ -201,7 +199,8 @@ local function matching(relation, rows)
   return where, differ, #tuples
 end
 
-local function select_for(store, item, where, differ, parents, method)
+-- The operation that reads the rows of an item for these parents.
+local function reading(item, where, differ, parents)
   local relation, options = item.relation, item.options
   local entity = relation.entity
   local op = {
@@ -210,16 +209,16 @@ local function select_for(store, item, where, differ, parents, method)
   }
   if not relation.many then
     op.plain = true
-  else
-    op.order = options.order or entity.order
-    if parents == 1 then
-      op.limit, op.offset = options.limit, options.offset
-    elseif options.limit or options.offset then
-      op.per = { limit = options.limit, offset = options.offset }
-      for n, i in ipairs(differ) do op.per[n] = relation.to[i] end
-    end
+    return op
   end
-  return run(store, method, op)
+  op.order = options.order or entity.order
+  if parents == 1 then
+    op.limit, op.offset = options.limit, options.offset
+  elseif options.limit or options.offset then
+    op.per = { limit = options.limit, offset = options.offset }
+    for n, i in ipairs(differ) do op.per[n] = relation.to[i] end
+  end
+  return op
 end
 
 local function strip(rows, drop)
@@ -253,34 +252,39 @@ local function deal(relation, rows, found, differ)
   end
 end
 
-local load
-
-local function attach(store, rows, item, method)
-  local relation = item.relation
-  local where, differ, parents = matching(relation, rows)
-  local other = store.stores[relation.store]
-  local found, err = {}
-  if where and item.options.limit ~= 0 then
-    found, err = select_for(other, item, where, differ, parents, method)
-    if not found then return nil, err end
+-- What a level of the plan asks for: its parts, and the operations of those that may find something.
+local function ask(level)
+  local parts, asked = {}, {}
+  for _, node in ipairs(level) do
+    for _, item in ipairs(node.plan) do
+      local part = { rows = node.rows, item = item, store = node.store.stores[item.relation.store] }
+      local where, parents
+      where, part.differ, parents = matching(item.relation, node.rows)
+      if where and item.options.limit ~= 0 then
+        part.number = #asked + 1
+        asked[part.number] = { store = part.store, op = reading(item, where, part.differ, parents) }
+      end
+      parts[#parts + 1] = part
+    end
   end
-  local ok
-  ok, err = load(other, found, item.plan, method)
-  if not ok then return nil, err end
-  deal(relation, rows, found, differ)
-  strip(found, item.drop)
-  return true
+  return parts, asked
 end
 
-function load(store, rows, plan, method)
-  for _, item in ipairs(plan or {}) do
-    local ok, err = attach(store, rows, item, method)
-    if not ok then return nil, err end
+-- Deal the answers out; what they are read with in turn is the next level.
+local function answer(parts, results, drops)
+  local level = {}
+  for _, part in ipairs(parts) do
+    local item = part.item
+    local found = part.number and results[part.number].rows or {}
+    deal(item.relation, part.rows, found, part.differ)
+    drops[#drops + 1] = { rows = found, names = item.drop }
+    if item.plan then level[#level + 1] = { store = part.store, rows = found, plan = item.plan } end
   end
-  return true
+  return level
 end
 
---- Read what the plan asks for into rows, which hold the fields that join.
+--- Read what the plan asks for into rows, which hold the fields that join: a level at a time, all of its statements in one
+-- round trip.
 ---@param store larder.Store
 ---@param rows table[]
 ---@param plan table|nil
@@ -288,9 +292,15 @@ end
 ---@return true|nil
 ---@return larder.Error? err
 function include.load(store, rows, plan, method)
-  local ok, err = load(store, rows, plan, method)
-  if not ok then return nil, err end
-  strip(rows, plan and plan.drop)
+  if not plan then return true end
+  local level, drops = { { store = store, rows = rows, plan = plan } }, { { rows = rows, names = plan.drop } }
+  while #level > 0 do
+    local parts, asked = ask(level)
+    local results, err = support.run_all(store, method, asked)
+    if not results then return nil, err end
+    level = answer(parts, results, drops)
+  end
+  for _, drop in ipairs(drops) do strip(drop.rows, drop.names) end
   return true
 end
 

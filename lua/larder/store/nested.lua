@@ -5,6 +5,7 @@ local errors = require "larder.base.errors"
 local include = require "larder.store.include"
 local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
+local support = require "larder.store.support"
 
 local null = core.null
 
@@ -126,6 +127,102 @@ function create_all(store, rows)
   return created
 end
 
+-- ---- in one round trip ----
+
+local GENERATORS = { uuid = core.uuid, cuid = core.cuid }
+
+-- Are all values known that the rows below refer to? Those that are generated are generated here; what the database assigns is not.
+local function fill_joining(entity, row, parts)
+  for _, part in ipairs(parts) do
+    for _, name in ipairs(part.relation.from) do
+      local default = entity.fields[name].default
+      local generate = type(default) == "table" and GENERATORS[default[1]]
+      if row[name] == nil and generate then row[name] = generate() end
+      if row[name] == nil or row[name] == null then return false end
+    end
+  end
+  return true
+end
+
+local collect_all
+
+-- What rows nest, as inserts behind theirs. nil without an error: a row below needs the row above it to be there first.
+local function collect_parts(store, row, parts, inserts, into)
+  for _, part in ipairs(parts) do
+    local children, err = children_of(part, row)
+    if not children then return nil, err end
+    local list = { relation = part.relation, into = into }
+    local ok
+    ok, err = collect_all(store.stores[part.relation.store], children, inserts, list)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+-- One insert of these rows, of the same store and of the same parent, and those below it.
+function collect_all(store, rows, inserts, insert)
+  local entity, nesting = store._entity, {}
+  if not entity.plain_create then return nil end
+  insert.store, insert.rows = store, {}
+  inserts[#inserts + 1] = insert
+  for i, given in ipairs(rows) do
+    local own, parts = split(entity, given)
+    if not own then return nil, parts end
+    if entity.blanks then own = support.without_blanks(entity, own) end
+    if not fill_joining(entity, own, parts) then return nil end
+    insert.rows[i], nesting[i] = own, parts
+  end
+  for i, parts in ipairs(nesting) do
+    local ok, err = collect_parts(store, insert.rows[i], parts, inserts, { insert, i })
+    if not ok then return nil, err end
+  end
+  if #rows == 0 then insert.created = {} end
+  return true
+end
+
+local function hang_up(insert)
+  local relation, rows = insert.relation, insert.created
+  if not insert.into then return end
+  local parent = insert.into[1].created[insert.into[2]]
+  parent[relation.name] = relation.many and setmetatable(rows, core.array_mt) or rows[1]
+end
+
+local function inserting(rows)
+  if #rows == 1 then return { op = "insert", row = rows[1], returning = true } end
+  return { op = "insert", rows = rows, returning = true }
+end
+
+-- Run the inserts; the first one is of the row that was asked for.
+local function insert_all(store, inserts, timeout)
+  local items = {}
+  for _, insert in ipairs(inserts) do
+    if not insert.created then
+      insert.number = #items + 1
+      items[insert.number] = { store = insert.store, op = inserting(insert.rows) }
+    end
+  end
+  local results, err = support.run_all(store, "create", items, timeout)
+  if not results then return nil, err end
+  for _, insert in ipairs(inserts) do
+    insert.created = insert.created or results[insert.number].rows
+    if #insert.created < #insert.rows then return nil, support.not_stored(insert.store, "create") end
+    hang_up(insert)
+  end
+  return inserts[1].created[1]
+end
+
+-- ---- create ----
+
+-- The creation of the row with what it nests, as a function; nil, err. `alone`: it is one statement for the database, needing no
+-- transaction.
+local function creation_of(store, row, timeout)
+  local inserts = {}
+  local ok, err = collect_all(store, { row }, inserts, {})
+  if err then return nil, err end
+  if not ok then return function() return create_one(store, row) end, false end
+  return function() return insert_all(store, inserts, timeout) end, #inserts > 1
+end
+
 --- Create a row with what it nests, all or nothing.
 ---@param store larder.Store
 ---@param row table
@@ -136,9 +233,12 @@ function nested.create(store, row, opts)
   check_plain(row, store._entity, "the row")
   local plan, err = include.plan(store, opts)
   if err then return nil, err end
+  local create, alone = creation_of(store, row, opts and opts.timeout)
+  if not create then return nil, alone end
+  if alone and not plan and store.db:kind() ~= "memory" and not store.db:in_transaction() then return create() end
   return include.atomic(store, opts, function()
     local created, ok
-    created, err = create_one(store, row)
+    created, err = create()
     if not created then return nil, err end
     ok, err = include.load(store, { created }, plan, "create")
     if not ok then return nil, err end

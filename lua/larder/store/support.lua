@@ -48,6 +48,52 @@ function support.run(store, method, op)
   end)
 end
 
+-- One after the other, as the results of a pipeline.
+local function run_each(items, method)
+  local results = {}
+  for i, item in ipairs(items) do
+    local answer, err = support.run(item.store, method, item.op)
+    if answer == nil then return nil, err end
+    results[i] = type(answer) == "table" and { rows = answer } or { affected = answer }
+  end
+  return results
+end
+
+-- The fault of the one that failed; the others were only given up.
+local function first_fault(results)
+  for _, result in ipairs(results) do
+    if result.err and result.err.code ~= "canceled" then return result.err end
+  end
+  for _, result in ipairs(results) do
+    if result.err then return result.err end
+  end
+end
+
+--- Operations of stores of one database, all or none, in one round trip where the engine has such a thing. Memory runs one after
+-- the other: who needs all or none there begins a transaction.
+---@param store larder.Store  that was called
+---@param method string
+---@param items { store: larder.Store, op: table }[]
+---@param timeout? number
+---@return { rows?: table[], affected?: integer }[]|nil results
+---@return larder.Error? err
+function support.run_all(store, method, items, timeout)
+  local db = store.db
+  if #items < 2 or db:kind() == "memory" then return run_each(items, method) end
+  local list = {}
+  for i, item in ipairs(items) do
+    item.op.name = method
+    list[i] = { store = item.store._core, op = item.op }
+  end
+  local results, err = db:_guarded({ store = store._entity.full, op = method }, timeout, function(left)
+    return settle(store._wait, db._engine:pipeline(list, true, { timeout = left, context = db._context }))
+  end)
+  if not results then return nil, err end
+  err = first_fault(results)
+  if err then return nil, err end
+  return results
+end
+
 --- One operation of the core, as docs/inside/core-module.md describes it: what the methods of a family are
 -- written with.
 ---@param op table
@@ -166,6 +212,14 @@ end
 ---@return table
 function support.options(store, method, opts, set)
   return options.read(opts, set, store._entity.full, method)
+end
+
+--- The database took the statement and answered no row: something of its own stands between.
+function support.not_stored(store, op)
+  return errors.new {
+    code = "check", store = store._entity.full, op = op,
+    message = "the database did not store the row: a trigger, rule or policy took it",
+  }
 end
 
 --- A set of names from a list.

@@ -26,13 +26,7 @@ local write = {}
 
 -- ---- insert ----
 
--- The database took the statement and answered no row: something of its own stands between.
-local function not_stored(store, op)
-  return errors.new {
-    code = "check", store = store._entity.full, op = op,
-    message = "the database did not store the row: a trigger, rule or policy took it",
-  }
-end
+local not_stored = support.not_stored
 
 local function stored(store, row, err)
   if row == nil and err.code == "not_found" then return nil, not_stored(store, "create") end

@@ -1,5 +1,6 @@
-/* Where the condition lists the parents and an index leads to the rows of one, each parent is asked for its own: the
- * server then reads the rows that are wanted, and not all that a parent has. Anything else numbers all rows. */
+/* Where the condition lists the parents and an index leads to the rows of one, each parent is asked for its
+ * own: the server then reads the rows that are wanted, and not all that a parent has. Anything else numbers
+ * all rows. */
 #include "postgres/statement/each_parent.h"
 
 /* ---- a parent at a time ---- */

@@ -344,29 +344,31 @@ TEST(limit_for_each_parent) {
 
 /* The key is an index on tenant_id, id: it leads to the rows of one parent. */
 TEST(each_parent_by_an_index) {
-  ldr_op op = select_id(
-      JOIN(LDR_P_AND, PRED(LDR_P_IN, ID, txt("a"), txt("b")), PRED(LDR_P_EQ, TENANT, txt("t"))));
+  ldr_op op =
+      select_id(JOIN(LDR_P_AND, PRED(LDR_P_IN, ID, txt("a"), txt("b")), PRED(LDR_P_EQ, TENANT, txt("t"))));
   op.nper = 1;
   op.per[0] = ID;
   op.per_limit = 3;
   op.per_offset = 1;
   ORDER(&op, DOWN(CREATED));
-  GOLD(&op,
-       "select t.\"id\" from (select distinct * from unnest($1::text[]) as p (\"id\")) as p cross join lateral"
-       " (select t.* from \"shop\".\"users\" as t where (t.\"id\" = p.\"id\" and t.\"tenant_id\" = $2)"
-       " order by t.\"created_at\" desc limit $3 offset $4) as t order by t.\"created_at\" desc",
-       "text[]={a,b}, text=t, int8=3, int8=1");
+  GOLD(
+      &op,
+      "select t.\"id\" from (select distinct * from unnest($1::text[]) as p (\"id\")) as p cross join lateral"
+      " (select t.* from \"shop\".\"users\" as t where (t.\"id\" = p.\"id\" and t.\"tenant_id\" = $2)"
+      " order by t.\"created_at\" desc limit $3 offset $4) as t order by t.\"created_at\" desc",
+      "text[]={a,b}, text=t, int8=3, int8=1");
   op.nper = 2;
   op.per[1] = TENANT;
   op.per_limit = -1;
   op.norder = 0;
-  op.where = &(ldr_pred){
-      .kind = LDR_P_KEYS, .n = 2, .values = VALUES(txt("a"), txt("b"), txt("c"), txt("d"))};
-  GOLD(&op,
-       "select t.\"id\" from (select distinct * from unnest($1::text[], $2::text[])"
-       " as p (\"tenant_id\", \"id\")) as p cross join lateral (select t.* from \"shop\".\"users\" as t where "
-       "t.\"tenant_id\" = p.\"tenant_id\" and t.\"id\" = p.\"id\" offset $3) as t",
-       "text[]={a,c}, text[]={b,d}, int8=1");
+  op.where =
+      &(ldr_pred){.kind = LDR_P_KEYS, .n = 2, .values = VALUES(txt("a"), txt("b"), txt("c"), txt("d"))};
+  GOLD(
+      &op,
+      "select t.\"id\" from (select distinct * from unnest($1::text[], $2::text[])"
+      " as p (\"tenant_id\", \"id\")) as p cross join lateral (select t.* from \"shop\".\"users\" as t where "
+      "t.\"tenant_id\" = p.\"tenant_id\" and t.\"id\" = p.\"id\" offset $3) as t",
+      "text[]={a,c}, text[]={b,d}, int8=1");
 }
 
 /* ---- keyset ---- */
