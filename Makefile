@@ -152,7 +152,7 @@ deps-%: ; $(if $(filter no,$(DEPS)),@:,@tools/deps.sh $*)
 
 # ---- proof --------------------------------------------------------------------------------------------
 
-.PHONY: test test-c test-lua test-lua5.4 test-luajit test-nginx test-oom asan asan-nginx tsan valgrind fuzz
+.PHONY: test test-c test-lua test-lua5.4 test-luajit test-servers test-nginx test-oom asan asan-nginx tsan valgrind fuzz
 .PHONY: check-layers lint format format-check
 
 SPEC      ?= spec
@@ -174,6 +174,10 @@ test-lua: test-lua5.4
 	@$(MAKE) --no-print-directory test-luajit
 test-lua5.4 test-luajit: test-%: build/%/larder/core.so | deps-test
 	tools/with_pg.sh tools/busted.sh $* $(BUSTED) $(SPEC)
+
+# The essential parts against every PostgreSQL that larder is for: make test-servers SERVERS="14 18".
+test-servers: $(call module_of,lua5.4) | deps-test
+	@tools/servers.sh $(SERVERS)
 
 # nginx on LuaJIT, driven by specs on Lua 5.4.
 test-nginx: $(call module_of,lua5.4) $(call module_of,luajit) | deps-test
@@ -263,5 +267,5 @@ clean:
 
 help:
 	@echo 'use:    all (default) core module demo bench bench-nginx bench-audit bench-families install env clean deps'
-	@echo 'prove:  test test-c test-lua test-nginx test-oom asan asan-nginx tsan valgrind fuzz check-layers lint format-check format'
+	@echo 'prove:  test test-c test-lua test-servers test-nginx test-oom asan asan-nginx tsan valgrind fuzz check-layers lint format-check format'
 	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'

@@ -10,19 +10,6 @@ mkdir -p "$logs"
 make=("${MAKE:-make}" --no-print-directory)
 passed=0 failed=0 skipped=0 table= broken= left_out=
 
-# What a log says about its run, as "passed failed skipped"; nothing when it does not end as its runner ends:
-# the C tests with their sum, busted (TAP) with a plan of as many tests as were told.
-tally() {
-  awk -v runner="$1" '
-    runner == "core" && /^[0-9]+ passed, [0-9]+ failed$/ { print $1, $3, 0 }
-    runner == "busted" && /^ok [0-9]+ - # SKIP/ { skipped++; next }
-    runner == "busted" && /^ok [0-9]+ - / { passed++ }
-    runner == "busted" && /^not ok [0-9]+ - / { failed++ }
-    runner == "busted" && /^1\.\.[0-9]+$/ && substr($0, 4) == passed + failed + skipped {
-      print passed + 0, failed + 0, skipped + 0
-    }' "$2" | tail -n 1
-}
-
 # The lines of a failed part's log that tell why; the end of the log is all that is seen of many a run.
 broken_in() {
   echo "==== $2"
@@ -46,7 +33,7 @@ part() {
   if [ "$kind" = gate ]; then
     [ "$status" -eq 0 ] && p=1 || f=1
   else
-    read -r p f s <<<"$(tally "$kind" "$log")" || true
+    read -r p f s <<<"$(tools/tally.sh "$kind" "$log")" || true
     if [ -z "$p" ]; then
       p=0 f=1 s=0
       echo "==== $title: ended without a summary (exit code $status)"

@@ -90,8 +90,10 @@ else
     { cat "$top/initdb" >&2; exit 1; }
 fi
 configure
+# Without a client's program, which not every server comes with.
+"${as[@]}" "$bin/postgres" --single -D "$data" postgres <<<'create database larder' >"$top/createdb" 2>&1 ||
+  { cat "$top/createdb" >&2; exit 1; }
 start
-"${as[@]}" "$bin/createdb" -h "$top" -p "$port" -U postgres larder
 cd "$OLDPWD"
 
 export LARDER_TEST_URL="postgresql://postgres@/larder?host=$top&port=$port"

@@ -32,4 +32,14 @@ function need.own_server()
   return named("LARDER_TEST_PGCTL", "LARDER_TEST_PGDATA", "LARDER_TEST_TCP_URL")
 end
 
+--- A server of at least this major version.
+---@param major integer
+---@return string|nil missing
+function need.version(major)
+  local db = assert(require("larder").open(os.getenv "LARDER_TEST_URL"))
+  local found = db:health().server_version
+  db:close()
+  return found < major * 10000 and ("only PostgreSQL %d and later have it"):format(major) or nil
+end
+
 return need

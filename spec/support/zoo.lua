@@ -139,11 +139,25 @@ create table zoo.badges (
 
 larder.declare(zoo.declaration)
 
+-- Before version 15 a reference clears all of its columns or none; there a trigger clears the one.
+local function older_sql()
+  local sql, n = zoo.sql:gsub(" on delete set null %(lead_id%)", "")
+  assert(n == 1)
+  return sql .. [[
+create function zoo.clear_lead() returns trigger language plpgsql as $$
+begin
+  update zoo.teams set lead_id = null where org_id = old.org_id and lead_id = old.id;
+  return old;
+end $$;
+create trigger clear_lead before delete on zoo.people for each row execute function zoo.clear_lead();
+]]
+end
+
 --- The zoo's stores on db, with empty tables.
 function zoo.stores(db)
   if db:kind() ~= "memory" then
     local session = assert(db:_migration_engine():session {})
-    assert(session:script(zoo.sql))
+    assert(session:script(db:health().server_version < 150000 and older_sql() or zoo.sql))
     session:rollback()
   end
   return db:stores "zoo"

@@ -21,6 +21,8 @@ describe("errors", function()
     assert.equal("not_found: shop.users:get: no row with this id", tostring(err))
     err = errors.new { code = "syntax", message = "near x", file = "000001_a.up.sql", line = 3 }
     assert.equal("syntax: near x (000001_a.up.sql:3)", tostring(err))
+    err = errors.new { code = "syntax", message = "000001_a.up.sql:3:8: near x", file = "000001_a.up.sql", line = 3, place = 8 }
+    assert.equal("syntax: 000001_a.up.sql:3:8: near x", tostring(err))
     err = errors.new { code = "syntax", message = "near x", op = "query" }
     assert.equal("syntax: query: near x", tostring(err))
   end)

@@ -87,8 +87,9 @@ typedef struct ldr_sql_group { /* raw statements */
 typedef struct ldr_session_group { /* a connection of one's own without a transaction; all of it waits */
   ldr_code (*available)(const ldr_engine *, ldr_err *); /* LDR_UNSUPPORTED: a pooler keeps no sessions */
   ldr_code (*open)(ldr_engine *, const ldr_call *, ldr_tx **out, ldr_err *); /* rollback gives it back */
-  /* Several statements, no results; *line: of the failing statement, or 0. */
-  ldr_code (*script)(ldr_tx *, const char *sql, const ldr_call *, unsigned *line, ldr_err *);
+  /* Several statements, no results. An error's line and place are those in the text where the server says so.
+   */
+  ldr_code (*script)(ldr_tx *, const char *sql, const ldr_call *, ldr_err *);
   int (*backend_pid)(const ldr_tx *); /* 0 when not connected */
   /* COPY, any format, also in a transaction. begin sends the statement; data as often as wanted; end with
    * why NULL ends it well, else cancels it. */

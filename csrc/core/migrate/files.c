@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "crypto/secret.h"
@@ -111,23 +112,28 @@ static ldr_code check_bytes(const char *file, const char *text, size_t n, ldr_er
   return LDR_OK;
 }
 
+ldr_code ldr_migration_digest(const char *p, size_t n, char out[LDR_MIGRATION_CHECKSUM + 1], ldr_err *err) {
+  unsigned char hash[32];
+  ldr_buf hex = {0};
+  ldr_code code = LDR_OK;
+  ldr_blake2b(hash, sizeof hash, p, n, NULL, 0);
+  ldr_hex_add(&hex, hash, sizeof hash);
+  if (ldr_buf_cstr(&hex))
+    memcpy(out, hex.p, LDR_MIGRATION_CHECKSUM + 1);
+  else
+    code = ldr_fail_nomem(err);
+  ldr_buf_free(&hex);
+  return code;
+}
+
 /* A CR before a LF does not count, so that a checkout's line ends do not look like an edit. */
 static ldr_code checksum(const char *text, size_t n, char out[LDR_MIGRATION_CHECKSUM + 1], ldr_err *err) {
-  unsigned char hash[32];
-  ldr_buf plain = {0}, hex = {0};
-  ldr_code code = LDR_OK;
+  ldr_buf plain = {0};
+  ldr_code code;
   for (size_t i = 0; i < n; i++)
     if (!(text[i] == '\r' && i + 1 < n && text[i + 1] == '\n')) ldr_buf_chr(&plain, text[i]);
-  if (!plain.broken) {
-    ldr_blake2b(hash, sizeof hash, plain.p, plain.n, NULL, 0);
-    ldr_hex_add(&hex, hash, sizeof hash);
-  }
-  if (plain.broken || ldr_buf_cstr(&hex) == NULL)
-    code = ldr_fail_nomem(err);
-  else
-    memcpy(out, hex.p, LDR_MIGRATION_CHECKSUM + 1);
+  code = plain.broken ? ldr_fail_nomem(err) : ldr_migration_digest(plain.p, plain.n, out, err);
   ldr_buf_free(&plain);
-  ldr_buf_free(&hex);
   return code;
 }
 
@@ -264,9 +270,10 @@ static ldr_code add(ldr_migrations *all, const char *dir, const char *file, ldr_
   return e.way == WAY_DOWN ? add_down(all, &e, text, n, err) : add_up(all, &e, text, n, err);
 }
 
+/* Also .SQL: a file that is passed over without a word would be missing in the database. */
 static int wanted(const struct dirent *d) {
-  size_t rest;
-  return d->d_name[0] != '.' && (ends(d->d_name, ".sql", &rest) || ends(d->d_name, ".lua", &rest));
+  const char *dot = strrchr(d->d_name, '.');
+  return d->d_name[0] != '.' && dot && (strcasecmp(dot, ".sql") == 0 || strcasecmp(dot, ".lua") == 0);
 }
 
 /* Names with .up first, so that a .down finds its partner. */

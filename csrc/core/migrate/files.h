@@ -1,8 +1,9 @@
 /* A directory of migrations, read and checked before any of it runs.
  *
- *   NNNNNN_name.up.sql, NNNNNN_name.down.sql     any number of digits, also 14: a time (golang-migrate's
- * layout) NNNNNN_name.sql with `-- migrate:up` and `-- migrate:down`                         (dbmate's
- * layout) NNNNNN_name.lua                                a migration of data, which Lua runs
+ * - NNNNNN_name.up.sql with NNNNNN_name.down.sql: any number of digits, also 14, a time (golang-migrate's
+ * layout)
+ * - NNNNNN_name.sql with `-- migrate:up` and `-- migrate:down` in it (dbmate's layout)
+ * - NNNNNN_name.lua: a migration of data, which Lua runs
  *
  * Marks stand in the first lines of a file: `-- larder: no-transaction` runs its statements one by one,
  * `-- larder: only plain` leaves the file out where tables are distributed. dbmate's `transaction:false`
@@ -36,5 +37,9 @@ typedef struct ldr_migrations {
 ldr_code ldr_migrations_read(const char *dir, ldr_migrations **out, ldr_err *err) LDR_MUSTCHECK;
 void ldr_migrations_free(ldr_migrations *m);                                        /* NULL is fine */
 const ldr_migration *ldr_migrations_find(const ldr_migrations *m, int64_t version); /* NULL: there is none */
+
+/* Hexadecimal digits of a text's BLAKE2b-256. */
+ldr_code ldr_migration_digest(const char *p, size_t n, char out[LDR_MIGRATION_CHECKSUM + 1],
+                              ldr_err *err) LDR_MUSTCHECK;
 
 #endif

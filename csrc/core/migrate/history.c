@@ -186,7 +186,7 @@ const ldr_applied *ldr_history_find(const ldr_history *h, int64_t version) {
 ldr_code ldr_history_prepare(ldr_session *s, ldr_err *err) {
   int64_t made = 0;
   ldr_code code = ldr_session_number(s, tables_made, NULL, &made, err);
-  return code || made ? code : ldr_session_script(s, tables_sql, NULL, err);
+  return code || made ? code : ldr_session_script(s, tables_sql, err);
 }
 
 ldr_code ldr_history_record(ldr_session *s, const char *family, int64_t version, const char *name,

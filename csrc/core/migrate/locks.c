@@ -147,6 +147,35 @@ static void by_rules(const char *words, ldr_table_lock *out) {
   }
 }
 
+/* ---- what goes for good ---- */
+
+/* `drop price` and `drop column price`, among the actions of alter table. */
+static bool drops_column(const char *words) {
+  static const char *const others_that_drop[] = {"constraint ", "not null ", "default ", "identity ",
+                                                 "expression "};
+  for (const char *p = words; (p = strstr(p, " drop ")) != NULL;) {
+    bool column = true;
+    p += strlen(" drop ");
+    for (size_t i = 0; i < sizeof others_that_drop / sizeof *others_that_drop; i++)
+      column = column && !begins(p, others_that_drop[i]);
+    if (column) return true;
+    p--; /* the blank may begin the next phrase */
+  }
+  return false;
+}
+
+static bool loses(const char *words) {
+  static const char *const always[] = {" drop table ", " drop schema ", " drop database ",
+                                       " drop owned ", " truncate ",    " delete "};
+  static const char *const with_cascade[] = {" drop type ", " drop domain ", " drop extension "};
+  if (begins(words, " alter table ")) return drops_column(words);
+  for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+    if (begins(words, always[i])) return true;
+  for (size_t i = 0; i < sizeof with_cascade / sizeof *with_cascade; i++)
+    if (begins(words, with_cascade[i]) && has(words, " cascade ")) return true;
+  return false;
+}
+
 /* ---- the table ---- */
 
 static const char *behind(const char *words, const char *phrase) {
@@ -183,6 +212,8 @@ ldr_code ldr_lock_of(const char *sql, size_t n, ldr_table_lock *out, ldr_err *er
   }
   by_rules(words.p, out);
   name_table(words.p, out);
+  out->loses = loses(words.p);
+  if (out->loses && out->warning == NULL) out->warning = "what is in it is lost";
   ldr_buf_free(&words);
   return LDR_OK;
 }

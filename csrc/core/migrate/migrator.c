@@ -50,6 +50,7 @@ static ldr_code connected(ldr_migrator *m) {
 
 static ldr_code take_lock(ldr_migrator *m) {
   ldr_code code = connected(m);
+  if (code == LDR_OK && !m->job.dry) code = ldr_session_writable(&m->session, &m->err);
   if (code == LDR_OK) code = ldr_session_lock(&m->session, &m->err);
   if (code == LDR_OK && !m->job.dry) code = ldr_history_prepare(&m->session, &m->err);
   return code ? code : read_history(m);
@@ -78,12 +79,11 @@ static ldr_code record_one(ldr_migrator *m, ldr_session *s) {
 static ldr_code record(ldr_migrator *m) {
   ldr_err ignored;
   ldr_code code = ldr_session_check(&m->session, &m->err);
-  if (code == LDR_OK) code = ldr_session_script(&m->session, "begin", NULL, &m->err);
+  if (code == LDR_OK) code = ldr_session_script(&m->session, "begin", &m->err);
   if (code) return code;
   code = record_one(m, &m->session);
-  if (code == LDR_OK) code = ldr_session_script(&m->session, "commit", NULL, &m->err);
-  if (code && ldr_session_script(&m->session, "rollback", NULL, &ignored) != LDR_OK)
-    m->session.locked = false;
+  if (code == LDR_OK) code = ldr_session_script(&m->session, "commit", &m->err);
+  if (code && ldr_session_script(&m->session, "rollback", &ignored) != LDR_OK) m->session.locked = false;
   return code ? code : read_history(m);
 }
 

@@ -94,8 +94,12 @@ static ldr_code push_down(const ldr_migrations *files, const ldr_applied *a, con
                           ldr_buf *steps, ldr_err *err) {
   const ldr_migration *m = ldr_migrations_find(files, a->version);
   if (m->down.file == NULL && !a->skipped && !m->lua) {
-    ldr_fail(err, LDR_INVALID, "%s: version %06lld has no .down.sql file", family, (long long)a->version);
-    return ldr_err_reason(err, "no_down");
+    ldr_fail(err, LDR_INVALID, "%s: version %06lld cannot be undone: %s has no way down", family,
+             (long long)a->version, m->up.file);
+    ldr_err_set(err->hint, sizeof err->hint,
+                "write its .down.sql file (or its section `-- migrate:down`); nothing was undone");
+    ldr_err_reason(err, "no_down");
+    return ldr_err_at(err, m->up.file, 0, 0);
   }
   return push(steps, (ldr_step){.kind = LDR_STEP_DOWN, .m = m, .bare = a->skipped}, err);
 }

@@ -6,8 +6,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/text.h"
-#include "crypto/secret.h"
 #include "sqltext/split.h"
 
 enum { RETRY_FIRST_US = 250000, RETRY_MAX_US = 5000000 };
@@ -24,16 +22,18 @@ static const ldr_migration_text *text_of(const ldr_step *step) {
 
 static int64_t millis_since(int64_t start) { return (ldr_now_mono() - start) / 1000; }
 
-/* The error of a statement as one of its file. */
-static ldr_code in_file(ldr_err *err, const ldr_migration_text *t, unsigned line) {
+/* The error of a statement as one of its file: where the server saw it, else where the statement begins. */
+static ldr_code in_file(ldr_err *err, const ldr_migration_text *t, const ldr_statement *one) {
   char message[sizeof err->message];
+  unsigned line = t->line + one->line - 1, place = one->column;
   if (err->code == LDR_CONNECTION) return err->code;
+  if (err->line) {
+    line += err->line - 1;
+    place = err->line > 1 ? err->place : one->column + err->place - 1;
+  }
   ldr_err_set(message, sizeof message, err->message);
-  if (line)
-    snprintf(err->message, sizeof err->message, "%s:%u: %.400s", t->file, t->line + line - 1, message);
-  else
-    snprintf(err->message, sizeof err->message, "%s: %.400s", t->file, message);
-  return ldr_err_at(err, t->file, line ? t->line + line - 1 : 0, 0);
+  snprintf(err->message, sizeof err->message, "%s:%u:%u: %.400s", t->file, line, place, message);
+  return ldr_err_at(err, t->file, line, place);
 }
 
 static ldr_code set_limits(ldr_session *s, bool local, ldr_err *err) {
@@ -41,7 +41,7 @@ static ldr_code set_limits(ldr_session *s, bool local, ldr_err *err) {
   snprintf(sql, sizeof sql, "set %s statement_timeout = %lld; set %s lock_timeout = %lld",
            local ? "local" : "session", (long long)(s->statement_timeout * 1000), local ? "local" : "session",
            (long long)(s->table_timeout * 1000));
-  return ldr_session_script(s, sql, NULL, err);
+  return ldr_session_script(s, sql, err);
 }
 
 /* ---- in a transaction ---- */
@@ -54,11 +54,10 @@ static ldr_code run_all(ldr_session *s, const ldr_migration_text *t, ldr_err *er
   ldr_split_init(&p, t->sql, t->n);
   while ((code = ldr_split_next(&p, &one, err)) == LDR_OK) {
     char *sql = ldr_strndup(t->sql + one.at, one.n);
-    unsigned inner = 0;
     if (sql == NULL) return ldr_fail_nomem(err);
-    code = ldr_session_script(s, sql, &inner, err);
+    code = ldr_session_script(s, sql, err);
     ldr_free(sql);
-    if (code) return in_file(err, t, one.line + (inner ? inner - 1 : 0));
+    if (code) return in_file(err, t, &one);
   }
   return code == LDR_NOT_FOUND ? LDR_OK : code;
 }
@@ -119,36 +118,25 @@ static ldr_code after_lost_commit(ldr_session *s, ldr_source *source, const ldr_
 static ldr_code in_transaction(ldr_session *s, ldr_source *source, const ldr_step *step,
                                const ldr_run_options *o, int64_t start, ldr_err *err) {
   ldr_err ignored;
-  ldr_code code = ldr_session_script(s, "begin", NULL, err);
+  ldr_code code = ldr_session_script(s, "begin", err);
   if (code == LDR_OK) code = inside(s, step, o, start, err);
   if (code) {
-    if (ldr_session_script(s, "rollback", NULL, &ignored) != LDR_OK)
-      s->locked = false; /* the connection is gone */
+    if (ldr_session_script(s, "rollback", &ignored) != LDR_OK) s->locked = false; /* the connection is gone */
     return code;
   }
-  code = ldr_session_script(s, "commit", NULL, err);
+  code = ldr_session_script(s, "commit", err);
   return code == LDR_CONNECTION ? after_lost_commit(s, source, step, o, err) : code;
 }
 
 /* ---- statement by statement ---- */
 
-static ldr_code digest(const char *p, size_t n, char out[LDR_MIGRATION_CHECKSUM + 1], ldr_err *err) {
-  unsigned char hash[32];
-  ldr_buf hex = {0};
-  ldr_blake2b(hash, sizeof hash, p, n, NULL, 0);
-  ldr_hex_add(&hex, hash, sizeof hash);
-  if (ldr_buf_cstr(&hex)) memcpy(out, hex.p, LDR_MIGRATION_CHECKSUM);
-  out[LDR_MIGRATION_CHECKSUM] = '\0';
-  ldr_buf_free(&hex);
-  return hex.broken ? ldr_fail_nomem(err) : LDR_OK;
-}
-
-static ldr_code changed(ldr_err *err, const ldr_migration_text *t, int64_t number, unsigned line) {
-  ldr_fail(err, LDR_DIRTY, "%s:%u: statement %lld was edited after it had run", t->file, t->line + line - 1,
+static ldr_code changed(ldr_err *err, const ldr_migration_text *t, int64_t number, const ldr_statement *one) {
+  unsigned line = t->line + one->line - 1;
+  ldr_fail(err, LDR_DIRTY, "%s:%u:%u: statement %lld was edited after it had run", t->file, line, one->column,
            (long long)number);
   ldr_err_set(err->hint, sizeof err->hint, "undo the edit of what has run; statements behind it may change");
   ldr_err_reason(err, "edited");
-  return ldr_err_at(err, t->file, t->line + line - 1, 0);
+  return ldr_err_at(err, t->file, line, one->column);
 }
 
 /* An index that is not valid and that nobody is making: what a failed CONCURRENTLY leaves. */
@@ -172,28 +160,27 @@ static void name_leftover(ldr_session *s, ldr_err *err) {
   ldr_rows_free(rows);
 }
 
-static ldr_code failed(ldr_session *s, const ldr_migration_text *t, const char *sql, unsigned line,
+static ldr_code failed(ldr_session *s, const ldr_migration_text *t, const char *sql, const ldr_statement *one,
                        ldr_err *err) {
   if (err->code != LDR_CONNECTION && strcasestr(sql, "concurrently")) name_leftover(s, err);
-  return in_file(err, t, line);
+  return in_file(err, t, one);
 }
 
 static ldr_code one_statement(ldr_session *s, const ldr_step *step, const ldr_run_options *o, const char *sql,
-                              int64_t number, unsigned line, ldr_err *err) {
+                              int64_t number, const ldr_statement *one, ldr_err *err) {
   const ldr_migration_text *t = text_of(step);
   char sum[LDR_MIGRATION_CHECKSUM + 1], done[LDR_MIGRATION_CHECKSUM + 1];
   bool down = step->kind == LDR_STEP_DOWN;
-  unsigned inner = 0;
-  ldr_code code = digest(sql, strlen(sql), sum, err);
+  ldr_code code = ldr_migration_digest(sql, strlen(sql), sum, err);
   if (code) return code;
   code = ldr_journal_find(s, o->family, step->m->version, down, number, done, err);
-  if (code == LDR_OK) return strcmp(sum, done) == 0 ? LDR_OK : changed(err, t, number, line);
+  if (code == LDR_OK) return strcmp(sum, done) == 0 ? LDR_OK : changed(err, t, number, one);
   if (code != LDR_NOT_FOUND) return code;
   code = ldr_journal_begin(s, o->family, step->m->version, down, number, sum, sql, err);
   if (code == LDR_OK) code = set_limits(s, false, err);
   if (code) return code;
-  code = ldr_session_script(s, sql, &inner, err);
-  if (code) return failed(s, t, sql, line + (inner ? inner - 1 : 0), err);
+  code = ldr_session_script(s, sql, err);
+  if (code) return failed(s, t, sql, one, err);
   return ldr_journal_done(s, o->family, step->m->version, number, err);
 }
 
@@ -202,13 +189,13 @@ static ldr_code one_statement(ldr_session *s, const ldr_step *step, const ldr_ru
 static ldr_code finish_journal(ldr_session *s, const ldr_step *step, const ldr_run_options *o, int64_t start,
                                ldr_err *err) {
   ldr_err ignored;
-  ldr_code code = ldr_session_script(s, "begin", NULL, err);
+  ldr_code code = ldr_session_script(s, "begin", err);
   if (code == LDR_OK) code = ldr_journal_forget(s, o->family, step->m->version, err);
   if (code == LDR_OK)
     code = ldr_history_record(s, o->family, step->m->version, step->m->name, step->m->checksum,
                               action_of(step), millis_since(start), err);
-  if (code == LDR_OK) return ldr_session_script(s, "commit", NULL, err);
-  if (ldr_session_script(s, "rollback", NULL, &ignored) != LDR_OK) s->locked = false;
+  if (code == LDR_OK) return ldr_session_script(s, "commit", err);
+  if (ldr_session_script(s, "rollback", &ignored) != LDR_OK) s->locked = false;
   return code;
 }
 
@@ -224,7 +211,7 @@ static ldr_code by_statement(ldr_session *s, const ldr_step *step, const ldr_run
     char *sql = ldr_strndup(t->sql + one.at, one.n);
     number++;
     if (sql == NULL) return ldr_fail_nomem(err);
-    code = one_statement(s, step, o, sql, number, one.line, err);
+    code = one_statement(s, step, o, sql, number, &one, err);
     ldr_free(sql);
     if (code) return code;
   }

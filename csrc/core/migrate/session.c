@@ -60,9 +60,8 @@ ldr_code ldr_session_number(ldr_session *s, const char *sql, const ldr_value *va
   return code;
 }
 
-ldr_code ldr_session_script(ldr_session *s, const char *sql, unsigned *line, ldr_err *err) {
-  unsigned ignored;
-  return s->engine->ops->session->script(s->tx, sql, &no_limit, line ? line : &ignored, err);
+ldr_code ldr_session_script(ldr_session *s, const char *sql, ldr_err *err) {
+  return s->engine->ops->session->script(s->tx, sql, &no_limit, err);
 }
 
 /* DISCARD ALL would give the lock away, too. */
@@ -73,7 +72,7 @@ ldr_code ldr_session_reset(ldr_session *s, ldr_err *err) {
                                      "discard plans", "discard sequences"};
   ldr_code code = LDR_OK;
   for (size_t i = 0; i < sizeof each / sizeof *each && code == LDR_OK; i++)
-    code = ldr_session_script(s, each[i], NULL, err);
+    code = ldr_session_script(s, each[i], err);
   return code;
 }
 
@@ -111,6 +110,30 @@ void ldr_session_close(ldr_session *s) {
   s->engine = NULL;
   s->tx = NULL;
   s->locked = false;
+}
+
+static const char standby_sql[] = "select pg_is_in_recovery()";
+static const char read_only_sql[] = "select current_setting('transaction_read_only')::bool";
+
+/* Asked before anything is done: the server's own words would name larder's tables, not what to do. */
+ldr_code ldr_session_writable(ldr_session *s, ldr_err *err) {
+  int64_t standby = 0, read_only = 0;
+  ldr_code code = ldr_session_number(s, standby_sql, NULL, &standby, err);
+  if (code == LDR_OK) code = ldr_session_number(s, read_only_sql, NULL, &read_only, err);
+  if (code || !(standby || read_only)) return code;
+  if (standby)
+    ldr_fail_state(err, LDR_PERMISSION, "25006",
+                   "migrations need the primary: this server is a standby, which is read-only");
+  else
+    ldr_fail_state(err, LDR_PERMISSION, "25006",
+                   "migrations must write: this session is read-only (default_transaction_read_only)");
+  ldr_err_set(err->hint, sizeof err->hint,
+              standby
+                  ? "name all servers with target_session_attrs=read-write, or the primary with "
+                    "--migrations-url or the option migrations of larder.open"
+                  : "use a role or a connection that may write: --migrations-url, or the option migrations "
+                    "of larder.open");
+  return ldr_err_reason(err, "read_only");
 }
 
 /* ---- the lock ---- */

@@ -22,6 +22,9 @@ typedef struct ldr_session {
 ldr_code ldr_session_open(ldr_session *s, ldr_source *source, ldr_err *err) LDR_MUSTCHECK;
 void ldr_session_close(ldr_session *s); /* the lock ends with the connection */
 
+/* LDR_PERMISSION with reason read_only: a standby, or a session that may only read. */
+ldr_code ldr_session_writable(ldr_session *s, ldr_err *err) LDR_MUSTCHECK;
+
 /* The lock of all migrations of a database, tried again and again: a call that waits inside the server would
  * hold a snapshot. LDR_LOCKED names who holds it. */
 ldr_code ldr_session_lock(ldr_session *s, ldr_err *err) LDR_MUSTCHECK;
@@ -34,8 +37,8 @@ ldr_code ldr_session_ask(ldr_session *s, const char *sql, const ldr_value *value
 /* Its first cell as an integer or boolean; LDR_NOT_FOUND without a row. */
 ldr_code ldr_session_number(ldr_session *s, const char *sql, const ldr_value *values, int64_t *out,
                             ldr_err *err) LDR_MUSTCHECK;
-/* A text of several statements. *line: of the failing one, or 0. */
-ldr_code ldr_session_script(ldr_session *s, const char *sql, unsigned *line, ldr_err *err) LDR_MUSTCHECK;
+/* A text of several statements. An error's line and place are those in the text; 0: the server names none. */
+ldr_code ldr_session_script(ldr_session *s, const char *sql, ldr_err *err) LDR_MUSTCHECK;
 /* Settings, temporary tables, prepared statements, roles: as on a new connection. The lock stays. */
 ldr_code ldr_session_reset(ldr_session *s, ldr_err *err) LDR_MUSTCHECK;
 

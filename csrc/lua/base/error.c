@@ -106,11 +106,20 @@ static void push_message(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* Does the message say the file already? */
+static bool names_file(lua_State *L, const char *file) {
+  bool found;
+  lua_getfield(L, 1, "message");
+  found = lua_type(L, -1) == LUA_TSTRING && strstr(lua_tostring(L, -1), file) != NULL;
+  lua_pop(L, 1);
+  return found;
+}
+
 /* Pushes " (file:3)" of an error that has a place in a file, else "". */
 static void push_place(lua_State *L) {
   lua_getfield(L, 1, "file");
   lua_getfield(L, 1, "line");
-  if (lua_type(L, -2) != LUA_TSTRING)
+  if (lua_type(L, -2) != LUA_TSTRING || names_file(L, lua_tostring(L, -2)))
     lua_pushliteral(L, "");
   else if (lua_type(L, -1) != LUA_TNUMBER)
     lua_pushfstring(L, " (%s)", lua_tostring(L, -2));

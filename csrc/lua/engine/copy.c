@@ -32,25 +32,16 @@ static l_work *enter(lua_State *L, l_slots *at, l_ctx *c, const char *name, int 
   return w;
 }
 
-/* ctx:script(sql, opts) → true | nil, err; err.line = line of the failing statement */
+/* ctx:script(sql, opts) → true | nil, err; err.line, err.place: where in the text */
 int l_ctx_script(lua_State *L) {
   l_ctx *c = l_box_check(L, 1, &l_ctx_class);
   l_slots at;
-  unsigned line = 0;
   ldr_code code;
   l_work *w = enter(L, &at, c, "script", 3, &code);
-  if (code == LDR_OK)
-    code = c->eng->ops->session->script(c->tx, lua_tostring(L, 2), &w->call, &line, &w->err);
-  if (code == LDR_OK) {
-    lua_pushboolean(L, 1);
-    return l_work_end(L, w, 1);
-  }
-  l_work_fail(L, w);
-  if (line) {
-    lua_pushinteger(L, (lua_Integer)line);
-    lua_setfield(L, -2, "line");
-  }
-  return 2;
+  if (code == LDR_OK) code = c->eng->ops->session->script(c->tx, lua_tostring(L, 2), &w->call, &w->err);
+  if (code) return l_work_fail(L, w);
+  lua_pushboolean(L, 1);
+  return l_work_end(L, w, 1);
 }
 
 /* ---- copy_in ---- */

@@ -57,6 +57,8 @@ static void push_file(lua_State *L, const ldr_migration *m) {
   set_text(L, "down_file", m->down.file);
   set_text(L, "up_sql", m->up.sql);
   set_text(L, "down_sql", m->down.sql);
+  set_int(L, "up_line", m->up.line);
+  set_int(L, "down_line", m->down.line);
   set_text(L, "checksum", m->checksum);
   set_bool(L, "lua", m->lua);
   set_bool(L, "only_plain", m->only_plain);
@@ -98,16 +100,19 @@ int l_migrations(lua_State *L) {
 /* ---- locks ---- */
 
 static void push_lock(lua_State *L, const char *sql, const ldr_statement *s, const ldr_table_lock *lock) {
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   set_int(L, "line", s->line);
   lua_pushlstring(L, sql + s->at, s->n);
   lua_setfield(L, -2, "sql");
   set_text(L, "lock", lock->mode);
   set_text(L, "warning", lock->warning);
   if (*lock->table) set_text(L, "table", lock->table);
+  if (!lock->loses) return;
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "loses");
 }
 
-/* core.statement_locks(sql) → list of { line, sql, lock, table, warning }, one a statement */
+/* core.statement_locks(sql) → list of { line, sql, lock, table, warning, loses }, one a statement */
 int l_statement_locks(lua_State *L) {
   size_t n;
   const char *sql = luaL_checklstring(L, 1, &n);

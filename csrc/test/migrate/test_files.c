@@ -83,6 +83,8 @@ TEST(what_is_wrong_with_a_directory) {
   CHECK_STR(REASON("1_a.up.sql", "select 'caf\xE9';"), "encoding");
   CHECK_STR(REASON("1_a.up.sql", "\r\n \t"), "empty");
   CHECK_STR(REASON("a.up.sql", "select 1;"), "name");
+  CHECK_STR(REASON("1_a.up.SQL", "select 1;"), "name");
+  CHECK_STR(REASON("1_a.Up.sql", "select 1;"), "name");
   CHECK_STR(REASON("1_a b.up.sql", "select 1;"), "name");
   CHECK_STR(REASON("1234567890123456789_a.up.sql", "select 1;"), "name");
   CHECK_STR(REASON("1_a.sql", "select 1;"), "section");
@@ -126,6 +128,17 @@ static bool read_some(void) {
 
 TEST(reading_without_memory) { test_oom(__func__, read_some); }
 
+/* A digest is whole, or an error. */
+static bool digest_some(void) {
+  char out[LDR_MIGRATION_CHECKSUM + 1] = "?";
+  ldr_code code = ldr_migration_digest("select 1", 8, out, &err);
+  CHECK_INT(code, ldr_mem_failed() ? LDR_CAPACITY : LDR_OK);
+  CHECK_INT(strlen(out), code ? 1 : LDR_MIGRATION_CHECKSUM);
+  return code == LDR_OK;
+}
+
+TEST(a_digest_without_memory) { test_oom(__func__, digest_some); }
+
 void test_files(void);
 void test_files(void) {
   RUN(three_layouts_by_number);
@@ -133,4 +146,5 @@ void test_files(void) {
   RUN(what_is_wrong_with_a_directory);
   RUN(what_a_statement_may_not_do);
   RUN(reading_without_memory);
+  RUN(a_digest_without_memory);
 }

@@ -45,6 +45,36 @@ TEST(locks_of_other_statements) {
   CHECK_STR(lock_of(""), "- ");
 }
 
+static int loses(const char *sql) {
+  ldr_table_lock lock;
+  ldr_err err;
+  if (ldr_lock_of(sql, strlen(sql), &lock, &err) != LDR_OK) return -1;
+  return lock.loses && lock.warning ? 1 : 0;
+}
+
+TEST(what_is_lost_for_good) {
+  static const char *const lost[] = {"drop table t",
+                                     "DROP SCHEMA a CASCADE",
+                                     "truncate t",
+                                     "delete from t where a",
+                                     "alter table t drop price",
+                                     "alter table t drop column if exists price",
+                                     "alter table t drop constraint c, drop price",
+                                     "alter table t add constraint c check (a > 0), drop \"default\"",
+                                     "drop type mood cascade"};
+  static const char *const kept[] = {"alter table t drop constraint c",
+                                     "alter table t alter a drop not null, alter b drop default",
+                                     "alter table t alter a drop identity if exists",
+                                     "alter table t add b text default ' drop b '",
+                                     "drop index i",
+                                     "drop function f cascade",
+                                     "drop type mood",
+                                     "select ' drop table t '",
+                                     "create table t (a int references u on delete cascade)"};
+  for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) CHECK_INT(loses(lost[i]), 1);
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) CHECK_INT(loses(kept[i]), 0);
+}
+
 static bool one(void) { return lock_of("alter table t alter column c type bigint") != NULL; }
 
 TEST(locks_without_memory) { test_oom(__func__, one); }
@@ -53,5 +83,6 @@ void test_locks(void);
 void test_locks(void) {
   RUN(locks_of_alter_table);
   RUN(locks_of_other_statements);
+  RUN(what_is_lost_for_good);
   RUN(locks_without_memory);
 }

@@ -108,10 +108,9 @@ ldr_pool_config pg_config(unsigned max) {
 
 static ldr_code run_script(pgfix *f, const char *sql) {
   ldr_tx *session = NULL;
-  unsigned line;
   ldr_code code = ldr_pg_session(f->db, &pg_block, &session, &f->err);
   if (code) return code;
-  code = ldr_pg_script(session, sql, &pg_block, &line, &f->err);
+  code = ldr_pg_script(session, sql, &pg_block, &f->err);
   pg_rollback(f, session);
   return code;
 }

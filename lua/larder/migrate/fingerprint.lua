@@ -91,12 +91,23 @@ function fingerprint.compare(before, after)
   return differences
 end
 
+local function losses_of(db, family, opts)
+  local plan, err = migrate["goto"](db, family, 0, { dir = opts and opts.dir, dry_run = true })
+  if not plan then return nil, err end
+  local list = {}
+  for _, step in ipairs(plan) do
+    for _, lost in ipairs(migrate.losses(step)) do list[#list + 1] = lost end
+  end
+  return list
+end
+
 --- Apply everything, undo it and apply it again: the catalogue must be the same after each way. For a database whose rows
 -- may go.
 ---@param db larder.Db
 ---@param family string
 ---@param opts? larder.MigrateOptions
----@return { fingerprint: string, differences: string[] }|nil
+---@return { fingerprint: string, differences: string[], losses: { place: string, sql: string }[] }|nil  losses: statements of the
+-- ways down that lose data
 ---@return larder.Error? err
 function fingerprint.verify(db, family, opts)
   local states = {}
@@ -113,12 +124,14 @@ function fingerprint.verify(db, family, opts)
   end
   local ok, err = run(migrate["goto"], 0, opts)
   if ok then ok, err = run(migrate.up, opts) end
-  if ok then ok, err = run(migrate["goto"], 0, opts) end
+  local losses
+  if ok then losses, err = losses_of(db, family, opts) end
+  if losses then ok, err = run(migrate["goto"], 0, opts) end
   if ok then ok, err = run(migrate.up, opts) end
   if not ok then return nil, err end
   local differences = fingerprint.compare(states[1], states[3])
   for _, line in ipairs(fingerprint.compare(states[2], states[4])) do differences[#differences + 1] = line end
-  return { fingerprint = fingerprint.digest(states[4]), differences = differences }
+  return { fingerprint = fingerprint.digest(states[4]), differences = differences, losses = losses }
 end
 
 return fingerprint

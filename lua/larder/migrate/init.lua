@@ -70,13 +70,36 @@ local function look(runner, request)
   return runner:plan(request)
 end
 
+-- What each statement does, with the lines of its file.
+local function locks_of(sql, first_line)
+  local locks = core.statement_locks(sql)
+  for _, lock in ipairs(locks) do lock.line = lock.line + first_line - 1 end
+  return locks
+end
+
 local function planned(steps)
   local list = {}
   for i, step in ipairs(steps) do
-    list[i] = { version = step.version, name = step.name, action = step.action, file = step.file,
-      sql = not step.bare and (step.action == "up" and step.up_sql or step.action == "down" and step.down_sql) or nil,
-      no_transaction = step.no_transaction }
-    if list[i].sql and not step.lua then list[i].locks = core.statement_locks(list[i].sql) end
+    local down = step.action == "down"
+    local item = { version = step.version, name = step.name, action = step.action, no_transaction = step.no_transaction,
+      file = down and step.down_file or step.file }
+    if not step.bare and step.action ~= "skip" then item.sql = down and step.down_sql or not down and step.up_sql or nil end
+    if item.sql and not step.lua then item.locks = locks_of(item.sql, down and step.down_line or step.up_line) end
+    list[i] = item
+  end
+  return list
+end
+
+--- Statements of a planned way down after which rows are gone for good: what drops a table or a column, or empties it. What a
+-- body of code does, or a migration in Lua, is not seen.
+---@param step table  of a dry run
+---@return { place: string, sql: string }[]  place: "000002_x.down.sql:3"
+function migrate.losses(step)
+  local list = {}
+  for _, lock in ipairs(step.action == "down" and step.locks or {}) do
+    if lock.loses then
+      list[#list + 1] = { place = ("%s:%d"):format(step.file, lock.line), sql = (lock.sql:gsub("%s+", " ")) }
+    end
   end
   return list
 end

@@ -74,17 +74,18 @@ ldr_code ldr_pgsess_simple(ldr_request *rq, const char *sql, ldr_err *err) {
 typedef struct script_request {
   ldr_request base; /* first */
   const char *sql;
-  unsigned *line;
 } script_request;
 
-static unsigned line_of(const char *sql, size_t chars) {
-  unsigned line = 1;
-  for (; *sql && chars; sql++) {
-    if (((unsigned char)*sql & 0xC0) == 0x80) continue; /* the server counts characters */
+/* The place behind so many characters, which is how the server counts. */
+static ldr_code at_place(ldr_err *err, const char *sql, size_t chars) {
+  unsigned line = 1, place = 1;
+  for (size_t n = 0; *sql; sql++) {
+    if (((unsigned char)*sql & 0xC0) == 0x80) continue;
+    if (n++ == chars) break;
+    place = *sql == '\n' ? 1 : place + 1;
     line += *sql == '\n';
-    chars--;
   }
-  return line;
+  return ldr_err_at(err, "", line, place);
 }
 
 static ldr_code script_start(ldr_request *rq, ldr_err *err) {
@@ -99,21 +100,19 @@ static ldr_code script_answered(ldr_request *rq, ldr_err *err) {
   rq->tx->wrote = true;
   if (!ldr_request_failed(rq)) return LDR_OK;
   at = rq->exchange->error ? ldr_pgres_error_position(rq->exchange->error) : 0;
-  if (at > rq->prefix) *x->line = line_of(x->sql, at - rq->prefix - 1);
-  return ldr_request_error(rq, err);
+  (void)ldr_request_error(rq, err);
+  return at > rq->prefix ? at_place(err, x->sql, at - rq->prefix - 1) : err->code;
 }
 
 static const ldr_request_kind script_kind = {
     .start = script_start, .answered = script_answered, .size = sizeof(script_request)};
 
-ldr_code ldr_pg_script(ldr_tx *t, const char *sql, const ldr_call *call, unsigned *line, ldr_err *err) {
+ldr_code ldr_pg_script(ldr_tx *t, const char *sql, const ldr_call *call, ldr_err *err) {
   const ldr_call blocking = {.deadline = call->deadline, .block = true};
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_request *rq = NULL;
   ldr_code code = ldr_request_new(tx->e, tx, &script_kind, "script", &blocking, &rq, err);
-  *line = 0;
   if (code) return code;
   ((script_request *)rq)->sql = sql;
-  ((script_request *)rq)->line = line;
   return ldr_request_run(rq, NULL, NULL, err);
 }

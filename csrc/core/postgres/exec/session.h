@@ -15,7 +15,7 @@ ldr_code ldr_pg_session(ldr_engine *, const ldr_call *, ldr_tx **out, ldr_err *)
 ldr_code ldr_pg_has_sessions(const ldr_engine *, ldr_err *) LDR_MUSTCHECK;
 /* Several statements by the simple protocol, no results (migration files). In a session or transaction; *line
  * = line of the failing statement or 0. */
-ldr_code ldr_pg_script(ldr_tx *, const char *sql, const ldr_call *, unsigned *line, ldr_err *) LDR_MUSTCHECK;
+ldr_code ldr_pg_script(ldr_tx *, const char *sql, const ldr_call *, ldr_err *) LDR_MUSTCHECK;
 int ldr_pg_backend_pid(const ldr_tx *); /* 0 when not connected */
 
 #endif

@@ -221,29 +221,29 @@ TEST(copy_in_and_out) {
 TEST(scripts_name_the_line_of_a_fault) {
   pgfix f;
   ldr_tx *s = NULL, *tx;
-  unsigned line = 9;
   if (!pg_open(&f, NULL)) return;
   CHECK_INT(ldr_pg_session(f.db, &pg_block, &s, &f.err), LDR_OK);
   CHECK_INT(ldr_pg_script(s, "create table ldr_test.a (x int);\ndo $$ begin raise notice 'x'; end $$;\n",
-                          &pg_block, &line, &f.err),
+                          &pg_block, &f.err),
             LDR_OK);
-  CHECK_INT(line, 0);
-  CHECK_INT(ldr_pg_script(s, "select 1;\n-- é\nselect 2;\nselec 3;", &pg_block, &line, &f.err), LDR_SYNTAX);
-  CHECK_INT(line, 4);
-  CHECK_INT(ldr_pg_script(s, "set larder.x = '1'", &pg_block, &line, &f.err), LDR_OK);
+  CHECK_INT(ldr_pg_script(s, "select 1;\n-- é\nselect 2;\nselec 3;", &pg_block, &f.err), LDR_SYNTAX);
+  CHECK_INT(f.err.line, 4);
+  CHECK_INT(f.err.place, 1);
+  CHECK_INT(ldr_pg_script(s, "set larder.x = '1'", &pg_block, &f.err), LDR_OK);
   CHECK_STR(pg_text(&f, s, "select current_setting('larder.x')"), "1");
   CHECK(ldr_pg_backend_pid(s) > 0);
-  CHECK_INT(ldr_pg_script(s, "copy ldr_test.a from stdin", &pg_block, &line, &f.err), LDR_UNSUPPORTED);
-  CHECK_INT(ldr_pg_script(s, "select 1", &pg_block, &line, &f.err), LDR_CLOSED);
+  CHECK_INT(ldr_pg_script(s, "copy ldr_test.a from stdin", &pg_block, &f.err), LDR_UNSUPPORTED);
+  CHECK_INT(ldr_pg_script(s, "select 1", &pg_block, &f.err), LDR_CLOSED);
   pg_rollback(&f, s);
   tx = pg_begin(&f);
   CHECK_INT(ldr_pg_script(tx, "insert into ldr_test.a values (1);\ninsert into ldr_test.a values (2);\nboom",
-                          &pg_block, &line, &f.err),
+                          &pg_block, &f.err),
             LDR_SYNTAX);
-  CHECK_INT(line, 3);
+  CHECK_INT(f.err.line, 3);
+  CHECK_INT(f.err.place, 1);
   pg_rollback(&f, tx);
   tx = pg_begin(&f);
-  CHECK_INT(ldr_pg_script(tx, "insert into ldr_test.a values (1)", &pg_block, &line, &f.err), LDR_OK);
+  CHECK_INT(ldr_pg_script(tx, "insert into ldr_test.a values (1)", &pg_block, &f.err), LDR_OK);
   CHECK_INT(pg_commit(&f, tx), LDR_OK);
   CHECK_STR(pg_text(&f, NULL, "select count(*) from ldr_test.a"), "1");
   pg_close(&f);

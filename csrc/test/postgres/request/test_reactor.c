@@ -129,13 +129,12 @@ TEST(a_failure_in_a_group_touches_no_neighbour) {
   size_t live = ldr_mem_live();
   pgfix f, other;
   ldr_pool_config c = pg_config(3);
-  unsigned line;
   ldr_tx *session = NULL;
   if (!ask_open(&f, &other, &c, NULL)) return;
   CHECK_INT(ldr_pg_session(other.db, &pg_block, &session, &other.err), LDR_OK);
-  CHECK_INT(ldr_pg_script(session, view, &pg_block, &line, &other.err), LDR_OK);
+  CHECK_INT(ldr_pg_script(session, view, &pg_block, &other.err), LDR_OK);
   ask_warm(&f);
-  CHECK_INT(ldr_pg_script(session, wrong, &pg_block, &line, &other.err), LDR_OK);
+  CHECK_INT(ldr_pg_script(session, wrong, &pg_block, &other.err), LDR_OK);
   for (int round = 0; round < 3; round++) {
     for (size_t i = 0; i < N; i++) ask_row(&f, &asks[i], i % 7 == 3 ? BAD : ask_pick(BAD), PATIENCE);
     ask_collect(&f, 0, N);
@@ -149,7 +148,7 @@ TEST(a_failure_in_a_group_touches_no_neighbour) {
   }
   CHECK(pg_stats(&f).total <= 3);
   CHECK_INT(ldr_pg_script(session, "drop view ldr_test.items; alter table ldr_test.rows rename to items",
-                          &pg_block, &line, &other.err),
+                          &pg_block, &other.err),
             LDR_OK);
   other.db->ops->abandon(session);
   ask_close(&f, &other);

@@ -106,10 +106,13 @@ function runs.up(ctx)
   end)
 end
 
--- What would be undone, and whether that is wanted.
+-- What would be undone, what goes with it, and whether that is wanted.
 local function destroys(ctx, plan)
   local n = 0
-  for _, step in ipairs(plan) do n = n + (step.action == "down" and 1 or 0) end
+  for _, step in ipairs(plan) do
+    n = n + (step.action == "down" and 1 or 0)
+    for _, lost in ipairs(migrate.losses(step)) do out.note("%s: loses data: %s", lost.place, lost.sql) end
+  end
   if n == 0 then return true end
   return ctx:may_destroy(("undo %d migration%s of %s"):format(n, n == 1 and "" or "s", ctx.args.family))
 end
@@ -235,8 +238,13 @@ function runs.verify(ctx)
     local report_, err = fingerprint.verify(db, a.family, options(ctx))
     if not report_ then return report(ctx, nil, err) end
     if a.json then
+      report_.losses = larder.array(report_.losses)
+      report_.differences = larder.array(report_.differences)
       out.json(report_)
-    elseif #report_.differences == 0 then
+      return #report_.differences == 0 and exit.OK or exit.DRIFT
+    end
+    for _, lost in ipairs(report_.losses) do out.line("%s: loses data: %s", lost.place, lost.sql) end
+    if #report_.differences == 0 then
       out.line("%s: up, down and up again leave the same catalogue (%s)", a.family, report_.fingerprint:sub(1, 16))
     else
       for _, line in ipairs(report_.differences) do out.line("%s", line) end
