@@ -305,7 +305,9 @@ describe("migrations under faults", function()
       ["2_b.up.sql"] = "alter table lf.a add j int, add constraint a_i check (i > 0);\ncreate index a_i on lf.a (i);\n",
       ["2_b.down.sql"] = down,
     }
-    local places = { "2_b.down.sql:2: loses data: alter table lf.a drop constraint a_i, drop column j", "1_a.sql:4: loses data: drop table lf.a" }
+    local places = {
+      "2_b.down.sql:2: loses data: alter table lf.a drop constraint a_i, drop column j", "1_a.sql:4: loses data: drop table lf.a",
+    }
     assert(migrate.up(db, "lf", { dir = dir }))
     local code, text = tool.start(up_command "down --to 0"):finish()
     assert.equal(2, code, text)
