@@ -304,6 +304,15 @@ describe("a password", function()
       assert.equal("cs001", assert(db:stores("csms").auth:lookup "cs001").charge_station_id)
       db:close()
     end
+    variables.STORAGE_POSTGRES_RUN_MIGRATIONS = "true"
+    db = assert(larder.open(url))
+    assert(require("larder.migrate").down(db, "csms", { to = 0 }))
+    db:close()
+    db = assert(require("larder.families.csms.storage").open { getenv = function(name) return variables[name] end })
+    assert(db:stores("csms").auth:set("cs002", {}))
+    db:close()
+    variables.STORAGE_POSTGRES_MIGRATIONS_PATH = "file:///nowhere"
+    assert.is_nil((require("larder.families.csms.storage").open { getenv = function(name) return variables[name] end }))
     settings.password = PASSWORD .. "x"
     local none, err = larder.open(settings)
     assert.is_nil(none)

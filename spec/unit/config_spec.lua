@@ -354,6 +354,13 @@ describe("files", function()
         assert.equal("5433", cfg.settings.port)
         assert.equal("STORAGE_POSTGRES_HOST", cfg.sources.host)
         assert.equal(path .. ": storage.postgres.port", cfg.sources.port)
+        assert.same({}, cfg.run_migrations)
+        storage.storage.postgres.migrations_path = "file://./sql/mine"
+        assert.same({ dir = "./sql/mine" }, assert(resolve({}, nil, { config_file = path })).run_migrations)
+        assert.is_nil(assert(resolve({ STORAGE_POSTGRES_RUN_MIGRATIONS = "false" }, nil, { config_file = path })).run_migrations)
+        storage.storage.postgres.run_migrations = "perhaps"
+        assert.is_string(select(2, resolve({}, nil, { config_file = path })).fields["storage.postgres.run_migrations"])
+        storage.storage.postgres.run_migrations = nil
         storage.storage.postgres.port = 0
         local none, err = resolve({}, nil, { config_file = path })
         assert.is_nil(none)

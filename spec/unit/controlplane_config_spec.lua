@@ -29,10 +29,20 @@ describe("controlplane databases", function()
     local main = assert(resolve {
       DB_PORT = "x", DB_MAX_OPEN_CONNS = "many", DB_MAX_IDLE_CONNS = "", DB_CONN_MAX_LIFETIME = "soon", DB_PASSWORD = "hidden!",
     }).main
-    assert.same({ "5432", 25, 5, 3600 }, { main.settings.port, main.pool.max, main.pool.min, main.pool.lifetime })
+    assert.same({ "5432", 25, 5, 300 }, { main.settings.port, main.pool.max, main.pool.min, main.pool.lifetime })
     local text = {}
     for _, row in ipairs(config.explain(main)) do text[#text + 1] = row.name .. "=" .. row.value end
     assert.is_nil(table.concat(text, " "):find("hidden!", 1, true))
+  end)
+
+  it("LC-C1 give connections five minutes, unless the variable or the address says else", function()
+    assert.equal(300, assert(resolve {}).main.pool.lifetime)
+    assert.equal(300, assert(resolve { DATABASE_URL = "postgres://u@one/main" }).main.pool.lifetime)
+    assert.equal(90, assert(resolve { DB_CONN_MAX_LIFETIME = "1m30s" }).main.pool.lifetime)
+    local both = assert(resolve {
+      DATABASE_URL = "postgres://u@one/main?pool_max_conn_lifetime=60s", DATABASE_URL_AUDIT = "postgres://u@two/audit",
+    })
+    assert.same({ 60, 300 }, { both.main.pool.lifetime, both.audit.pool.lifetime })
   end)
 
   it("opens what it found", function()

@@ -19,6 +19,7 @@ local config = {}
 ---@field sources table<string, string>   keyword, or "pool." and a pool setting → where it came from
 ---@field migrations? larder.Config       where migrations connect, when that is somewhere else
 ---@field replica? larder.Config          where reads go outside of transactions
+---@field run_migrations? { dir?: string }  whoever opens the database is to migrate it: [storage.postgres] says so
 
 ---@class larder.ConfigOptions
 ---@field getenv? fun(name: string): string|nil  os.getenv by default
@@ -73,10 +74,24 @@ local function note_replica(b, file)
   b.replica = { host = tostring(host), port = checked and tostring(checked) or nil, source = source }
 end
 
+--- run_migrations and migrations_path, which may begin with file://; without a path, the family's own files.
+local function note_migrations(b, section)
+  local variable = "STORAGE_POSTGRES_RUN_MIGRATIONS"
+  local given = b.lookup(variable)
+  local name = given and variable or "storage.postgres.run_migrations"
+  if given == nil then given = section.run_migrations end
+  if given == nil then return end
+  local run = values.boolean(given)
+  if run == nil then b.faults[name] = "must be true or false" end
+  local path = b.lookup "STORAGE_POSTGRES_MIGRATIONS_PATH" or section.migrations_path
+  if run then b.run_migrations = { dir = path and tostring(path):gsub("^file://", "") or nil } end
+end
+
 --- [storage.postgres] with STORAGE_POSTGRES_* before it. The file's rules hold for both.
 local function storage_group(b, file)
   note_replica(b, file)
   local section = type(file.postgres) == "table" and file.postgres or {}
+  note_migrations(b, section)
   local text, source = b.lookup "STORAGE_POSTGRES_CONNECTION_STRING"
   if not text and section.connection_string then
     text, source = section.connection_string, file.path .. ": storage.postgres.connection_string"
@@ -320,6 +335,7 @@ function config.resolve(target, opts)
   if not cfg then return nil, err end
   cfg, err = add_replica(cfg, b.replica, opts)
   if not cfg or cfg.engine == "memory" then return cfg, err end
+  cfg.run_migrations = b.run_migrations
   return add_migrations(cfg, lookup, opts)
 end
 

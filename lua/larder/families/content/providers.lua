@@ -62,4 +62,53 @@ function providers.resolve(getenv)
     .. ": enable postgres" }
 end
 
+-- ---- what is written of it ----
+
+local LEVELS = { error = 1, warn = 2, info = 3, debug = 4 }
+
+-- event of the database → from which level on it is written
+local WRITTEN = { error = "error", slow = "warn", connect = "info", transaction = "info", query = "debug" }
+
+--- How much is written: DATABASE_LOG_LEVEL (info), and errors alone where NODE_ENV is production. nil: nothing, since PRISMA_LOGGING
+-- is not true.
+---@param getenv? fun(name: string): string|nil
+---@return "error"|"warn"|"info"|"debug"|nil level
+---@return larder.Error? err  `invalid`
+function providers.log_level(getenv)
+  getenv = getenv or os.getenv
+  local level = getenv "DATABASE_LOG_LEVEL"
+  if level == nil or level == "" then level = "info" end
+  if not LEVELS[level] then return errors.invalid { DATABASE_LOG_LEVEL = "must be error, warn, info or debug" } end
+  if getenv "PRISMA_LOGGING" ~= "true" then return nil end
+  return getenv "NODE_ENV" == "production" and "error" or level
+end
+
+local function line_of(name, event)
+  local what = event.store and event.store .. ":" .. event.op or event.op or name
+  local text = ("larder %s: %s"):format(name, what)
+  if event.duration then text = text .. (" %.1f ms"):format(event.duration * 1000) end
+  return event.err and text .. ": " .. tostring(event.err) or text
+end
+
+--- Have write(line) called for what happens, as the environment says. Parameters and secrets are never part of a line.
+---@param db larder.Db
+---@param getenv? fun(name: string): string|nil
+---@param write? fun(line: string)  to stderr by default
+---@return (fun())|nil stop
+---@return larder.Error? err  `invalid`
+function providers.log(db, getenv, write)
+  local level, err = providers.log_level(getenv)
+  if err then return nil, err end
+  write = write or function(line) io.stderr:write(line, "\n") end
+  local stops = {}
+  for name, from in pairs(WRITTEN) do
+    if level and LEVELS[from] <= LEVELS[level] then
+      stops[#stops + 1] = db:on(name, function(event) write(line_of(name, event)) end)
+    end
+  end
+  return function()
+    for _, stop in ipairs(stops) do stop() end
+  end
+end
+
 return providers

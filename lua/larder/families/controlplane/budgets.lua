@@ -42,21 +42,18 @@ local function limit_of(config, name)
   return micros > 0 and micros or nil -- zero: no limit
 end
 
--- A function that counts the amount in one period.
-local function counter(self, scope, period, limit, amount)
-  local set = { spent = expr.increment(counters.money(amount)), requests = expr.increment(1) }
-  local room = limit and { spent = { lte = counters.money(math.max(limit - amount, 0)) } }
-  return function()
-    local ok, err = false, nil
-    if not limit or amount <= limit then
-      ok, err = counters.add(self.store, key_of(self, scope, period), {}, set, room)
-    end
-    if ok == false then
-      return counters.refused(self.store, "spend", ("the %s budget is used up"):format(period),
-        { reason = "budget", period = period, limit = counters.money(limit) })
-    end
-    return ok, err
+-- The count of an amount in one period; nil, err: it is more than the whole limit.
+local function count_of(self, scope, period, limit, amount)
+  local function refuse()
+    return counters.refused(self.store, "spend", ("the %s budget is used up"):format(period),
+      { reason = "budget", period = period, limit = counters.money(limit) })
   end
+  if limit and amount > limit then return refuse() end
+  return {
+    store = self.store, method = "spend", key = key_of(self, scope, period), fresh = {}, refuse = refuse,
+    set = { spent = expr.increment(counters.money(amount)), requests = expr.increment(1) },
+    room = limit and { spent = { lte = counters.money(limit - amount) } },
+  }
 end
 
 --- Spend an amount, if every limit has room for it; else nothing is counted. Limits that are absent or zero allow
@@ -77,7 +74,9 @@ function Budgets:spend(scope, amount, config)
   end
   local counts = {}
   for i, period in ipairs(PERIODS) do
-    counts[i] = counter(self, scope, period, limit_of(config, LIMIT_OF[period]), micros)
+    local err
+    counts[i], err = count_of(self, scope, period, limit_of(config, LIMIT_OF[period]), micros)
+    if not counts[i] then return nil, err end
   end
   return counters.all(self.db, counts)
 end

@@ -39,30 +39,48 @@ function counters.money(micros)
   return ("%d.%06d"):format(math.floor(micros / MICRO), micros % MICRO)
 end
 
---- Add to the row with this key unless that would pass the limit. The row is made when it is not there.
----@param store larder.Store
----@param key table     the key's fields
----@param fresh table   further fields of a new row
----@param set table     what to change
----@param room table|nil  the condition under which there is room; nil: no limit
----@return boolean|nil counted
----@return larder.Error? err
-function counters.add(store, key, fresh, set, room)
-  local where = room and expr.all { key, room } or key
-  for attempt = 1, 2 do
-    local n, err = store:update_where(where, set)
-    if not n then return nil, err end
-    if n > 0 then return true end
-    if attempt == 1 then
-      local row = {}
-      for name, value in pairs(key) do row[name] = value end
-      for name, value in pairs(fresh) do row[name] = value end
-      n, err = store:create_many({ row }, { on_conflict = "skip" })
-      if not n then return nil, err end
-      if n == 0 then return false end -- it was there, and has no room
-    end
-  end
-  return false
+---@class larder.controlplane.Count
+---@field store larder.Store
+---@field method string       for errors and events
+---@field key table           the row's key
+---@field fresh table         further fields of a new row
+---@field set table           what to change
+---@field room table|nil      the condition under which there is room; nil: no limit
+---@field refuse fun(): nil, larder.Error  there is none
+
+local function update_of(count)
+  return { op = "update", where = count.room and expr.all { count.key, count.room } or count.key, set = count.set }
+end
+
+-- false: there is no room
+local function update(count)
+  local n, err = support.run(count.store, count.method, update_of(count))
+  if not n then return nil, err end
+  return n > 0
+end
+
+-- false: the row is there, so it has no room
+local function make_row(count)
+  local row = {}
+  for name, value in pairs(count.key) do row[name] = value end
+  for name, value in pairs(count.fresh) do row[name] = value end
+  local n, err = count.store:create_many({ row }, { on_conflict = "skip" })
+  if not n then return nil, err end
+  return n > 0
+end
+
+-- An update has met no row: make it, and count in it.
+local function count_in_new(count)
+  local ok, err = make_row(count)
+  if ok then ok, err = update(count) end
+  if ok == false then return count.refuse() end
+  return ok, err
+end
+
+local function count_one(count)
+  local ok, err = update(count)
+  if ok == false then return count_in_new(count) end
+  return ok, err
 end
 
 --- `nil, err`: a limit was reached.
@@ -75,14 +93,21 @@ function counters.refused(store, method, message, fields)
   return nil, errors.new(err)
 end
 
---- All counts or none, in one transaction; one alone needs none.
+--- All counts or none. One alone is one statement; several are one round trip and a commit. A row is made when it is not there.
 ---@param db larder.Db
----@param list (fun(): boolean|nil, larder.Error?)[]
+---@param list larder.controlplane.Count[]  always in the same order, so that two callers cannot wait for each other
+---@return true|nil
+---@return larder.Error? err
 function counters.all(db, list)
-  if #list == 1 then return list[1]() end
+  if #list == 1 then return count_one(list[1]) end
   return support.atomic(db, { retries = 5 }, function()
-    for _, count in ipairs(list) do
-      local ok, err = count()
+    local items = {}
+    for i, count in ipairs(list) do items[i] = { store = count.store, op = update_of(count) } end
+    local results, err = support.run_all(list[1].store, list[1].method, items)
+    if not results then return nil, err end
+    for i, count in ipairs(list) do
+      local ok = true
+      if results[i].affected == 0 then ok, err = count_in_new(count) end
       if not ok then return nil, err end
     end
     return true

@@ -1,6 +1,7 @@
 --- Where a control plane keeps its data: the main database, and one for audit logs where DATABASE_URL_AUDIT names it.
 
 local config = require "larder.config"
+local values = require "larder.config.values"
 
 local databases = {}
 
@@ -14,14 +15,25 @@ local function is_set(value)
   return value ~= nil and value ~= ""
 end
 
+local LIFETIME, LIFETIME_DEFAULT = "DB_CONN_MAX_LIFETIME", "5m"
+
 local function with_defaults(getenv)
   local environment = getenv "ENVIRONMENT"
-  if is_set(environment) and environment ~= "development" or is_set(getenv "DATABASE_URL") then return getenv end
+  local developing = not (is_set(environment) and environment ~= "development" or is_set(getenv "DATABASE_URL"))
   return function(name)
     local value = getenv(name)
-    if is_set(value) then return value end
+    if name == LIFETIME then return is_set(value) and values.seconds(value) and value or LIFETIME_DEFAULT end
+    if is_set(value) or not developing then return value end
     return DEVELOPMENT[name]
   end
+end
+
+-- The environment of the audit database: its address is the main one there, the pool's limits hold for both.
+local function of_audit(getenv, url)
+  return with_defaults(function(name)
+    if name == "DATABASE_URL" then return url end
+    return getenv(name)
+  end)
 end
 
 --- What the environment says: DATABASE_URL, or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME, DB_SSLMODE, with
@@ -36,7 +48,7 @@ function databases.resolve(getenv)
   if not main then return nil, err end
   local url, audit = getenv "DATABASE_URL_AUDIT", nil
   if is_set(url) then
-    audit, err = config.resolve(url, { getenv = getenv })
+    audit, err = config.resolve(nil, { getenv = of_audit(getenv, url) })
     if not audit then return nil, err end
   end
   return { main = main, audit = audit }
@@ -57,7 +69,8 @@ function databases.open(opts)
   local url = getenv "DATABASE_URL_AUDIT"
   if not is_set(url) then return main, main end
   local audit
-  audit, err = larder.open(url, settings)
+  settings.getenv = of_audit(getenv, url)
+  audit, err = larder.open(nil, settings)
   if audit then return main, audit end
   main:close()
   return nil, err

@@ -86,20 +86,20 @@ local function refused(self, name, limit, key, now)
   })
 end
 
-local function counter(self, scope, entry, limit, n, now)
+-- The count of n in one window; nil, err: there is no room for it.
+local function count_of(self, scope, entry, limit, n, now)
   local name, metric, seconds = entry[1], entry[2], entry[3]
   local key = key_of(self, scope, metric, seconds, now)
-  return function()
-    local carry, err = carried(self, key, now)
-    if not carry then return nil, err end
-    local room = limit - carry - n
-    if room < 0 then return refused(self, name, limit, key, now) end
-    local _, _, ends_at = self:window(seconds, now)
-    local ok
-    ok, err = counters.add(self.store, key, { ends_at = ends_at }, { used = expr.increment(n) }, { used = { lte = room } })
-    if ok == false then return refused(self, name, limit, key, now) end
-    return ok, err
-  end
+  local carry, err = carried(self, key, now)
+  if not carry then return nil, err end
+  local function refuse() return refused(self, name, limit, key, now) end
+  local room = limit - carry - n
+  if room < 0 then return refuse() end
+  local _, _, ends_at = self:window(seconds, now)
+  return {
+    store = self.store, method = "take", key = key, fresh = { ends_at = ends_at }, set = { used = expr.increment(n) },
+    room = { used = { lte = room } }, refuse = refuse,
+  }
 end
 
 local function is_amount(n)
@@ -122,7 +122,11 @@ function RateLimits:take(scope, config, tokens)
     local limit = config and config[entry[1]] or 0
     if not is_amount(limit) then misuse.raise("rate_limits:take: %s must be a whole number", entry[1]) end
     local n = entry[2] == "requests" and 1 or tokens
-    if limit > 0 and n > 0 then counts[#counts + 1] = counter(self, scope, entry, limit, n, now) end
+    if limit > 0 and n > 0 then
+      local count, err = count_of(self, scope, entry, limit, n, now)
+      if not count then return nil, err end
+      counts[#counts + 1] = count
+    end
   end
   if #counts == 0 then return true end
   return counters.all(self.db, counts)
