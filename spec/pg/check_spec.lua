@@ -2,6 +2,7 @@
 
 local larder = require "larder"
 local check = require "larder.migrate.check"
+local made = require "spec.support.migrations"
 local need = require "spec.support.need"
 
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
@@ -84,6 +85,13 @@ local CASES = {
   { "drop index differ.things_created_at_id_idx", "no index on (-created_at, id)" },
   { "drop index differ.things_created_at_id_idx; create index things_created_at_id_idx on differ.things (created_at, id)",
     "no index on (-created_at, id)" },
+  { "drop index differ.things_created_at_id_idx; create index things_created_at_id_idx on differ.things "
+    .. "(created_at desc nulls last, id)", "no index on (-created_at, id)" },
+  { "alter table differ.owners drop constraint owners_id_length; alter table differ.things drop constraint things_owner_fkey; "
+    .. "alter table differ.owners alter column id type varchar(30) collate \"C\"; "
+    .. "alter table differ.things add constraint things_owner_fkey foreign key (owner_id) references differ.owners "
+    .. "on delete set null; alter table differ.owners add constraint owners_id_length check (char_length(id) between 1 and 40)",
+    "column id: declared text, in the database character varying(30)" },
   { "alter table differ.things drop constraint things_owner_fkey", "reference things_owner_fkey is missing" },
   { "alter table differ.things drop constraint things_owner_fkey; alter table differ.things add constraint things_owner_fkey "
     .. "foreign key (owner_id) references differ.owners on delete cascade", "declared on delete set_null, in the database cascade" },
@@ -160,6 +168,39 @@ describe("what differs", function()
       end
     end)
   end
+
+  it("is nothing where only the database can say it, which is named all the same", function()
+    script "alter table differ.things add constraint sum check (count < 50 or price is null)"
+    script "alter table differ.things add constraint apart exclude using gist (int4range(count, count + 1) with &&)"
+    script "create unique index lower on differ.owners (lower(kind))"
+    script "alter table differ.things add extra int generated always as (count + 1) stored"
+    script "alter table differ.owners alter column id type varchar(40) collate \"C\""
+    local list, alone = assert(check(db, "differ"))
+    assert.same({}, list)
+    local text = {}
+    for i, item in ipairs(alone) do text[i] = item.message end
+    table.sort(text)
+    assert.same({
+      "check sum is the database's alone, and memory does not know it: ((count < 50) OR (price IS NULL))",
+      "exclusion constraint apart is the database's alone, and memory does not know it",
+      "unique lower is the database's alone, and memory does not know it",
+    }, text)
+  end)
+
+  it("knows a table that was left out on purpose, too", function()
+    assert(db:query "drop table differ.texts")
+    assert(db:migrate "auth") -- makes the tables of the record
+    local dir = made.directory { ["1_texts.up.sql"] = "-- larder: only plain\ncreate table differ.texts (id int8);\n" }
+    require("larder.family").get("differ").migrations = dir
+    assert(db:query("insert into larder.schema_migrations (family, version, name, checksum, skipped, duration_ms) "
+      .. "values ('differ', 1, 'texts', '', true, 0)"))
+    local list, on_purpose = assert(check(db, "differ"))
+    assert(db:query "delete from larder.schema_migrations where family = 'differ'")
+    require("larder.family").get("differ").migrations = nil
+    made.remove(dir)
+    assert.same({}, list)
+    assert.same({ "table is missing", "1_texts.up.sql" }, { on_purpose[1].message, on_purpose[1].skipped })
+  end)
 
   it("knows what was left out on purpose", function()
     assert(db:migrate "auth")

@@ -95,6 +95,18 @@ describe("the command line tool", function()
     assert.equal(0, select(2, run "migrate down toolshop"))
     assert.equal(3, select(2, run "check toolshop"))
     assert.equal(2, select(2, run "diff toolshop --name 'add price'"))
+    -- a column with another name
+    file("toolshop.lua", (declaration:gsub('{ name = "title"', '{ name = "caption"')))
+    text, code = run "check toolshop"
+    assert.equal(3, code)
+    local rename = "alter table toolshop.items rename column title to caption;"
+    assert.is_truthy(text:find("or, if it has only got another name: " .. rename, 1, true), text)
+    assert.is_truthy((run "diff toolshop"):find("-- renamed: " .. rename, 1, true))
+    text, code = run "diff toolshop --rename toolshop.items.title=caption"
+    assert.equal(0, code)
+    assert.is_truthy(text:find("\n" .. rename .. "\n", 1, true), text)
+    assert.is_nil(text:find("add column", 1, true))
+    assert.equal(2, select(2, run "diff toolshop --rename title=caption"))
   end)
 
   it("writes declarations from a live schema", function()
@@ -111,8 +123,8 @@ describe("the command line tool", function()
     for _, wanted in ipairs {
       '{ name = "kind", type = "text", default = "a", enum = { "a", "b" } }', '{ name = "n", type = "int4", min = 1 }',
       '{ name = "id", type = "uuid", default = { "uuid" } }', "-- What they own",
-      'key = { name = "things_pkey", "id" }', '{ name = "owners_mail_key", "mail" }', "column at: date is not a type",
-      "is the database's alone",
+      'key = { name = "things_pkey", "id" }', '{ name = "owners_mail_key", "mail" }', "column at is date, which is not a type",
+      "The database's alone: check things_check",
       '{ name = "things_owner_id_fkey", as = "owner", fields = { "owner_id" }, many = "things", on_delete = "cascade", to = "owners" }',
     } do
       assert.is_truthy(text:find(wanted, 1, true), wanted .. "\n" .. text)

@@ -6,7 +6,8 @@ local catalog = {}
 
 ---@class larder.migrate.Column
 ---@field name string
----@field type string        as format_type() prints it
+---@field type string        as format_type() prints it; of a domain, that of its base
+---@field domain? string      its domain
 ---@field not_null boolean
 ---@field default? string    its expression
 ---@field identity string    "", "a" (always) or "d" (by default)
@@ -26,18 +27,24 @@ local catalog = {}
 ---@field where? string      its condition
 ---@field method string
 ---@field constraint boolean it belongs to a constraint
+---@field exclusion boolean  of an exclusion constraint
+---@field plain boolean      with the default operator classes, and nulls where an order has them
 
 local TABLE = [[
-select c.oid::int8 as oid, c.relkind::text as kind, c.relrowsecurity as row_security, obj_description(c.oid, 'pg_class') as comment,
+select c.oid::int8 as oid, c.relkind::text as kind, current_setting('server_version_num')::int8 as server_version,
+       c.relrowsecurity as row_security, obj_description(c.oid, 'pg_class') as comment,
        case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end as partition_key
 from pg_class c
 where c.oid = to_regclass($1)]]
 
 local COLUMNS = [[
-select a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as not_null,
+select a.attname::text as name, a.attnotnull or coalesce(t.typnotnull, false) as not_null,
+       case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) else format_type(a.atttypid, a.atttypmod) end as type,
+       case when t.typtype = 'd' then format_type(a.atttypid, a.atttypmod) end as domain,
        pg_get_expr(d.adbin, d.adrelid) as default, a.attidentity::text as identity, a.attgenerated <> '' as generated,
        case when l.collname <> 'default' then l.collname::text end as collation, col_description(a.attrelid, a.attnum) as comment
 from pg_attribute a
+join pg_type t on t.oid = a.atttypid
 left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 left join pg_collation l on l.oid = a.attcollation
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
@@ -48,6 +55,9 @@ select i.relname::text as name, x.indisunique as unique, x.indisprimary as key, 
        coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false) as nulls_equal,
        pg_get_expr(x.indpred, x.indrelid) as where, m.amname::text as method,
        exists (select from pg_constraint c where c.conindid = x.indexrelid and c.contype in ('p', 'u', 'x')) as constraint,
+       exists (select from pg_constraint c where c.conindid = x.indexrelid and c.contype = 'x') as exclusion,
+       not exists (select from unnest(x.indclass::oid[]) as k(class) join pg_opclass o on o.oid = k.class where not o.opcdefault)
+         and not exists (select from unnest(x.indoption::int2[]) as o(bits) where o.bits in (1, 2)) as plain,
        array(select coalesce(a.attname::text, '')
              from unnest(x.indkey::int2[]) with ordinality as k(num, pos)
              left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.num
@@ -64,6 +74,7 @@ order by i.relname]]
 
 local REFERENCES = [[
 select c.conname::text as name, c.confrelid::regclass::text as target, c.confdeltype::text as action, c.convalidated as valid,
+       c.condeferrable as deferrable,
        array(select a.attname::text
              from unnest(c.conkey) with ordinality as k(num, pos)
              join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.num

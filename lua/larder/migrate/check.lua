@@ -1,6 +1,7 @@
 --- Drift: is the live catalogue what the declarations say? Columns, types, null, defaults, identities, generated columns, keys,
 -- uniques and their conditions, references and their actions, checks, indexes, collations, partitions.
 
+local core = require "larder.core"
 local compare = require "larder.migrate.compare"
 local files = require "larder.migrate.files"
 
@@ -10,7 +11,10 @@ local files = require "larder.migrate.files"
 ---@field message string
 ---@field sql? string    statements that mend it, with a semicolon behind each
 ---@field undo? string   statements that undo that
+---@field hint? string   other statements that may be meant: a column was given another name
+---@field loses? boolean after `sql` rows or values are gone for good
 ---@field skipped? string  the file that was left out on purpose (`only plain`) and would have made it; not a difference then
+---@field alone? boolean  the database's alone: no declaration can say it; not a difference
 
 local SKIPPED = [[
 select version, name from larder.schema_migrations where family = $1 and skipped]]
@@ -45,6 +49,19 @@ local function script(statements)
   return statements and statements .. ";"
 end
 
+local function loses(sql)
+  for _, lock in ipairs(sql and core.statement_locks(sql) or {}) do
+    if lock.loses then return true end
+  end
+end
+
+-- What a message says is missing, where a file that was left out may have made it.
+local function missing_name(message, decl)
+  if message == "table is missing" then return decl.table:match "([^.]+)$" end
+  return message:match "^unique (%S+) is missing" or message:match "^reference (%S+) is missing"
+    or message:match "^primary key (%S+) is missing"
+end
+
 local function describe(db, name)
   local family = db:_family(name)
   local list, by_store = {}, {}
@@ -58,9 +75,10 @@ end
 --- Compare a family's declarations with the live catalogue.
 ---@param db larder.Db
 ---@param name string  family
+---@param renames? table<string, table<string, string>>  by table ("shop.items"), then from the old name: columns to be renamed
 ---@return larder.Drift[]|nil faults  empty when nothing differs; always empty on memory
----@return larder.Error|larder.Drift[]? err  of a comparison that was made: what is missing on purpose
-local function check(db, name)
+---@return larder.Error|larder.Drift[]? err  of a comparison that was made: what is missing on purpose, and what is the database's alone
+local function check(db, name, renames)
   if db:kind() == "memory" then return {}, {} end
   local texts, err = skipped_texts(db, name)
   if not texts then return nil, err end
@@ -68,15 +86,21 @@ local function check(db, name)
   local faults, on_purpose, schemas = {}, {}, {}
   for i, decl in ipairs(list) do
     local entity = family.entities[i]
-    local function report(message, sql, undo)
-      local fault = { store = decl.name, table = decl.table, message = message, sql = script(sql), undo = script(undo) }
-      fault.skipped = skipped_by(texts, message:match "^unique (%S+) is missing" or message:match "^reference (%S+) is missing")
+    local function report(message, sql, undo, hint)
+      local fault = { store = decl.name, table = decl.table, message = message, sql = script(sql), undo = script(undo),
+        hint = script(hint) }
+      fault.skipped = skipped_by(texts, missing_name(message, decl))
+      fault.loses = loses(fault.sql)
       local into = fault.skipped and on_purpose or faults
       into[#into + 1] = fault
     end
+    local function note(message)
+      on_purpose[#on_purpose + 1] = { store = decl.name, table = decl.table, message = message, alone = true }
+    end
     local ok
     ok, err = compare.table {
-      db = db, decl = decl, decls = by_store, schemas = schemas, report = report,
+      db = db, decl = decl, decls = by_store, schemas = schemas, report = report, note = note,
+      renames = renames and renames[decl.table] or {},
       extra = { partition = entity.partition, search = entity.search },
     }
     if not ok then return nil, err end

@@ -27,7 +27,10 @@ end
 ---@field extra { partition?: table, search?: table }
 ---@field live table
 ---@field alter string  "alter table … "
----@field report fun(message: string, sql?: string|string[], undo?: string|string[])
+---@field report fun(message: string, sql?: string|string[], undo?: string|string[], hint?: string)  hint: another statement that may
+-- be meant
+---@field note fun(message: string)  what only the database knows, and no declaration can say: not a difference
+---@field renames table<string, string>  columns of this table that are to have another name: from the old name
 local Comparer = {}
 Comparer.__index = Comparer
 
@@ -53,7 +56,8 @@ function Comparer:default(field, column)
   -- the expression is the catalogue's own, not a caller's
   local rows, err = self.db:query(("select (%s)::text as value"):format(column.default))
   if not rows then return nil, err end
-  if rows[1].value ~= default_text(declared) then
+  local found = rows[1].value
+  if found ~= default_text(declared) and not (type(declared) == "number" and tonumber(found) == declared) then
     self.report(("column %s: declared default %s, in the database %s"):format(field.name, default_text(declared), column.default),
       set, reset)
   end
@@ -75,12 +79,27 @@ function Comparer:made_by_the_database(field, column)
   end
 end
 
+-- Longer texts than these do not fit in the column; nil: all do.
+local function length_of(column)
+  return tonumber((column.type:match "^character varying%((%d+)%)$"))
+end
+
+-- A column of the type, or one that stores take for it: a text with a limit that is declared, too.
+local function has_type(column, wanted, field)
+  if column.type == wanted then return true end
+  if wanted ~= "text" then return false end
+  local length = length_of(column)
+  if length then return field.enum ~= nil or field.max_len ~= nil and field.max_len <= length end
+  return column.type == "character varying" or column.type == "name"
+end
+
 function Comparer:column(field, column)
   local name, wanted = ddl.name(field.name), ddl.type_of(field)
-  if column.type ~= wanted then
+  if not has_type(column, wanted, field) then
     self.report(("column %s: declared %s, in the database %s"):format(field.name, wanted, column.type),
-      ("%salter column %s type %s using %s::%s"):format(self.alter, name, wanted, name, wanted),
-      ("%salter column %s type %s using %s::%s"):format(self.alter, name, column.type, name, column.type))
+      ("%salter column %s type %s%s using %s::%s"):format(self.alter, name, wanted, ddl.collate(self.decl, field), name, wanted),
+      ("%salter column %s type %s%s using %s::%s"):format(self.alter, name, column.type,
+        column.collation and " collate " .. ddl.name(column.collation) or "", name, column.type))
   end
   if column.not_null == (field.null == true) then
     local set = ("%salter column %s set not null"):format(self.alter, name)
@@ -92,17 +111,55 @@ function Comparer:column(field, column)
   return self:default(field, column)
 end
 
+-- Columns with another name than declared: the rest of the comparison sees them by their new one.
+function Comparer:rename()
+  local live = self.live
+  for _, old in ipairs(sorted_keys(self.renames)) do
+    local new, column = self.renames[old], live.columns[old]
+    if column and not live.columns[new] then
+      local rename = "%srename column %s to %s"
+      self.report(("column %s is declared as %s"):format(old, new), rename:format(self.alter, ddl.name(old), ddl.name(new)),
+        rename:format(self.alter, ddl.name(new), ddl.name(old)))
+      column.name, live.columns[old], live.columns[new] = new, nil, column
+      for _, list in ipairs { live.indexes_list, live.references_list } do
+        for _, item in ipairs(list) do
+          for i, name in ipairs(item.columns) do item.columns[i] = name == old and new or name end
+        end
+      end
+    end
+  end
+end
+
+-- A column that is not declared, and that holds what the missing one should: has it only got another name?
+function Comparer:old_name(field)
+  local declared, found = {}, nil
+  for _, other in ipairs(self.decl.fields) do declared[other.name] = true end
+  for _, column in ipairs(self.live.columns_list) do
+    if not declared[column.name] and not column.generated and column.type == ddl.type_of(field) then
+      if found then return nil end -- it may be either of them
+      found = column.name
+    end
+  end
+  return found
+end
+
+function Comparer:missing_column(field)
+  local sql = { ("%sadd column %s"):format(self.alter, ddl.column(self.decl, field)) }
+  for _, check in ipairs(ddl.checks(self.decl, field)) do
+    sql[#sql + 1] = ("%sadd constraint %s check (%s)"):format(self.alter, ddl.name(check.name), check.condition)
+  end
+  local old = self:old_name(field)
+  self.report(("column %s is missing"):format(field.name), sql, ("%sdrop column %s"):format(self.alter, ddl.name(field.name)),
+    old and ("%srename column %s to %s"):format(self.alter, ddl.name(old), ddl.name(field.name)))
+end
+
 function Comparer:columns()
   local known = {}
   for _, field in ipairs(self.decl.fields) do
     local column = self.live.columns[field.name]
     known[field.name] = true
     if not column then
-      local sql = { ("%sadd column %s"):format(self.alter, ddl.column(self.decl, field)) }
-      for _, check in ipairs(ddl.checks(self.decl, field)) do
-        sql[#sql + 1] = ("%sadd constraint %s check (%s)"):format(self.alter, ddl.name(check.name), check.condition)
-      end
-      self.report(("column %s is missing"):format(field.name), sql, ("%sdrop column %s"):format(self.alter, ddl.name(field.name)))
+      self:missing_column(field)
     else
       local ok, err = self:column(field, column)
       if not ok then return nil, err end
@@ -154,20 +211,35 @@ local function described(bounds)
   return #parts > 0 and table.concat(parts, ", ") or "anything"
 end
 
--- What all checks of a column say together, and which they are.
-local function live_bounds(live)
-  local map = {}
+-- What all checks of a column say together, and which they are; the others: checks that no declaration can say.
+local function live_bounds(live, renames)
+  local map, others = {}, {}
   for _, check in ipairs(live.checks_list) do
     local column, bounds = conditions.bounds(check.condition)
+    column = renames[column] or column
     local is_int = column and live.columns[column] and live.columns[column].type:find "int"
     if column and (not bounds.strict or is_int) then
       local all = map[column] or { checks = {} }
       map[column] = all
       all.checks[#all.checks + 1] = check
       for key, value in pairs(bounds) do all[key] = value end
+    else
+      others[#others + 1] = check
     end
   end
-  return map
+  return map, others
+end
+
+-- A limit in the type is as good as a check of the same one.
+local function add_lengths(live, map)
+  for name, column in pairs(live.columns) do
+    local length, found = length_of(column), map[name]
+    if length and not (found and (found.enum or found.max_len)) then
+      map[name] = found or { checks = {} }
+      map[name].max_len = length
+      map[name].by_type = true
+    end
+  end
 end
 
 -- What a check can hold of a declaration: an enum says it all, and lengths are those of texts.
@@ -179,9 +251,18 @@ local function declared_bounds(field)
 end
 
 function Comparer:checks()
-  local live = live_bounds(self.live)
+  local live, others = live_bounds(self.live, self.renames)
+  add_lengths(self.live, live)
+  for _, check in ipairs(others) do
+    self.note(("check %s is the database's alone, and memory does not know it: %s"):format(check.name, check.condition))
+    if not check.valid then
+      self.report(("check %s is not validated: old rows may break it"):format(check.name),
+        ("%svalidate constraint %s"):format(self.alter, ddl.name(check.name)))
+    end
+  end
   for _, field in ipairs(self.decl.fields) do
     local found, wanted = live[field.name] or { checks = {} }, declared_bounds(field)
+    if found.by_type and wanted.max_len ~= found.max_len then found.max_len = nil end -- its type was reported, or holds more
     local same = same_enum(wanted.enum, found.enum)
     for _, key in ipairs(BOUNDS) do same = same and wanted[key] == found[key] end
     if not same and self.live.columns[field.name] then
@@ -258,6 +339,37 @@ function Comparer:unique(unique, index)
   end
 end
 
+-- Can a unique of a declaration have this condition?
+local function declarable_condition(text, fields)
+  local list = conditions.read(text)
+  for _, comparison in ipairs(list or {}) do
+    local says = comparison.op == "=" or comparison.op == "null"
+    if not says or comparison.length or not fields[comparison.column] then return false end
+  end
+  return list ~= nil
+end
+
+-- Could a declaration say it?
+function Comparer:declarable(index)
+  local fields = {}
+  for _, field in ipairs(self.decl.fields) do fields[field.name] = true end
+  for _, name in ipairs(index.columns) do
+    if not fields[name] then return false end
+  end
+  if index.where and not declarable_condition(index.where, fields) then return false end
+  return index.immediate and not index.nulls_equal and not index.exclusion and index.plain
+end
+
+function Comparer:unknown_unique(index)
+  if self:declarable(index) then
+    self.report(("unique %s is not declared: memory would accept what PostgreSQL refuses"):format(index.name),
+      ddl.drop_unique(self.decl, index.name, index.constraint))
+  else
+    self.note(("%s %s is the database's alone, and memory does not know it"):format(
+      index.exclusion and "exclusion constraint" or "unique", index.name))
+  end
+end
+
 function Comparer:uniques()
   local decl, known = self.decl, { [self.decl.key.name] = true }
   local key = self.live.indexes[decl.key.name]
@@ -276,10 +388,7 @@ function Comparer:uniques()
     self:unique(unique, index and index.unique and index or nil)
   end
   for _, index in ipairs(self.live.indexes_list) do
-    if index.unique and index.valid and not known[index.name] then
-      self.report(("unique %s is not declared: memory would accept what PostgreSQL refuses"):format(index.name),
-        ddl.drop_unique(decl, index.name, index.constraint))
-    end
+    if (index.unique or index.exclusion) and index.valid and not known[index.name] then self:unknown_unique(index) end
   end
 end
 
@@ -287,7 +396,7 @@ end
 
 -- Serves an index the declared order, forwards or backwards? More columns behind do no harm.
 local function serves(index, fields)
-  if index.where or not index.valid or index.method ~= "btree" or #index.columns < #fields then return false end
+  if index.where or not index.valid or not index.plain or index.method ~= "btree" or #index.columns < #fields then return false end
   local turned
   for i, field in ipairs(fields) do
     local name, minus = field:gsub("^-", "")
@@ -354,17 +463,40 @@ local function reference_fault(ref, found, target)
   end
 end
 
+-- To a table or by a column that is not declared, or with an action that a declaration has no word for: the database's alone.
+function Comparer:unknown_reference(found)
+  local fields, target = {}, false
+  for _, field in ipairs(self.decl.fields) do fields[field.name] = true end
+  local declarable = ACTIONS[found.action] ~= "set_default"
+  for _, name in ipairs(found.columns) do declarable = declarable and fields[name] ~= nil end
+  for _, decl in pairs(self.decls) do target = target or found.target:gsub('"', "") == decl.table end
+  if declarable and target then
+    self.report(("reference %s is not declared"):format(found.name), ("%sdrop constraint %s"):format(self.alter, ddl.name(found.name)))
+  else
+    self.note(("reference %s to %s is the database's alone, and memory does not know it"):format(found.name, found.target))
+  end
+end
+
+-- Before version 15 a reference clears all of its columns or none.
+function Comparer:can_clear(ref)
+  return not ref.set_null or #ref.set_null == #ref.fields or self.live.server_version >= 150000
+end
+
 function Comparer:references()
   local known = {}
   for _, ref in ipairs(self.decl.references) do
     local found, target = self.live.references[ref.name], self.decls[ref.to]
     known[ref.name] = true
-    if not found then
+    if not self:can_clear(ref) then
+      self.report(("reference %s: only PostgreSQL 15 and later clear some of its columns (%s)"):format(ref.name, names(ref.set_null)))
+    elseif not found then
       self.report(("reference %s is missing"):format(ref.name), self:mend_reference(ref))
     else
       local fault = reference_fault(ref, found, target)
       if fault then
         self.report(("%s: %s"):format(ref.name, fault), self:mend_reference(ref, found))
+      elseif found.deferrable then
+        self.note(("reference %s is deferrable: memory checks it at once"):format(ref.name))
       elseif not found.valid then
         self.report(("%s is not validated: old rows may break it"):format(ref.name),
           ("%svalidate constraint %s"):format(self.alter, ddl.name(ref.name)))
@@ -372,9 +504,7 @@ function Comparer:references()
     end
   end
   for _, name in ipairs(sorted_keys(self.live.references)) do
-    if not known[name] then
-      self.report(("reference %s is not declared"):format(name), ("%sdrop constraint %s"):format(self.alter, ddl.name(name)))
-    end
+    if not known[name] then self:unknown_reference(self.live.references[name]) end
   end
 end
 
@@ -398,7 +528,7 @@ end
 
 --- Stores order texts by bytes. Where a column does not, its indexes serve only lookups.
 function Comparer:collations()
-  local rows, err = catalog.unordered(self.db, self.decl.table, sorted_texts(self.decl))
+  local rows, err = catalog.unordered(self.db, ddl.qualified(self.decl.table), sorted_texts(self.decl))
   if not rows then return nil, err end
   for _, row in ipairs(rows) do
     if #row.indexes > 0 then
@@ -438,16 +568,17 @@ local function missing(self)
 end
 
 --- Compare one table.
----@param args table  db, decl, decls, extra, schemas (a table that all calls of one comparison share), report
+---@param args table  db, decl, decls, extra, schemas (a table that all calls of one comparison share), report, note, renames
 ---@return true|nil
 ---@return larder.Error? err
 function compare.table(args)
   local self = setmetatable(args, Comparer)
   self.alter = ("alter table %s "):format(ddl.qualified(self.decl.table))
   local err
-  self.live, err = catalog.table(self.db, self.decl.table)
+  self.live, err = catalog.table(self.db, ddl.qualified(self.decl.table))
   if err then return nil, err end
   if not self.live then return missing(self) end
+  self:rename()
   local ok
   ok, err = self:columns()
   if not ok then return nil, err end

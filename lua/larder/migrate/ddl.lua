@@ -87,13 +87,17 @@ function ddl.is_identity(field)
   return type(field.default) == "table" and field.default[1] == "identity"
 end
 
+--- How a column's texts are ordered: by bytes, as stores order them; the tenant's is compared for equality only.
+function ddl.collate(decl, field)
+  return field.type:find "^text" and field.name ~= decl.tenant and ' collate "C"' or ""
+end
+
 --- One column of a table.
 ---@param decl larder.EntityDeclaration  as a schema describes it
 ---@param field larder.FieldDeclaration
 ---@return string
 function ddl.column(decl, field)
-  local parts = { ddl.name(field.name), ddl.type_of(field) }
-  if field.type:find "^text" and field.name ~= decl.tenant then parts[#parts + 1] = 'collate "C"' end
+  local parts = { ddl.name(field.name), ddl.type_of(field) .. ddl.collate(decl, field) }
   if not field.null then parts[#parts + 1] = "not null" end
   local default = ddl.default_of(field)
   if ddl.is_identity(field) then

@@ -14,21 +14,31 @@ local TYPES = {
 local ACTIONS = { a = "restrict", r = "restrict", c = "cascade", n = "set_null", d = "set_default" }
 
 local TABLES = [[
-select c.relname::text as name
+select c.relname::text as name, c.relkind in ('r', 'p') as is_table,
+       case c.relkind when 'v' then 'a view' when 'm' then 'a materialized view' when 'f' then 'a foreign table' end as kind
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition
+where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
 order by c.relname]]
+
+-- What the core takes for the name of a store or field.
+local function nameable(name)
+  return #name <= 63 and name:find "^[%a_][%w_]*$" ~= nil
+end
 
 -- ---- fields ----
 
--- "numeric(12,2)[]" → numeric, 12, 2, true
+-- "numeric(12,2)[]" → { type = "numeric[]", precision = 12, scale = 2 }
 local function parse_type(text)
   local base, array = text:gsub("%[%]$", "")
   local precision, scale = base:match "^numeric%((%d+),(%d+)%)$"
   if precision then base = "numeric" end
+  local length = array == 0 and base:match "^character varying%((%d+)%)$"
+  if length or array == 0 and (base == "character varying" or base == "name") then base = "text" end
   local known = TYPES[base]
-  return known and known .. (array > 0 and "[]" or ""), tonumber(precision), tonumber(scale)
+  return known and {
+    type = known .. (array > 0 and "[]" or ""), precision = tonumber(precision), scale = tonumber(scale), max_len = tonumber(length),
+  }
 end
 
 -- The value of a default that is a literal: 'a'::text, 7, (-1), true, '{}'::jsonb.
@@ -37,7 +47,7 @@ local function literal(text, kind)
   if quoted then
     local value = quoted:gsub("''", "'")
     if kind == "json" or kind == "jsonb" then return core.json_decode(value) end
-    return tonumber(value) and kind:find "int" and tonumber(value) or value
+    return tonumber(value) and (kind:find "^int" or kind:find "^float") and tonumber(value) or value
   end
   local bare = text:gsub("::[%w%s]+$", ""):gsub("^%((.*)%)$", "%1")
   if bare == "true" or bare == "false" then return bare == "true" end
@@ -62,20 +72,26 @@ local function default_of(field, column)
   return true
 end
 
+-- Why a column cannot be declared; nil: it can.
+local function undeclarable(column)
+  if not nameable(column.name) then return "no name for a field" end
+  if column.generated then return "generated" end
+  if not parse_type(column.type) then return ("%s, which is not a type of larder"):format(column.type) end
+end
+
 local function field_of(column, notes)
-  local kind, precision, scale = parse_type(column.type)
-  if not kind then
-    notes[#notes + 1] = ("column %s: %s is not a type of larder; the column is left out"):format(column.name, column.type)
+  local why = undeclarable(column)
+  if why then
+    local needed = column.not_null and not column.default and column.identity == "" and not column.generated
+    notes[#notes + 1] = ("column %s is %s: it is left out%s"):format(column.name, why,
+      needed and ", and since it is not null and has no default, inserts fail" or "")
     return nil
   end
-  if column.generated then
-    notes[#notes + 1] = ("column %s is generated; the column is left out"):format(column.name)
-    return nil
-  end
-  local field = { name = column.name, type = kind, precision = precision, scale = scale, null = not column.not_null or nil,
-    comment = column.comment }
+  local field = parse_type(column.type)
+  field.name, field.null, field.comment = column.name, not column.not_null or nil, column.comment
+  if column.domain then notes[#notes + 1] = ("column %s: what the domain %s checks"):format(column.name, column.domain) end
   if not default_of(field, column) then
-    notes[#notes + 1] = ("column %s: the default %s is the database's alone"):format(column.name, column.default)
+    notes[#notes + 1] = ("column %s: the default %s"):format(column.name, column.default)
   end
   return field
 end
@@ -88,7 +104,7 @@ local function add_checks(live, by_name, notes)
       bounds.strict = nil
       for key, value in pairs(bounds) do field[key] = value end
     else
-      notes[#notes + 1] = ("check %s is the database's alone: %s"):format(check.name, check.condition)
+      notes[#notes + 1] = ("check %s: %s"):format(check.name, check.condition)
     end
   end
 end
@@ -133,6 +149,10 @@ end
 
 local function add_unique(decl, index, by_name, notes)
   local unique = named(index)
+  if index.nulls_equal or not index.immediate then
+    notes[#notes + 1] = ("unique %s: %s"):format(index.name, index.nulls_equal and "nulls are equal in it" or "it is deferrable")
+    return
+  end
   if index.where then
     unique.where = where_of(index.where, by_name)
     if not unique.where then
@@ -145,30 +165,36 @@ end
 
 local function add_indexes(live, decl, by_name, notes)
   for _, index in ipairs(live.indexes_list) do
+    local plain = all_known(index.columns, by_name) and index.valid and index.method == "btree" and index.plain
     if index.key then
       decl.key = named(index)
-    elseif not all_known(index.columns, by_name) or not index.valid or index.method ~= "btree" then
-      notes[#notes + 1] = ("index %s is the database's alone"):format(index.name)
-    elseif index.unique then
+    elseif index.exclusion then
+      notes[#notes + 1] = ("exclusion constraint %s"):format(index.name)
+    elseif plain and index.unique then
       add_unique(decl, index, by_name, notes)
-    elseif not index.where then
+    elseif plain and not index.where then
       decl.indexes[#decl.indexes + 1] = index_of(index)
+    else
+      notes[#notes + 1] = ("%s %s"):format(index.unique and "unique" or "index", index.name)
     end
   end
 end
 
 -- ---- references ----
 
-local function add_references(live, decl, stores, notes)
+local function add_references(live, decl, stores, by_name, notes)
   for _, found in ipairs(live.references_list) do
     local to = stores[(found.target:gsub('"', ""))]
-    if to and ACTIONS[found.action] ~= "set_default" then
+    if to and ACTIONS[found.action] ~= "set_default" and all_known(found.columns, by_name) then
+      if found.deferrable then
+        notes[#notes + 1] = ("reference %s is checked later than a declared one: it is deferrable"):format(found.name)
+      end
       decl.references[#decl.references + 1] = {
         name = found.name, fields = found.columns, to = to, on_delete = ACTIONS[found.action],
         set_null = #found.cleared > 0 and found.cleared or nil,
       }
     else
-      notes[#notes + 1] = ("reference %s to %s cannot be declared"):format(found.name, found.target)
+      notes[#notes + 1] = ("reference %s to %s"):format(found.name, found.target)
     end
   end
 end
@@ -228,38 +254,66 @@ local function read_table(db, schema, name, stores)
   end
   add_checks(live, by_name, decl.notes)
   add_indexes(live, decl, by_name, decl.notes)
-  add_references(live, decl, stores, decl.notes)
+  add_references(live, decl, stores, by_name, decl.notes)
   local by = live.partition_key and live.partition_key:match '^RANGE %("?([^"(),]+)"?%)$'
-  if by then decl.partition = { by = by, every = "month" } end
+  if by and by_name[by] and by_name[by].type == "timestamptz" then
+    decl.partition = { by = by, every = "month" }
+  elseif live.partition_key then
+    decl.notes[#decl.notes + 1] = "partitioned by " .. live.partition_key
+  end
+  if decl.key and not all_known(decl.key, by_name) then decl.unkeyed = true end
   if by_name.deleted_at and by_name.deleted_at.null then decl.soft_delete = "deleted_at" end
   return decl
 end
 
---- Read every table of a schema. Tables without a primary key are left out and named.
+-- Why a table cannot be declared; nil: it can.
+local function refused(row, decl)
+  if not row.is_table then return "is " .. row.kind end
+  if not nameable(row.name) then return "is no name for a store" end
+  if not decl.key then return "has no primary key" end
+  if decl.unkeyed then return "has a primary key with a column that cannot be declared" end
+end
+
+-- References to tables that are left out.
+local function drop_references(list, by_store)
+  for _, decl in ipairs(list) do
+    for i = #decl.references, 1, -1 do
+      local ref = decl.references[i]
+      if not by_store[ref.to] then
+        decl.notes[#decl.notes + 1] = ("reference %s to %s, which is left out"):format(ref.name, ref.to)
+        table.remove(decl.references, i)
+      end
+    end
+  end
+end
+
+--- Read every table of a schema. What cannot be declared is left out and named.
 ---@param db larder.Db
 ---@param schema string
----@return { name: string, entities: table[], left_out: string[] }|nil family  a declaration, with comment and notes beside it
+---@return { name: string, entities: table[], left_out: string[] }|nil family  a declaration, with comment and notes beside it;
+-- left_out: "t has no primary key"
 ---@return larder.Error? err
 function pull.read(db, schema)
   local rows, err = db:query(TABLES, schema)
   if not rows then return nil, err end
   local stores, list, left_out, by_store = {}, {}, {}, {}
-  for _, row in ipairs(rows) do stores[schema .. "." .. row.name] = row.name end
+  for _, row in ipairs(rows) do
+    if row.is_table then stores[schema .. "." .. row.name] = row.name end
+  end
   for _, row in ipairs(rows) do
     local decl
-    decl, err = read_table(db, schema, row.name, stores)
-    if not decl then return nil, err end
-    if decl.key then
-      list[#list + 1], by_store[decl.name] = decl, decl
+    if row.is_table then
+      decl, err = read_table(db, schema, row.name, stores)
+      if not decl then return nil, err end
+    end
+    local why = refused(row, decl)
+    if why then
+      left_out[#left_out + 1] = row.name .. " " .. why
     else
-      left_out[#left_out + 1] = row.name
+      list[#list + 1], by_store[decl.name] = decl, decl
     end
   end
-  for _, decl in ipairs(list) do
-    for i = #decl.references, 1, -1 do
-      if not by_store[decl.references[i].to] then table.remove(decl.references, i) end
-    end
-  end
+  drop_references(list, by_store)
   name_relations(list, by_store)
   return { name = schema, entities = ordered(list, by_store), left_out = left_out }
 end
@@ -311,7 +365,7 @@ local function entity_text(decl)
   local parts = {}
   local function add(text) parts[#parts + 1] = text end
   if decl.comment then add(("    -- %s\n"):format((decl.comment:gsub("%s+", " ")))) end
-  for _, note in ipairs(decl.notes) do add(("    -- Not declared: %s\n"):format((note:gsub("%s+", " ")))) end
+  for _, note in ipairs(decl.notes) do add(("    -- The database's alone: %s\n"):format((note:gsub("%s+", " ")))) end
   add(("    {\n      name = %q, table = %q,\n      fields = {\n"):format(decl.name, decl.table))
   for _, field in ipairs(decl.fields) do add(field_text(field)) end
   add(("      },\n      key = %s,\n"):format(value_text(decl.key)))
@@ -327,7 +381,7 @@ end
 ---@return string
 function pull.text(family)
   local parts = { ("-- Written by larder pull %s.\nlocal larder = require \"larder\"\n\n"):format(family.name) }
-  for _, name in ipairs(family.left_out) do parts[#parts + 1] = ("-- Left out: %s has no primary key.\n"):format(name) end
+  for _, name in ipairs(family.left_out) do parts[#parts + 1] = ("-- Left out: %s.\n"):format((name:gsub("%s+", " "))) end
   parts[#parts + 1] = ("return larder.declare {\n  name = %q,\n  entities = {\n"):format(family.name)
   for _, decl in ipairs(family.entities) do parts[#parts + 1] = entity_text(decl) end
   parts[#parts + 1] = "  },\n}\n"

@@ -17,9 +17,12 @@ local function show(name, faults, on_purpose)
   for _, fault in ipairs(faults) do
     out.line("%s.%s (%s): %s", name, fault.store, fault.table, fault.message)
     if fault.sql then out.line("  %s", out.coloured((fault.sql:gsub("\n", "\n  ")), "dim")) end
+    if fault.loses then out.line("  %s", out.coloured("this loses data", "yellow")) end
+    if fault.hint then out.line("  or, if it has only got another name: %s", out.coloured(fault.hint, "dim")) end
   end
   for _, item in ipairs(on_purpose) do
-    out.line("%s", out.coloured(("%s.%s: %s, left out on purpose by %s"):format(name, item.store, item.message, item.skipped), "dim"))
+    local why = item.skipped and ", left out on purpose by " .. item.skipped or ""
+    out.line("%s", out.coloured(("%s.%s: %s%s"):format(name, item.store, item.message, why), "dim"))
   end
   if #faults == 0 then out.line("%s: no drift", name) end
 end

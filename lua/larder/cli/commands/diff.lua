@@ -13,6 +13,7 @@ function command.describe(parser)
   c:argument("family", "Family.")
   c:option("--name", "Write it to the files of a new migration of this name.")
   c:option("--dir", "Directory of the migration files.")
+  c:option("--rename", "A column that has got another name, like shop.items.title=name."):count "*"
   c:flag("--json", "Print JSON.")
 end
 
@@ -40,12 +41,24 @@ local function write(ctx, found, dir)
   return exit.OK
 end
 
+local function renames_of(list)
+  local map = {}
+  for _, text in ipairs(list or {}) do
+    local in_table, old, new = text:match "^(.+)%.([^.=]+)=([^.=]+)$"
+    if not in_table then error(("--rename %s: name the column and its new name, like shop.items.title=name"):format(text), 0) end
+    map[in_table] = map[in_table] or {}
+    map[in_table][old] = new
+  end
+  return map
+end
+
 function command.run(ctx)
   ctx:families { ctx.args.family }
   if ctx.args.name and not ctx.args.name:find "^[%w_]+$" then error("a migration's name is made of letters, digits and underscores", 0) end
   local dir = ctx.args.name and new_files.migrations(ctx, ctx.args.family)
+  local renames = renames_of(ctx.args.rename)
   return ctx:with_db(function(db)
-    local found, err = diff.write(db, ctx.args.family)
+    local found, err = diff.write(db, ctx.args.family, renames)
     if not found then return out.complain(err) end
     return dir and write(ctx, found, dir) or show(ctx, found)
   end)
