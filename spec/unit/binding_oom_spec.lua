@@ -186,6 +186,11 @@ describe("memory that runs out #oom", function()
         function(store) return store:run { op = "select", where = { id = { 1, 2 } }, order = "title", page = true, limit = 1 } end,
         function(store) return store:run { op = "update", set = { title = "t", doc = { x = 1 } }, returning = true } end,
         function(store) return store:run { op = "aggregate", aggs = { { "count" } }, groups = { "owner" } } end,
+        function(store)
+          local row, err = store:create { owner = "a", id = 2 }
+          if not row and err.code ~= "conflict" then return nil, err end
+          return store:patch("a", 2, { title = "t", doc = { x = 1 } })
+        end,
         function(store) return store:load(batch, { on_conflict = "update" }) end,
         function(_, engine)
           local ctx, err = engine:begin {}

@@ -103,8 +103,11 @@ ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) {
 }
 
 void ldr_err_set(char *dst, size_t size, const char *src) {
-  snprintf(dst, size, "%s", src ? src : "");
-  trim(dst, size);
+  const char *end = src ? memchr(src, '\0', size) : NULL;
+  size_t n = end ? (size_t)(end - src) : src ? size - 1 : 0;
+  if (n) memmove(dst, src, n);
+  dst[n] = '\0';
+  if (src && end == NULL) trim(dst, size);
 }
 
 ldr_code ldr_err_reason(ldr_err *e, const char *reason) {

@@ -1,5 +1,6 @@
 #include "lua/base/misuse.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -79,6 +80,53 @@ static int shape_fault(lua_State *L) {
   return l_shape_fault(L, 1, (l_shape)(i + 1)) != NULL;
 }
 
+/* What an option may be, in the numbers that options_fit reads: Lua types as bits, and limits above them. */
+enum { NOT_NEGATIVE = 1 << 16, WHOLE = 1 << 17, FROM_ONE = 1 << 18, A_LIST = 1 << 19 };
+
+static bool is_kind(lua_State *L, int idx, lua_Integer kind) {
+  int type = lua_type(L, idx);
+  lua_Number n;
+  if (!(kind >> type & 1)) return false;
+  if (type == LUA_TTABLE) return !(kind & A_LIST) || l_shape_fault(L, idx, L_LIST) == NULL;
+  if (type != LUA_TNUMBER) return true;
+  n = lua_tonumber(L, idx);
+  if ((kind & NOT_NEGATIVE && !(n >= 0)) || (kind & FROM_ONE && !(n >= 1))) return false;
+  return !(kind & WHOLE) || n - floor(n) == 0; /* of infinity that is no number */
+}
+
+/* Is the option on top of the stack, of the name below it, one of those at idx? { name = kind | { word = true
+ * } } */
+static bool fits(lua_State *L, int idx) {
+  int value = lua_gettop(L);
+  bool yes = false;
+  lua_pushvalue(L, -2);
+  lua_rawget(L, idx);
+  if (lua_type(L, -1) == LUA_TNUMBER) {
+    yes = is_kind(L, value, lua_tointeger(L, -1));
+  } else if (lua_istable(L, -1) && lua_type(L, value) == LUA_TSTRING) {
+    lua_pushvalue(L, value);
+    lua_rawget(L, -2);
+    yes = lua_toboolean(L, -1);
+  }
+  lua_settop(L, value);
+  return yes;
+}
+
+/* core.options_fit(opts, kinds) → is opts a plain table of such options alone? Says nothing of what is wrong:
+ * who asks looks again, and raises. */
+static int options_fit(lua_State *L) {
+  bool good = lua_istable(L, 1) && !lua_getmetatable(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  while (good && lua_next(L, 1)) {
+    good = fits(L, 2);
+    lua_settop(L, 3);
+  }
+  lua_pushboolean(L, good);
+  return 1;
+}
+
 /* core.nearest(name, names) → the name that was probably meant, or nil */
 static int nearest(lua_State *L) {
   const char *name = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
@@ -97,8 +145,9 @@ static int nearest(lua_State *L) {
 }
 
 void l_misuse_open(lua_State *L, int module) {
-  static const luaL_Reg functions[] = {{"misuse", misuse},   {"caller", caller},           {"own", own},
-                                       {"nearest", nearest}, {"shape_fault", shape_fault}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"misuse", misuse},           {"caller", caller},           {"own", own}, {"nearest", nearest},
+      {"shape_fault", shape_fault}, {"options_fit", options_fit}, {NULL, NULL}};
   lua_pushvalue(L, module);
   luaL_setfuncs(L, functions, 0);
   lua_pop(L, 1);

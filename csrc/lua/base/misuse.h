@@ -14,7 +14,7 @@ int l_misuse_in(lua_State *L, const char *store, const char *method, const char 
 /* Pushes "file:line: " of that function; "" when there is none. */
 void l_caller_push(lua_State *L);
 
-/* Adds misuse(text), caller(), own(prefix), shape_fault(t, shape) and
+/* Adds misuse(text), caller(), own(prefix), shape_fault(t, shape), options_fit(opts, kinds) and
  * nearest(name, names) to the module table. */
 void l_misuse_open(lua_State *L, int module);
 

@@ -154,23 +154,44 @@ int l_work_fail(lua_State *L, l_work *w) { return l_work_end(L, w, l_fail(L, &w-
 
 /* ---- options ---- */
 
+/* Pushes the table name → number from 1 of a list of names, which is made once a state: Lua's own strings are
+ * found by their address, so that an option costs one look-up and no comparison of texts. */
+static void push_numbers(lua_State *L, const char *const *names, int n) {
+  void *key = (void *)(uintptr_t)names; /* only ever a key */
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, n);
+  for (int i = 0; i < n; i++) {
+    lua_pushinteger(L, i + 1);
+    lua_setfield(L, -2, names[i]);
+  }
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
 int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what) {
-  int base = lua_gettop(L) + 1;
+  int base = lua_gettop(L) + 1, numbers = base + n;
   luaL_checkstack(L, n + LUA_MINSTACK, NULL);
   lua_settop(L, base + n - 1);
   if (lua_isnoneornil(L, idx) || idx >= base) return base;
   if (!lua_istable(L, idx)) l_misuse(L, "%s must be a table, not a %s", what, luaL_typename(L, idx));
+  push_numbers(L, names, n);
   lua_pushnil(L);
   while (lua_next(L, idx)) {
-    int i = 0;
+    int i;
     if (lua_type(L, -2) == LUA_TSTRING) {
-      while (i < n && strcmp(names[i], lua_tostring(L, -2)) != 0) i++;
-      if (i == n) l_misuse(L, "%s: unknown option '%s'", what, lua_tostring(L, -2));
-      lua_replace(L, base + i);
+      lua_pushvalue(L, -2);
+      lua_rawget(L, numbers);
+      i = (int)lua_tointeger(L, -1);
+      if (i == 0) l_misuse(L, "%s: unknown option '%s'", what, lua_tostring(L, -3));
+      lua_pop(L, 1);
+      lua_replace(L, base + i - 1);
     } else {
       lua_pop(L, 1);
     }
   }
+  lua_settop(L, numbers - 1);
   return base;
 }
 

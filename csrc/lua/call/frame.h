@@ -102,7 +102,7 @@ int l_work_after(lua_State *L, l_work *w, ldr_code code); /* what follows any co
 
 /* Spreads the options table at idx over n new stack slots in the order of names (absent: nil) and returns the
  * first slot. idx may be nil or none. An unknown name raises; positions are the caller's own (a statement's
- * text). */
+ * text). names: the same array in every call, since its address is what its table is known by. */
 int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what);
 bool l_option_bool(lua_State *L, int idx, const char *name);
 

@@ -14,7 +14,7 @@ static l_ctx *check(lua_State *L) { return l_box_check(L, 1, &l_ctx_class); }
 /* Pushes a context of the engine at stack index 1 that has no transaction yet. */
 static l_ctx *push_ctx(lua_State *L, l_engine *eng) {
   l_ctx *c = l_box_new(L, &l_ctx_class);
-  lua_createtable(L, 2, 0);
+  lua_createtable(L, 0, 3); /* the engine, the runner and perhaps a context */
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, L_ENV_ENGINE);
   l_env_set(L, -2);
@@ -47,9 +47,11 @@ int l_ctx_begin(lua_State *L) {
   c = push_ctx(L, eng); /* 3 */
   base = l_options(L, 2, names, 5, "options");
   c->context = l_context_opt(L, base + 3);
-  l_env_push(L, 3);
-  lua_pushvalue(L, base + 3);
-  lua_rawseti(L, -2, L_ENV_CONTEXT);
+  if (c->context) {
+    l_env_push(L, 3);
+    lua_pushvalue(L, base + 3);
+    lua_rawseti(L, -2, L_ENV_CONTEXT);
+  }
   opts.isolation = get_isolation(L, base);
   opts.read_only = l_option_bool(L, base + 1, "read_only");
   opts.deferrable = l_option_bool(L, base + 2, "deferrable");
@@ -148,7 +150,8 @@ static int finish_true(lua_State *L, l_work *w) {
   return l_work_end(L, w, 1);
 }
 
-/* commit and rollback consume the transaction, also when they fail. */
+/* ctx:commit([seconds | { timeout = seconds }]), ctx:rollback(…) → true | nil, err. They consume the
+ * transaction, also when they fail. */
 static int end(lua_State *L, bool commit) {
   l_armed armed;
   l_slots at;
@@ -158,12 +161,13 @@ static int end(lua_State *L, bool commit) {
   ldr_tx *tx;
   l_work *w;
   ldr_code code;
-  int base;
   lua_settop(L, 2);
-  w = l_work_take(L, &at, 1, eng);
+  l_env_push(L, 1);
+  lua_rawgeti(L, -1, L_ENV_ENGINE);
+  lua_replace(L, 3);
+  w = l_work_take(L, &at, 3, eng); /* the engine's: this box has none to use again */
   w->name = commit ? "commit" : "rollback";
-  base = l_options(L, 2, names, 1, "options");
-  l_work_timeout(L, w, base);
+  l_work_timeout(L, w, lua_type(L, 2) == LUA_TNUMBER ? 2 : l_options(L, 2, names, 1, "options"));
   if (c->tx == NULL) {
     ldr_fail(&w->err, LDR_CLOSED, "the transaction is over");
     return l_work_fail(L, w);

@@ -81,7 +81,7 @@ ldr_code l_op_build(l_opargs *a, int idx) {
   a->base = l_options(a->L, idx, names, L_NOPTS, "operation");
   k = find_kind(a->L, a->base + L_OP);
   check_taken(a, k);
-  w->name = k->name;
+  if (w->name == NULL) w->name = k->name;
   l_work_options(a->L, w, a->base + L_TX, a->base + L_TIMEOUT, a->base + L_NAME);
   a->now = l_work_now(a->L, w);
   w->op = ldr_arena_alloc(&w->arena, sizeof *w->op);
@@ -89,6 +89,7 @@ ldr_code l_op_build(l_opargs *a, int idx) {
   ldr_op_init(w->op, k->kind, a->store->e);
   w->op->name = w->name;
   w->op->now = a->now;
+  a->keep_stamps = l_option_bool(a->L, a->base + L_KEEP_STAMPS, "keep_stamps");
   code = l_where_get(a->L, a->base + L_WHERE, w, a->store->e, &w->op->where);
   if (code == LDR_OK) code = k->build(a);
   /* the rows and sets of an insert were checked while they were read */

@@ -40,16 +40,19 @@ typedef struct l_opargs {
   lua_State *L;
   l_work *w;
   const l_store *store;
-  int base; /* first option */
+  int base; /* first option; 0: there are none */
   int64_t now;
+  bool keep_stamps;
   bool nothing; /* the answer is known to be empty */
 } l_opargs;
 
 /* Reads the table at idx into w->op and w->finish. Misuse raises; LDR_INVALID: w->err. */
 ldr_code l_op_build(l_opargs *a, int idx) LDR_MUSTCHECK;
 
-/* The same for the row at idx alone: an insert that returns it. */
+/* The same without a table of options: an insert of the row at idx, or the changes at idx in the row with
+ * this key, whose values stay. Both return the row. */
 ldr_code l_op_create(l_opargs *a, int idx) LDR_MUSTCHECK;
+ldr_code l_op_patch(l_opargs *a, const ldr_value *key, int idx) LDR_MUSTCHECK;
 
 /* ---- parts, one file each; all fill a->w->op ---- */
 ldr_code l_op_select(l_opargs *a) LDR_MUSTCHECK;

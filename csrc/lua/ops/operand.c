@@ -8,9 +8,24 @@
 
 /* ---- fields ---- */
 
+/* The store's own fields are found by the address of Lua's string; -1: it is none. */
+static int own_field(lua_State *L, int idx, const l_work *w) {
+  int field;
+  idx = lua_absindex(L, idx);
+  lua_pushvalue(L, idx);
+  lua_rawget(L, l_at(w)->names);
+  field = lua_type(L, -1) == LUA_TNUMBER ? (int)lua_tointeger(L, -1) - 1 : -1;
+  lua_pop(L, 1);
+  return field;
+}
+
 int l_field_get(lua_State *L, int idx, l_work *w, const ldr_entity *e) {
   const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
-  int field = name && strlen(name) == lua_rawlen(L, idx) ? ldr_entity_field(e, name, strlen(name)) : -1;
+  int field = -1;
+  if (name && w->op && w->op->e == e && lua_istable(L, l_at(w)->names))
+    field = own_field(L, idx, w);
+  else if (name && strlen(name) == lua_rawlen(L, idx))
+    field = ldr_entity_field(e, name, strlen(name));
   if (field < 0) (void)!l_no_field(w, e, name ? name : "?");
   return field;
 }

@@ -74,14 +74,14 @@ static void sort(ldr_set *sets, unsigned n) {
 
 /* Checks what was read and adds the stamps. */
 static ldr_code finish(l_opargs *a, ldr_set *sets, unsigned n) {
-  bool keep = l_option_bool(a->L, a->base + L_KEEP_STAMPS, "keep_stamps");
   unsigned all = n;
   ldr_code code;
   sort(sets, n);
   code = ldr_check_sets(a->store->e, sets, &all, a->now, &a->w->arena, &a->w->err);
   if (code != LDR_OK) return code;
   a->w->op->sets = sets;
-  while (keep && all > n && sets[all - 1].kind == LDR_SET_VALUE) all--; /* stamps of time come last */
+  while (a->keep_stamps && all > n && sets[all - 1].kind == LDR_SET_VALUE)
+    all--; /* stamps of time come last */
   a->w->op->nsets = all;
   return LDR_OK;
 }
@@ -91,16 +91,20 @@ static ldr_set *new_sets(l_opargs *a) { /* room for every field, and every stamp
 }
 
 ldr_code l_op_sets(l_opargs *a, int idx) {
+  static const char what[] = "the table of changes"; /* the check says what is wrong, and raises */
   lua_State *L = a->L;
   ldr_set *sets = new_sets(a);
   unsigned n = 0;
   bool bad = false;
   if (sets == NULL) return ldr_fail_nomem(&a->w->err);
-  l_shape_check(L, a->w, idx, L_RECORD, "the table of changes");
+  if (!lua_istable(L, idx) || !l_table_plain(L, idx)) l_shape_check(L, a->w, idx, L_RECORD, what);
   lua_pushnil(L);
   while (lua_next(L, idx)) {
-    int field = l_field_get(L, -2, a->w, a->store->e);
-    ldr_code code = field < 0 ? a->w->err.code : get_set(a, lua_gettop(L), (unsigned)field, &sets[n++]);
+    int field;
+    ldr_code code;
+    if (lua_type(L, -2) != LUA_TSTRING) l_shape_check(L, a->w, idx, L_RECORD, what);
+    field = l_field_get(L, -2, a->w, a->store->e);
+    code = field < 0 ? a->w->err.code : get_set(a, lua_gettop(L), (unsigned)field, &sets[n++]);
     if (code == LDR_CAPACITY) return code;
     bad = bad || code != LDR_OK;
     lua_pop(L, 1);

@@ -33,15 +33,24 @@ static void sort(l_preds *l) {
   }
 }
 
+/* A condition of names alone is walked once. Whatever else is in it, and whatever is wrong with it, calls for
+ * the check of the whole table first: that raises. */
 static ldr_code add_fields(l_builder *b, int idx, l_preds *l) {
   lua_State *L = b->L;
+  bool checked = false;
   lua_pushnil(L);
   while (lua_next(L, idx)) {
-    if (lua_type(L, -2) != LUA_TNUMBER) {
-      int field = l_field_get(L, -2, b->w, b->e);
-      ldr_code code = field < 0 ? b->w->err.code : l_pred_field(b, (unsigned)field, lua_gettop(L), l);
-      if (code != LDR_OK) return code;
+    int field = -1;
+    ldr_code code = LDR_OK;
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      field = l_field_get(L, -2, b->w, b->e);
+      code = field < 0 ? b->w->err.code : l_pred_field(b, (unsigned)field, lua_gettop(L), l);
     }
+    if (!checked && (field < 0 || code != LDR_OK)) {
+      l_shape_check(L, b->w, idx, L_CONDITION, "the condition");
+      checked = true;
+    }
+    if (code != LDR_OK) return code;
     lua_pop(L, 1);
   }
   sort(l);
@@ -66,7 +75,7 @@ static ldr_code add_items(l_builder *b, int idx, l_preds *l) {
 static ldr_code get_plain(l_builder *b, int idx, const ldr_pred **out) {
   l_preds l = {0};
   ldr_code code;
-  l_shape_check(b->L, b->w, idx, L_CONDITION, "the condition");
+  if (!l_table_plain(b->L, idx)) l_shape_check(b->L, b->w, idx, L_CONDITION, "the condition");
   code = add_fields(b, idx, &l);
   if (code == LDR_OK) code = add_items(b, idx, &l);
   if (code == LDR_OK && l.n == 0) return empty(b, "the condition");

@@ -173,21 +173,33 @@ ldr_code l_op_insert(l_opargs *a) {
   return code == LDR_OK ? l_op_returning(a) : code;
 }
 
+/* An operation that returns the row, in w->op. */
+static ldr_op *new_op(l_opargs *a, ldr_op_kind kind) {
+  ldr_op *op = ldr_arena_alloc(&a->w->arena, sizeof *op);
+  if (op == NULL) return NULL;
+  ldr_op_init(op, kind, a->store->e);
+  op->name = a->w->name;
+  op->now = a->now;
+  op->out = a->store->visible;
+  op->nout = a->store->nvisible;
+  a->w->op = op;
+  return op;
+}
+
 ldr_code l_op_create(l_opargs *a, int idx) {
   const l_store *s = a->store;
   bool given[LDR_MAX_FIELDS], named[LDR_MAX_FIELDS] = {false};
   ldr_value *values = ldr_arena_alloc(&a->w->arena, s->e->nfields * sizeof *values);
-  ldr_op *op = ldr_arena_alloc(&a->w->arena, sizeof *op);
   ldr_code code;
-  if (values == NULL || op == NULL) return ldr_fail_nomem(&a->w->err);
-  ldr_op_init(op, LDR_OP_INSERT, s->e);
-  op->name = a->w->name;
-  op->now = a->now;
-  op->out = s->visible;
-  op->nout = s->nvisible;
-  a->w->op = op;
+  if (values == NULL || new_op(a, LDR_OP_INSERT) == NULL) return ldr_fail_nomem(&a->w->err);
   code = l_op_row(a->L, idx, a->w, s->e, a->now, values, given, named);
   return code == LDR_OK ? choose_columns(a, named, values, 1) : code;
+}
+
+ldr_code l_op_patch(l_opargs *a, const ldr_value *key, int idx) {
+  ldr_op *op = new_op(a, LDR_OP_UPDATE);
+  ldr_code code = op ? l_where_key(a->w, a->store->e, key, &op->where) : ldr_fail_nomem(&a->w->err);
+  return code == LDR_OK ? l_op_sets(a, idx) : code;
 }
 
 ldr_code l_op_update(l_opargs *a) {

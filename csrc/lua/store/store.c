@@ -5,11 +5,14 @@
 
 #include "lua/base/error.h"
 #include "lua/base/misuse.h"
+#include "lua/base/state.h"
+#include "lua/base/table.h"
 #include "lua/call/context.h"
 #include "lua/ops/op.h"
 #include "lua/store/batch.h"
 #include "lua/store/direct.h"
 #include "lua/store/schema.h"
+#include "lua/values/decimal.h"
 #include "lua/values/rows.h"
 #include "model/validate.h"
 
@@ -92,11 +95,16 @@ static ldr_code find_at_once(l_store *s, l_work *w, const ldr_value *key) {
   return code == LDR_OK ? s->eng->ops->keyed->get(s->eng->e, tx, s->e, key, &w->row, &w->err) : code;
 }
 
+/* The values of a key where they outlive this call; NULL: out of memory. */
+static ldr_value *keep_key(const l_store *s, l_work *w, const ldr_value *key) {
+  ldr_value *kept = ldr_arena_alloc(&w->arena, s->e->key.n * sizeof *kept);
+  return kept ? memcpy(kept, key, s->e->key.n * sizeof *kept) : NULL;
+}
+
 static ldr_code select_by_key(l_store *s, l_work *w, const ldr_value *key) {
   ldr_op *op = ldr_arena_alloc(&w->arena, sizeof *op);
-  ldr_value *kept = ldr_arena_alloc(&w->arena, s->e->key.n * sizeof *kept);
+  ldr_value *kept = keep_key(s, w, key);
   if (op == NULL || kept == NULL) return ldr_fail_nomem(&w->err);
-  memcpy(kept, key, s->e->key.n * sizeof *kept);
   ldr_op_init(op, LDR_OP_SELECT, s->e);
   op->name = w->name;
   op->out = s->visible;
@@ -105,26 +113,36 @@ static ldr_code select_by_key(l_store *s, l_work *w, const ldr_value *key) {
   return l_where_key(w, s->e, kept, &op->where);
 }
 
-/* What get and exists begin with: the arguments are the key's values. */
+/* Are the arguments the values of a key, and `more` behind them? What else there may be (options, a part of
+ * the key that is missing) is for the method in Lua, which the functions below leave it to by an answer of
+ * nothing.
+ */
+static bool is_by_key(lua_State *L, const l_store *s, int more) {
+  int n = (int)s->e->key.n;
+  if (lua_gettop(L) != n + 1 + more) return false;
+  for (int i = 2; i <= n + 1; i++)
+    if (l_is_empty(L, i) || (lua_istable(L, i) && !l_decimal_is(L, i))) return false;
+  return true;
+}
+
+/* What they begin with. */
 static l_work *enter_by_key(lua_State *L, l_slots *at, l_store *s, const char *name, ldr_value *key,
                             ldr_code *code) {
-  l_work *w;
-  if (lua_gettop(L) != (int)s->e->key.n + 1)
-    l_misuse(L, "%s:%s takes the %d values of its key, not %d", s->full, name, (int)s->e->key.n,
-             lua_gettop(L) - 1);
-  w = enter(L, at, s, name);
+  l_work *w = enter(L, at, s, name);
   l_work_join(L, w);
   *code = read_key(L, s, w, key);
   return w;
 }
 
-/* cstore:get(k1, k2, …) → row | nil, err */
+/* cstore:get(k1, k2, …) → row | nil, err | nothing */
 static int store_get(lua_State *L) {
   l_slots at;
   l_store *s = check(L);
   ldr_value key[LDR_MAX_KEY];
   ldr_code code;
-  l_work *w = enter_by_key(L, &at, s, "get", key, &code);
+  l_work *w;
+  if (!is_by_key(L, s, 0)) return 0;
+  w = enter_by_key(L, &at, s, "get", key, &code);
   if (code == LDR_OK && !s->eng->ops->keyed) code = select_by_key(s, w, key);
   if (code == LDR_OK && s->eng->ops->keyed) code = find_at_once(s, w, key);
   if (code != LDR_OK) return l_work_fail(L, w);
@@ -136,13 +154,15 @@ static int store_get(lua_State *L) {
   return l_work_end(L, w, 1);
 }
 
-/* cstore:exists(k1, k2, …) → boolean */
+/* cstore:exists(k1, k2, …) → boolean | nil, err | nothing */
 static int store_exists(lua_State *L) {
   l_slots at;
   l_store *s = check(L);
   ldr_value key[LDR_MAX_KEY];
   ldr_code code;
-  l_work *w = enter_by_key(L, &at, s, "exists", key, &code);
+  l_work *w;
+  if (!is_by_key(L, s, 0)) return 0;
+  w = enter_by_key(L, &at, s, "exists", key, &code);
   if (code == LDR_OK && !s->eng->ops->keyed) {
     code = select_by_key(s, w, key);
     if (code != LDR_OK) return l_work_fail(L, w);
@@ -157,7 +177,7 @@ static int store_exists(lua_State *L) {
   return l_work_end(L, w, 1);
 }
 
-/* ---- create and run ---- */
+/* ---- create, patch and run ---- */
 
 static const char *const create_options[] = {"tx", "timeout", "name"};
 
@@ -178,14 +198,42 @@ static int store_create(lua_State *L) {
   return l_work_run(L, a.w);
 }
 
-/* cstore:run(op) → results by kind */
+static bool has_entry(lua_State *L, int idx) {
+  lua_pushnil(L);
+  if (!lua_next(L, idx)) return false;
+  lua_pop(L, 2);
+  return true;
+}
+
+/* cstore:patch(k1, k2, …, changes) → row as stored | nil, err | nothing */
+static int store_patch(lua_State *L) {
+  l_slots at;
+  l_store *s = check(L);
+  l_opargs a = {.L = L, .store = s};
+  ldr_value key[LDR_MAX_KEY], *kept;
+  int changes = (int)s->e->key.n + 2;
+  ldr_code code;
+  if (!is_by_key(L, s, 1) || !lua_istable(L, changes) || !l_table_plain(L, changes) || !has_entry(L, changes))
+    return 0;
+  a.w = enter_by_key(L, &at, s, "patch", key, &code);
+  a.now = l_work_now(L, a.w);
+  kept = keep_key(s, a.w, key);
+  if (code == LDR_OK) code = kept ? l_op_patch(&a, kept, changes) : ldr_fail_nomem(&a.w->err);
+  if (code != LDR_OK) return l_work_fail(L, a.w);
+  a.w->finish = l_finish_first;
+  return l_work_run(L, a.w);
+}
+
+/* cstore:run(op [, name]) → results by kind; name: the method, for errors and events */
 static int store_run(lua_State *L) {
   l_slots at;
   l_store *s = check(L);
   l_opargs a = {.L = L, .store = s};
   luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
+  lua_settop(L, 3);
   a.w = enter(L, &at, s, NULL);
+  if (lua_type(L, 3) == LUA_TSTRING)
+    a.w->name = ldr_arena_copy(&a.w->arena, lua_tostring(L, 3), lua_rawlen(L, 3));
   if (l_op_build(&a, 2) != LDR_OK) return l_work_fail(L, a.w);
   if (a.nothing) return a.w->finish(L, a.w);
   return l_work_run(L, a.w);
@@ -217,17 +265,9 @@ static int store_describe(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"get", store_get},
-    {"exists", store_exists},
-    {"create", store_create},
-    {"run", store_run},
-    {"load", l_bulk_load},
-    {"scan", l_bulk_scan},
-    {"name", store_name},
-    {"fields", store_fields},
-    {"describe", store_describe},
-    {"direct", l_direct},
-    {NULL, NULL},
+    {"get", store_get},       {"exists", store_exists},     {"create", store_create}, {"patch", store_patch},
+    {"run", store_run},       {"load", l_bulk_load},        {"scan", l_bulk_scan},    {"name", store_name},
+    {"fields", store_fields}, {"describe", store_describe}, {"direct", l_direct},     {NULL, NULL},
 };
 
 const l_class l_store_class = {"larder.store", sizeof(l_store), store_close};

@@ -17,7 +17,8 @@ function compat.coroutine()
   return co
 end
 
---- fn, whose first argument is closed when the call of fn ends in any way: on Lua 5.4 also by coroutine.close.
+--- fn, of up to six arguments, whose first is closed when the call of fn ends in any way: on Lua 5.4 also by
+-- coroutine.close.
 ---@generic F: function
 ---@param fn F
 ---@return F
@@ -26,9 +27,9 @@ function compat.closing(fn)
   if _VERSION == "Lua 5.1" then return fn end
   return assert(load([[
     local fn = ...
-    return function(first, ...)
+    return function(first, a, b, c, d, e)
       local _ <close> = first
-      return fn(first, ...)
+      return fn(first, a, b, c, d, e)
     end
   ]], debug.getinfo(1, "S").source))(fn)
 end

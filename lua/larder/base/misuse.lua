@@ -62,18 +62,24 @@ function misuse.callable(v)
   return type(v) == "function" or type(class) == "table" and class.__call ~= nil
 end
 
---- Methods that say so when they are called with a dot in place of the colon, or on something else.
+--- A method was called with a dot in place of the colon, or on something else.
+---@param name string
+---@param object string "a store": what it is a method of
+function misuse.no_self(name, object)
+  return misuse.raise("%s is a method of %s: call it with a colon, object:%s(…), not with a dot", name, object, name)
+end
+
+--- Methods that say so when they are called on something else than their object.
 ---@param methods table<string, function>
 ---@param mark string   a field that every object has
 ---@param object string "a store": what they are methods of
+---@param careful? table<function, true>  those that look by themselves: a wrapper costs as much as a short method
 ---@return table<string, function>
-function misuse.guarded(methods, mark, object)
+function misuse.guarded(methods, mark, object, careful)
   local guarded = {}
   for name, method in pairs(methods) do
-    guarded[name] = function(self, ...)
-      if type(self) ~= "table" or self[mark] == nil then
-        return misuse.raise("%s is a method of %s: call it with a colon, object:%s(…), not with a dot", name, object, name)
-      end
+    guarded[name] = careful and careful[method] and method or function(self, ...)
+      if type(self) ~= "table" or self[mark] == nil then return misuse.no_self(name, object) end
       return method(self, ...)
     end
   end

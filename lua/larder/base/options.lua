@@ -7,48 +7,50 @@ local options = {}
 
 ---@class larder.OptionSet
 ---@field types table<string, string|string[]>
+---@field kinds table<string, number|table<string, true>>  the same for core.options_fit
 ---@field names string[]
 
-local NONE = {}
+--- What options.read makes of no options. Nobody writes to it.
+options.NONE = {}
+local NONE = options.NONE
 
-local function is_list(v)
-  return core.shape_fault(v, "list") == nil
-end
+-- Lua's types as bits, and the limits that core.options_fit (csrc/lua/base/misuse.c) knows beside them.
+local BOOLEAN, NUMBER, STRING, TABLE, FUNCTION, ANY = 2 ^ 1, 2 ^ 3, 2 ^ 4, 2 ^ 5, 2 ^ 6, 2 ^ 16 - 1
+local NOT_NEGATIVE, WHOLE, FROM_ONE, A_LIST = 2 ^ 16, 2 ^ 17, 2 ^ 18, 2 ^ 19
 
--- kind → what a message calls it, and the test. A list of words is a kind of its own.
+-- kind → what a message calls it, and its number. A list of words is a kind of its own.
 local KINDS = {
-  any = { "anything", function() return true end },
-  boolean = { "a boolean", function(v) return type(v) == "boolean" end },
-  string = { "a text", function(v) return type(v) == "string" end },
-  number = { "a number", function(v) return type(v) == "number" end },
-  seconds = { "a number of seconds, not negative", function(v) return type(v) == "number" and v >= 0 end },
-  count = { "a whole number, not negative", function(v) return type(v) == "number" and v >= 0 and v % 1 == 0 end },
-  positive = { "a whole number from 1", function(v) return type(v) == "number" and v >= 1 and v % 1 == 0 end },
-  ["function"] = { "a function", function(v) return type(v) == "function" end },
-  table = { "a table", function(v) return type(v) == "table" end },
-  condition = { "a condition (a table)", function(v) return type(v) == "table" end },
-  list = { "a list", is_list },
-  ["string|list"] = { "a text or a list", function(v) return type(v) == "string" or is_list(v) end },
-  ["string|boolean"] = { "a text or a boolean", function(v) return type(v) == "string" or type(v) == "boolean" end },
-  ["string|table"] = { "a text or a table", function(v) return type(v) == "string" or type(v) == "table" end },
-  ["function|false"] = { "a function or false", function(v) return v == false or type(v) == "function" end },
+  any = { "anything", ANY },
+  boolean = { "a boolean", BOOLEAN },
+  string = { "a text", STRING },
+  number = { "a number", NUMBER },
+  seconds = { "a number of seconds, not negative", NUMBER + NOT_NEGATIVE },
+  count = { "a whole number, not negative", NUMBER + NOT_NEGATIVE + WHOLE },
+  positive = { "a whole number from 1", NUMBER + FROM_ONE + WHOLE },
+  ["function"] = { "a function", FUNCTION },
+  table = { "a table", TABLE },
+  condition = { "a condition (a table)", TABLE },
+  list = { "a list", TABLE + A_LIST },
+  ["string|list"] = { "a text or a list", STRING + TABLE + A_LIST },
+  ["string|boolean"] = { "a text or a boolean", STRING + BOOLEAN },
+  ["string|table"] = { "a text or a table", STRING + TABLE },
+  ["function|false"] = { "a function or false", FUNCTION },
 }
-
-local function one_of(words, value)
-  for _, word in ipairs(words) do
-    if word == value then return true end
-  end
-  return false
-end
 
 --- The options that a function takes: name → kind ("boolean", "seconds", …) or the words it may be.
 ---@param types table<string, string|string[]>
 ---@return larder.OptionSet
 function options.set(types)
+  local kinds = {}
   for name, kind in pairs(types) do
-    assert(type(kind) == "table" or KINDS[kind], name)
+    if type(kind) == "table" then
+      kinds[name] = {}
+      for _, word in ipairs(kind) do kinds[name][word] = true end
+    else
+      kinds[name] = assert(KINDS[kind], name)[2]
+    end
   end
-  return { types = types, names = misuse.names(types) }
+  return { types = types, kinds = kinds, names = misuse.names(types) }
 end
 
 --- A set with more options than another.
@@ -68,7 +70,15 @@ local function refuse_value(method, name, kind, value)
   misuse.raise("%s: option %s must be %s, not %s", method, name, wanted, got)
 end
 
---- The options themselves, an empty table for nil. Raises for what the function does not take.
+local fits = core.options_fit
+
+-- One option by itself; false is one of "function|false".
+local function is_kind(set, name, value)
+  return fits({ [name] = value }, set.kinds) or set.types[name] == "function|false" and value == false
+end
+
+--- The options themselves, an empty table for nil. Raises for what the function does not take. The core looks through
+-- them; only where something is amiss they are looked at again, to say what.
 ---@param opts table|nil
 ---@param set larder.OptionSet
 ---@param owner string   "shop.items"
@@ -76,6 +86,7 @@ end
 ---@return table
 function options.read(opts, set, owner, method)
   if opts == nil then return NONE end
+  if fits(opts, set.kinds) then return opts end
   local full = method and owner .. ":" .. method or owner
   if type(opts) ~= "table" then misuse.raise("%s: options must be a table, not %s", full, misuse.kind(opts)) end
   if getmetatable(opts) ~= nil then misuse.check_shape(opts, "record", full .. ": the table of options") end
@@ -85,9 +96,7 @@ function options.read(opts, set, owner, method)
       misuse.raise("%s: unknown option %s%s", full, type(name) == "string" and ("%q"):format(name) or tostring(name),
         misuse.hint(name, set.names))
     end
-    local fits
-    if type(kind) == "table" then fits = one_of(kind, value) else fits = KINDS[kind][2](value) end
-    if not fits then refuse_value(full, name, kind, value) end
+    if not is_kind(set, name, value) then refuse_value(full, name, kind, value) end
   end
   return opts
 end

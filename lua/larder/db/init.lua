@@ -173,6 +173,7 @@ end
 ---@param fn fun(tx: larder.Tx): ...
 ---@return any ...  what fn returned (true when nothing), or nil and the error
 function Db:transaction(opts, fn)
+  if type(self) ~= "table" or self._engine == nil then return misuse.no_self("transaction", "a database") end
   if type(opts) == "function" then opts, fn = fn, opts end
   if type(fn) ~= "function" then misuse.raise("db:transaction needs a function, not %s", misuse.kind(fn)) end
   return tx.run(self, opts, fn)
@@ -443,6 +444,7 @@ local public = {}
 for name, method in pairs(Db) do
   if type(method) == "function" and name ~= "new" and name:sub(1, 1) ~= "_" then public[name] = method end
 end
-for name, method in pairs(misuse.guarded(public, "_engine", "a database")) do Db[name] = method end
+local careful = { [Db.transaction] = true }
+for name, method in pairs(misuse.guarded(public, "_engine", "a database", careful)) do Db[name] = method end
 
 return Db

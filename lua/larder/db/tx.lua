@@ -12,7 +12,8 @@ local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
 local wait = require "larder.base.wait"
 
-local pack, unpack, settle = compat.pack, compat.unpack, wait.settle
+local unpack, settle = compat.unpack, wait.settle
+local NONE, PENDING = options.NONE, core.PENDING
 
 local tx = {}
 
@@ -35,8 +36,10 @@ local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1 -- seconds
 local LEAST_ROLLBACK = 1 -- second, for a rollback when the time of the transaction is over
 
 local function check_options(db, opts, nested)
+  if opts == nil then return NONE end
   opts = options.read(opts, OPTIONS, "db", "transaction")
-  for _, name in ipairs(nested and OUTERMOST_ONLY or {}) do
+  for i = 1, nested and #OUTERMOST_ONLY or 0 do
+    local name = OUTERMOST_ONLY[i]
     if opts[name] ~= nil then misuse.raise("db:transaction: an inner transaction cannot set %s", name) end
   end
   if opts.tenant and db._is_view then misuse.raise("db:transaction: a view that db:with gave has its tenant already") end
@@ -81,23 +84,24 @@ for name, method in pairs(misuse.guarded(methods, "_ctx", "a transaction")) do T
 
 -- ---- running the function ----
 
---- Of pcall's packed results: did the function fail, and why?
-local function failure(results)
-  if not results[1] then return true, results[2] == nil and "error without a value" or errors.of(results[2]) end
-  if results[2] == nil and results[3] ~= nil then return true, results[3] end
+-- Of what pcall returned: did the function fail, and why?
+local function failure(ok, first, second)
+  if not ok then return true, first == nil and "error without a value" or errors.of(first) end
+  if first == nil and second ~= nil then return true, second end
   return false
 end
 
-local function values(results)
-  if results.n == 1 then return true end
-  return unpack(results, 2, results.n)
+-- What the function returned; true when that was nothing.
+local function values(...)
+  if select("#", ...) == 0 then return true end
+  return ...
 end
 
 --- Let a transaction run as the view of a database that begins it, and as the tenant of its options.
 ---@return any ok
 ---@return larder.Error? err
 function tx.enter(db, ctx, tenant)
-  if db:kind() == "memory" then return true end
+  if not tenant and not db._context or db:kind() == "memory" then return true end
   local params, calls = { unpack(db._context and db._settings or {}) }, {}
   if tenant then params[#params + 1], params[#params + 2] = "larder.tenant", tenant end
   if #params == 0 then return true end
@@ -119,41 +123,55 @@ local function body(db, ctx, fn, attempt)
 end
 
 local function first_body(db, ctx, opts, fn, attempt)
-  local ok, err = tx.enter(db, ctx, opts.tenant)
-  if not ok then return nil, err end
+  if opts.tenant or db._context then
+    local ok, err = tx.enter(db, ctx, opts.tenant)
+    if not ok then return nil, err end
+  end
   return body(db, ctx, fn, attempt)
 end
 
---- One run to commit or rollback: true and the packed results, or false and the error. The coroutine is in the transaction for
--- as long as this function is on its stack with ctx as the first argument: that is how the core knows (csrc/lua/call/scope.h).
-local function hold(ctx, db, opts, fn, attempt)
-  local engine = db._engine
-  engine:bind(ctx)
-  db:_set_deadline(ctx, opts.deadline)
-  local results = pack(pcall(first_body, db, ctx, opts, fn, attempt))
-  local left = db:_time_left(ctx)
-  db:_set_deadline(ctx, nil)
-  engine:bind(nil)
-  local failed, err = failure(results)
+-- The end of a run: what pcall returned, after the transaction's.
+local function finish(ctx, db, deadline, ok, ...)
+  local left
+  if deadline then
+    left = db:_time_left(ctx)
+    db:_set_deadline(ctx, nil)
+  end
+  db._engine:bind(nil)
+  local failed, err = failure(ok, ...)
   if not failed and left and left <= 0 then failed, err = true, tx.timed_out() end
   if failed then
-    settle(db._wait, ctx:rollback { timeout = left and math.max(left, LEAST_ROLLBACK) })
+    settle(db._wait, ctx:rollback(left and math.max(left, LEAST_ROLLBACK)))
     return false, err
   end
-  local ok
-  ok, err = settle(db._wait, ctx:commit { timeout = left })
+  ok, err = ctx:commit(left)
+  if ok == PENDING then ok, err = settle(db._wait, ok, err) end
   if not ok then return false, err end
-  return true, results
+  return true, values(...)
+end
+
+--- One run to commit or rollback: true and what the function returned, or false and the error. The coroutine is in the
+-- transaction for as long as this function is on its stack with ctx as the first argument: that is how the core knows
+-- (csrc/lua/call/scope.h).
+local function hold(ctx, db, opts, deadline, fn, attempt)
+  db._engine:bind(ctx)
+  if deadline then db:_set_deadline(ctx, deadline) end
+  return finish(ctx, db, deadline, pcall(first_body, db, ctx, opts, fn, attempt))
 end
 
 hold = compat.closing(hold)
 
-local function once(db, opts, fn, attempt)
-  local ctx, err = db._engine:begin {
-    isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable, context = db._context,
-  }
+local function once(db, opts, deadline, fn, attempt)
+  local ctx, err
+  if opts == NONE and not db._context then
+    ctx, err = db._engine:begin()
+  else
+    ctx, err = db._engine:begin {
+      isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable, context = db._context,
+    }
+  end
   if not ctx then return false, err end
-  return hold(ctx, db, opts, fn, attempt)
+  return hold(ctx, db, opts, deadline, fn, attempt)
 end
 
 --- The error of a transaction whose time is over.
@@ -168,29 +186,46 @@ local function pause(attempt)
   return longest * tonumber(core.random_hex(4), 16) / 0x100000000
 end
 
-local function may_retry(err, attempt, opts)
+local function may_retry(err, attempt, opts, deadline)
   if attempt > (opts.retries or 0) or not errors.is(err) then return false end
   if not err.retryable or err.code == "commit_unknown" then return false end
-  return not opts.deadline or core.clock() < opts.deadline
+  return not deadline or core.clock() < deadline
+end
+
+local function tell(db, started, attempt, ok, err)
+  events.emit(db, "transaction", {
+    op = ok and "commit" or "rollback", attempts = attempt, duration = core.clock() - started, err = not ok and err or nil,
+  })
+end
+
+-- After a run: run again, or be done.
+local function ended(db, opts, started, deadline, fn, attempt, ok, ...)
+  if not ok and may_retry((...), attempt, opts, deadline) then
+    wait.sleep(db._wait, pause(attempt))
+    attempt = attempt + 1
+    return ended(db, opts, started, deadline, fn, attempt, once(db, opts, deadline, fn, attempt))
+  end
+  if events.heard(db, "transaction") then tell(db, started, attempt, ok, (...)) end
+  if not ok then return nil, (...) end
+  return ...
 end
 
 local function outermost(db, opts, fn)
-  local started, attempt = core.clock(), 1
-  local run = setmetatable({ deadline = opts.timeout and started + opts.timeout }, { __index = opts })
-  local ok, result = once(db, run, fn, attempt)
-  while not ok and may_retry(result, attempt, run) do
-    wait.sleep(db._wait, pause(attempt))
-    attempt = attempt + 1
-    ok, result = once(db, run, fn, attempt)
+  local started = core.clock()
+  local deadline = opts.timeout and started + opts.timeout or nil
+  return ended(db, opts, started, deadline, fn, 1, once(db, opts, deadline, fn, 1))
+end
+
+-- The end of a savepoint: what pcall returned, after the transaction's.
+local function finish_level(db, ctx, level, before, ok, ...)
+  if db:_deadline(ctx) ~= before then db:_set_deadline(ctx, before) end
+  local failed, err = failure(ok, ...)
+  if not failed then
+    ok, err = ctx:release(level)
+    if ok then return values(...) end
   end
-  if events.heard(db, "transaction") then
-    events.emit(db, "transaction", {
-      op = ok and "commit" or "rollback", attempts = attempt, duration = core.clock() - started,
-      err = not ok and result or nil,
-    })
-  end
-  if not ok then return nil, result end
-  return values(result)
+  ctx:rollback_to(level)
+  return nil, err
 end
 
 local function nested(db, ctx, opts, fn)
@@ -199,18 +234,11 @@ local function nested(db, ctx, opts, fn)
   level, err = ctx:savepoint()
   if not level then return nil, err end
   local before = db:_deadline(ctx)
-  local deadline = opts.timeout and core.clock() + opts.timeout or before
-  db:_set_deadline(ctx, before and math.min(before, deadline) or deadline)
-  local results = pack(pcall(body, db, ctx, fn, 1))
-  db:_set_deadline(ctx, before)
-  local failed, ok
-  failed, err = failure(results)
-  if not failed then
-    ok, err = ctx:release(level)
-    if ok then return values(results) end
+  if opts.timeout then
+    local deadline = core.clock() + opts.timeout
+    db:_set_deadline(ctx, before and math.min(before, deadline) or deadline)
   end
-  ctx:rollback_to(level)
-  return nil, err
+  return finish_level(db, ctx, level, before, pcall(body, db, ctx, fn, 1))
 end
 
 --- Run fn in a transaction; inside one, in a savepoint.

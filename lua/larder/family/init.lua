@@ -142,7 +142,7 @@ local function class_of(entity, decl)
   end
   entity.plain_create = methods.create == write.methods.create and methods.create_many == write.methods.create_many
   return {
-    __name = "larder.store", __index = misuse.guarded(methods, "_entity", "a store"),
+    __name = "larder.store", __index = misuse.guarded(methods, "_entity", "a store", support.careful),
     __tostring = function() return "larder.store (" .. entity.full .. ")" end,
   }
 end
@@ -198,6 +198,7 @@ local function make_entity(family_name, decl)
   entity.hides = entity.soft ~= nil and entity.soft.hides
   entity.no_row = errors.no_row(full, entity.key)
   index_fields(entity, decl)
+  entity.patches = not (entity.hides or entity.blanks or entity.version) -- by the core alone, see write:patch
   partitions.check(entity, decl.partition, fail)
   search.check(entity, decl.search, fail)
   for _, name in ipairs(entity.scope) do known_field(entity, name, "scope") end
@@ -246,6 +247,7 @@ function Family:open(db)
       _core = db._engine:store(self.schema, entity.name, db._context), _reader = readers and readers[entity.name],
     }, entity.class)
     rawset(set, entity.name, store)
+    support.entities[store] = entity
     read.declared.direct(store, db._plain)
   end
   async.know(db, self.schema)

@@ -1,6 +1,7 @@
 --- Reading: the generic methods that every store has.
 
 local compat = require "larder.base.compat"
+local core = require "larder.core"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
 local include = require "larder.store.include"
@@ -10,6 +11,8 @@ local support = require "larder.store.support"
 
 local unpack = compat.unpack
 local run, settle = support.run, support.settle
+local entities, entity_of, careful = support.entities, support.entity_of, support.careful
+local PENDING = core.PENDING
 
 local DEFAULT_LIMIT, LIMIT_CAP = 50, 1000
 local EACH_PAGE = 500
@@ -74,6 +77,18 @@ local function select_with(store, method, op, plan)
   end)
 end
 
+-- Names of the fields that a condition speaks of, for the error when no row matches.
+local function fields_of(where)
+  local names = {}
+  for name in next, where do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  if #names == 0 then return { "condition" } end
+  table.sort(names)
+  return names
+end
+
+-- by: the fields that the row was looked for by; nil: those of the condition
 local function select_one(store, method, where, opts, by)
   local ok, err = support.refuse_hidden(store._entity, opts.columns)
   if ok then ok, err = support.refuse_lone_lock(store, method, opts.lock) end
@@ -86,20 +101,11 @@ local function select_one(store, method, where, opts, by)
     columns = plan and plan.columns or opts.columns, lock = opts.lock, order = opts.order, timeout = opts.timeout,
   }, plan)
   if not rows then return nil, err end
-  if not rows[1] then return support.not_found(store, method, by) end
+  if not rows[1] then return support.not_found(store, method, by or fields_of(where)) end
   return rows[1]
 end
 
--- The error of a plain get or exists. Where there is no row, it names the fields of the key; a key that lacks a value
--- raises, which costs nothing where all is well. Called as the last thing, so that the caller's line is told.
-local function refused(store, err, ...)
-  local entity = store._entity
-  if err.code == "not_found" then err.message = entity.no_row end
-  if err.code == "invalid" then support.conditions(store, err.op, entity.key, entity.nkey, ...) end
-  return nil, err
-end
-
--- With options, with listeners, or where deleted rows are hidden.
+-- With options, with listeners, with a key that lacks a part, or where deleted rows are hidden.
 local function get_with_options(store, method, ...)
   local entity = store._entity
   local where, opts = support.conditions(store, method, entity.key, entity.nkey, ...)
@@ -112,31 +118,35 @@ end
 ---@return table|nil row
 ---@return larder.Error? err  `not_found` when there is none
 function read:get(...)
-  local entity = self._entity
-  if select("#", ...) == entity.nkey and self.db._plain and not entity.hides then
-    local row, err = settle(self._wait, self._core:get(...))
-    if row == nil then return refused(self, err, ...) end
-    return row
+  local entity = entities[self] or entity_of(self, "get")
+  if self.db._plain and not entity.hides then
+    local row, err = self._core:get(...)
+    if row == PENDING then row, err = settle(self._wait, row, err) end
+    if row ~= nil then return row end
+    if err ~= nil then return support.by_key_failed(entity, err) end
   end
   return get_with_options(self, "get", ...)
 end
+careful[read.get] = true
 
 --- Is there a row with this key?
 ---@param ... any
 ---@return boolean|nil
 ---@return larder.Error? err
 function read:exists(...)
-  local entity = self._entity
-  if select("#", ...) == entity.nkey and self.db._plain and not entity.hides then
-    local there, err = settle(self._wait, self._core:exists(...))
-    if there == nil then return refused(self, err, ...) end
-    return there
+  local entity = entities[self] or entity_of(self, "exists")
+  if self.db._plain and not entity.hides then
+    local there, err = self._core:exists(...)
+    if there == PENDING then there, err = settle(self._wait, there, err) end
+    if there ~= nil then return there end
+    if err ~= nil then return support.by_key_failed(entity, err) end
   end
   local row, err = get_with_options(self, "exists", ...)
   if row then return true end
   if err.code == "not_found" then return false end
   return nil, err
 end
+careful[read.exists] = true
 
 local DIRECT = { "get", "exists" }
 
@@ -160,13 +170,11 @@ end
 ---@return table|nil row
 ---@return larder.Error? err  `not_found` when there is none
 function read:find(where, opts)
+  if not entities[self] then entity_of(self, "find") end
   support.check_where(self, "find", where)
-  opts = support.options(self, "find", opts, FIND_OPTIONS)
-  local by = {}
-  for name in next, where do by[#by + 1] = type(name) == "string" and name or nil end
-  table.sort(by)
-  return select_one(self, "find", where, opts, #by > 0 and by or { "condition" })
+  return select_one(self, "find", where, support.options(self, "find", opts, FIND_OPTIONS))
 end
+careful[read.find] = true
 
 -- ---- pages ----
 
@@ -205,6 +213,22 @@ local function matching(entity, fixed, opts)
   return support.both(fixed, opts.where, filters(entity, opts), support.alive(entity, opts))
 end
 
+-- The rows of a page, then what is told of it.
+local function page_of(store, method, op, plan, total)
+  local rows, info = {}, { limit = op.limit }
+  local err
+  if op.limit > 0 then
+    rows, err = select_with(store, method, op, plan)
+    if not rows then return nil, err end
+    info.next = err -- of rows that are there it is the cursor
+  end
+  if total then
+    info.total, err = run(store, method, { op = "count", where = op.where, timeout = op.timeout })
+    if not info.total then return nil, err end
+  end
+  return rows, info
+end
+
 --- A page under fixed conditions; what list and every list_by_… come down to.
 function read:_page(method, fixed, opts, order)
   local entity = self._entity
@@ -218,26 +242,15 @@ function read:_page(method, fixed, opts, order)
   local plan
   plan, err = include.plan(self, opts)
   if err then return nil, err end
-  local where, info = matching(entity, fixed, opts), { limit = limit }
-  local function page()
-    local rows = {}
-    if limit > 0 then
-      rows, err = select_with(self, method, {
-        op = "select", page = true, where = where, columns = plan and plan.columns or opts.columns,
-        order = opts.order or order or entity.order, limit = limit, offset = opts.offset, after = opts.after,
-        lock = opts.lock, timeout = opts.timeout,
-      }, plan)
-      if not rows then return nil, err end
-      info.next = err
-    end
-    if opts.total then
-      info.total, err = run(self, method, { op = "count", where = where, timeout = opts.timeout })
-      if not info.total then return nil, err end
-    end
-    return rows, info
+  local op = {
+    op = "select", page = true, where = matching(entity, fixed, opts), columns = plan and plan.columns or opts.columns,
+    order = opts.order or order or entity.order, limit = limit, offset = opts.offset, after = opts.after, lock = opts.lock,
+    timeout = opts.timeout,
+  }
+  if plan and opts.total then
+    return include.snapshot(self, opts, function() return page_of(self, method, op, plan, true) end)
   end
-  if plan and opts.total then return include.snapshot(self, opts, page) end
-  return page()
+  return page_of(self, method, op, plan, opts.total)
 end
 
 --- A page of rows: `list(opts)`, or with the values of the store's scope before the options:
@@ -246,12 +259,13 @@ end
 ---@return table[]|nil rows  empty when there are none
 ---@return larder.ListInfo|larder.Error info
 function read:list(...)
-  local entity = self._entity
+  local entity = entities[self] or entity_of(self, "list")
   local n = #entity.scope
   local fixed, opts = support.conditions(self, "list", entity.scope, n, ...)
   support.no_more(self, "list", n + 1, ...)
-  return self:_page("list", n > 0 and fixed or nil, opts)
+  return read._page(self, "list", n > 0 and fixed or nil, opts)
 end
+careful[read.list] = true
 
 -- One page after the other, each from where the last one ended. nil at the end; nil, err when it went wrong.
 local function pages(store, method, op, left, plan)

@@ -11,8 +11,28 @@ local support = {}
 
 local settle = wait.settle
 local null = core.null
+local NONE = options.NONE
 
 support.settle = settle
+
+--- store → its entity, for methods that look by themselves what they are called on. An index of any value is
+-- harmless here, and nil when it is no store.
+---@type table<any, table>
+support.entities = setmetatable({}, { __mode = "k" })
+
+--- Methods that do so.
+---@type table<function, true>
+support.careful = {}
+
+--- The entity of what a method was called on, where `entities` has none: an object made from a store, or no store at all.
+---@param self any
+---@param method string
+---@return table entity
+function support.entity_of(self, method)
+  local entity = type(self) == "table" and self._entity
+  if not entity then misuse.no_self(method, "a store") end
+  return entity
+end
 
 local READS = { select = true, count = true, aggregate = true }
 
@@ -38,13 +58,12 @@ end
 ---@param op table
 ---@return any ...
 function support.run(store, method, op)
-  op.name = method
   if store._reader then store = reader_of(store, op) end
-  if store.db._plain then return settle(store._wait, store._core:run(op)) end
+  if store.db._plain then return settle(store._wait, store._core:run(op, method)) end
   local event = { store = store._entity.full, op = method }
   return store.db:_guarded(event, op.timeout, function(timeout)
     op.timeout = timeout
-    return settle(store._wait, store._core:run(op))
+    return settle(store._wait, store._core:run(op, method))
   end)
 end
 
@@ -128,6 +147,14 @@ function support.misuse(store, method, fmt, ...)
   return misuse.raise("%s:%s: " .. fmt, store._entity.full, method, ...)
 end
 
+-- Argument number i, which must be a value.
+local function operand(store, method, names, i, value)
+  if value == nil or value == null or type(value) == "table" and getmetatable(value) ~= core.decimal_mt then
+    support.misuse(store, method, "argument %d must be the value of %s, not %s", i, names[i], misuse.kind(value))
+  end
+  return value
+end
+
 --- The first n arguments as conditions on the named fields, then the argument behind them. A missing one
 -- raises: as a condition that is not there it would stand for "any".
 ---@param store larder.Store
@@ -137,15 +164,22 @@ end
 ---@return table where
 ---@return any rest
 function support.conditions(store, method, names, n, ...)
-  local where = {}
-  for i = 1, n do
-    local value = (select(i, ...))
-    if value == nil or value == null or type(value) == "table" and getmetatable(value) ~= core.decimal_mt then
-      support.misuse(store, method, "argument %d must be the value of %s, not %s", i, names[i], misuse.kind(value))
-    end
-    where[names[i]] = value
+  if n == 0 then return {}, (...) end
+  if n == 1 then
+    local value, rest = ...
+    return { [names[1]] = operand(store, method, names, 1, value) }, rest
   end
+  local where = {}
+  for i = 1, n do where[names[i]] = operand(store, method, names, i, (select(i, ...))) end
   return where, (select(n + 1, ...))
+end
+
+--- `nil, err` of a call by key that the core took: where there is no row, the error names the fields of the key.
+---@param entity table
+---@param err larder.Error
+function support.by_key_failed(entity, err)
+  if err.code == "not_found" then err.message = entity.no_row end
+  return nil, err
 end
 
 --- Nothing may stand behind the last argument that a method takes: it would be ignored.
@@ -173,13 +207,20 @@ function support.optional_scope(store, method, ...)
 end
 
 --- All of the conditions together; nil when there is none. An empty one is a condition, too: the core refuses it.
-function support.both(...)
-  local list = {}
-  for i = 1, select("#", ...) do
-    local where = (select(i, ...))
-    if where ~= nil then list[#list + 1] = where end
+---@param a any
+---@param b any
+---@param c? any
+---@param d? any
+function support.both(a, b, c, d)
+  if c == nil and d == nil then
+    if a == nil or b == nil then return a or b end
+    return expr.all { a, b }
   end
-  if #list <= 1 then return list[1] end
+  local list = { a }
+  if b ~= nil then list[#list + 1] = b end
+  if c ~= nil then list[#list + 1] = c end
+  if d ~= nil then list[#list + 1] = d end
+  if #list == 1 then return list[1] end
   return expr.all(list)
 end
 
@@ -211,6 +252,7 @@ end
 ---@param set larder.OptionSet
 ---@return table
 function support.options(store, method, opts, set)
+  if opts == nil then return NONE end
   return options.read(opts, set, store._entity.full, method)
 end
 
@@ -231,7 +273,7 @@ end
 
 --- Secrets leave a store only through the method that needs them.
 function support.refuse_hidden(entity, columns)
-  if type(columns) ~= "table" then return true end -- the core refuses what is no list
+  if columns == nil or type(columns) ~= "table" then return true end -- the core refuses what is no list
   for i = 1, #columns do
     local name = columns[i]
     local field = name ~= nil and entity.fields[name]

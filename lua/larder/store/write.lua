@@ -10,7 +10,8 @@ local options = require "larder.base.options"
 local support = require "larder.store.support"
 
 local run, settle = support.run, support.settle
-local null = core.null
+local entities, entity_of, careful = support.entities, support.entity_of, support.careful
+local null, PENDING = core.null, core.PENDING
 
 local DELETE_OPTIONS = options.set { timeout = "seconds" }
 local WHERE_OPTIONS = options.extend(DELETE_OPTIONS, { with_deleted = "boolean" })
@@ -40,16 +41,22 @@ end
 ---@return table|nil row  as stored, with defaults and stamps
 ---@return larder.Error? err
 function write:create(row, opts)
-  local entity = self._entity
+  local entity = entities[self] or entity_of(self, "create")
   support.check_row(self, "create", row)
   opts = support.options(self, "create", opts, nested.OPTIONS)
   if opts.include ~= nil or entity.nests and nested.has(entity, row) then return nested.create(self, row, opts) end
   if entity.blanks then row = support.without_blanks(entity, row) end
-  if self.db._plain then return stored(self, settle(self._wait, self._core:create(row, opts.timeout and opts))) end
+  if self.db._plain then
+    local made, err = self._core:create(row, opts.timeout and opts)
+    if made == PENDING then made, err = settle(self._wait, made, err) end
+    if made ~= nil then return made end
+    return stored(self, made, err)
+  end
   return self.db:_guarded({ store = entity.full, op = "create" }, opts.timeout, function(timeout)
     return stored(self, settle(self._wait, self._core:create(row, { timeout = timeout })))
   end)
 end
+careful[write.create] = true
 
 -- Are rows that are there already left out?
 local function skips(opts)
@@ -111,6 +118,13 @@ local function check_only(store, method, only)
   return only
 end
 
+local function upserted(store, op)
+  local rows, err = run(store, "upsert", op)
+  if not rows then return nil, err end
+  if not rows[1] then return nil, not_stored(store, "upsert") end
+  return rows[1]
+end
+
 --- Insert the row, or change the one that is in its way.
 ---@param row table
 ---@param opts? { key?: string|string[], set?: table, only?: string[], timeout?: number, include?: larder.Include }
@@ -129,15 +143,11 @@ function write:upsert(row, opts)
   end
   if entity.blanks then row = support.without_blanks(entity, row) end
   local target = target_of(self, opts.key)
-  return include.after(self, "upsert", opts, function()
-    local rows, err = run(self, "upsert", {
-      op = "insert", row = row, on_conflict = "update", target = target, set = set, returning = true,
-      timeout = opts.timeout,
-    })
-    if not rows then return nil, err end
-    if not rows[1] then return nil, not_stored(self, "upsert") end
-    return rows[1]
-  end)
+  local op = {
+    op = "insert", row = row, on_conflict = "update", target = target, set = set, returning = true, timeout = opts.timeout,
+  }
+  if opts.include == nil then return upserted(self, op) end
+  return include.after(self, "upsert", opts, function() return upserted(self, op) end)
 end
 
 -- ---- update ----
@@ -206,6 +216,15 @@ function write:_change(method, where, set, opts, by, version)
   return support.not_found(self, method, by)
 end
 
+-- The same by the key, and with what opts.include asks for.
+local function changed(store, method, where, set, opts, version)
+  local key = store._entity.key
+  if opts.include == nil then return store:_change(method, where, set, opts, key, version) end
+  return include.after(store, method, opts, function()
+    return store:_change(method, where, set, opts, key, version)
+  end)
+end
+
 local function key_of(entity, row)
   local where, missing = {}, nil
   for _, name in ipairs(entity.key) do
@@ -243,9 +262,22 @@ function write:update(row, opts)
   local where, err = key_of(entity, row)
   if not where then return nil, err end
   local set = opts.only and part_of(entity, row, opts.only) or replacement(entity, row, opts.keep_stamps)
-  return include.after(self, "update", opts, function()
-    return self:_change("update", where, set, opts, entity.key, entity.version and row[entity.version])
-  end)
+  return changed(self, "update", where, set, opts, entity.version and row[entity.version])
+end
+
+-- With options, with listeners, with nothing to change, or where the row's state matters.
+local function patch_with_options(store, ...)
+  local entity = store._entity
+  local where, changes = support.conditions(store, "patch", entity.key, entity.nkey, ...)
+  misuse.check_shape(changes, "record", entity.full .. ":patch: the table of changes behind the key")
+  support.no_more(store, "patch", entity.nkey + 2, ...)
+  local opts = support.options(store, "patch", (select(entity.nkey + 2, ...)), PATCH_OPTIONS)
+  local set = {}
+  for name, value in next, changes do set[name] = value end
+  local version = entity.version and set[entity.version]
+  if version ~= nil and entity.version then set[entity.version] = nil end
+  if next(set) == nil and not opts.where then return store:find(where, { include = opts.include }) end
+  return changed(store, "patch", where, set, opts, version)
 end
 
 --- Change some fields: `patch(key…, { name = "New", logins = larder.increment() })`.
@@ -253,20 +285,16 @@ end
 ---@return table|nil row  as stored
 ---@return larder.Error? err  `not_found` when there is none
 function write:patch(...)
-  local entity = self._entity
-  local where, changes = support.conditions(self, "patch", entity.key, entity.nkey, ...)
-  misuse.check_shape(changes, "record", entity.full .. ":patch: the table of changes behind the key")
-  support.no_more(self, "patch", entity.nkey + 2, ...)
-  local opts = support.options(self, "patch", (select(entity.nkey + 2, ...)), PATCH_OPTIONS)
-  local set = {}
-  for name, value in next, changes do set[name] = value end
-  local version = entity.version and set[entity.version]
-  if version ~= nil and entity.version then set[entity.version] = nil end
-  if next(set) == nil and not opts.where then return self:find(where, { include = opts.include }) end
-  return include.after(self, "patch", opts, function()
-    return self:_change("patch", where, set, opts, entity.key, version)
-  end)
+  local entity = entities[self] or entity_of(self, "patch")
+  if entity.patches and self.db._plain then
+    local row, err = self._core:patch(...)
+    if row == PENDING then row, err = settle(self._wait, row, err) end
+    if row ~= nil then return row end
+    if err ~= nil then return support.by_key_failed(entity, err) end
+  end
+  return patch_with_options(self, ...)
 end
+careful[write.patch] = true
 
 --- Change all rows that match.
 ---@param where larder.Where
