@@ -21,4 +21,14 @@ describe("larder.testing", function()
     assert.is_true(report.passed > 50)
     engines[1].done()
   end)
+
+  it("finds a store whose methods break it", function()
+    local db = engines[1].fresh "blog"
+    local teams = db:stores("blog").teams
+    teams.count = function() return 7 end
+    local report = testing.conformance("blog", db)
+    teams.count = nil
+    assert.truthy(table.concat(report.failed, "\n"):find("blog.teams lists in pages, each row once: .*count is wrong"))
+    engines[1].done()
+  end)
 end)

@@ -10,6 +10,7 @@ local relations = {}
 ---@field from string[]      fields here …
 ---@field to string[]        … that are equal to these there
 ---@field parent boolean     the other row is the one referred to: a create cannot nest it
+---@field bound? boolean     of a parent: a constraint sees to it that it is there
 ---@field spell (function|false)[]  how a value of from[i] and to[i] is written when it is compared
 
 -- The same number may be written as 1.5 and 1.50.
@@ -78,7 +79,7 @@ local function link(entity, decl, ref, by_name, fail)
   end
   if ref.as then
     add(entity, { name = ref.as, store = target.name, entity = target, many = false, parent = true,
-      from = here, to = there }, fail)
+      bound = ref.name ~= nil, from = here, to = there }, fail)
   end
   local back = ref.many or ref.one
   if back then

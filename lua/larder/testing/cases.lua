@@ -8,7 +8,8 @@ local cases = {}
 
 -- A store may have a method of its own in place of a generic one: that one has its own contract.
 local function generic(store, name)
-  return store[name] ~= nil and (store[name] == read.methods[name] or store[name] == write.methods[name])
+  local known = read.methods[name] or write.methods[name]
+  return known ~= nil and store[name] ~= nil and store._entity.own[name] == nil
 end
 
 local function has(store, ...)
@@ -121,12 +122,27 @@ all["refuses unknown fields, and rows without what they need"] = function(x)
   end
 end
 
+-- Where the key is that of other rows, the next row needs others: they are made anew, but for those of the scope.
+local function leave_parents(x, given)
+  for _, name in ipairs(x.decl.key) do
+    if not x.decl.refers[name] then return end
+  end
+  for _, ref in ipairs(x.decl.references or {}) do
+    local in_scope = true
+    for _, field in ipairs(ref.fields) do in_scope = in_scope and given[field] ~= nil end
+    if not in_scope then x.rows.parents[ref.to] = nil end
+  end
+end
+
 -- Some rows in one scope, and the condition that finds them.
 local function some(x, n)
   local first, given, keys = x.rows:create(x.name), {}, {}
   for _, name in ipairs(x.entity.scope) do given[name] = first[name] end
   keys[1] = key_of(x, first)
-  for i = 2, n do keys[i] = key_of(x, x.rows:create(x.name, given)) end
+  for i = 2, n do
+    leave_parents(x, given)
+    keys[i] = key_of(x, x.rows:create(x.name, given))
+  end
   local scope = {}
   for i, name in ipairs(x.entity.scope) do scope[i] = first[name] end
   return { expr.keys(keys) }, scope
@@ -213,7 +229,7 @@ all["reads what it is declared to be read with"] = function(x)
     local found = assert(x.store:get(unpack(args)))
     if relation.many then
       check(type(found[name]) == "table", "%s is no list", name)
-    elseif relation.parent then
+    elseif relation.bound then
       local refers = true
       for _, field in ipairs(relation.from) do refers = refers and row[field] ~= nil end
       check((found[name] ~= nil) == refers, "%s is not what the row refers to", name)
