@@ -187,10 +187,19 @@ local function blocking(db, fn)
   return db:_blocking(fn)
 end
 
---- Move families between databases, or from plain tables into one. See larder.transfer. Holds up an event loop while it
--- works.
----@param from larder.Db|table
----@param to larder.Db
+--- Files as the source or the target of larder.transfer: a directory with a file `family.store.ndjson` (or .csv) for each
+-- store, or `{ ["family.store"] = "path" }`; "-" is standard input or output. Raises for what can be neither.
+---@param where string|table<string, string>
+---@param opts? larder.FileOptions
+---@return larder.Files
+function larder.files(where, opts)
+  return require "larder.transfer.files".new(where, opts)
+end
+
+--- Move families between databases and files, or from plain tables into one of them. See larder.transfer. Holds up an event
+-- loop while it works.
+---@param from larder.Db|larder.Files|table
+---@param to larder.Db|larder.Files
 ---@param opts larder.TransferOptions
 ---@return table|nil report
 ---@return larder.Error? err

@@ -42,6 +42,7 @@ void l_state_open(lua_State *L) {
   new_metatable(L, "larder.expr", L_EXPR_MT);
   new_metatable(L, "larder.pred", L_PRED_MT);
   new_metatable(L, "larder.decimal", L_DECIMAL_MT);
+  new_metatable(L, "larder.json_text", L_JSON_TEXT_MT);
   lua_newtable(L);
   l_ref_set(L, L_MODULE_ENV);
   lua_getglobal(L, "require");

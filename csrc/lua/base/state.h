@@ -11,12 +11,13 @@ typedef enum l_ref {
   L_ERROR_MT,
   L_EXPR_MT,
   L_PRED_MT,
-  L_RESUME,      /* coroutine.resume */
-  L_WRAPPED,     /* a function that coroutine.wrap has made */
-  L_DECIMAL_MT,  /* larder.decimal */
-  L_MODULE_ENV,  /* environment of work that belongs to no engine */
-  L_INT64_MAKE,  /* LuaJIT only: (high, low) → int64 cdata */
-  L_INT64_SPLIT, /* LuaJIT only: cdata → high, low; nothing when it is no integer that fits */
+  L_RESUME,       /* coroutine.resume */
+  L_WRAPPED,      /* a function that coroutine.wrap has made */
+  L_DECIMAL_MT,   /* larder.decimal */
+  L_JSON_TEXT_MT, /* { text = JSON }: a JSON value given as its text */
+  L_MODULE_ENV,   /* environment of work that belongs to no engine */
+  L_INT64_MAKE,   /* LuaJIT only: (high, low) → int64 cdata */
+  L_INT64_SPLIT,  /* LuaJIT only: cdata → high, low; nothing when it is no integer that fits */
   L_UNREADABLE_MT,
   L_HOME, /* how the sources of larder's own Lua files begin */
   L_NREFS

@@ -250,6 +250,7 @@ int luaopen_larder_core(lua_State *L) {
   set_ref(L, module, "expr_mt", L_EXPR_MT);
   set_ref(L, module, "pred_mt", L_PRED_MT);
   set_ref(L, module, "decimal_mt", L_DECIMAL_MT);
+  set_ref(L, module, "json_text_mt", L_JSON_TEXT_MT);
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, module, "null");
   l_pending_push(L);

@@ -156,8 +156,26 @@ static ldr_code read_time(lua_State *L, int idx, const ldr_column *c, l_work *w,
   return LDR_OK;
 }
 
+/* A value that was read as text: JSON's null, which no Lua value is when a field is written, and numbers and
+ * members exactly as they were spelt. */
+static ldr_code read_json_text(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  ldr_code code;
+  lua_pushvalue(L, idx);
+  lua_pushliteral(L, "text");
+  lua_rawget(L, -2);
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    lua_pop(L, 2);
+    return fault(w, c, "must be JSON");
+  }
+  code = bytes(w, c, LDR_T_JSON, lua_tostring(L, -1), lua_rawlen(L, -1), true, out);
+  lua_pop(L, 2);
+  return code == LDR_OK ? ldr_typecheck(c->name, c->type, false, out, &w->err) : code;
+}
+
 static ldr_code read_json(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   const char *why;
+  if (lua_type(L, idx) == LUA_TTABLE && l_has_mt(L, idx, L_JSON_TEXT_MT))
+    return read_json_text(L, idx, c, w, out);
   ldr_buf_reset(&w->buf);
   why = l_json_encode(L, idx, &w->buf);
   if (why) return fault(w, c, why);

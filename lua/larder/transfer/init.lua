@@ -1,261 +1,23 @@
---- Moving whole families between memory, PostgreSQL and plain Lua tables.
+--- Moving whole families between memory, PostgreSQL, plain Lua tables and files.
 --
 -- Rows travel as packed batches that only C reads and writes; Lua drives the loop, so it can report, bisect and stop.
 -- Stores go in declaration order, in which the targets of references come first.
 
 local core = require "larder.core"
 local errors = require "larder.base.errors"
-local expr = require "larder.base.expr"
+local export = require "larder.transfer.export"
+local files = require "larder.transfer.files"
+local imports = require "larder.transfer.imports"
+local loader = require "larder.transfer.loader"
 local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
 local rebuild = require "larder.transfer.rebuild"
+local refused = require "larder.transfer.refused"
+local source = require "larder.transfer.source"
+local verify = require "larder.transfer.verify"
 
 local CHUNK = 5000
-local MAX_REFUSED = 10000
 local REBUILD_FROM = 10000 -- rows from which indexes are cheaper to make again than to keep
-
--- What a target says about a row, and not about the world.
-local ROW_FAULTS = { conflict = true, foreign_key = true, check = true, not_null = true, invalid = true }
-
--- ---- sources: each hands out batches of one store ----
-
--- Which row of the source is the i-th of a batch that begins at `first`, when those in `bad` were left out.
-local function placing(first, bad)
-  return function(i)
-    local index = first + i - 1
-    for _, item in ipairs(bad) do
-      if item.index <= index then index = index + 1 end
-    end
-    return index
-  end
-end
-
-local function table_source(tables)
-  local source = {}
-
-  function source.open(family, store)
-    local of_family = tables[family.name] or {}
-    local rows, at = of_family[store] or {}, 1
-    local reader = { total = #rows }
-    function reader.next(max)
-      if at > #rows then return nil end
-      local first, last = at, math.min(at + max - 1, #rows)
-      local batch, refused = core.batch(family.schema, store, rows, first, last)
-      at = last + 1
-      return batch, refused, placing(first, refused)
-    end
-    function reader.close() end
-    return reader
-  end
-
-  function source.within(fn) return fn() end
-
-  return source
-end
-
-local function scan_reader(cstore, total)
-  local scan, err = cstore:scan()
-  if not scan then return nil, err end
-  return {
-    total = total,
-    next = function(max) return scan:next(max) end,
-    close = function() scan:close() end,
-  }
-end
-
-local function db_source(db)
-  local source = {}
-
-  function source.open(family, store)
-    local cstore = db:_cstore(family.name, store)
-    local total, err = cstore:run { op = "count" }
-    if not total then return nil, err end
-    return scan_reader(cstore, total)
-  end
-
-  -- One snapshot for all stores, so that no reference points at a row that was not there yet.
-  function source.within(fn)
-    if db:kind() == "memory" then return fn() end
-    return db:transaction({ isolation = "repeatable_read", read_only = true }, fn)
-  end
-
-  return source
-end
-
--- ---- verifying ----
-
-local function sum_of(reader, chunk)
-  local sum = core.checksum()
-  while true do
-    local batch, err = reader.next(chunk)
-    if not batch then
-      reader.close()
-      if err then return nil, err end
-      return sum
-    end
-    sum:add(batch)
-  end
-end
-
-local function scan_sum(db, family, store, chunk)
-  local reader, err = scan_reader(db:_cstore(family.name, store))
-  if not reader then return nil, err end
-  return sum_of(reader, chunk)
-end
-
-local function drift(family, store, what)
-  return nil, errors.new { code = "drift", store = store,
-    message = ("verification of %s.%s failed: %s"):format(family.name, store, what) }
-end
-
---- The rows that were loaded, plus what was there before, must be what is there now.
-local function verify_sums(load, before, after)
-  local expected = core.checksum()
-  expected:merge(before)
-  expected:merge(load.sum)
-  local want, want_rows = expected:value()
-  local got, got_rows = after:value()
-  if want_rows ~= got_rows then
-    return drift(load.family, load.store, ("%d rows expected, %d found"):format(want_rows, got_rows))
-  end
-  if want ~= got then return drift(load.family, load.store, "the contents differ") end
-  return true
-end
-
-local function key_of(row, fields)
-  local key = {}
-  for i, name in ipairs(fields) do key[i] = row[name] end
-  return key
-end
-
---- Are two values that came from rows the same? NaN is; what cannot be read is not.
-local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b or a ~= a and b ~= b end
-  for key, value in pairs(a) do
-    if not same(value, b[key]) then return false end
-  end
-  for key in pairs(b) do
-    if a[key] == nil then return false end
-  end
-  return true
-end
-
---- Where rows are replaced, sums cannot tell: look each row up by its key.
-local function verify_rows(load, batch)
-  local fields, columns = load.cstore:describe().key, load.cstore:fields()
-  local keys, wanted = {}, {}
-  for i = 1, batch:count() do
-    wanted[i] = batch:row(i)
-    keys[i] = key_of(wanted[i], fields)
-  end
-  local rows, err = load.cstore:run { op = "select", where = expr.keys(keys), columns = columns, plain = true, by_key = true }
-  if not rows then return nil, err end
-  for i = 1, #keys do
-    if not rows[i] then return drift(load.family, load.store, "a row is missing") end
-    if not same(rows[i], wanted[i]) then
-      return drift(load.family, load.store, "a row differs from its source")
-    end
-  end
-  return true
-end
-
---- Rows that were left out because they exist leave no trace in a sum; their number must still add up.
-local function verify_count(load, before, after)
-  local _, had = before:value()
-  local _, has = after:value()
-  if has ~= had + load.written then
-    return drift(load.family, load.store, ("%d rows expected, %d found"):format(had + load.written, has))
-  end
-  return true
-end
-
-local function verify_store(self, load, before)
-  local after, err = scan_sum(self.db, load.family, load.store, self.chunk)
-  if not after then return nil, err end
-  local _, had = before:value()
-  if load.on_conflict == "error" or (had == 0 and load.skipped == 0) then
-    return verify_sums(load, before, after)
-  elseif load.on_conflict == "skip" then
-    return verify_count(load, before, after)
-  end
-  return true -- update: each batch was looked up as it was written
-end
-
--- ---- loading one store ----
-
-local loader = {}
-loader.__index = loader
-
-local function nowhere() end
-
---- Load batch, or find by bisection the rows that the target refuses. place(i): where its i-th row lies in the source, if
--- that has places.
-function loader:put(batch, place)
-  local loaded, err = self.db:transaction(function()
-    return self.cstore:load(batch, { on_conflict = self.on_conflict })
-  end)
-  if loaded then
-    self.written = self.written + loaded
-    self.skipped = self.skipped + (batch:count() - loaded)
-    if not self.sum then return true end
-    self.sum:add(batch)
-    return self.on_conflict ~= "update" or verify_rows(self, batch)
-  end
-  if self.strict or not ROW_FAULTS[err.code] then return nil, err end
-  local n = batch:count()
-  if n == 1 then return self:refuse(batch, place(1), err) end
-  local half = math.floor(n / 2)
-  local ok
-  ok, err = self:put(batch:slice(1, half), place)
-  if not ok then return nil, err end
-  return self:put(batch:slice(half + 1, n - half), function(i) return place(half + i) end)
-end
-
-function loader:refuse(batch, index, err)
-  self.refused[#self.refused + 1] = { batch = batch, index = index, err = err }
-  if #self.refused > self.max_refused then
-    return nil, errors.new { code = "capacity", message = ("more than %d rows of %s were refused; the last: %s")
-      :format(self.max_refused, self.store, tostring(err)) }
-  end
-  return true
-end
-
---- A row may refer to a row of its own store that came later: try what was refused for that once more, while it helps.
-function loader:retry_references()
-  repeat
-    local before, again = self.written, self.refused
-    self.refused = {}
-    for _, item in ipairs(again) do
-      if item.batch and item.err.code == "foreign_key" then
-        local ok, err = self:put(item.batch, function() return item.index end)
-        if not ok then return nil, err end
-      else
-        self.refused[#self.refused + 1] = item
-      end
-    end
-  until self.written == before
-  return true
-end
-
-function loader:run(reader, chunk, tick)
-  while true do
-    local batch, bad, place = reader.next(chunk)
-    if not batch then
-      if bad then return nil, bad end
-      return self:retry_references()
-    end
-    for _, item in ipairs(bad or {}) do
-      self.read = self.read + 1
-      self.refused[#self.refused + 1] = { row = item.row, index = item.index, err = item.err }
-    end
-    if batch:count() > 0 then
-      self.read = self.read + batch:count()
-      local ok, err = self:put(batch, place or nowhere)
-      if not ok then return nil, err end
-    end
-    tick(self.read, reader.total)
-  end
-end
 
 -- ---- one transfer ----
 
@@ -270,18 +32,12 @@ end
 
 function run:hand_back(load)
   for _, item in ipairs(load.refused) do
-    self.report.refused[#self.report.refused + 1] = {
-      family = load.family.name, store = load.store, row = item.row or item.batch:row(1), index = item.index, err = item.err,
-    }
+    self.report.refused[#self.report.refused + 1] = load:describe(item)
   end
 end
 
 function run:loader(family, store)
-  return setmetatable({
-    db = self.db, family = family, store = store, cstore = self.db:_cstore(family.name, store),
-    on_conflict = self.opts.on_conflict or "error", max_refused = self.opts.max_refused or MAX_REFUSED,
-    read = 0, written = 0, skipped = 0, refused = {}, sum = self.opts.verify and core.checksum() or nil,
-  }, loader)
+  return loader.new(self.db, family, store, self.opts)
 end
 
 function run:read_into(load, reader)
@@ -293,7 +49,7 @@ function run:may_rebuild(load, reader)
   local opts = self.opts
   if opts.rebuild == false or self.db:kind() == "memory" or load.on_conflict ~= "error" then return false end
   if opts.atomic == false and not opts.dry_run then return false end
-  if not opts.rebuild and reader.total < REBUILD_FROM then return false end
+  if self.source.once or not opts.rebuild and (reader.rows or reader.total) < REBUILD_FROM then return false end
   local rows = load.cstore:run { op = "select", limit = 1, plain = true }
   return rows ~= nil and #rows == 0
 end
@@ -315,10 +71,29 @@ function run:load_bare(family, store, reader)
   return nil, FATAL[err.code] and err or nil
 end
 
+--- Load by chunks that are recorded, from where an earlier process stopped.
+function run:load_on(family, store, reader)
+  local load = self:loader(family, store)
+  local row, err = imports.open(self.db, { family = family.name, store = store, path = reader.path, refused_bytes = self.refused.length },
+    self.opts.again)
+  if not row then return nil, err end
+  local before, ok = row.records
+  ok, err = imports.run({ db = self.db, row = row, load = load, reader = reader, refused = self.refused, handed = self.report.refused },
+    self.chunk, function(done, total) self:tick("load", family, store, done, total) end)
+  if not ok then return nil, err end
+  load.resumed, load.before = before > 0 or nil, row.finished or nil
+  return load
+end
+
 function run:load(family, store)
   local load = self:loader(family, store)
   local reader, err = self.source.open(family, store)
   if not reader then return nil, err end
+  if self.opts.resume and reader.records then
+    load, err = self:load_on(family, store, reader)
+    reader.close()
+    return load, err
+  end
   if self:may_rebuild(load, reader) then
     local bare
     bare, err = self:load_bare(family, store, reader)
@@ -340,7 +115,8 @@ function run:account(load, started)
     report.read + load.read, report.written + load.written, report.skipped + load.skipped
   report.stores[#report.stores + 1] = {
     family = load.family.name, store = load.store, read = load.read, written = load.written, skipped = load.skipped,
-    refused = #load.refused, rebuilt = load.rebuilt, seconds = (core.now() - started) / 1e6,
+    refused = load.kept + #load.refused, rebuilt = load.rebuilt, seconds = (core.now() - started) / 1e6,
+    resumed = load.resumed, done_before = load.before,
   }
 end
 
@@ -348,7 +124,7 @@ function run:store(family, store)
   local started = core.now()
   local before, load, ok, err
   if self.opts.verify then
-    before, err = scan_sum(self.db, family, store, self.chunk)
+    before, err = verify.scan(self.db, family, store, self.chunk)
     if not before then return nil, err end
   end
   load, err = self:load(family, store)
@@ -356,7 +132,7 @@ function run:store(family, store)
   self:hand_back(load)
   if self.opts.verify then
     self:tick("verify", family, store, load.read, load.read)
-    ok, err = verify_store(self, load, before)
+    ok, err = verify.store(self.chunk, load, before)
     if not ok then return nil, err end
   end
   self:account(load, started)
@@ -366,8 +142,11 @@ end
 function run:all()
   for _, family in ipairs(self.families) do
     for _, store in ipairs(family.stores) do
-      local ok, err = self:store(family, store)
-      if not ok then return nil, err end
+      local there = not self.source.has or self.source.has(family, store)
+      if there then
+        local ok, err = self:store(family, store)
+        if not ok then return nil, err end
+      end
     end
   end
   return true
@@ -395,50 +174,101 @@ function run:atomic()
   return ok, err
 end
 
+-- ---- options and places ----
+
 local function is_db(x)
   return type(x) == "table" and type(x.transaction) == "function"
 end
 
 local OPTIONS = options.set {
   families = "list", on_conflict = { "error", "skip", "update" }, atomic = "boolean", verify = "boolean", dry_run = "boolean",
-  rebuild = "boolean", chunk = "positive", max_refused = "count", progress = "function",
+  rebuild = "boolean", chunk = "positive", max_refused = "count", progress = "function", refused = "string", resume = "boolean",
+  again = "boolean",
 }
+local EXPORT_OPTIONS = options.set { families = "list", chunk = "positive", progress = "function", overwrite = "boolean" }
 
-local function families_of(db, opts)
-  if opts.families == nil or #opts.families == 0 then
-    misuse.raise "larder.transfer: option families must be a list of names of families"
-  end
+local function family_names(opts, from, to)
+  local names = opts.families
+  if names == nil and files.is(from) then names = from:families() end
+  if names == nil and files.is(to) and to.paths then names = to:families() end
+  if names == nil or #names == 0 then misuse.raise "larder.transfer: option families must be a list of names of families" end
+  return names
+end
+
+local function families_of(to, names)
+  if not is_db(to) then return files.resolve(names) end
   local list = {}
-  for i, name in ipairs(opts.families) do list[i] = db:_family(name, "larder.transfer") end
+  for i, name in ipairs(names) do list[i] = to:_family(name, "larder.transfer") end
   return list
 end
 
---- A source of tables is { family = { store = { rows } } }: anything else in it would be left out without a word.
-local function check_tables(tables, families)
-  local what, names = "larder.transfer: the source", {}
-  misuse.check_shape(tables, "record", what)
-  for i, family in ipairs(families) do
-    names[i] = family.name
-    if tables[family.name] == nil then
-      misuse.raise("%s has no family %s: it must be { family = { store = { rows } } }", what, family.name)
-    end
+-- The checked declaration, without a database.
+local function describe(family, store)
+  return core.memory():store(family.schema, store):describe()
+end
+
+local function source_of(from, families)
+  if is_db(from) then return source.db(from) end
+  if files.is(from) then
+    from:check(families)
+    return from:source(describe)
   end
-  for name, stores in next, tables do
-    local family
-    for _, one in ipairs(families) do family = one.name == name and one or family end
-    if not family then misuse.raise("%s holds %s, which is none of the families%s", what, name, misuse.hint(name, names)) end
-    misuse.check_shape(stores, "record", ("%s.%s"):format(what, name))
-    for store, rows in next, stores do
-      local known = false
-      for _, one in ipairs(family.stores) do known = known or one == store end
-      if not known then misuse.raise("%s: family %s has no store %s%s", what, name, store, misuse.hint(store, family.stores)) end
-      misuse.check_shape(rows, "list", ("%s.%s.%s"):format(what, name, store))
-    end
+  source.check_tables(from, families)
+  return source.tables(from)
+end
+
+-- Only what can be continued is resumed: files that can be read again, into a database that outlives the process.
+local function check_resume(from, to, opts)
+  if opts.again and not opts.resume then misuse.raise "larder.transfer: again is for resume" end
+  if not opts.resume then return end
+  if not files.is(from) then misuse.raise "larder.transfer: resume is for files as the source" end
+  if opts.atomic ~= false then misuse.raise "larder.transfer: resume needs atomic = false: one transaction has nothing to go on from" end
+  if opts.dry_run or opts.verify then misuse.raise "larder.transfer: resume goes with neither dry_run nor verify" end
+  if not opts.refused then misuse.raise "larder.transfer: resume needs refused, a file for the rows that are refused" end
+  if to:kind() == "memory" then misuse.raise "larder.transfer: resume needs PostgreSQL; a memory database does not outlive the process" end
+  for _, path in pairs(from:all()) do
+    if path == "-" then misuse.raise "larder.transfer: resume cannot read standard input again" end
   end
 end
 
+local function write_files(from, to, opts)
+  opts = options.read(opts, EXPORT_OPTIONS, "larder.transfer")
+  local families = families_of(to, family_names(opts, from, to))
+  if to.paths then to:check(families) end
+  return export.run {
+    files = to, families = families, describe = describe, chunk = opts.chunk or CHUNK, overwrite = opts.overwrite,
+    source = source_of(from, families),
+    tick = function(phase, family, store, done, total)
+      if opts.progress then opts.progress { phase = phase, family = family.name, store = store, done = done, total = total } end
+    end,
+  }
+end
+
+-- Rows are refused in a report, in an error, or (resume) already written.
+local function write_refused(self, err)
+  local items = err and err.refused or not err and self.report.refused or {}
+  local ok, why = true, nil
+  if self.refused and not self.opts.resume then
+    ok, why = self.refused:continue(0)
+    if ok then ok, why = self.refused:write(items) end
+  end
+  if self.refused then self.refused:close() end
+  return ok, why
+end
+
+local function load_all(self)
+  local opts = self.opts
+  local ok, err = self.source.check and self.source.check(self.families) or true, nil
+  if ok and opts.resume then ok, err = imports.prepare(self.db) end
+  if not ok then return nil, err end
+  return self.source.within(function()
+    if opts.atomic == false and not opts.dry_run then return self:all() end
+    return self:atomic()
+  end)
+end
+
 ---@class larder.TransferOptions
----@field families string[]
+---@field families? string[]   by default those that a source of files has
 ---@field on_conflict? "error"|"skip"|"update"
 ---@field atomic? boolean       one transaction (the default)
 ---@field verify? boolean       read back and compare
@@ -446,41 +276,48 @@ end
 ---@field rebuild? boolean      make indexes again: always, never, or (nil) where it pays
 ---@field chunk? integer        rows a statement (5,000)
 ---@field max_refused? integer  refused rows to collect at most (10,000)
----@field progress? fun(at: { phase: string, family: string, store: string, done: integer, total: integer })
+---@field refused? string       a file for refused rows, with their places and errors (NDJSON)
+---@field resume? boolean       files with atomic = false: go on where an earlier process stopped
+---@field again? boolean        with resume: begin anew
+---@field overwrite? boolean    files as the target: write over those that are there
+---@field progress? fun(at: { phase: string, family: string, store: string, done: integer, total: integer })  of a file as
+-- the source done and total are bytes
 
 --- Move families from one place to another.
 --
 -- Ids, stamps and hashes are kept as they are. With `atomic` (the default) everything is one transaction of the target: a row that it
 -- refuses undoes all, and the error's `refused` lists every such row. With `atomic = false` each chunk is a transaction of its
 -- own, and report.refused hands the refused rows back while the others stay. Each is `{ family, store, row, index, err }`; index: its
--- place in a source of Lua tables.
+-- place in a source of Lua tables or in a file, whose rows have `file`, `line` and `record` (their text), too.
 --
 -- Many rows into an empty PostgreSQL table (and any number with `rebuild = true`): its secondary indexes and constraints are
 -- dropped and made again inside the same transaction, which locks the table meanwhile; `rebuild = false` never does.
----@param from larder.Db|table<string, table<string, table[]>>  a database, or { family = { store = { rows } } }
----@param to larder.Db
+---@param from larder.Db|larder.Files|table<string, table<string, table[]>>  a database, files, or { family = { store = { rows } } }
+---@param to larder.Db|larder.Files
 ---@param opts larder.TransferOptions
 ---@return { read: integer, written: integer, skipped: integer, refused: table[], stores: table[], seconds: number, verified: boolean }|nil report
 ---@return larder.Error? err
 local function transfer(from, to, opts)
-  if not is_db(to) then misuse.raise("larder.transfer: the target must be a database, not %s", misuse.kind(to)) end
-  if type(from) ~= "table" then
-    misuse.raise("larder.transfer: the source must be a database or a table of rows, not %s", misuse.kind(from))
+  if not is_db(to) and not files.is(to) then
+    misuse.raise("larder.transfer: the target must be a database or files, not %s", misuse.kind(to))
   end
+  if type(from) ~= "table" then
+    misuse.raise("larder.transfer: the source must be a database, files or a table of rows, not %s", misuse.kind(from))
+  end
+  if files.is(to) then return write_files(from, to, opts) end
   opts = options.read(opts, OPTIONS, "larder.transfer")
-  local families = families_of(to, opts)
-  if not is_db(from) then check_tables(from, families) end
+  local families = families_of(to, family_names(opts, from, to))
+  check_resume(from, to, opts)
   local started = core.now()
   local self = setmetatable({
-    db = to, opts = opts, chunk = opts.chunk or CHUNK, families = families,
-    source = is_db(from) and db_source(from) or table_source(from),
+    db = to, opts = opts, chunk = opts.chunk or CHUNK, families = families, source = source_of(from, families),
+    refused = opts.refused and refused.new(opts.refused) or nil,
     report = { read = 0, written = 0, skipped = 0, refused = {}, stores = {} },
   }, run)
-  local ok, err = self.source.within(function()
-    if opts.atomic == false and not opts.dry_run then return self:all() end
-    return self:atomic()
-  end)
+  local ok, err = load_all(self)
+  local kept, why = write_refused(self, err)
   if not ok then return nil, err end
+  if not kept then return nil, why end
   self.report.seconds = (core.now() - started) / 1e6
   self.report.verified = opts.verify == true and self.report.read > 0
   self.report.dry_run = opts.dry_run == true or nil

@@ -1,0 +1,110 @@
+--- Loads the batches of one reader into one store. Rows that the target refuses are found by bisection.
+
+local core = require "larder.core"
+local errors = require "larder.base.errors"
+local verify = require "larder.transfer.verify"
+
+local MAX_REFUSED = 10000
+
+-- What a target says about a row, and not about the world.
+local ROW_FAULTS = { conflict = true, foreign_key = true, check = true, not_null = true, invalid = true }
+
+local loader = {}
+loader.__index = loader
+
+local function nowhere() end
+
+--- Load batch, or find by bisection the rows that the target refuses. place(i): where its i-th row lies in the source, if
+-- that has places.
+function loader:put(batch, place)
+  local loaded, err = self.db:transaction(function()
+    return self.cstore:load(batch, { on_conflict = self.on_conflict })
+  end)
+  if loaded then
+    self.written = self.written + loaded
+    self.skipped = self.skipped + (batch:count() - loaded)
+    if not self.sum then return true end
+    self.sum:add(batch)
+    return self.on_conflict ~= "update" or verify.rows(self, batch)
+  end
+  if self.strict or not ROW_FAULTS[err.code] then return nil, err end
+  local n = batch:count()
+  if n == 1 then return self:refuse { batch = batch, place = place(1), err = err } end
+  local half = math.floor(n / 2)
+  local ok
+  ok, err = self:put(batch:slice(1, half), place)
+  if not ok then return nil, err end
+  return self:put(batch:slice(half + 1, n - half), function(i) return place(half + i) end)
+end
+
+---@param item { batch?: userdata, row?: table, place?: table, err: larder.Error }
+function loader:refuse(item)
+  self.refused[#self.refused + 1] = item
+  if self.kept + #self.refused > self.max_refused then
+    return nil, errors.new { code = "capacity", message = ("more than %d rows of %s were refused; the last: %s")
+      :format(self.max_refused, self.store, tostring(item.err)) }
+  end
+  return true
+end
+
+--- A row may refer to a row of its own store that came later: try what was refused for that once more, while it helps.
+function loader:retry_references()
+  repeat
+    local before, again = self.written, self.refused
+    self.refused = {}
+    for _, item in ipairs(again) do
+      if item.batch and item.err.code == "foreign_key" then
+        local ok, err = self:put(item.batch, function() return item.place end)
+        if not ok then return nil, err end
+      else
+        self.refused[#self.refused + 1] = item
+      end
+    end
+  until self.written == before
+  return true
+end
+
+--- One batch of a reader, and what no batch took.
+function loader:take(batch, bad, place)
+  for _, item in ipairs(bad or {}) do
+    self.read = self.read + 1
+    local ok, err = self:refuse { row = item.row, place = item.place, err = item.err }
+    if not ok then return nil, err end
+  end
+  if batch:count() == 0 then return true end
+  self.read = self.read + batch:count()
+  return self:put(batch, place or nowhere)
+end
+
+---@param tick fun(done: integer, total: integer)
+function loader:run(reader, chunk, tick)
+  while true do
+    local batch, bad, place = reader.next(chunk)
+    if not batch then
+      if bad then return nil, bad end
+      return self:retry_references()
+    end
+    local ok, err = self:take(batch, bad, place)
+    if not ok then return nil, err end
+    tick(reader.done and reader.done() or self.read, reader.total)
+  end
+end
+
+---@param db larder.Db
+---@param opts larder.TransferOptions
+function loader.new(db, family, store, opts)
+  return setmetatable({
+    db = db, family = family, store = store, cstore = db:_cstore(family.name, store),
+    on_conflict = opts.on_conflict or "error", max_refused = opts.max_refused or MAX_REFUSED,
+    read = 0, written = 0, skipped = 0, kept = 0, refused = {}, sum = opts.verify and core.checksum() or nil,
+  }, loader)
+end
+
+--- A refused row as the report hands it back.
+function loader:describe(item)
+  local found = { family = self.family.name, store = self.store, row = item.row or item.batch and item.batch:row(1), err = item.err }
+  for name, value in pairs(item.place or {}) do found[name] = value end
+  return found
+end
+
+return loader
