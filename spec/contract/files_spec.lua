@@ -55,7 +55,9 @@ end
 
 -- ---- rows with whatever is hard about a type ----
 
-local TEXTS = { "", " ", " a ", "NULL", "\\N", "\\.", '"', '""', "a,b", "a;b", "a\nb", "a\r\nb", "\r", "\n", "true", "\\x00", "ÄÖ€😀", "'", "{a}", "\t" }
+local TEXTS = {
+  "", " ", " a ", "NULL", "\\N", "\\.", '"', '""', "a,b", "a;b", "a\nb", "a\r\nb", "\r", "\n", "true", "\\x00", "ÄÖ€😀", "'", "{a}", "\t",
+}
 local NULL = larder.null
 local AWKWARD = {
   f4 = { 0.1, 1 / 3, -0.0, 0 / 0, 1 / 0, -1 / 0, 16777217 },
@@ -99,7 +101,10 @@ local function items(list)
   return larder.files({ ["zoo.orgs"] = path(list) }, {})
 end
 
-local ENGINES = { memory = function() return assert(larder.open "memory:") end, postgres = url and function() return assert(larder.open(url)) end }
+local ENGINES = {
+  memory = function() return assert(larder.open "memory:") end,
+  postgres = url and function() return assert(larder.open(url)) end,
+}
 
 for engine, open in pairs(ENGINES) do
   describe("files and " .. engine, function()
@@ -205,14 +210,16 @@ for engine, open in pairs(ENGINES) do
     end)
 
     it("refuse rows with their lines, also behind records of several lines", function()
-      local found, refused = read("a.csv", 'id,name,rank\na,"x\ny",1\nb,Two,many\n,Three,1\nd,Four\ne,"Five"x,1\nf,Six"s,1\ng,"S\255",1\nh,Last,2\n')
+      local found, refused = read("a.csv",
+        'id,name,rank\na,"x\ny",1\nb,Two,many\n,Three,1\nd,Four\ne,"Five"x,1\nf,Six"s,1\ng,"S\255",1\nh,Last,2\n')
       assert.same({ a = "x\ny", h = "Last" }, found)
       assert.same({
         [4] = "rank must be a whole number", [5] = "id is required", [6] = "the record has 2 fields, the header has 3",
         [7] = "field 2: there is text behind its closing quote", [8] = "field 2: a quote stands in a field that does not begin with one",
         [9] = "name is not valid UTF-8 (byte 2)",
       }, refused)
-      found, refused = read("b.ndjson", '{"id":"a","name":"One"}\nnonsense\n[1]\n{"id":"b","name":"Two","nmae":1}\n{"id":"c"}\n{"id":"d\255","name":"x"}\n')
+      found, refused = read("b.ndjson",
+        '{"id":"a","name":"One"}\nnonsense\n[1]\n{"id":"b","name":"Two","nmae":1}\n{"id":"c"}\n{"id":"d\255","name":"x"}\n')
       assert.same({ a = "One" }, found)
       assert.is_truthy(refused[2]:find "not JSON")
       assert.equal("the line must be a JSON object", refused[3])
@@ -243,8 +250,8 @@ for engine, open in pairs(ENGINES) do
 
     it("keep no line longer than allowed", function()
       local long = ("x"):rep(300000)
-      local found, refused = read("a.ndjson", '{"id":"a","name":"One"}\n{"id":"b","name":"' .. long .. '"}\n{"id":"c","name":"Three"}\n', nil,
-        { max_line = 100000 })
+      local text = '{"id":"a","name":"One"}\n{"id":"b","name":"' .. long .. '"}\n{"id":"c","name":"Three"}\n'
+      local found, refused = read("a.ndjson", text, nil, { max_line = 100000 })
       assert.same({ a = "One", c = "Three" }, found)
       assert.same({ [2] = "the line is longer than 100000 bytes" }, refused)
       local none, err = read("b.csv", 'id,name\na,One\nb,"Two\n' .. ("c,Three\n"):rep(20000), nil, { max_line = 100000 })

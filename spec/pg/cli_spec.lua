@@ -1,34 +1,20 @@
 -- The command line tool as a person types it: in a process of its own, from a directory of its own.
 
-local lfs = require "lfs"
 local larder = require "larder"
-local made = require "spec.support.migrations"
+local cli = require "spec.support.cli"
 
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
-local root = lfs.currentdir()
-local LUA = rawget(_G, "jit") and "luajit" or "lua5.4"
 
 describe("the command line tool", function()
-  local dir
+  local here, dir
 
-  -- What it printed (both streams when both is given), and its exit code.
-  local function run(command, both)
-    local paths = ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/build/%s/?.so;;'"):format(root, root, root, LUA)
-    local line = ("cd '%s' && URL='%s' %s %s '%s/bin/larder' %s %s; echo \"rc=$?\""):format(dir, url, paths, LUA, root, command,
-      both and "2>&1" or "2>/dev/null")
-    local pipe = assert(io.popen("{ " .. line .. "; }"))
-    local text = pipe:read "*a"
-    pipe:close()
-    local body, code = text:match "^(.-)rc=(%d+)\n$"
-    return body, tonumber(code)
-  end
+  local function run(command, both) return here:run(command, both) end
 
-  local function file(name, text) made.write(dir .. "/" .. name, text) end
+  local function file(name, text) here:file(name, text) end
 
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(lfs.mkdir(dir))
+    here = cli.new { URL = url }
+    dir = here.dir
     local db = assert(larder.open(url))
     assert(db:query "drop schema if exists toolshop cascade")
     if db:query("select to_regclass('larder.schema_migrations') is not null as ok")[1].ok then
@@ -39,7 +25,7 @@ describe("the command line tool", function()
       .. '  environments = { live = { url_from = "URL" }, gone = { url_from = "NO_SUCH_VARIABLE" } } }\n')
   end)
 
-  after_each(function() os.execute("rm -rf '" .. dir .. "'") end)
+  after_each(function() here:remove() end)
 
   it("makes a family, migrates it, checks it", function()
     local text, code = run "new family toolshop"
@@ -313,7 +299,7 @@ describe("the command line tool", function()
     for command in text:match("Commands:(.*)$"):gmatch "\n   (%l+)" do
       local help, code = run(command .. " --help")
       assert.same({ 0, true }, { code, help:find("Usage: larder " .. command, 1, true) ~= nil }, command)
-      local page = io.open(root .. "/docs/cli/" .. command .. ".md")
+      local page = io.open(here.root .. "/docs/cli/" .. command .. ".md")
       assert.is_truthy(page, "docs/cli/" .. command .. ".md")
       page:close()
     end

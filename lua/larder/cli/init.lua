@@ -8,7 +8,8 @@ local exit = require "larder.cli.exit"
 local out = require "larder.cli.print"
 
 local COMMANDS = {
-  "migrate", "new", "check", "diff", "pull", "doctor", "types", "config", "health", "wait", "createdb", "dropdb", "query", "seed", "keys",
+  "migrate", "new", "check", "diff", "pull", "doctor", "types", "config", "health", "wait", "createdb", "dropdb", "query",
+  "seed", "keys", "export", "import", "transfer",
 }
 
 local function load_commands()

@@ -138,7 +138,8 @@ local function write_store(self, at)
   end
   reader.close()
   if not n then return nil, err end
-  return { family = at.family.name, store = at.store, read = n, written = n, path = at.path, seconds = (core.now() - started) / 1e6 }
+  return { family = at.family.name, store = at.store, read = n, written = n, skipped = 0, refused = 0, path = at.path,
+    seconds = (core.now() - started) / 1e6 }
 end
 
 -- Which files; nothing is written over, unless that is wanted.

@@ -5,6 +5,7 @@ local errors = require "larder.base.errors"
 local verify = require "larder.transfer.verify"
 
 local MAX_REFUSED = 10000
+local INSERTED = 200 -- rows a statement, where the target makes their ids
 
 -- What a target says about a row, and not about the world.
 local ROW_FAULTS = { conflict = true, foreign_key = true, check = true, not_null = true, invalid = true }
@@ -14,10 +15,37 @@ loader.__index = loader
 
 local function nowhere() end
 
+-- Rows without the number that the target gives them: a load takes rows as they are, an insert makes what is missing.
+function loader:insert(batch)
+  local written = 0
+  for from = 1, batch:count(), INSERTED do
+    local rows = {}
+    for i = from, math.min(from + INSERTED - 1, batch:count()) do
+      local row = batch:row(i)
+      for name in pairs(self.json) do
+        if row[name] == core.null then row[name] = setmetatable({ text = "null" }, core.json_text_mt) end
+      end
+      rows[#rows + 1] = row
+    end
+    local n, err = self.cstore:run { op = "insert", rows = rows, on_conflict = self.on_conflict ~= "error" and self.on_conflict or nil,
+      target = self.on_conflict == "skip" and "*" or nil }
+    if not n then return nil, err end
+    written = written + n
+  end
+  self.makes_ids = true
+  return written
+end
+
+-- Is a number left out that the target makes?
+function loader:lacks_id(batch)
+  return self.identity ~= nil and batch:count() > 0 and batch:row(1)[self.identity] == nil
+end
+
 --- Load batch, or find by bisection the rows that the target refuses. place(i): where its i-th row lies in the source, if
 -- that has places.
 function loader:put(batch, place)
   local loaded, err = self.db:transaction(function()
+    if self:lacks_id(batch) then return self:insert(batch) end
     return self.cstore:load(batch, { on_conflict = self.on_conflict })
   end)
   if loaded then
@@ -76,6 +104,16 @@ function loader:take(batch, bad, place)
   return self:put(batch, place or nowhere)
 end
 
+-- The field whose numbers the target makes, and those of JSON.
+local function special_fields(decl)
+  local identity, json = nil, {}
+  for _, field in ipairs(decl.fields) do
+    if type(field.default) == "table" and field.default[1] == "identity" then identity = field.name end
+    if field.type == "json" or field.type == "jsonb" then json[field.name] = true end
+  end
+  return identity, json
+end
+
 ---@param tick fun(done: integer, total: integer)
 function loader:run(reader, chunk, tick)
   while true do
@@ -93,8 +131,10 @@ end
 ---@param db larder.Db
 ---@param opts larder.TransferOptions
 function loader.new(db, family, store, opts)
+  local cstore = db:_cstore(family.name, store)
+  local identity, json = special_fields(cstore:describe())
   return setmetatable({
-    db = db, family = family, store = store, cstore = db:_cstore(family.name, store),
+    db = db, family = family, store = store, cstore = cstore, identity = identity, json = json,
     on_conflict = opts.on_conflict or "error", max_refused = opts.max_refused or MAX_REFUSED,
     read = 0, written = 0, skipped = 0, kept = 0, refused = {}, sum = opts.verify and core.checksum() or nil,
   }, loader)

@@ -100,6 +100,7 @@ function verify.store(chunk, load, before)
   local after, err = verify.scan(load.db, load.family, load.store, chunk)
   if not after then return nil, err end
   local _, had = before:value()
+  if load.makes_ids then return verify_count(load, before, after) end
   if load.on_conflict == "error" or (had == 0 and load.skipped == 0) then
     return verify_sums(load, before, after)
   elseif load.on_conflict == "skip" then
