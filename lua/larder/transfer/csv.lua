@@ -27,6 +27,22 @@ local function quoted(line, at)
   end
 end
 
+local NONE = {}
+
+--- The fields of a line without any quote, which most are.
+---@return string[] fields
+---@return table<integer, boolean> in_quotes
+function csv.split(text, delimiter)
+  local fields, n, at = {}, 0, 1
+  while true do
+    local found = text:find(delimiter, at, true)
+    n = n + 1
+    fields[n] = text:sub(at, found and found - 1 or -1)
+    if not found then return fields, NONE end
+    at = found + 1
+  end
+end
+
 --- The fields of a record. `line.more() → text, ending` hands out what follows inside of quotes, or nil.
 ---@param line { text: string, ending: string, more: fun(): string|nil, string }  the first line of it
 ---@param delimiter string  one byte

@@ -70,6 +70,10 @@ local function following(self, text, ending)
 end
 
 local function csv_fields(self, text, ending)
+  if not text:find('"', 1, true) then
+    local names, in_quotes = csv.split(text, self.opts.delimiter)
+    return names, in_quotes, text
+  end
   local more, parts = following(self, text, ending)
   local names, why = csv.parse({ text = text, ending = ending, more = more }, self.opts.delimiter)
   parts[#parts] = "" -- the end of the last line belongs to no field
