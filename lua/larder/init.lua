@@ -205,7 +205,7 @@ end
 ---@return larder.Error? err
 function larder.transfer(from, to, opts)
   return blocking(from, function()
-    return blocking(to, function() return require "larder.transfer"(from, to, opts) end)
+    return blocking(to, function() return require "larder.transfer"(from, to, opts, family.get) end)
   end)
 end
 

@@ -2,7 +2,6 @@
 
 local core = require "larder.core"
 local errors = require "larder.base.errors"
-local family = require "larder.family"
 local fields = require "larder.transfer.fields"
 local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
@@ -260,13 +259,6 @@ function Files:source(describe)
   end
 
   return made
-end
-
---- The families by name, in the order given.
-function files.resolve(names)
-  local list = {}
-  for i, name in ipairs(names) do list[i] = family.get(name, "larder.transfer") end
-  return list
 end
 
 return files

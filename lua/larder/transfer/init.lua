@@ -195,10 +195,11 @@ local function family_names(opts, from, to)
   return names
 end
 
-local function families_of(to, names)
-  if not is_db(to) then return files.resolve(names) end
+local function families_of(to, names, find)
   local list = {}
-  for i, name in ipairs(names) do list[i] = to:_family(name, "larder.transfer") end
+  for i, name in ipairs(names) do
+    list[i] = is_db(to) and to:_family(name, "larder.transfer") or find(name, "larder.transfer")
+  end
   return list
 end
 
@@ -231,9 +232,9 @@ local function check_resume(from, to, opts)
   end
 end
 
-local function write_files(from, to, opts)
+local function write_files(from, to, opts, find)
   opts = options.read(opts, EXPORT_OPTIONS, "larder.transfer")
-  local families = families_of(to, family_names(opts, from, to))
+  local families = families_of(to, family_names(opts, from, to), find)
   if to.paths then to:check(families) end
   return export.run {
     files = to, families = families, describe = describe, chunk = opts.chunk or CHUNK, overwrite = opts.overwrite,
@@ -295,16 +296,17 @@ end
 ---@param from larder.Db|larder.Files|table<string, table<string, table[]>>  a database, files, or { family = { store = { rows } } }
 ---@param to larder.Db|larder.Files
 ---@param opts larder.TransferOptions
+---@param find fun(name: string, method: string): larder.Family  for files, which know none
 ---@return { read: integer, written: integer, skipped: integer, refused: table[], stores: table[], seconds: number, verified: boolean }|nil report
 ---@return larder.Error? err
-local function transfer(from, to, opts)
+local function transfer(from, to, opts, find)
   if not is_db(to) and not files.is(to) then
     misuse.raise("larder.transfer: the target must be a database or files, not %s", misuse.kind(to))
   end
   if type(from) ~= "table" then
     misuse.raise("larder.transfer: the source must be a database, files or a table of rows, not %s", misuse.kind(from))
   end
-  if files.is(to) then return write_files(from, to, opts) end
+  if files.is(to) then return write_files(from, to, opts, find) end
   opts = options.read(opts, OPTIONS, "larder.transfer")
   local families = families_of(to, family_names(opts, from, to))
   check_resume(from, to, opts)
