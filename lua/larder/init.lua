@@ -86,6 +86,7 @@ end
 ---@field init_timeout? number  seconds that open may take in nginx, and other calls in phases that they hold up: init, init_worker (5)
 ---@field lazy? boolean  connect at the first use and not now, so that a program starts without its server
 ---@field slow? number   seconds from which a call is told to listeners of "slow" (1)
+---@field histograms? boolean  count how long calls take, by store and operation, for `db:metrics()`; each call is timed then
 ---@field password? { ops?: integer, mem?: integer }  cost of password hashes: passes, bytes of memory
 ---@field writer? larder.WriterOptions  of insert_async
 ---@field peppers? string  pepper ring of API keys, for the process; by default the variable LARDER_PEPPERS
@@ -93,7 +94,7 @@ end
 local OPTIONS = options.set {
   getenv = "function", env_file = "string|boolean", config_file = "string", pool = "table", migrations = "string|table",
   wait = "function|false", slow = "seconds", password = "table", peppers = "string", writer = "table", loop = loop.NAMES,
-  init_timeout = "seconds", replica = "string|table", lazy = "boolean",
+  init_timeout = "seconds", replica = "string|table", lazy = "boolean", histograms = "boolean",
 }
 local PASSWORD = options.set { ops = "positive", mem = "positive" }
 

@@ -69,6 +69,39 @@ describe("metrics", function()
   end)
 end)
 
+describe("histograms", function()
+  it("count calls by store and operation, and failures by code", function()
+    local db = assert(larder.open("memory:", { histograms = true }))
+    local tenants = db:stores("auth").tenants
+    assert(tenants:create { id = "a", name = "A", db_dsn = "d", db_schema = "a" })
+    tenants:create { id = "a", name = "A", db_dsn = "d", db_schema = "a" }
+    tenants:get "nobody"
+    local text = db:metrics()
+    local function value(sample) return text:match("\n" .. sample:gsub("%p", "%%%0") .. " ([^\n]+)\n") end
+    assert.equal("2", value 'larder_call_duration_seconds_count{store="auth.tenants",op="create"}')
+    assert.equal("2", value 'larder_call_duration_seconds_bucket{store="auth.tenants",op="create",le="+Inf"}')
+    assert.equal("1", value 'larder_call_errors_total{store="auth.tenants",op="create",code="conflict"}')
+    assert.is_nil(text:find('code="not_found"', 1, true)) -- an answer, no failure
+    local before = 0
+    for count in text:gmatch 'bucket{store="auth.tenants",op="create",le="[^"]+"} (%d+)' do
+      assert.is_true(tonumber(count) >= before) -- buckets hold those below them
+      before = tonumber(count)
+    end
+    assert.is_nil(assert(larder.open "memory:"):metrics():find("larder_call_", 1, true))
+    db:close()
+  end)
+
+  it("put a call into the buckets that its time fits", function()
+    local counts = require("larder.db.histograms").new()
+    for _, seconds in ipairs { 0.0002, 0.0001, 0.3, 100 } do counts:record { store = "s", op = "get", duration = seconds } end
+    local call = counts.calls['store="s",op="get"']
+    assert.same({ 1, 2, 2 }, { call.counts[1], call.counts[2], call.counts[3] })
+    assert.equal(3, call.counts[#call.counts])
+    assert.equal(4, call.n)
+    assert.near(100.3003, call.sum, 1e-9)
+  end)
+end)
+
 describe("waiting", function()
   local Fd = require "larder.loop.fd"
   local function by_function(fn) return Fd.new(fn, { joined = function() return false end }) end

@@ -17,9 +17,9 @@ describe("db:with", function()
   end
 
   it("refuses options that it does not know, and empty ones", function()
-    refuses(nil, "db:with needs a tenant, a role or settings")
-    refuses({}, "db:with needs a tenant, a role or settings")
-    refuses({ settings = {} }, "db:with needs a tenant, a role or settings")
+    refuses(nil, "db:with needs a tenant, a role, settings or a traceparent")
+    refuses({}, "db:with needs a tenant, a role, settings or a traceparent")
+    refuses({ settings = {} }, "db:with needs a tenant, a role, settings or a traceparent")
     refuses({ tenants = "a" }, 'unknown option "tenants"')
     refuses({ tenant = "" }, "option tenant must not be empty")
     refuses({ role = "" }, "option role must not be empty")

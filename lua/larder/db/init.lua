@@ -5,6 +5,7 @@ local config = require "larder.config"
 local errors = require "larder.base.errors"
 local events = require "larder.base.events"
 local family = require "larder.family"
+local histograms = require "larder.db.histograms"
 local loop = require "larder.loop"
 local metrics = require "larder.db.metrics"
 local misuse = require "larder.base.misuse"
@@ -50,11 +51,17 @@ end
 ---@return larder.Db
 function Db.new(engine, cfg, opts)
   local chosen, dispatcher = choose_loop(engine, cfg, opts)
-  return setmetatable({
+  local db = setmetatable({
     _engine = engine, _config = cfg, _wait = chosen, _dispatcher = dispatcher, _sets = {}, _listeners = {}, _slow = opts.slow or SLOW,
     _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {},
     _password = opts.password or {}, _writer_options = async.options(opts.writer), _rejected = {},
   }, Db)
+  if opts.histograms then
+    local counts = histograms.new()
+    db._histograms = counts
+    events.on(db, "query", function(event) counts:record(event) end)
+  end
+  return db
 end
 
 --- Let stores read from a replica outside of transactions. Before any store is opened.
@@ -381,10 +388,11 @@ function Db:on(name, fn)
   return events.on(self, name, fn)
 end
 
---- The counters and gauges as Prometheus text.
+--- The counters and gauges as Prometheus text; with `larder.open(…, { histograms = true })` also how long calls took, by store
+-- and operation.
 ---@return string
 function Db:metrics()
-  return metrics.text(self:kind(), self._engine:stats(), async.stats(self))
+  return metrics.text(self:kind(), self._engine:stats(), async.stats(self), self._histograms)
 end
 
 --- Microseconds by the clock that defaults and stamps are made with.

@@ -84,8 +84,9 @@ end
 ---@param kind "memory"|"postgres"
 ---@param stats table<string, any>  of the engine
 ---@param writer larder.WriterStats
+---@param histograms? larder.Histograms
 ---@return string
-function metrics.text(kind, stats, writer)
+function metrics.text(kind, stats, writer, histograms)
   local out = {}
   add(out, kind == "memory" and MEMORY or POOL, stats)
   add(out, WRITER, writer)
@@ -95,6 +96,11 @@ function metrics.text(kind, stats, writer)
       local value = number(stats[row[1]] or 0)
       out[#out + 1] = ('larder_pool_destroyed_total{reason="%s"} %s'):format(row[2], value)
     end
+  end
+  if histograms then
+    histograms:each(function(...) head(out, ...) end, function(name, labels, value)
+      out[#out + 1] = ("%s{%s} %s"):format(name, labels, number(value))
+    end)
   end
   return table.concat(out, "\n") .. "\n"
 end

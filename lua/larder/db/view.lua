@@ -9,6 +9,7 @@ local options = require "larder.base.options"
 ---@field tenant? string  the setting larder.tenant, which policies of row level security read
 ---@field role? string    the server's role to run as: SET ROLE
 ---@field settings? table<string, string>  other settings of the server by name
+---@field traceparent? string  of W3C Trace Context: the statements' application_name, as the server's log and pg_stat_activity show it
 
 ---@class larder.View: larder.Db
 ---@field _db larder.Db
@@ -18,7 +19,7 @@ local View = {}
 
 local view = {}
 
-local OPTIONS = options.set { tenant = "string", role = "string", settings = "table" }
+local OPTIONS = options.set { tenant = "string", role = "string", settings = "table", traceparent = "string" }
 
 -- What a view has of a database; the rest belongs to the database itself.
 local OFFERED = {
@@ -49,10 +50,10 @@ local function list_of(opts)
   end
   table.sort(names)
   for _, name in ipairs(names) do list[#list + 1], list[#list + 2] = name, opts.settings[name] end
-  for _, pair in ipairs { { "larder.tenant", opts.tenant }, { "role", opts.role } } do
+  for _, pair in ipairs { { "application_name", opts.traceparent }, { "larder.tenant", opts.tenant }, { "role", opts.role } } do
     if pair[2] then list[#list + 1], list[#list + 2] = pair[1], pair[2] end
   end
-  if #list == 0 then misuse.raise "db:with needs a tenant, a role or settings" end
+  if #list == 0 then misuse.raise "db:with needs a tenant, a role, settings or a traceparent" end
   return list
 end
 
@@ -62,6 +63,14 @@ local function check_words(opts)
     if value == "" then misuse.raise("db:with: option %s must not be empty", name) end
     if value and value:find("\0", 1, true) then misuse.raise("db:with: option %s holds a zero byte", name) end
   end
+end
+
+-- https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version, trace, parent and flags; of no id all digits are zero.
+local function check_trace(text)
+  if not text then return end
+  local trace, parent = text:match "^%x%x%-(%x+)%-(%x+)%-%x%x$"
+  if trace and #trace == 32 and #parent == 16 and trace:find "[^0]" and parent:find "[^0]" and not text:find "%u" then return end
+  misuse.raise "db:with: traceparent must be version-trace-parent-flags in lower hex digits, as W3C Trace Context says"
 end
 
 --- Memory has no policies that could read a tenant; of a role or a setting it would be untrue to accept it.
@@ -107,6 +116,7 @@ end
 function view.new(db, opts)
   opts = options.read(opts, OPTIONS, "db", "with")
   check_words(opts)
+  check_trace(opts.traceparent)
   local list = list_of(opts)
   local context, err = context_of(db, opts, list)
   if context == nil then return nil, err end
