@@ -30,6 +30,10 @@ local PARTS = {
     only = { pollfd = "pollfd", events = "events", timeout = "timeout", dirty = "dirty", step = "step", waiting = "waiting" } } } },
   { title = "larder.migrate", prefix = "migrate.", sources = { { "lua/larder/migrate/init.lua", ".migrate" } } },
   { title = "larder.testing", prefix = "testing.", sources = { { "lua/larder/testing/init.lua", ".testing" } } },
+  { title = "Frozen clock", prefix = "frozen:", sources = { { "lua/larder/testing/init.lua", ":Frozen" } } },
+  { title = "Factory", prefix = "factory:", sources = {
+    { "lua/larder/testing/init.lua", ":Factory", only = { make = "make", create = "create", load = "load" } },
+  } },
 }
 
 -- Tables of options and of what is answered.

@@ -1,6 +1,7 @@
 #include "crypto/secret.h"
 
 #include <sodium.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -27,8 +28,25 @@ void ldr_blake2b(void *out, size_t nout, const void *p, size_t n, const void *ke
 
 /* ---- identifiers ---- */
 
+static _Atomic uint64_t next_id; /* of tests; 0: ids are made by chance */
+
+void ldr_ids_from(uint64_t first) { atomic_store(&next_id, first); }
+
+/* The number of the next id; 0: by chance. */
+static uint64_t counted(void) {
+  uint64_t n = atomic_load(&next_id);
+  while (n != 0 && !atomic_compare_exchange_weak(&next_id, &n, n + 1)) {}
+  return n;
+}
+
 void ldr_uuid4(unsigned char out[16]) {
-  ldr_random(out, 16);
+  uint64_t n = counted();
+  if (n == 0) {
+    ldr_random(out, 16);
+  } else {
+    memset(out, 0, 16);
+    for (int i = 15; i > 8; i--, n >>= 8) out[i] = (unsigned char)n;
+  }
   out[6] = (unsigned char)((out[6] & 0x0f) | 0x40); /* version 4 */
   out[8] = (unsigned char)((out[8] & 0x3f) | 0x80); /* the variant of RFC 4122 */
 }
@@ -37,10 +55,11 @@ void ldr_uuid4(unsigned char out[16]) {
  * older ones is all that suffers. */
 void ldr_cuid(char out[26]) {
   static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-  uint64_t ms = (uint64_t)ldr_now_wall() / 1000;
+  uint64_t n = counted(), ms = n ? 0 : (uint64_t)ldr_now_wall() / 1000;
+  bool chance = n == 0;
   out[0] = 'c';
   for (int i = 8; i >= 1; i--, ms /= 36) out[i] = digits[ms % 36];
-  for (int i = 9; i < 25; i++) out[i] = digits[randombytes_uniform(36)];
+  for (int i = 24; i >= 9; i--, n /= 36) out[i] = digits[chance ? randombytes_uniform(36) : n % 36];
   out[25] = '\0';
 }
 

@@ -14,6 +14,9 @@ void ldr_blake2b(void *out, size_t nout, const void *p, size_t n, const void *ke
 
 void ldr_uuid4(unsigned char out[16]);
 void ldr_cuid(char out[26]); /* 25 characters, 'c' first, time-ordered prefix, zero-terminated */
+/* For tests: from now on the ids of this process are `first` and those behind it, in order of their making;
+ * 0: by chance again. Ids only: keys, secrets and nonces are always random. Any thread. */
+void ldr_ids_from(uint64_t first);
 
 /* Argon2id in PHC text form ($argon2id$v=19$…). ops and mem (bytes) 0 = libsodium's "interactive" limits.
  * Blocks for tens of milliseconds: callers inside an event loop hand it to a worker. */

@@ -202,6 +202,14 @@ static int cuid(lua_State *L) {
   return 1;
 }
 
+/* core.ids_from(n): for tests; ids of this process are n, n + 1, …; 0: by chance again */
+static int ids_from(lua_State *L) {
+  int64_t n = l_int_check(L, 1, "the first number");
+  luaL_argcheck(L, n >= 0, 1, "must not be negative");
+  ldr_ids_from((uint64_t)n);
+  return 0;
+}
+
 /* core.digest(text) → 64 hex digits of its BLAKE2b-256 */
 static int digest(lua_State *L) {
   unsigned char out[32];
@@ -226,6 +234,7 @@ void l_secret_open(lua_State *L, int module) {
       {"unseal", unseal},
       {"random_hex", random_hex},
       {"uuid", uuid},
+      {"ids_from", ids_from},
       {"cuid", cuid},
       {"digest", digest},
       {NULL, NULL},

@@ -65,6 +65,20 @@ TEST(cuids_have_their_shape) {
   CHECK(strcmp(a, b) != 0);
 }
 
+TEST(ids_can_be_counted_for_tests) {
+  unsigned char a[16];
+  char text[37], c[26];
+  ldr_ids_from(255);
+  ldr_uuid4(a);
+  ldr_uuid_format(a, text);
+  CHECK_STR(text, "00000000-0000-4000-8000-0000000000ff");
+  ldr_cuid(c);
+  CHECK_STR(c, "c000000000000000000000074"); /* 256 to the base of 36 */
+  ldr_ids_from(0);
+  ldr_cuid(c);
+  CHECK(strncmp(c, "c00000000", 9) != 0);
+}
+
 /* ---- passwords: with the least that Argon2id takes, the tests are not about its strength ---- */
 
 enum { OPS = 1, MEM = 8192 };
@@ -187,6 +201,7 @@ void test_secret(void) {
   RUN(random_bytes_differ);
   RUN(uuids_are_version_4);
   RUN(cuids_have_their_shape);
+  RUN(ids_can_be_counted_for_tests);
   RUN(passwords_hash_as_argon2id);
   RUN(a_zero_byte_belongs_to_the_password);
   RUN(hashes_of_other_limits_are_stale);

@@ -9,7 +9,7 @@ local out = require "larder.cli.print"
 
 local COMMANDS = {
   "migrate", "new", "check", "diff", "pull", "doctor", "types", "config", "health", "wait", "createdb", "dropdb", "query",
-  "seed", "keys", "export", "import", "transfer",
+  "seed", "keys", "export", "import", "transfer", "throwaway",
 }
 
 local function load_commands()

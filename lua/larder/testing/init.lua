@@ -1,9 +1,139 @@
---- Tests for families: the generic contract, run on any family and engine.
+--- For tests: of users' programs (rolled back, frozen in time, with rows made for them) and of families (the generic contract).
 
+local core = require "larder.core"
 local cases = require "larder.testing.cases"
+local errors = require "larder.base.errors"
+local misuse = require "larder.base.misuse"
 local rows = require "larder.testing.rows"
 
 local testing = {}
+
+local UNDONE = "larder.testing: the test is over"
+
+-- A database, or a function that gives one when the test runs.
+local function database(method, open)
+  local db = open
+  if type(open) == "function" then db = open() end
+  if type(db) ~= "table" or not db.transaction then
+    misuse.raise("larder.testing.%s needs a database, or a function that gives one, not %s", method, misuse.kind(db))
+  end
+  return db
+end
+
+--- An `it` whose tests leave nothing behind: each runs in a transaction that is rolled back. What the test commits itself
+-- (a transaction inside it) is undone, too; what it does outside of the coroutine, by insert_async or by another handle, is not.
+---@param it fun(name: string, fn: function)  of busted, or of a runner like it
+---@param open larder.Db|fun(): larder.Db  the database, or a function that gives it when a test runs
+---@return fun(name: string, fn: fun(tx: larder.Tx)) it
+function testing.rolled_back(it, open)
+  if type(it) ~= "function" and type(it) ~= "table" then
+    misuse.raise("larder.testing.rolled_back needs the `it` of a test runner, not %s", misuse.kind(it))
+  end
+  return function(name, fn)
+    return it(name, function()
+      local db = database("rolled_back", open)
+      local passed, why = false, nil
+      local _, err = db:transaction(function(tx)
+        passed, why = xpcall(fn, function(raised) return { raised, debug.traceback("", 2) } end, tx)
+        return nil, UNDONE
+      end)
+      if not passed and why == nil then error(err, 0) end -- the transaction could not begin
+      if not passed then error(type(why[1]) == "string" and why[1] .. why[2] or why[1], 0) end
+    end)
+  end
+end
+
+---@class larder.Frozen
+---@field db larder.Db
+local Frozen = {}
+Frozen.__index = Frozen
+
+--- Let the clock of a database stand still, for defaults, stamps and `db:now()`, and ids that are made count from 1:
+-- `00000000-0000-4000-8000-000000000001`. The ids are those of the whole process.
+---@param db larder.Db
+---@param time? string|number  where it stands; by default 2026-01-01T00:00:00Z
+---@return larder.Frozen frozen  `advance(seconds)` moves the clock, `thaw()` ends it
+function testing.freeze(db, time)
+  database("freeze", db)
+  local at = core.time_parse(time or "2026-01-01T00:00:00Z")
+  if not at then misuse.raise "larder.testing.freeze: the time is not one" end
+  local frozen = setmetatable({ db = db, at = at }, Frozen)
+  db:set_clock(function() return frozen.at end)
+  core.ids_from(1)
+  return frozen
+end
+
+--- Move the clock.
+---@param seconds number
+---@return string now
+function Frozen:advance(seconds)
+  if type(seconds) ~= "number" then misuse.raise("frozen:advance needs a number of seconds, not %s", misuse.kind(seconds)) end
+  self.at = self.at + math.floor(seconds * 1000000 + 0.5)
+  return self.db:now()
+end
+
+--- The system's clock again, and ids by chance.
+function Frozen:thaw()
+  self.db:set_clock(nil)
+  core.ids_from(0)
+end
+
+---@class larder.Factory
+local Factory = {}
+Factory.__index = Factory
+
+--- Rows for tests, made from the declarations: what a test does not name has a value that fits, another one each time; rows that
+-- must be referred to are made, too.
+---@param db larder.Db
+---@param family string
+---@return larder.Factory
+function testing.factory(db, family)
+  database("factory", db)
+  return setmetatable({
+    rows = rows.new(db, family), set = db:stores(family), family = family, db = db, order = db:_family(family).stores,
+  }, Factory)
+end
+
+-- A store that is not there raises by itself.
+local function checked(self, method, store, given)
+  if given ~= nil and type(given) ~= "table" then
+    misuse.raise("factory:%s: the fields must be a table, not %s", method, misuse.kind(given))
+  end
+  return self.set[store]
+end
+
+--- A row that could be created, with the given fields.
+---@param store string
+---@param given? table
+---@return table row
+function Factory:make(store, given)
+  checked(self, "make", store, given)
+  return self.rows:make(store, given)
+end
+
+--- Create one by the store's `create`; raises when that fails.
+---@param store string
+---@param given? table
+---@return table row  as stored
+function Factory:create(store, given)
+  local set = checked(self, "create", store, given)
+  return (errors.must(set:create(self.rows:make(store, given))))
+end
+
+--- Create the rows of `{ store = { rows } }`, all or none, parents before children.
+---@param fixtures table<string, table[]>
+---@return table<string, table[]> rows  as stored, in the order given
+function Factory:load(fixtures)
+  for store, list in pairs(fixtures) do checked(self, "load", store, list) end
+  local made = {}
+  errors.must(self.db:transaction(function()
+    for _, store in ipairs(self.order) do
+      made[store] = {}
+      for i, given in ipairs(fixtures[store] or {}) do made[store][i] = self:create(store, given) end
+    end
+  end))
+  return made
+end
 
 local function register(family, ready, runner)
   local stores = require("larder.family").get(family).stores
