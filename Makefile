@@ -232,8 +232,8 @@ format-check: deps-test
 # ---- use ----------------------------------------------------------------------------------------------
 
 .PHONY: demo bench bench-nginx bench-audit bench-families install env clean help
-demo: module deps-demo
-	@tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
+demo: all deps-demo
+	@LARDER_PG_CONF='synchronous_commit = on' tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
 bench: all deps-bench
 	@bench/run.sh

@@ -3,6 +3,7 @@
 -- tables must be empty.
 
 local larder = require "larder"
+local acts = dofile((arg[0]:match "^(.*/)" or "") .. "demo_acts.lua")
 
 local must = larder.must
 
@@ -24,6 +25,21 @@ end
 local function chapter(text) print("\n" .. painted("1;36", text) .. "\n" .. painted("2", ("-"):rep(#text))) end
 
 local function say(fmt, ...) print("  " .. fmt:format(...)) end
+
+-- A line that is written over by the next one; in a pipe there is none.
+local function live(fmt, ...)
+  if on_terminal then io.write("\r  " .. painted("2", fmt:format(...)) .. "\27[K") end
+end
+
+local tell = {
+  say = function(...)
+    if on_terminal then io.write "\r\27[K" end
+    say(...)
+  end,
+  live = live,
+  answer = function(text) say("    %s", painted("33", text)) end,
+  verdict = function(good, yes, no) say("%s", good and painted("32", yes) or painted("31", no)) end,
+}
 
 local function thousands(n)
   local text = tostring(math.floor(n + 0.5)):reverse():gsub("(%d%d%d)", "%1 "):reverse()
@@ -321,6 +337,15 @@ only_postgres(postgres)
 
 chapter "7. A key for an app"
 keys_of_an_app(postgres)
+
+chapter "8. The server is killed under load"
+local survived = acts.death(url, tell)
+
+chapter "9. nginx: 64 clients over 4 connections"
+local served = acts.nginx(url, tell)
+
+chapter "10. Five typos"
+local answered = acts.typos(postgres, tell)
 memory:close()
 postgres:close()
 
@@ -331,4 +356,4 @@ chapter "Three commands to try"
 to_try("tools/lua.sh lua5.4 examples/blog.lua", "a small blog in memory")
 to_try("tools/lua.sh lua5.4 bin/larder new family shop", "a family of your own: declaration and migration")
 to_try("make test-lua5.4 SPEC=spec/contract/content_spec.lua", "what the engines promise, on both")
-os.exit(same and 0 or 1)
+os.exit(same and survived ~= false and served ~= false and answered and 0 or 1)

@@ -10,7 +10,7 @@ luarocks make --deps-mode none --lua-version 5.4 --tree "$tree/rock" larder-dev-
 export LUA_PATH="$tree/rock/share/lua/5.4/?.lua;$tree/rock/share/lua/5.4/?/init.lua;;"
 export LUA_CPATH="$tree/rock/lib/lua/5.4/?.so;;"
 unset LUA_PATH_5_4 LUA_CPATH_5_4
-cp examples/demo.lua "$tree/demo.lua"
+cp examples/demo.lua examples/demo_acts.lua "$tree/"
 cd "$tree"
 # shellcheck disable=SC2016 # the inner shell expands
 "$here/tools/with_pg.sh" sh -c '

@@ -14,7 +14,7 @@ bench="$build $server $web lua-sql-postgres lua-dbi-postgresql python3-psycopg2 
 
 case ${1:-build} in
   build) want=$build ;;
-  demo) want="$build $server" ;;
+  demo) want="$build $server $web" ;;
   test) want=$test ;;
   bench) want=$bench ;;
   *) echo "usage: $0 [build|demo|test|bench]" >&2; exit 2 ;;

@@ -143,6 +143,11 @@ describe("an nginx worker", function()
     assert.equal("", server:alarms())
   end)
 
+  it("FT-o15 may be loaded in init_worker for the first time", function()
+    start { replace = { ['init_by_lua_block { require("lab").init() }'] = "" } }
+    assert.equal("7", (server:request("/number?n=7").text:gsub("%s+$", "")))
+  end)
+
   it("FT-o23 starts although the database's host says nothing", function()
     local silent = assert(socket.bind("127.0.0.1", 0))
     local _, port = silent:getsockname()

@@ -29,8 +29,11 @@ static void remember_resumes(lua_State *L) {
   l_ref_set(L, L_RESUME);
   lua_getfield(L, -1, "wrap");
   lua_getfield(L, -2, "resume"); /* any function; it is never called */
-  lua_call(L, 1, 1);
-  l_ref_set(L, L_WRAPPED);
+  /* nginx has a wrap of its own, which refuses phases without coroutines: then none was made by it */
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+    l_ref_set(L, L_WRAPPED);
+  else
+    lua_pop(L, 1);
   lua_pop(L, 1);
 }
 
