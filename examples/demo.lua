@@ -31,7 +31,7 @@ local function live(fmt, ...)
   if on_terminal then io.write("\r  " .. painted("2", fmt:format(...)) .. "\27[K") end
 end
 
-local tell = {
+local teller = {
   say = function(...)
     if on_terminal then io.write "\r\27[K" end
     say(...)
@@ -339,13 +339,13 @@ chapter "7. A key for an app"
 keys_of_an_app(postgres)
 
 chapter "8. The server is killed under load"
-local survived = acts.death(url, tell)
+local survived = acts.death(url, teller)
 
 chapter "9. nginx: 64 clients over 4 connections"
-local served = acts.nginx(url, tell)
+local served = acts.nginx(url, teller)
 
 chapter "10. Five typos"
-local answered = acts.typos(postgres, tell)
+local answered = acts.typos(postgres, teller)
 memory:close()
 postgres:close()
 

@@ -94,7 +94,10 @@ env DATABASE_URL; env LUA_PATH; env LUA_CPATH;
 events { worker_connections 512; }
 http {
   access_log off; client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
-  init_worker_by_lua_block { db = require("larder").must(require("larder").open(os.getenv "DATABASE_URL", { lazy = true, pool = { max = 4 } })) }
+  init_worker_by_lua_block {
+    local larder = require "larder"
+    db = larder.must(larder.open(os.getenv "DATABASE_URL", { lazy = true, pool = { max = 4 } }))
+  }
   server {
     listen 127.0.0.1:%d;
     location = /user {

@@ -217,7 +217,7 @@ describe("the command line tool", function()
       '---@field status "active"|"suspended"|"deleted"', "---@class auth.UserApps: larder.Store" } do
       assert.is_truthy(text:find(wanted, 1, true), wanted .. "\n" .. text)
     end
-    assert.is_nil(text:find("password_hash", 1, true))
+    assert.is_nil(text:match("class auth%.Users%.Row\n(.-)\n\n"):find("password_hash", 1, true)) -- it is written, never read
     assert.is_truthy((rawget(_G, "loadstring") or load)(text))
   end)
 

@@ -18,6 +18,34 @@
 ---@field reason? string      unauthorized: malformed, unknown, revoked, expired; migrations: edited, missing, …
 ---@field retryable boolean   repeating the whole transaction may succeed
 
+--- `larder.null`.
+---@alias larder.Null lightuserdata
+
+---@class larder.Operators
+---@field eq? any
+---@field ne? any
+---@field is_null? boolean
+---@field in? any[]
+---@field not_in? any[]
+---@field contains? any
+---@field has_key? string
+
+---@class larder.NumberOperators: larder.Operators
+---@field eq? number
+---@field ne? number
+---@field lt? number
+---@field lte? number
+---@field gt? number
+---@field gte? number
+
+---@class larder.TextOperators: larder.Operators
+---@field lt? string|number|larder.Decimal
+---@field lte? string|number|larder.Decimal
+---@field gt? string|number|larder.Decimal
+---@field gte? string|number|larder.Decimal
+---@field like? string
+---@field ilike? string
+
 ---@class larder.Db
 ---@field stores fun(self: larder.Db, family: "auth"): larder.auth.Stores
 

@@ -5,6 +5,9 @@ local exit = require "larder.cli.exit"
 local out = require "larder.cli.print"
 local project = require "larder.cli.project"
 
+---@class larder.cli.Context
+---@field args table     as argparse gives them
+---@field project table  what `.larder` says
 local Context = {}
 Context.__index = Context
 
