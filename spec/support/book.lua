@@ -9,6 +9,7 @@ local book = {}
 -- Every page whose code is a program. Those of the first list run on both engines.
 local EVERYWHERE = {
   "tutorial", "declarations", "queries", "transactions", "moving-data", "testing", "auth", "operations", "security", "recipes",
+  "configuration",
 }
 local POSTGRES = { "raw-sql", "errors", "recipes-postgres" }
 
