@@ -147,6 +147,13 @@ describe("documentation", function()
     assert.equal(2, blocks)
   end)
 
+  it("has the chart that its figures say: tools/lua.sh lua5.4 bench/charts.lua draws it", function()
+    local charts = require "bench.charts"
+    local text = slurp "docs/performance.md"
+    assert.is_true(charts.speed(text) == slurp "docs/img/speed.svg", "docs/img/speed.svg is old")
+    assert.is_true(charts.read(text)["lua-larder"].W1 > 0)
+  end)
+
   it("finds an assertion in every test", function()
     local support, tests = {}, 0
     walk("spec/support", function(path)
