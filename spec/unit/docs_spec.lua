@@ -154,6 +154,13 @@ describe("documentation", function()
     assert.is_true(charts.read(text)["lua-larder"].W1 > 0)
   end)
 
+  it("lists every message: tools/messages.sh makes the page anew", function()
+    local page = require("tools.messages").page()
+    assert.is_true(page == slurp "docs/inside/messages.md", "docs/inside/messages.md is old: run tools/messages.sh")
+    local _, n = page:gsub("\n%- ", "")
+    assert.is_true(n > 500, n .. " messages")
+  end)
+
   it("finds an assertion in every test", function()
     local support, tests = {}, 0
     walk("spec/support", function(path)
