@@ -241,6 +241,51 @@ for _, engine in ipairs(engines) do
       assert.is_false(db:in_transaction())
     end)
 
+    -- ---- conditions on related rows ----
+
+    it("chooses rows by what belongs to them", function()
+      fill()
+      assert(blog.posts:create { id = "b2", author_id = "bob", title = "b2", published = false, deleted_at = "2026-01-01T00:00:00Z" })
+      local function ids(where) return column(assert(blog.users:list { where = where, order = "id" }), "id") end
+      assert.equal("ann bob", ids { posts = true })
+      assert.equal("cid", ids { posts = false })
+      assert.equal("ann bob", ids { posts = { any = larder.all {} } })
+      assert.equal("ann", ids { posts = { any = { published = false } } }) -- b2 is deleted
+      assert.equal("bob cid", ids { posts = { none = { published = false } } })
+      assert.equal("bob cid", ids { posts = { all = { published = true } } })
+      assert.equal("bob", ids { posts = { any = { likes = 1 }, all = { published = true } } })
+      assert.equal("bob", ids { posts = true, roles = false, name = { like = "b%" } })
+      assert.equal("ann", ids { profile = true, roles = { any = { name = { "admin" } } } })
+      -- through a row that is referred to, and over several levels
+      assert.equal("b1", column(assert(blog.posts:list { where = { author = { any = { name = "bob" } } } }), "id"))
+      assert.equal("ann", ids { posts = { any = { title = "a1", comments = { any = { user = { any = { name = "bob" } } } } } } })
+      assert.equal("ann cid", ids(larder.any { { posts = { any = { likes = 4 } } }, larder.not_ { posts = true } }))
+      -- wherever a condition stands
+      assert.equal(1, assert(blog.users:count { posts = { any = { likes = 2 } } }))
+      local users = assert(blog.users:list { order = "id", include = { posts = { where = { comments = true }, order = "id" } } })
+      assert.equal("a1 a2 a3", column(users[1].posts, "id"))
+      assert.equal(2, assert(blog.posts:aggregate { aggs = { { "count", as = "n", filter = { comments = false } } } })[1].n)
+      assert.equal("ann", ids { larder.exists("posts", { author_id = "id" }, { comments = { any = { body = "c3" } } }) })
+      assert.equal(2, assert(blog.posts:update_where({ author = { any = { id = "bob" } } }, { likes = 7 }, { with_deleted = true })))
+      assert.equal(1, assert(blog.roles:delete_where { name = "admin", user = { any = { id = "ann" } } }))
+    end)
+
+    it("refuses what a relation is not asked for", function()
+      fill()
+      for _, value in ipairs { 1, "x", { some = {} }, {}, larder.any { { likes = 1 } } } do
+        local rows, err = blog.users:list { where = { posts = value } }
+        assert.is_nil(rows)
+        assert.equal("invalid", err.code)
+        assert.matches("takes true, false, or", err.fields.posts)
+      end
+      local _, err = blog.users:list { where = { posts = { any = { titel = "x" } } } }
+      assert.matches("did you mean title", err.fields.titel)
+      _, err = blog.users:list { where = { post = true } }
+      assert.matches("is not a field", err.fields.post)
+      _, err = blog.users:aggregate { aggs = { { "count", as = "n" } }, groups = { "name" }, having = { posts = true } }
+      assert.matches("is not a field", err.fields.posts)
+    end)
+
     -- ---- nested creates ----
 
     it("creates rows with what belongs to them, level under level", function()

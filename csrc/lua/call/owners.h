@@ -51,6 +51,13 @@ enum {
   L_ENV_CONTEXT /* of a transaction or store: what its calls run as */
 };
 
+/* Slots of an entity's table of names, beside number from 1 → name and name → number. */
+enum {
+  L_NAMES_RELATIONS = 0, /* name → { name, number, store, on = { there = "here" }, alive = W or nil } */
+  L_NAMES_ENTITY = -1,   /* the ldr_entity that they are of */
+  L_NAMES_OTHERS = -2    /* of the family: store → its table of names */
+};
+
 extern const l_class l_engine_class; /* "larder.engine" */
 extern const l_class l_ctx_class;    /* "larder.ctx" */
 

@@ -9,6 +9,7 @@ typedef struct l_builder {
   l_work *w;           /* everything lies in its arena, faults in its err */
   const ldr_entity *e; /* whose fields are meant */
   unsigned depth;
+  int names; /* stack index of its table of names (see store/schema.h), for its relations; 0: it has none */
 } l_builder;
 
 typedef struct l_preds {

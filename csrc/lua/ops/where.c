@@ -33,20 +33,61 @@ static void sort(l_preds *l) {
   }
 }
 
+static ldr_code add_relation(l_builder *b, int relation, int idx, l_preds *l);
+
+/* Pushes the relation that has the name at idx; false: nothing, there is none. */
+static bool open_relation(l_builder *b, int idx) {
+  int name = lua_absindex(b->L, idx);
+  if (b->names == 0) return false;
+  lua_rawgeti(b->L, b->names, L_NAMES_RELATIONS);
+  if (lua_istable(b->L, -1)) {
+    lua_pushvalue(b->L, name);
+    lua_rawget(b->L, -2);
+    lua_remove(b->L, -2);
+  }
+  if (lua_istable(b->L, -1)) return true;
+  lua_pop(b->L, 1);
+  return false;
+}
+
+/* The field that has the name, a text, at idx: by the address of Lua's string where that will do. -1: none.
+ */
+static int field_of(const l_builder *b, int idx) {
+  const char *name = lua_tostring(b->L, idx);
+  int field;
+  if (b->names == 0)
+    return strlen(name) == lua_rawlen(b->L, idx) ? ldr_entity_field(b->e, name, strlen(name)) : -1;
+  lua_pushvalue(b->L, idx);
+  lua_rawget(b->L, b->names);
+  field = lua_type(b->L, -1) == LUA_TNUMBER ? (int)lua_tointeger(b->L, -1) - 1 : -1;
+  lua_pop(b->L, 1);
+  return field;
+}
+
+/* What stands beside a name: on top of the stack, the name, a text, below it. */
+static ldr_code add_named(l_builder *b, l_preds *fields, l_preds *relations) {
+  lua_State *L = b->L;
+  int idx = lua_gettop(L), field = field_of(b, idx - 1);
+  ldr_code code;
+  if (field >= 0) return l_pred_field(b, (unsigned)field, idx, fields);
+  if (!open_relation(b, idx - 1)) return l_no_field(b->w, b->e, lua_tostring(L, idx - 1));
+  code = add_relation(b, idx + 1, idx, relations);
+  lua_settop(L, idx);
+  return code;
+}
+
 /* A condition of names alone is walked once. Whatever else is in it, and whatever is wrong with it, calls for
  * the check of the whole table first: that raises. */
 static ldr_code add_fields(l_builder *b, int idx, l_preds *l) {
   lua_State *L = b->L;
+  l_preds relations = {0};
+  ldr_code code = LDR_OK;
   bool checked = false;
   lua_pushnil(L);
   while (lua_next(L, idx)) {
-    int field = -1;
-    ldr_code code = LDR_OK;
-    if (lua_type(L, -2) == LUA_TSTRING) {
-      field = l_field_get(L, -2, b->w, b->e);
-      code = field < 0 ? b->w->err.code : l_pred_field(b, (unsigned)field, lua_gettop(L), l);
-    }
-    if (!checked && (field < 0 || code != LDR_OK)) {
+    bool named = lua_type(L, -2) == LUA_TSTRING;
+    if (named) code = add_named(b, l, &relations);
+    if (!checked && (!named || code != LDR_OK)) {
       l_shape_check(L, b->w, idx, L_CONDITION, "the condition");
       checked = true;
     }
@@ -54,7 +95,9 @@ static ldr_code add_fields(l_builder *b, int idx, l_preds *l) {
     lua_pop(L, 1);
   }
   sort(l);
-  return LDR_OK;
+  sort(&relations);
+  for (uint32_t i = 0; i < relations.n && code == LDR_OK; i++) code = l_preds_add(b, l, relations.kids[i]);
+  return code;
 }
 
 /* The conditions in the array part, which was checked: predicates, or plain tables again. */
@@ -124,6 +167,20 @@ static ldr_code get_on(l_builder *b, int idx, ldr_pred *p) {
   return LDR_OK;
 }
 
+/* Makes e the one whose fields are meant, and pushes its names, or nil. */
+static void enter(l_builder *in, const ldr_entity *e) {
+  lua_State *L = in->L;
+  lua_pushnil(L);
+  if (in->names) {
+    lua_rawgeti(L, in->names, L_NAMES_OTHERS);
+    lua_getfield(L, -1, e->name);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  }
+  in->e = e;
+  in->names = lua_istable(L, -1) ? lua_gettop(L) : 0;
+}
+
 static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   lua_State *L = b->L;
   ldr_pred *p = l_pred_new(b, LDR_P_EXISTS, 0);
@@ -136,7 +193,7 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   if (lua_type(L, -1) == LUA_TSTRING) p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
   if (p->inner == NULL)
     return ldr_fail(&b->w->err, LDR_INVALID, "exists: there is no such store in this family");
-  in.e = p->inner;
+  enter(&in, p->inner);
   lua_getfield(L, idx, "on");
   code = get_on(b, lua_gettop(L), p);
   if (code != LDR_OK) return code;
@@ -145,8 +202,118 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   if (code == LDR_OK) code = l_preds_add(b, &kid, where);
   p->kids = kid.kids;
   p->n = kid.n;
-  lua_pop(L, 3);
+  lua_pop(L, 4);
   *out = p;
+  return code;
+}
+
+/* ---- relations: rows of another store that belong to this one ---- */
+
+/* A row of the other store under both conditions (0: none). `number` is the relation's, for sort. */
+static ldr_code related(l_builder *b, int relation, int where, bool negated, const ldr_pred **out) {
+  lua_State *L = b->L;
+  int top = lua_gettop(L), number;
+  l_builder in = *b;
+  l_preds kids = {0};
+  const ldr_pred *part = NULL;
+  ldr_pred *p;
+  ldr_code code;
+  luaL_checkstack(L, 16, NULL);
+  lua_getfield(L, relation, "number");
+  number = (int)lua_tointeger(L, -1);
+  p = l_pred_new(b, LDR_P_EXISTS, (unsigned)number);
+  if (p == NULL) return ldr_fail_nomem(&b->w->err);
+  lua_getfield(L, relation, "store");
+  p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
+  if (p->inner == NULL)
+    return ldr_fail(&b->w->err, LDR_INVALID, "a relation leads to no store of this family");
+  enter(&in, p->inner);
+  lua_getfield(L, relation, "on");
+  code = get_on(b, lua_gettop(L), p);
+  lua_getfield(L, relation, "alive");
+  if (code == LDR_OK && !lua_isnil(L, -1)) {
+    code = get(&in, lua_gettop(L), &part);
+    if (code == LDR_OK) code = l_preds_add(&in, &kids, part);
+  }
+  if (code == LDR_OK && where) {
+    code = get(&in, where, &part);
+    if (code == LDR_OK && negated) code = l_pred_not(&in, part, &part);
+    if (code == LDR_OK) code = l_preds_add(&in, &kids, part);
+  }
+  if (code == LDR_OK) code = l_preds_join(&in, LDR_P_AND, &kids, &part);
+  kids = (l_preds){0};
+  if (code == LDR_OK) code = l_preds_add(b, &kids, part);
+  p->kids = kids.kids;
+  p->n = 1;
+  *out = p;
+  lua_settop(L, top);
+  return code;
+}
+
+/* Adds the predicate, or that it does not hold. */
+static ldr_code add_quantified(l_builder *b, const ldr_pred *p, bool none, l_preds *l) {
+  ldr_pred *without = none ? l_pred_new(b, LDR_P_NOT, p->field) : NULL;
+  l_preds kids = {0};
+  ldr_code code;
+  if (!none) return l_preds_add(b, l, p);
+  if (without == NULL) return ldr_fail_nomem(&b->w->err);
+  code = l_preds_add(b, &kids, p);
+  without->kids = kids.kids;
+  without->n = kids.n;
+  return code == LDR_OK ? l_preds_add(b, l, without) : code;
+}
+
+static const struct quantifier {
+  const char *name;
+  bool none, negated; /* "all": there is none of which it does not hold */
+} quantifiers[] = {{"any", false, false}, {"none", true, false}, {"all", true, true}};
+
+enum { NQUANTIFIERS = sizeof quantifiers / sizeof *quantifiers };
+
+static ldr_code wrong_relation(l_builder *b, int relation) {
+  lua_getfield(b->L, relation, "name");
+  return ldr_fail_field(&b->w->err, lua_tostring(b->L, -1),
+                        "is a relation: it takes true, false, or { any = …, none = …, all = … }");
+}
+
+/* Does the table at idx hold any, none and all alone, and one of them? */
+static bool has_quantifiers(lua_State *L, int idx) {
+  bool some = false, known = true;
+  lua_pushnil(L);
+  while (lua_next(L, idx)) {
+    unsigned i = 0;
+    lua_pop(L, 1);
+    while (i < NQUANTIFIERS &&
+           (lua_type(L, -1) != LUA_TSTRING || strcmp(lua_tostring(L, -1), quantifiers[i].name) != 0))
+      i++;
+    known = known && i < NQUANTIFIERS;
+    some = true;
+  }
+  return some && known;
+}
+
+/* What stands beside a relation's name, at idx. */
+static ldr_code add_relation(l_builder *b, int relation, int idx, l_preds *l) {
+  lua_State *L = b->L;
+  const ldr_pred *p = NULL;
+  ldr_code code = LDR_OK;
+  if (lua_isboolean(L, idx)) {
+    code = related(b, relation, 0, false, &p);
+    return code == LDR_OK ? add_quantified(b, p, !lua_toboolean(L, idx), l) : code;
+  }
+  if (!lua_istable(L, idx) || l_has_mt(L, idx, L_PRED_MT) || l_has_mt(L, idx, L_EXPR_MT))
+    return wrong_relation(b, relation);
+  l_shape_check(L, b->w, idx, L_RECORD, "the condition of a relation");
+  if (!has_quantifiers(L, idx)) return wrong_relation(b, relation);
+  for (unsigned i = 0; i < NQUANTIFIERS && code == LDR_OK; i++) {
+    const struct quantifier *q = &quantifiers[i];
+    lua_getfield(L, idx, q->name);
+    if (!lua_isnil(L, -1)) {
+      code = related(b, relation, lua_gettop(L), q->negated, &p);
+      if (code == LDR_OK) code = add_quantified(b, p, q->none, l);
+    }
+    lua_pop(L, 1);
+  }
   return code;
 }
 
@@ -264,14 +431,26 @@ static ldr_code get(l_builder *b, int idx, const ldr_pred **out) {
   return code;
 }
 
+/* Index of the table of names at hand when it is that of e, which the result of an aggregate has not; else 0.
+ */
+static int names_of(lua_State *L, const l_work *w, const ldr_entity *e) {
+  int names = l_at(w)->names;
+  bool own;
+  if (!lua_istable(L, names)) return 0;
+  lua_rawgeti(L, names, L_NAMES_ENTITY);
+  own = lua_touserdata(L, -1) == (const void *)e;
+  lua_pop(L, 1);
+  return own ? names : 0;
+}
+
 ldr_code l_where_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, const ldr_pred **out) {
-  l_builder b = {L, w, e, 0};
+  l_builder b = {L, w, e, 0, names_of(L, w, e)};
   *out = NULL;
   return lua_isnil(L, idx) ? LDR_OK : get(&b, lua_absindex(L, idx), out);
 }
 
 ldr_code l_where_key(l_work *w, const ldr_entity *e, const ldr_value *values, const ldr_pred **out) {
-  l_builder b = {NULL, w, e, 0};
+  l_builder b = {NULL, w, e, 0, 0};
   l_preds l = {0};
   for (unsigned i = 0; i < e->key.n; i++) {
     ldr_pred *p = l_pred_new(&b, LDR_P_EQ, e->key.field[i]);

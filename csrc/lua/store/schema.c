@@ -14,7 +14,21 @@ static void schema_close(void *p) {
   ldr_schema_release(s);
 }
 
-static const luaL_Reg methods[] = {{NULL, NULL}};
+/* schema:relate(store, { name = { name, number, store, on = { there = "here" }, alive = W } }): by these
+ * names conditions on its rows speak of rows of other stores. */
+static int schema_relate(lua_State *L) {
+  l_schema *box = l_box_check(L, 1, &l_schema_class);
+  const char *name = luaL_checkstring(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  if (ldr_schema_find(box->s, name) == NULL) l_misuse(L, "family %s has no store '%s'", box->s->name, name);
+  l_env_push(L, 1);
+  lua_getfield(L, -1, name);
+  lua_pushvalue(L, 3);
+  lua_rawseti(L, -2, L_NAMES_RELATIONS);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {{"relate", schema_relate}, {NULL, NULL}};
 const l_class l_schema_class = {"larder.schema", sizeof(l_schema), schema_close};
 
 void l_schema_open(lua_State *L) { l_class_register(L, &l_schema_class, methods); }
@@ -161,6 +175,10 @@ static void set_env(lua_State *L, int box, const ldr_schema *s) {
   lua_createtable(L, 0, (int)s->nentities);
   for (unsigned i = 0; i < s->nentities; i++) {
     push_names(L, s->entities[i]);
+    lua_pushlightuserdata(L, s->entities[i]);
+    lua_rawseti(L, -2, L_NAMES_ENTITY);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, L_NAMES_OTHERS);
     lua_setfield(L, -2, s->entities[i]->name);
   }
   l_env_set(L, box);

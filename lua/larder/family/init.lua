@@ -276,6 +276,7 @@ local function make_family(def)
   end
   made.schema = core.schema(decl)
   relations.link(made.entities, def.entities, fail)
+  relations.tell(made.entities, made.schema)
   return made
 end
 

@@ -112,6 +112,24 @@ function relations.link(entities, decls, fail)
   end
 end
 
+--- Tell the core of the relations, so that conditions may name them. Rows that a store hides are none for them.
+---@param entities table[]  linked
+---@param schema userdata
+function relations.tell(entities, schema)
+  for _, entity in ipairs(entities) do
+    local names, told = {}, {}
+    for name in pairs(entity.relations) do names[#names + 1] = name end
+    table.sort(names)
+    for number, name in ipairs(names) do
+      local relation, on = entity.relations[name], {}
+      for i, field in ipairs(relation.to) do on[field] = relation.from[i] end
+      local soft = relation.entity.soft
+      told[name] = { name = name, number = number, store = relation.store, on = on, alive = soft and soft.hides and soft.alive or nil }
+    end
+    if #names > 0 then schema:relate(entity.name, told) end
+  end
+end
+
 --- A reference as the core takes it: without the names of its ends.
 ---@param ref table
 ---@return table

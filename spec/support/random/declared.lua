@@ -190,11 +190,22 @@ local function leaf(e)
   return { [field.name] = value(field) }
 end
 
-local function where(e, depth)
-  local kind = (depth or 0) < 2 and int(9) or 9
+local where
+
+-- A condition on the rows of a relation.
+local function related(e, depth)
+  local name = pick(e.relations)
+  if chance(30) then return { [name] = chance(50) } end
+  local child = e.others[e.made.relations[name].entity.name]
+  return { [name] = { [pick { "any", "none", "all" }] = where(child, depth + 1) } }
+end
+
+function where(e, depth)
+  local kind = (depth or 0) < 2 and int(10) or 10
   if kind == 1 then return larder.any { where(e, (depth or 0) + 1), where(e, (depth or 0) + 1) } end
   if kind == 2 then return larder.all { where(e, (depth or 0) + 1), where(e, (depth or 0) + 1) } end
   if kind == 3 then return larder.not_(where(e, (depth or 0) + 1)) end
+  if kind == 4 and #e.relations > 0 then return related(e, depth or 0) end
   return leaf(e)
 end
 
@@ -400,6 +411,7 @@ function declared.operations(family, entities)
   for i, made in ipairs(family.entities) do
     all.list[i] = entity_of(made, entities[i])
     all.by[made.name] = all.list[i]
+    all.list[i].others = all.by
   end
   --- One operation: { name, run = function(stores) }.
   function all.op()
