@@ -83,3 +83,92 @@ for name, loop in pairs { cqueues = loops.cqueues, luv = loops.luv } do
     end)
   end)
 end
+
+describe("the audit service while its table is locked", function()
+  local db, cp, org, locker
+
+  before_each(function()
+    engines[2].fresh "controlplane"
+    db = assert(larder.open(os.getenv "LARDER_TEST_URL", { writer = { queue = 10, batch = 5, policy = "error" } }))
+    locker = assert(larder.open(os.getenv "LARDER_TEST_URL"))
+    cp = db:stores "controlplane"
+    org = rows.world(cp)
+  end)
+
+  after_each(function()
+    db:close()
+    locker:close()
+  end)
+  teardown(engines[2].done)
+
+  local function while_locked(fn)
+    assert(locker:transaction(function(tx)
+      assert(tx:query "lock table controlplane.audit_logs in access exclusive mode")
+      fn()
+      return true
+    end))
+  end
+
+  it("refuses what its queue has no room for, waits for room when told, and loses nothing that it took", function()
+    local audit = services.audit(cp)
+    assert(audit:start())
+    while_locked(function()
+      local refused
+      for _ = 1, 100 do
+        local ok, err = audit:log(rows.event(org))
+        if not ok then refused = refused or err end
+      end
+      assert.equal("capacity", refused.code)
+      local ok, err = audit:log_blocking(rows.event(org), 0.05)
+      assert.is_nil(ok)
+      assert.equal("timeout", err.code)
+      ok, err = audit:stop(0.05)
+      assert.is_nil(ok)
+      assert.equal("timeout", err.code)
+      assert.equal("closed", select(2, audit:log(rows.event(org))).code)
+    end)
+    assert(cp.audit_logs:flush(10))
+    local stats = audit:stats()
+    assert.is_true(stats.accepted >= 10 and stats.accepted < 100, stats.accepted)
+    assert.equal(100, stats.accepted + stats.refused)
+    assert.same({ false, stats.accepted, 0, 0 }, { stats.running, stats.written, stats.waiting, stats.rejected })
+    assert.equal(stats.accepted, assert(cp.audit_logs:count { org_id = org.id }))
+  end)
+
+  it("takes what waited for room once there is some", function()
+    local audit = services.audit(cp)
+    assert(audit:start())
+    for _ = 1, 200 do assert(audit:log_blocking(rows.event(org), 10)) end
+    assert(audit:stop(10))
+    assert.equal(200, assert(cp.audit_logs:count { org_id = org.id }))
+  end)
+end)
+
+for name, loop in pairs { cqueues = loops.cqueues, luv = loops.luv } do
+  describe("the audit service in " .. name, function()
+    it("takes 10 events of each of 10 callers", function()
+      engines[2].fresh "controlplane"
+      local options = {}
+      for k, v in pairs(loop.options) do options[k] = v end
+      local db = assert(larder.open(os.getenv "LARDER_TEST_URL", options))
+      local cp, fns, org = db:stores "controlplane", {}, nil
+      loop.run(db, function() org = rows.world(cp) end)
+      local audit = services.audit(cp)
+      assert(audit:start())
+      for i = 1, 10 do
+        fns[i] = function()
+          for _ = 1, 10 do assert(audit:log_blocking(rows.event(org), 5)) end
+        end
+      end
+      loop.run(db, unpack(fns))
+      local n
+      loop.run(db, function()
+        assert(audit:stop(10))
+        n = assert(cp.audit_logs:count { org_id = org.id })
+      end)
+      assert.equal(100, n)
+      db:close()
+      engines[2].done()
+    end)
+  end)
+end
