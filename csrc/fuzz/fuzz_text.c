@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "crypto/apikey.h"
 #include "fuzz.h"
+#include "values/datetime.h"
 #include "values/time.h"
 
 static void times(const char *s, size_t n) {
@@ -12,6 +13,21 @@ static void times(const char *s, size_t n) {
   promise(ldr_time_parse(text, ldr_time_format(us, text), &again) && again == us);
   for (int b = LDR_MINUTE; b <= LDR_YEAR; b++)
     promise(!ldr_time_trunc(us, (ldr_bucket)b, &again) || again <= us);
+}
+
+static void datetimes(const char *s, size_t n) {
+  char text[LDR_DATETIME_TEXT];
+  ldr_interval v, w;
+  int64_t i, again;
+  if (ldr_date_parse(s, n, &i))
+    promise(ldr_date_ok(i) && ldr_date_parse(text, ldr_date_format(i, text), &again) && again == i);
+  if (ldr_timestamp_parse(s, n, &i))
+    promise(ldr_time_ok(i) && ldr_timestamp_parse(text, ldr_timestamp_format(i, text), &again) && again == i);
+  if (ldr_clock_parse(s, n, &i))
+    promise(ldr_clock_parse(text, ldr_clock_format(i, text), &again) && again == i);
+  if (ldr_interval_parse(s, n, &v))
+    promise(ldr_interval_parse(text, ldr_interval_format(&v, text), &w) && v.us == w.us && v.days == w.days &&
+            v.months == w.months);
 }
 
 static void bytes(const char *s, size_t n) {
@@ -44,6 +60,7 @@ static void keys(const char *s, size_t n) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
   const char *s = (const char *)data;
   times(s, n);
+  datetimes(s, n);
   bytes(s, n);
   keys(s, n);
   promise(ldr_mem_live() == 0);

@@ -101,7 +101,7 @@ describe("the command line tool", function()
     run([[query 'create table toolshop.owners (id int8 generated always as identity primary key,]]
       .. [[ mail text collate "C" not null unique, gone timestamptz)']])
     run([[query "create table toolshop.things (id uuid primary key default gen_random_uuid(), owner_id int8 references toolshop.owners]]
-      .. [[ on delete cascade, kind text not null default 'a' check (kind in ('a', 'b')), n int not null check (n > 0), at date,]]
+      .. [[ on delete cascade, kind text not null default 'a' check (kind in ('a', 'b')), n int not null check (n > 0), at point,]]
       .. [[ check (n < 9 or kind = 'b'))"]])
     run [[query "comment on table toolshop.things is 'What they own'"]]
     local text, code = run "pull toolshop"
@@ -109,7 +109,7 @@ describe("the command line tool", function()
     for _, wanted in ipairs {
       '{ name = "kind", type = "text", default = "a", enum = { "a", "b" } }', '{ name = "n", type = "int4", min = 1 }',
       '{ name = "id", type = "uuid", default = { "uuid" } }', "-- What they own",
-      'key = { name = "things_pkey", "id" }', '{ name = "owners_mail_key", "mail" }', "column at is date, which is not a type",
+      'key = { name = "things_pkey", "id" }', '{ name = "owners_mail_key", "mail" }', "column at is point, which is not a type",
       "The database's alone: check things_check",
       '{ name = "things_owner_id_fkey", as = "owner", fields = { "owner_id" }, many = "things", on_delete = "cascade", to = "owners" }',
     } do

@@ -53,7 +53,7 @@ describe("values of raw queries #pg", function()
     local row = assert(db:query [=[select array['2026-01-02'::date, null] as d, array['1 day'::interval] as i, array['::1'::inet] as n,
       array[['a'::varchar, 'b'], ['c,d', 'e"f']] as v, '{}'::money[] as m]=])[1]
     assert.same({ "2026-01-02", larder.null }, row.d)
-    assert.same({ "1 day" }, row.i)
+    assert.same({ "P1D" }, row.i)
     assert.same({ "::1" }, row.n)
     assert.same({ { "a", "b" }, { "c,d", 'e"f' } }, row.v)
     assert.equal("[]", larder.json.encode(row.m))

@@ -11,6 +11,9 @@ local TYPES = {
   numeric = { "numeric", "7", "1.5" }, text = { "text", "a", "b" }, bytea = { "bytea", "a\0b", "c" },
   uuid = { "uuid", "0a1b2c3d-0000-4000-8000-00000000000f", "00000000-0000-4000-8000-000000000001" },
   timestamptz = { "timestamptz", "2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z" }, bool = { "boolean", true, false },
+  date = { "date", "2026-01-02", "2026-01-03" }, timestamp = { "timestamp", "2026-01-02T03:04:05", "2026-01-02T03:04:06" },
+  time = { "time", "03:04:05", "03:04:06" }, interval = { "interval", "P1M", "P1D" }, varchar = { "varchar", "a", "b" },
+  char = { "char", "a", "b" },
 }
 keyed.TYPES = TYPES
 
@@ -22,6 +25,8 @@ function keyed.spellings(name)
     float8 = { 3, 3.0, 6 / 2 }, float4 = { 0.1 }, numeric = { 7, 7.0, "7", "7.0", "7.000", "0.7e1", larder.decimal "7.00" },
     text = { "a" }, bytea = { "a\0b" }, bool = { true },
     uuid = { "0a1b2c3d-0000-4000-8000-00000000000f", "0A1B2C3D-0000-4000-8000-00000000000F" },
+    date = { "2026-01-02" }, timestamp = { "2026-01-02 03:04:05", "2026-01-02T03:04:05.000000" }, time = { "03:04:05.000" },
+    interval = { "1 mon", "30 days", "P30D", "720:00:00" }, varchar = { "a" }, char = { "a", "a " },
     timestamptz = {
       "2026-01-02T03:04:05Z", "2026-01-02T05:04:05+02:00", "2026-01-02 03:04:05.000000Z", "2026-01-01T22:04:05-05:00", 1767323045,
     },

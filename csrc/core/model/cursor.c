@@ -52,7 +52,10 @@ static void put_value(const ldr_value *v, ldr_buf *b) {
     case LDR_T_NULL: return;
     case LDR_T_BOOL: ldr_buf_chr(b, v->u.b); return;
     case LDR_T_INT:
-    case LDR_T_TIME: ldr_buf_be64(b, (uint64_t)v->u.i); return;
+    case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK: ldr_buf_be64(b, (uint64_t)v->u.i); return;
     case LDR_T_FLOAT:
       memcpy(&bits, &v->u.f, sizeof bits);
       ldr_buf_be64(b, bits);
@@ -106,6 +109,9 @@ static bool get_value(reader *r, ldr_value *out) {
       return true;
     case LDR_T_INT:
     case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK:
     case LDR_T_FLOAT:
       if (!take(r, 8, &p)) return false;
       bits = ldr_be64(p);

@@ -148,19 +148,28 @@ static ldr_type type_of(const ldr_field *f) { return f->array ? LDR_T_ARRAY : ld
 
 static bool is(const ldr_field *f, ldr_type type) { return type_of(f) == type; }
 
+static bool is_text(const ldr_field *f) { return is(f, LDR_T_TEXT) || is(f, LDR_T_CHAR); }
+
+bool ldr_field_is_time(const ldr_field *f) {
+  return is(f, LDR_T_TIME) || is(f, LDR_T_TIMESTAMP) || is(f, LDR_T_DATE);
+}
+
+bool ldr_field_has_seconds(const ldr_field *f) {
+  return is(f, LDR_T_TIME) || is(f, LDR_T_TIMESTAMP) || is(f, LDR_T_CLOCK) || is(f, LDR_T_INTERVAL);
+}
+
 static const char *default_fault(const ldr_field *f) {
   switch (f->def) {
     case LDR_DEF_NONE:
     case LDR_DEF_VALUE: return NULL;
-    case LDR_DEF_NOW: return is(f, LDR_T_TIME) ? NULL : "default now is for timestamptz";
+    case LDR_DEF_NOW:
+      return ldr_field_is_time(f) ? NULL : "default now is for timestamptz, timestamp and date";
     case LDR_DEF_UUID:
       if (is(f, LDR_T_UUID)) return NULL;
-      return is(f, LDR_T_TEXT) && (f->max_len == 0 || f->max_len >= 36)
-                 ? NULL
-                 : "default uuid is for uuid and text of 36";
+      return is_text(f) && (f->max_len == 0 || f->max_len >= 36) ? NULL
+                                                                 : "default uuid is for uuid and text of 36";
     case LDR_DEF_CUID:
-      return is(f, LDR_T_TEXT) && (f->max_len == 0 || f->max_len >= 25) ? NULL
-                                                                        : "default cuid is for text of 25";
+      return is_text(f) && (f->max_len == 0 || f->max_len >= 25) ? NULL : "default cuid is for text of 25";
     case LDR_DEF_IDENTITY: return f->type == LDR_F_INT8 && !f->array ? NULL : "default identity is for int8";
   }
   return "has no known default";
@@ -170,14 +179,21 @@ static const char *field_fault(const ldr_field *f) {
   if ((unsigned)f->type >= LDR_F_UNKNOWN) return "has no known type";
   if ((f->has_min || f->has_max) && !is(f, LDR_T_INT)) return "min and max are for integers";
   if (f->has_min && f->has_max && f->min > f->max) return "min is above max";
-  if ((f->min_len || f->max_len) && !is(f, LDR_T_TEXT) && !is(f, LDR_T_BYTES))
-    return "lengths are for text and bytea";
+  if (f->type == LDR_F_CHAR && f->array)
+    return "arrays of char have no padding here: use text[] or varchar[]";
+  if ((f->min_len || f->max_len) && !is_text(f) && !is(f, LDR_T_BYTES))
+    return f->array ? "lengths are not checked in arrays, so none is declared"
+                    : "lengths are for text, varchar, char and bytea";
+  if (f->type == LDR_F_CHAR && f->max_len == 0) return "a char has a length: char(3)";
+  if (f->has_digits && (!ldr_field_has_seconds(f) || f->digits < 0 || f->digits > 6))
+    return "digits of a second are 0 to 6, of a time, timestamp, timestamptz or interval";
   if (f->max_len && f->min_len > f->max_len) return "min_len is above max_len";
   if ((f->precision || f->scale) && !is(f, LDR_T_NUMERIC)) return "precision and scale are for numeric";
   if (f->precision < 0 || f->precision > 1000 || f->scale < 0 || f->scale > f->precision)
     return "precision is 1 to 1000, scale 0 to precision";
   if (f->nenums && !is(f, LDR_T_TEXT)) return "enum is for text";
-  if ((f->stamp_insert || f->stamp_update) && !is(f, LDR_T_TIME)) return "stamps are for timestamptz";
+  if ((f->stamp_insert || f->stamp_update) && !ldr_field_is_time(f))
+    return "stamps are for timestamptz, timestamp and date";
   if (f->stamp_insert && f->def != LDR_DEF_NONE && f->def != LDR_DEF_NOW)
     return "a stamp on insert leaves no room for a default";
   if (f->version && (!is(f, LDR_T_INT) || f->null || f->immutable || f->stamp_insert || f->stamp_update))
@@ -446,7 +462,7 @@ ldr_code ldr_entity_add_ref(ldr_schema *s, ldr_entity *e, const char *constraint
 ldr_code ldr_entity_set_tenant(ldr_entity *e, const char *field, ldr_err *err) {
   int i = ldr_entity_field(e, field, strlen(field));
   if (i < 0) return fault(err, e, "tenant", field, "there is no such field");
-  if (!is(&e->fields[i], LDR_T_TEXT) && !is(&e->fields[i], LDR_T_UUID) && !is(&e->fields[i], LDR_T_INT))
+  if (!is_text(&e->fields[i]) && !is(&e->fields[i], LDR_T_UUID) && !is(&e->fields[i], LDR_T_INT))
     return fault(err, e, "tenant", field, "a tenant is a text, uuid or integer");
   if (e->fields[i].null) return fault(err, e, "tenant", field, "a tenant is never null");
   e->tenant = i;

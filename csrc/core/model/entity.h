@@ -34,9 +34,11 @@ typedef struct ldr_field {
   bool version;      /* begins with 1, and each update adds 1: what optimistic locking compares */
   bool has_min, has_max;
   int64_t min, max;          /* of int types */
-  uint32_t min_len, max_len; /* characters (text) or bytes (bytea); max_len 0 = no limit */
+  uint32_t min_len, max_len; /* characters (text, varchar, char) or bytes (bytea); max_len 0 = no limit */
   int precision, scale;      /* numeric; precision 0 = any */
-  const char *const *enums;  /* allowed texts */
+  bool has_digits;           /* times: only so many digits of a second are kept */
+  int digits;
+  const char *const *enums; /* allowed texts */
   unsigned nenums;
   ldr_default def;
   ldr_value def_value; /* LDR_DEF_VALUE */
@@ -140,7 +142,10 @@ void ldr_schema_release(ldr_schema *s); /* NULL is fine; the last one frees */
 ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name);    /* NULL: none */
 int ldr_entity_field(const ldr_entity *e, const char *name, size_t n); /* field number, -1: none */
 bool ldr_entity_in_key(const ldr_entity *e, unsigned field);
-bool ldr_field_comparable(const ldr_field *f);                       /* json and arrays have no order */
+/* A time, an interval: does it hold parts of a second? */
+bool ldr_field_has_seconds(const ldr_field *f);
+bool ldr_field_is_time(const ldr_field *f);    /* timestamptz, timestamp or date: a clock can fill it */
+bool ldr_field_comparable(const ldr_field *f); /* json and arrays have no order */
 bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n); /* true when it has none */
 /* Letters, digits and underscores, not beginning with a digit, 1 to 63 bytes: safe as an SQL identifier. */
 bool ldr_name_ok(const char *name, size_t n);

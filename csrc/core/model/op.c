@@ -371,7 +371,7 @@ static bool agg_fits(const ldr_agg *a, const ldr_field *f) {
     case LDR_AGG_AVG: return is_number(f);
     case LDR_AGG_MIN:
     case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid and (before 18) bytea */
-      return is_number(f) || f->value_type == LDR_T_TEXT || f->value_type == LDR_T_TIME;
+      return is_number(f) || ldr_ftype_is_text(f->type) || ldr_field_has_seconds(f) || f->type == LDR_F_DATE;
   }
   return false;
 }
@@ -399,8 +399,8 @@ static ldr_code check_group(const checker *c, const ldr_group *g) {
   f = ldr_operand(e, g->field, g->path);
   if (!ldr_field_comparable(f)) return bad(c, "json and arrays make no groups");
   if ((unsigned)g->bucket > LDR_YEAR) return bad(c, "there is no such bucket");
-  if (g->bucket != LDR_BUCKET_NONE && f->value_type != LDR_T_TIME)
-    return bad(c, "buckets are for timestamptz");
+  if (g->bucket != LDR_BUCKET_NONE && f->value_type != LDR_T_TIME && f->value_type != LDR_T_TIMESTAMP)
+    return bad(c, "buckets are for timestamptz and timestamp");
   return LDR_OK;
 }
 

@@ -16,7 +16,10 @@ static size_t packed_size(const ldr_value *v) {
     case LDR_T_BOOL: return 1;
     case LDR_T_INT:
     case LDR_T_FLOAT:
-    case LDR_T_TIME: return 8;
+    case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK: return 8;
     default: return v->n;
   }
 }
@@ -26,7 +29,10 @@ static void put_value(char *p, const ldr_value *v, size_t n) {
     case LDR_T_NULL: return;
     case LDR_T_BOOL: *p = v->u.b; return;
     case LDR_T_INT:
-    case LDR_T_TIME: memcpy(p, &v->u.i, n); return;
+    case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK: memcpy(p, &v->u.i, n); return;
     case LDR_T_FLOAT: memcpy(p, &v->u.f, n); return;
     default:
       if (n) memcpy(p, v->u.p, n);
@@ -146,7 +152,10 @@ static ldr_code add_canonical(const ldr_value *v, ldr_buf *b, ldr_err *err) {
     case LDR_T_NULL: return LDR_OK;
     case LDR_T_BOOL: ldr_buf_chr(b, v->u.b); return LDR_OK;
     case LDR_T_INT:
-    case LDR_T_TIME: ldr_buf_be64(b, (uint64_t)v->u.i); return LDR_OK;
+    case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK: ldr_buf_be64(b, (uint64_t)v->u.i); return LDR_OK;
     case LDR_T_FLOAT: ldr_buf_be64(b, float_bits(v->u.f)); return LDR_OK;
     case LDR_T_NUMERIC:
       ldr_buf_be64(b, ldr_numeric_hash(v->u.p, v->n, seed_lo));

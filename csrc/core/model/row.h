@@ -3,8 +3,8 @@
  *
  *   refs | size | null bitmap | end offsets, one u32 a field | bytes of field 0 | bytes of field 1 | …
  *
- * bool 1 byte, int / float / time 8, uuid 16, texts, numeric, json, arrays as they are. A null takes no
- * bytes. */
+ * bool 1 byte, int / float / times 8, uuid and interval 16, texts, numeric, json, arrays as they are. A null
+ * takes no bytes. */
 #ifndef LDR_MODEL_ROW_H
 #define LDR_MODEL_ROW_H
 
@@ -43,7 +43,10 @@ static inline void ldr_row_get(const ldr_entity *e, const ldr_row *r, unsigned f
   switch (out->type) {
     case LDR_T_BOOL: out->u.b = *p != 0; return;
     case LDR_T_INT:
-    case LDR_T_TIME: memcpy(&out->u.i, p, sizeof out->u.i); return;
+    case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK: memcpy(&out->u.i, p, sizeof out->u.i); return;
     case LDR_T_FLOAT: memcpy(&out->u.f, p, sizeof out->u.f); return;
     default: out->u.p = p; out->n = to - from;
   }

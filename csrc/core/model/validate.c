@@ -5,7 +5,10 @@
 
 #include "base/text.h"
 #include "crypto/secret.h"
+#include "values/calendar.h"
+#include "values/datetime.h"
 #include "values/numeric.h"
+#include "values/time.h"
 #include "values/typecheck.h"
 
 /* ---- one value ---- */
@@ -64,6 +67,52 @@ static ldr_code round_numeric(const ldr_field *f, ldr_value *v, ldr_arena *a, ld
   return LDR_OK;
 }
 
+/* What is longer only by blanks fits, and what is shorter gets them: so it is stored on both engines. */
+static ldr_code pad_char(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
+  uint32_t n = v->n;
+  size_t length;
+  char *p;
+  ldr_code code;
+  while (n && v->u.p[n - 1] == ' ') n--;
+  length = ldr_utf8_length(v->u.p, n);
+  code = check_length(f, length, "characters", err);
+  if (code != LDR_OK) return code;
+  if (v->n == n + (f->max_len - length)) return LDR_OK;
+  p = ldr_arena_alloc(a, n + (f->max_len - length));
+  if (p == NULL) return ldr_fail_nomem(err);
+  if (n) memcpy(p, v->u.p, n);
+  memset(p + n, ' ', f->max_len - length);
+  *v = ldr_bytes_of(LDR_T_CHAR, p, n + (f->max_len - length));
+  return LDR_OK;
+}
+
+/* Away from zero at the half, as PostgreSQL rounds what it counts from 2000. */
+static int64_t round_micros(int64_t us, int digits) {
+  static const int64_t units[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+  int64_t unit = units[digits], rest = us % unit;
+  if (rest >= 0) return us - rest + (2 * rest >= unit ? unit : 0);
+  return us - rest - (2 * -rest >= unit ? unit : 0);
+}
+
+static ldr_code round_interval(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
+  ldr_interval x;
+  char *p = ldr_arena_alloc(a, LDR_INTERVAL_WIRE);
+  if (p == NULL) return ldr_fail_nomem(err);
+  ldr_interval_read(v->u.p, &x);
+  if (x.us > INT64_MIN + LDR_SECOND && x.us < INT64_MAX - LDR_SECOND) x.us = round_micros(x.us, f->digits);
+  ldr_interval_write(&x, p);
+  *v = ldr_bytes_of(LDR_T_INTERVAL, p, LDR_INTERVAL_WIRE);
+  return LDR_OK;
+}
+
+static ldr_code round_time(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
+  if (!f->has_digits) return LDR_OK;
+  if (v->type == LDR_T_INTERVAL) return round_interval(f, v, a, err);
+  if (v->u.i == LDR_TIME_INF || v->u.i == LDR_TIME_NEG_INF) return LDR_OK;
+  v->u.i = round_micros(v->u.i, f->digits);
+  return ldr_typecheck(f->name, f->type, false, v, err);
+}
+
 ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
   ldr_code code;
   if (v->type == LDR_T_NULL) return f->null ? LDR_OK : ldr_fail_field(err, f->name, "is required");
@@ -75,6 +124,11 @@ ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err
     case LDR_T_INT: return ldr_check_limits(f, v->u.i, err);
     case LDR_T_NUMERIC: return f->precision ? round_numeric(f, v, a, err) : LDR_OK;
     case LDR_T_FLOAT: ldr_value_round(f->type, v); return LDR_OK;
+    case LDR_T_CHAR: return pad_char(f, v, a, err);
+    case LDR_T_TIME:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK:
+    case LDR_T_INTERVAL: return round_time(f, v, a, err);
     default: return LDR_OK;
   }
 }
@@ -84,7 +138,7 @@ ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err
 static ldr_code new_uuid(const ldr_field *f, ldr_arena *a, ldr_value *out, ldr_err *err) {
   unsigned char uuid[16];
   char text[37];
-  bool as_text = f->type == LDR_F_TEXT;
+  bool as_text = ldr_ftype_is_text(f->type);
   const char *p;
   ldr_code code = ldr_secret_init(err);
   if (code != LDR_OK) return code;
@@ -92,11 +146,11 @@ static ldr_code new_uuid(const ldr_field *f, ldr_arena *a, ldr_value *out, ldr_e
   ldr_uuid_format(uuid, text);
   p = as_text ? ldr_arena_copy(a, text, 36) : ldr_arena_copy(a, uuid, 16);
   if (p == NULL) return ldr_fail_nomem(err);
-  *out = as_text ? ldr_text(p, 36) : ldr_bytes_of(LDR_T_UUID, p, 16);
+  *out = ldr_bytes_of(f->value_type, p, as_text ? 36 : 16);
   return LDR_OK;
 }
 
-static ldr_code new_cuid(ldr_arena *a, ldr_value *out, ldr_err *err) {
+static ldr_code new_cuid(const ldr_field *f, ldr_arena *a, ldr_value *out, ldr_err *err) {
   char text[26];
   const char *p;
   ldr_code code = ldr_secret_init(err);
@@ -104,20 +158,27 @@ static ldr_code new_cuid(ldr_arena *a, ldr_value *out, ldr_err *err) {
   ldr_cuid(text);
   p = ldr_arena_copy(a, text, 25);
   if (p == NULL) return ldr_fail_nomem(err);
-  *out = ldr_text(p, 25);
+  *out = ldr_bytes_of(f->value_type, p, 25);
   return LDR_OK;
+}
+
+/* The clock's time as the field has it. A date and a timestamp are those of UTC. */
+static ldr_value now_of(const ldr_field *f, int64_t now) {
+  int64_t us = ldr_time_of_unix(now);
+  if (f->value_type == LDR_T_DATE) return ldr_counted(LDR_T_DATE, ldr_floor_div(us, LDR_DAY_LENGTH));
+  return ldr_counted(f->value_type, f->has_digits ? round_micros(us, f->digits) : us);
 }
 
 /* The value of a field that nobody named. IDENTITY: null, the engine assigns it. */
 static ldr_code make_default(const ldr_field *f, int64_t now, ldr_arena *a, ldr_value *out, ldr_err *err) {
   switch (f->def) {
     case LDR_DEF_VALUE: *out = f->def_value; return LDR_OK;
-    case LDR_DEF_NOW: *out = ldr_time(ldr_time_of_unix(now)); return LDR_OK;
+    case LDR_DEF_NOW: *out = now_of(f, now); return LDR_OK;
     case LDR_DEF_UUID: return new_uuid(f, a, out, err);
-    case LDR_DEF_CUID: return new_cuid(a, out, err);
+    case LDR_DEF_CUID: return new_cuid(f, a, out, err);
     case LDR_DEF_NONE:
       if (f->stamp_update && !f->null) { /* a stamp that is never null begins with the insert */
-        *out = ldr_time(ldr_time_of_unix(now));
+        *out = now_of(f, now);
         return LDR_OK;
       }
       break;
@@ -182,7 +243,7 @@ static void add_stamps(const ldr_entity *e, const bool *named, ldr_set *sets, un
   for (unsigned i = 0; i < e->nfields; i++)
     if (e->fields[i].stamp_update && !named[i])
       sets[(*nsets)++] =
-          (ldr_set){.field = (uint16_t)i, .kind = LDR_SET_VALUE, .value = ldr_time(ldr_time_of_unix(now))};
+          (ldr_set){.field = (uint16_t)i, .kind = LDR_SET_VALUE, .value = now_of(&e->fields[i], now)};
 }
 
 ldr_code ldr_check_sets(const ldr_entity *e, ldr_set *sets, unsigned *nsets, int64_t now, ldr_arena *a,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "values/datetime.h"
 #include "values/json.h"
 #include "values/numeric.h"
 #include "values/time.h"
@@ -115,6 +116,39 @@ static bool read_time(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
   return true;
 }
 
+static bool read_timestamp(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  if (!read_time(p, n, scratch, out)) return false;
+  out->type = LDR_T_TIMESTAMP;
+  return true;
+}
+
+static bool read_date(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 4 || !ldr_date_ok((int32_t)ldr_be32(p))) return false;
+  *out = ldr_counted(LDR_T_DATE, (int32_t)ldr_be32(p));
+  return true;
+}
+
+static bool read_clock(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != 8 || ldr_be64(p) > LDR_CLOCK_LAST) return false;
+  *out = ldr_counted(LDR_T_CLOCK, (int64_t)ldr_be64(p));
+  return true;
+}
+
+static bool read_interval(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != LDR_INTERVAL_WIRE) return false;
+  *out = ldr_bytes_of(LDR_T_INTERVAL, p, n);
+  return true;
+}
+
+static bool read_char(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  *out = ldr_bytes_of(LDR_T_CHAR, p, n);
+  return true;
+}
+
 static bool read_json(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   (void)scratch;
   *out = ldr_bytes_of(LDR_T_JSON, p, n);
@@ -163,6 +197,8 @@ static void write_bytes(const ldr_value *v, ldr_buf *out) { ldr_buf_add(out, v->
 
 static void write_time(const ldr_value *v, ldr_buf *out) { ldr_buf_be64(out, (uint64_t)v->u.i); }
 
+static void write_date(const ldr_value *v, ldr_buf *out) { ldr_buf_be32(out, (uint32_t)v->u.i); }
+
 static void write_jsonb(const ldr_value *v, ldr_buf *out) {
   ldr_buf_chr(out, JSONB_VERSION);
   write_bytes(v, out);
@@ -174,13 +210,16 @@ static const struct {
   ldr_codec_decoder *decode;
   encoder *encode;
 } codecs[LDR_NFTYPES] = {
-    [LDR_F_BOOL] = {read_bool, write_bool},          [LDR_F_INT2] = {read_int2, write_int2},
-    [LDR_F_INT4] = {read_int4, write_int4},          [LDR_F_INT8] = {read_int8, write_int8},
-    [LDR_F_FLOAT4] = {read_float4, write_float4},    [LDR_F_FLOAT8] = {read_float8, write_float8},
-    [LDR_F_NUMERIC] = {read_numeric, write_numeric}, [LDR_F_TEXT] = {read_text, ldr_codec_text},
-    [LDR_F_BYTEA] = {read_bytea, write_bytes},       [LDR_F_UUID] = {read_uuid, write_bytes},
-    [LDR_F_TIMESTAMPTZ] = {read_time, write_time},   [LDR_F_JSON] = {read_json, write_bytes},
-    [LDR_F_JSONB] = {read_jsonb, write_jsonb},       [LDR_F_UNKNOWN] = {read_text, ldr_codec_text},
+    [LDR_F_BOOL] = {read_bool, write_bool},           [LDR_F_INT2] = {read_int2, write_int2},
+    [LDR_F_INT4] = {read_int4, write_int4},           [LDR_F_INT8] = {read_int8, write_int8},
+    [LDR_F_FLOAT4] = {read_float4, write_float4},     [LDR_F_FLOAT8] = {read_float8, write_float8},
+    [LDR_F_NUMERIC] = {read_numeric, write_numeric},  [LDR_F_TEXT] = {read_text, ldr_codec_text},
+    [LDR_F_BYTEA] = {read_bytea, write_bytes},        [LDR_F_UUID] = {read_uuid, write_bytes},
+    [LDR_F_TIMESTAMPTZ] = {read_time, write_time},    [LDR_F_JSON] = {read_json, write_bytes},
+    [LDR_F_JSONB] = {read_jsonb, write_jsonb},        [LDR_F_DATE] = {read_date, write_date},
+    [LDR_F_TIMESTAMP] = {read_timestamp, write_time}, [LDR_F_TIME] = {read_clock, write_time},
+    [LDR_F_INTERVAL] = {read_interval, write_bytes},  [LDR_F_VARCHAR] = {read_text, ldr_codec_text},
+    [LDR_F_CHAR] = {read_char, write_bytes},          [LDR_F_UNKNOWN] = {read_text, ldr_codec_text},
 };
 
 bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
@@ -256,6 +295,21 @@ static void uuid_text(const ldr_value *v, ldr_buf *out) {
 static void time_text(int64_t us, ldr_buf *out) {
   char text[LDR_TIME_TEXT];
   ldr_buf_add(out, text, ldr_time_format(us, text));
+}
+
+static void datetime_text(const ldr_value *v, ldr_buf *out) {
+  char text[LDR_DATETIME_TEXT];
+  ldr_buf_add(out, text, ldr_codec_datetime(v, text));
+}
+
+size_t ldr_codec_datetime(const ldr_value *v, char out[LDR_DATETIME_TEXT]) {
+  ldr_interval interval;
+  switch (v->type) {
+    case LDR_T_DATE: return ldr_date_format(v->u.i, out);
+    case LDR_T_CLOCK: return ldr_clock_format(v->u.i, out);
+    case LDR_T_INTERVAL: ldr_interval_read(v->u.p, &interval); return ldr_interval_format(&interval, out);
+    default: return ldr_timestamp_format(v->u.i, out);
+  }
 }
 
 void ldr_codec_quote(ldr_buf *out, const char *s, size_t n) {
@@ -344,9 +398,14 @@ void ldr_codec_text(const ldr_value *v, ldr_buf *out) {
       break;
     case LDR_T_UUID: uuid_text(v, out); break;
     case LDR_T_TIME: time_text(v->u.i, out); break;
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK:
+    case LDR_T_INTERVAL: datetime_text(v, out); break;
     case LDR_T_ARRAY: array_text(v, out); break;
     case LDR_T_NUMERIC:
     case LDR_T_TEXT:
+    case LDR_T_CHAR:
     case LDR_T_JSON: write_bytes(v, out); break;
   }
 }

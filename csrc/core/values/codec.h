@@ -2,6 +2,7 @@
 #ifndef LDR_VALUES_CODEC_H
 #define LDR_VALUES_CODEC_H
 
+#include "values/datetime.h"
 #include "values/value.h"
 
 /* Decode a non-null binary field of the given type. Views into p where the bytes are the value (text, json,
@@ -20,6 +21,8 @@ void ldr_codec_encode_framed(ldr_ftype t, const ldr_value *v, ldr_buf *out);
 void ldr_codec_encode_list(ldr_ftype t, const ldr_value *v, size_t n, size_t stride, ldr_buf *out);
 /* An element of an array's literal: "a \"b\"". */
 void ldr_codec_quote(ldr_buf *out, const char *s, size_t n);
+/* The text of a date, timestamp, time of day or interval; its length. */
+size_t ldr_codec_datetime(const ldr_value *v, char out[LDR_DATETIME_TEXT]);
 /* PostgreSQL's text form of a value for a column type we do not know (raw queries). */
 void ldr_codec_text(const ldr_value *v, ldr_buf *out);
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "values/codec.h"
+#include "values/datetime.h"
 #include "values/json.h"
 #include "values/time.h"
 
@@ -36,6 +37,25 @@ static bool text_time(const char *p, size_t n, ldr_value *out) {
   return true;
 }
 
+static bool text_count(ldr_type type, bool (*parse)(const char *, size_t, int64_t *), const char *p, size_t n,
+                       ldr_value *out) {
+  int64_t i;
+  if (!parse(p, n, &i)) return false;
+  *out = ldr_counted(type, i);
+  return true;
+}
+
+static bool text_interval(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  ldr_interval v;
+  char *to;
+  if (!ldr_interval_parse(p, n, &v) || !ldr_buf_reserve(scratch, LDR_INTERVAL_WIRE)) return false;
+  to = scratch->p + scratch->n;
+  ldr_interval_write(&v, to);
+  scratch->n += LDR_INTERVAL_WIRE;
+  *out = ldr_bytes_of(LDR_T_INTERVAL, to, LDR_INTERVAL_WIRE);
+  return true;
+}
+
 static bool text_bytes(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   char *to;
   if (n < 2 || p[0] != '\\' || p[1] != 'x' || n % 2 || !ldr_buf_reserve(scratch, n)) return false;
@@ -65,7 +85,12 @@ static bool scalar(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_v
     case LDR_T_TIME: return text_time(p, n, out);
     case LDR_T_BYTES: return text_bytes(p, n, scratch, out);
     case LDR_T_UUID: return text_uuid(p, n, scratch, out);
+    case LDR_T_DATE: return text_count(type, ldr_date_parse, p, n, out);
+    case LDR_T_TIMESTAMP: return text_count(type, ldr_timestamp_parse, p, n, out);
+    case LDR_T_CLOCK: return text_count(type, ldr_clock_parse, p, n, out);
+    case LDR_T_INTERVAL: return text_interval(p, n, scratch, out);
     case LDR_T_NUMERIC:
+    case LDR_T_CHAR:
     case LDR_T_JSON: *out = ldr_bytes_of(type, p, n); return true;
     default: *out = ldr_text(p, n); return true;
   }

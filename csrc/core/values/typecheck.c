@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "values/datetime.h"
 #include "values/json.h"
 #include "values/numeric.h"
 #include "values/time.h"
@@ -54,10 +55,14 @@ static size_t wire_size(ldr_ftype t) {
     case LDR_F_BOOL: return 1;
     case LDR_F_INT2: return 2;
     case LDR_F_INT4:
+    case LDR_F_DATE:
     case LDR_F_FLOAT4: return 4;
     case LDR_F_INT8:
     case LDR_F_FLOAT8:
+    case LDR_F_TIMESTAMP:
+    case LDR_F_TIME:
     case LDR_F_TIMESTAMPTZ: return 8;
+    case LDR_F_INTERVAL:
     case LDR_F_UUID: return 16;
     default: return 0;
   }
@@ -67,7 +72,9 @@ static ldr_code fit_element(const char *field, ldr_ftype t, const char *p, size_
   size_t size = wire_size(t);
   if (size && size != n) return ldr_fail_field(err, field, "has a malformed element");
   switch (t) {
-    case LDR_F_TEXT: return fit_text(field, p, n, err);
+    case LDR_F_TEXT:
+    case LDR_F_VARCHAR:
+    case LDR_F_CHAR: return fit_text(field, p, n, err);
     case LDR_F_NUMERIC: return fit_numeric_wire(field, p, n, err);
     case LDR_F_JSON: return fit_json(field, p, n, err);
     case LDR_F_JSONB: /* the binary form begins with a version */
@@ -106,6 +113,10 @@ static ldr_code fit_float(const char *field, ldr_ftype t, double f, ldr_err *err
   return LDR_OK;
 }
 
+static ldr_code fit_range(const char *field, ldr_ftype t, bool inside, ldr_err *err) {
+  return inside ? LDR_OK : ldr_fail_field(err, field, "is out of range for %s", ldr_ftype_get(t)->sql);
+}
+
 ldr_code ldr_typecheck(const char *field, ldr_ftype t, bool array, const ldr_value *v, ldr_err *err) {
   const ldr_ftype_info *info = ldr_ftype_get(t);
   if (v->type != (array ? LDR_T_ARRAY : info->type))
@@ -113,15 +124,18 @@ ldr_code ldr_typecheck(const char *field, ldr_ftype t, bool array, const ldr_val
   switch (v->type) {
     case LDR_T_INT: return fit_int(field, t, v->u.i, err);
     case LDR_T_FLOAT: return fit_float(field, t, v->u.f, err);
-    case LDR_T_TEXT: return fit_text(field, v->u.p, v->n, err);
+    case LDR_T_TEXT:
+    case LDR_T_CHAR: return fit_text(field, v->u.p, v->n, err);
     case LDR_T_JSON: return fit_json(field, v->u.p, v->n, err);
     case LDR_T_NUMERIC: return fit_numeric(field, v->u.p, v->n, err);
     case LDR_T_ARRAY: return fit_array(field, t, v->u.p, v->n, err);
     case LDR_T_UUID: return v->n == 16 ? LDR_OK : ldr_fail_field(err, field, "is not a uuid");
+    case LDR_T_INTERVAL:
+      return v->n == LDR_INTERVAL_WIRE ? LDR_OK : ldr_fail_field(err, field, "is not an interval");
     case LDR_T_TIME:
-      if (!ldr_time_ok(v->u.i))
-        return ldr_fail_field(err, field, "is out of range for timestamp with time zone");
-      return LDR_OK;
+    case LDR_T_TIMESTAMP: return fit_range(field, t, ldr_time_ok(v->u.i), err);
+    case LDR_T_DATE: return fit_range(field, t, ldr_date_ok(v->u.i), err);
+    case LDR_T_CLOCK: return fit_range(field, t, v->u.i >= 0 && v->u.i <= LDR_CLOCK_LAST, err);
     default: return LDR_OK;
   }
 }

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "values/datetime.h"
 #include "values/json.h"
 #include "values/numeric.h"
 
@@ -23,6 +24,12 @@ static const ldr_ftype_info types[LDR_NFTYPES] = {
     [LDR_F_TIMESTAMPTZ] = {"timestamptz", "timestamp with time zone", 1184, 1185, LDR_T_TIME},
     [LDR_F_JSON] = {"json", "json", 114, 199, LDR_T_JSON},
     [LDR_F_JSONB] = {"jsonb", "jsonb", 3802, 3807, LDR_T_JSON},
+    [LDR_F_DATE] = {"date", "date", 1082, 1182, LDR_T_DATE},
+    [LDR_F_TIMESTAMP] = {"timestamp", "timestamp without time zone", 1114, 1115, LDR_T_TIMESTAMP},
+    [LDR_F_TIME] = {"time", "time without time zone", 1083, 1183, LDR_T_CLOCK},
+    [LDR_F_INTERVAL] = {"interval", "interval", 1186, 1187, LDR_T_INTERVAL},
+    [LDR_F_VARCHAR] = {"varchar", "character varying", 1043, 1015, LDR_T_TEXT},
+    [LDR_F_CHAR] = {"char", "bpchar", 1042, 1014, LDR_T_CHAR},
     [LDR_F_UNKNOWN] = {"unknown", "unknown", 705, 0, LDR_T_TEXT},
 };
 
@@ -31,15 +38,15 @@ static const struct {
   uint32_t oid, array_oid;
   ldr_ftype type;
 } aliases[] = {
-    {1043, 1015, LDR_F_TEXT}, /* varchar */
-    {1042, 1014, LDR_F_TEXT}, /* bpchar */
-    {19, 1003, LDR_F_TEXT},   /* name */
-    {18, 1002, LDR_F_TEXT},   /* "char" */
-    {5069, 271, LDR_F_INT8},  /* xid8 */
-    {26, 1028, LDR_F_INT8},   /* oid */
+    {19, 1003, LDR_F_TEXT},  /* name */
+    {18, 1002, LDR_F_TEXT},  /* "char" */
+    {5069, 271, LDR_F_INT8}, /* xid8 */
+    {26, 1028, LDR_F_INT8},  /* oid */
 };
 
 const ldr_ftype_info *ldr_ftype_get(ldr_ftype t) { return &types[t]; }
+
+bool ldr_ftype_is_text(ldr_ftype t) { return t == LDR_F_TEXT || t == LDR_F_VARCHAR || t == LDR_F_CHAR; }
 
 bool ldr_ftype_by_name(const char *name, ldr_ftype *out) {
   for (int t = 0; t < LDR_F_UNKNOWN; t++) { /* nobody declares an unknown type */
@@ -74,6 +81,7 @@ ldr_value ldr_bool(bool b) { return (ldr_value){.type = LDR_T_BOOL, .u.b = b}; }
 ldr_value ldr_int(int64_t i) { return (ldr_value){.type = LDR_T_INT, .u.i = i}; }
 ldr_value ldr_float(double f) { return (ldr_value){.type = LDR_T_FLOAT, .u.f = f}; }
 ldr_value ldr_time(int64_t us) { return (ldr_value){.type = LDR_T_TIME, .u.i = us}; }
+ldr_value ldr_counted(ldr_type t, int64_t i) { return (ldr_value){.type = t, .u.i = i}; }
 ldr_value ldr_text(const char *s, size_t n) { return ldr_bytes_of(LDR_T_TEXT, s, n); }
 
 ldr_value ldr_bytes_of(ldr_type t, const void *p, size_t n) {
@@ -82,14 +90,8 @@ ldr_value ldr_bytes_of(ldr_type t, const void *p, size_t n) {
 
 bool ldr_value_copy(ldr_value *v, ldr_arena *a) {
   const char *p;
-  switch (v->type) {
-    case LDR_T_NULL:
-    case LDR_T_BOOL:
-    case LDR_T_INT:
-    case LDR_T_FLOAT:
-    case LDR_T_TIME: return true;
-    default: break;
-  }
+  if (ldr_type_counts(v->type) || v->type == LDR_T_NULL || v->type == LDR_T_BOOL || v->type == LDR_T_FLOAT)
+    return true;
   p = ldr_arena_copy(a, v->u.p, v->n);
   if (p == NULL) return false;
   v->u.p = p;
@@ -125,6 +127,20 @@ static bool same_json(const char *a, size_t na, const char *b, size_t nb) {
   return ldr_json_equal(a, na, b, nb, &same, &err) == LDR_OK && same;
 }
 
+/* By bytes, but for the blanks at their ends. */
+static uint32_t bare(const ldr_value *v) {
+  uint32_t n = v->n;
+  while (n && v->u.p[n - 1] == ' ') n--;
+  return n;
+}
+
+static int cmp_intervals(const char *a, const char *b) {
+  int64_t days[2], us[2];
+  ldr_interval_span(a, &days[0], &us[0]);
+  ldr_interval_span(b, &days[1], &us[1]);
+  return days[0] != days[1] ? cmp_int(days[0], days[1]) : cmp_int(us[0], us[1]);
+}
+
 static bool same_array(const ldr_value *a, const ldr_value *b);
 
 int ldr_value_cmp(const ldr_value *a, const ldr_value *b) {
@@ -132,7 +148,10 @@ int ldr_value_cmp(const ldr_value *a, const ldr_value *b) {
     case LDR_T_NULL: return 0;
     case LDR_T_BOOL: return a->u.b - b->u.b;
     case LDR_T_INT:
-    case LDR_T_TIME: return cmp_int(a->u.i, b->u.i);
+    case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK: return cmp_int(a->u.i, b->u.i);
     case LDR_T_FLOAT: return cmp_float(a->u.f, b->u.f);
     case LDR_T_NUMERIC: return ldr_numeric_cmp(a->u.p, a->n, b->u.p, b->n);
     case LDR_T_TEXT:
@@ -140,6 +159,8 @@ int ldr_value_cmp(const ldr_value *a, const ldr_value *b) {
     case LDR_T_UUID: return cmp_bytes(a->u.p, a->n, b->u.p, b->n);
     case LDR_T_JSON: return !same_json(a->u.p, a->n, b->u.p, b->n);
     case LDR_T_ARRAY: return !same_array(a, b);
+    case LDR_T_INTERVAL: return cmp_intervals(a->u.p, b->u.p);
+    case LDR_T_CHAR: return cmp_bytes(a->u.p, bare(a), b->u.p, bare(b));
   }
   return 1;
 }
@@ -163,6 +184,12 @@ static uint64_t hash_json(const char *p, size_t n, uint64_t seed) {
   return ldr_json_hash(p, n, seed, &h, &err) == LDR_OK ? h : seed;
 }
 
+static uint64_t hash_interval(const char *p, uint64_t seed) {
+  int64_t days, us;
+  ldr_interval_span(p, &days, &us);
+  return hash_int((uint64_t)us, hash_int((uint64_t)days, seed));
+}
+
 static uint64_t hash_array(const ldr_value *v, uint64_t seed);
 
 uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed) {
@@ -171,7 +198,10 @@ uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed) {
     case LDR_T_NULL: return hash_int(0, seed);
     case LDR_T_BOOL: return hash_int(v->u.b, seed);
     case LDR_T_INT:
-    case LDR_T_TIME: return hash_int((uint64_t)v->u.i, seed);
+    case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK: return hash_int((uint64_t)v->u.i, seed);
     case LDR_T_FLOAT: return hash_float(v->u.f, seed);
     case LDR_T_NUMERIC: return ldr_numeric_hash(v->u.p, v->n, seed);
     case LDR_T_TEXT:
@@ -179,6 +209,8 @@ uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed) {
     case LDR_T_UUID: return ldr_hash_keyed(v->u.p, v->n, seed);
     case LDR_T_JSON: return hash_json(v->u.p, v->n, seed);
     case LDR_T_ARRAY: return hash_array(v, seed);
+    case LDR_T_INTERVAL: return hash_interval(v->u.p, seed);
+    case LDR_T_CHAR: return ldr_hash_keyed(v->u.p, bare(v), seed);
   }
   return seed;
 }
@@ -272,6 +304,8 @@ static bool same_element(ldr_ftype t, const char *p, int32_t n, const char *q, i
   if (n == m && memcmp(p, q, (size_t)n) == 0) return true;
   if (t == LDR_F_NUMERIC)
     return n == m && n >= 8 && memcmp(p, q, 6) == 0 && memcmp(p + 8, q + 8, (size_t)n - 8) == 0;
+  if (t == LDR_F_INTERVAL)
+    return n == LDR_INTERVAL_WIRE && m == LDR_INTERVAL_WIRE && cmp_intervals(p, q) == 0;
   if (t == LDR_F_JSON) return same_json(p, (size_t)n, q, (size_t)m);
   if (t == LDR_F_JSONB) /* behind a version byte */
     return n > 0 && m > 0 && *p == *q && same_json(p + 1, (size_t)n - 1, q + 1, (size_t)m - 1);
@@ -282,6 +316,7 @@ static uint64_t hash_element(ldr_ftype t, const char *p, int32_t n, uint64_t see
   double f;
   if (n < 0) return hash_int(0, seed);
   if (t == LDR_F_NUMERIC && n >= 8) return ldr_hash_keyed(p + 8, (size_t)n - 8, ldr_hash_keyed(p, 6, seed));
+  if (t == LDR_F_INTERVAL && n == LDR_INTERVAL_WIRE) return hash_interval(p, seed);
   if (t == LDR_F_JSON) return hash_json(p, (size_t)n, seed);
   if (t == LDR_F_JSONB && n > 0) return hash_json(p + 1, (size_t)n - 1, seed);
   return wire_float(t, p, n, &f) ? hash_float(f, seed) : ldr_hash_keyed(p, (size_t)n, seed);

@@ -15,11 +15,17 @@ typedef enum ldr_type {
   LDR_T_NUMERIC, /* p, n: normal form, see values/numeric.h */
   LDR_T_TEXT,
   LDR_T_BYTES,
-  LDR_T_UUID, /* p: 16 bytes, n = 16 */
-  LDR_T_TIME, /* i: microseconds since 2000, see values/time.h */
-  LDR_T_JSON, /* p, n: valid JSON text */
-  LDR_T_ARRAY /* p, n: PostgreSQL's binary array (array_send): ndim, flags, element oid, {size, lower}…, {len,
-                 bytes}… */
+  LDR_T_UUID,  /* p: 16 bytes, n = 16 */
+  LDR_T_TIME,  /* i: microseconds since 2000, see values/time.h */
+  LDR_T_JSON,  /* p, n: valid JSON text */
+  LDR_T_ARRAY, /* p, n: PostgreSQL's binary array (array_send): ndim, flags, element oid, {size, lower}…,
+                 {len, bytes}… */
+  /* the numbers above are in cursors: new types stand behind them; values/datetime.h has these */
+  LDR_T_DATE,      /* i: days since 2000 */
+  LDR_T_TIMESTAMP, /* i: microseconds since 2000 by a clock without a zone */
+  LDR_T_CLOCK,     /* i: microseconds since midnight */
+  LDR_T_INTERVAL,  /* p, n = 16: PostgreSQL's binary form; equal when the spans are */
+  LDR_T_CHAR       /* p, n: a text whose blanks at the end do not count */
 } ldr_type;
 
 typedef struct ldr_value {
@@ -49,13 +55,19 @@ typedef enum ldr_ftype {
   LDR_F_TIMESTAMPTZ,
   LDR_F_JSON,
   LDR_F_JSONB,
+  LDR_F_DATE,
+  LDR_F_TIMESTAMP,
+  LDR_F_TIME,
+  LDR_F_INTERVAL,
+  LDR_F_VARCHAR,
+  LDR_F_CHAR,
   LDR_F_UNKNOWN, /* raw queries only: a type without a decoder; travels as text */
   LDR_NFTYPES
 } ldr_ftype;
 
 typedef struct ldr_ftype_info {
   const char *name; /* "int8" */
-  const char *sql;  /* "bigint", as format_type() prints it */
+  const char *sql;  /* "bigint", as format_type() prints it without a length */
   uint32_t oid, array_oid;
   ldr_type type; /* of a value that is not null and not an array */
 } ldr_ftype_info;
@@ -63,13 +75,20 @@ typedef struct ldr_ftype_info {
 const ldr_ftype_info *ldr_ftype_get(ldr_ftype t);
 bool ldr_ftype_by_name(const char *name, ldr_ftype *out); /* both spellings: "int8", "bigint" */
 bool ldr_ftype_by_oid(uint32_t oid, ldr_ftype *out,
-                      bool *array); /* also varchar, bpchar, name, char as text; xid8, oid as int8 */
+                      bool *array); /* also name and "char" as text; xid8, oid as int8 */
+
+bool ldr_ftype_is_text(ldr_ftype t); /* text, varchar, char: of a collation */
+/* Is the value of a type in u.i? */
+static inline bool ldr_type_counts(ldr_type t) {
+  return t == LDR_T_INT || t == LDR_T_TIME || t == LDR_T_DATE || t == LDR_T_TIMESTAMP || t == LDR_T_CLOCK;
+}
 
 ldr_value ldr_null(void);
 ldr_value ldr_bool(bool b);
 ldr_value ldr_int(int64_t i);
 ldr_value ldr_float(double f);
-ldr_value ldr_time(int64_t us); /* as values/time.h counts */
+ldr_value ldr_time(int64_t us);               /* as values/time.h counts */
+ldr_value ldr_counted(ldr_type t, int64_t i); /* any of the types that count */
 ldr_value ldr_text(const char *s, size_t n);
 ldr_value ldr_bytes_of(ldr_type t, const void *p, size_t n); /* any of the p, n types */
 

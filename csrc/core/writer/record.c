@@ -12,7 +12,10 @@ static void put_bytes(ldr_buf *b, const ldr_value *v) {
     case LDR_T_NULL: ldr_buf_patch32(b, at, UINT32_MAX); return;
     case LDR_T_BOOL: ldr_buf_chr(b, v->u.b); break;
     case LDR_T_INT:
-    case LDR_T_TIME: ldr_buf_be64(b, (uint64_t)v->u.i); break;
+    case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK: ldr_buf_be64(b, (uint64_t)v->u.i); break;
     case LDR_T_FLOAT:
       memcpy(&bits, &v->u.f, sizeof bits);
       ldr_buf_be64(b, bits);
@@ -150,12 +153,14 @@ static bool get_value(const field *f, ldr_type type, ldr_value *out) {
     case LDR_T_BOOL: *out = ldr_bool(f->n == 1 && *f->p); return f->n == 1;
     case LDR_T_INT:
     case LDR_T_TIME:
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK:
     case LDR_T_FLOAT:
       if (f->n != 8) return false;
       bits = ldr_be64(f->p);
-      *out = type == LDR_T_TIME ? ldr_time((int64_t)bits) : ldr_int((int64_t)bits);
+      *out = ldr_counted(type, (int64_t)bits);
       if (type == LDR_T_FLOAT) memcpy(&out->u.f, &bits, sizeof bits);
-      out->type = type;
       return true;
     default: *out = ldr_bytes_of(type, f->p, f->n); return true;
   }

@@ -149,18 +149,50 @@ static void no_type(const l_decl *d, const char *field, const char *type) {
               all);
 }
 
-/* "text[]" is an array of text. */
+/* What stands in the parentheses of varchar(20), numeric(10,2), timestamp(3), … */
+static bool apply_modifiers(ldr_field *f, int a, int b, int given) {
+  ldr_type type = ldr_ftype_get(f->type)->type;
+  if (f->type == LDR_F_NUMERIC) {
+    f->precision = a;
+    f->scale = given > 1 ? b : 0;
+    return a > 0;
+  }
+  if (given > 1 || a < 0) return false;
+  if (f->type == LDR_F_VARCHAR || f->type == LDR_F_CHAR) {
+    f->max_len = (uint32_t)a;
+    return a > 0;
+  }
+  f->has_digits = true;
+  f->digits = a;
+  return type == LDR_T_TIME || type == LDR_T_TIMESTAMP || type == LDR_T_CLOCK || type == LDR_T_INTERVAL;
+}
+
+/* The end of a type is cut off: "(20)", "(10,2)". false: it is no such thing. */
+static bool read_modifiers(char *name, int *a, int *b, int *given) {
+  char *open = strchr(name, '(');
+  int end = 0;
+  if (open == NULL) return true;
+  *given = sscanf(open, "(%9d )%n", a, &end) == 1 && end ? 1 : 0;
+  if (*given == 0 && sscanf(open, "(%9d , %9d )%n", a, b, &end) == 2 && end) *given = 2;
+  if (*given == 0 || open[end] != '\0') return false;
+  *open = '\0';
+  return true;
+}
+
+/* "text[]" is an array of text, "varchar(20)" a text of at most 20 characters. */
 static void read_type(const l_decl *d, const char *type, ldr_field *f) {
   size_t n = strlen(type);
-  char name[32];
+  char name[64];
+  int a = 0, b = 0, given = 0;
   f->array = n > 2 && strcmp(type + n - 2, "[]") == 0;
   if (f->array) n -= 2;
-  if (n < sizeof name) {
-    memcpy(name, type, n);
-    name[n] = '\0';
-    if (ldr_ftype_by_name(name, &f->type)) return;
-  }
-  no_type(d, f->name, type);
+  if (n >= sizeof name) no_type(d, f->name, type);
+  memcpy(name, type, n);
+  name[n] = '\0';
+  if (!read_modifiers(name, &a, &b, &given) || !ldr_ftype_by_name(name, &f->type)) no_type(d, f->name, type);
+  if (given && !apply_modifiers(f, a, b, given))
+    l_decl_fail(d, "field %s: type %s: what stands in parentheses is not for this type", f->name, type);
+  if (f->type == LDR_F_CHAR && f->max_len == 0) f->max_len = 1; /* as in SQL */
 }
 
 /* { "now" } …: a default that is made, and not a value. A table in a json or array field is a value. */
@@ -218,8 +250,23 @@ static uint32_t read_count(const l_decl *d, int t, const char *key) {
   return (uint32_t)n;
 }
 
+/* Of a numeric its digits, of a time the digits of its seconds. */
+static void read_precision(const l_decl *d, int t, ldr_field *f) {
+  int64_t n = 0;
+  uint32_t precision = read_count(d, t, "precision"), scale = read_count(d, t, "scale");
+  if (ldr_field_has_seconds(f) && !scale) {
+    if (!l_decl_int(d, t, "precision", &n)) return;
+    f->has_digits = true;
+    f->digits = (int)precision;
+  } else if (precision || scale) {
+    f->precision = (int)precision;
+    f->scale = (int)scale;
+  }
+}
+
 void l_decl_field(l_decl *d, int t) {
   ldr_field f = {0};
+  uint32_t max_len;
   l_decl_keys(d, t, "a field", field_keys);
   f.name = l_decl_need_text(d, t, "name");
   read_type(d, l_decl_need_text(d, t, "type"), &f);
@@ -229,9 +276,9 @@ void l_decl_field(l_decl *d, int t) {
   f.has_min = l_decl_int(d, t, "min", &f.min);
   f.has_max = l_decl_int(d, t, "max", &f.max);
   f.min_len = read_count(d, t, "min_len");
-  f.max_len = read_count(d, t, "max_len");
-  f.precision = (int)read_count(d, t, "precision");
-  f.scale = (int)read_count(d, t, "scale");
+  max_len = read_count(d, t, "max_len");
+  if (max_len) f.max_len = max_len;
+  read_precision(d, t, &f);
   read_enum(d, t, &f);
   read_stamp(d, t, &f);
   read_default(d, t, &f);

@@ -68,7 +68,7 @@ static void describe_field(lua_State *L, l_work *w, const ldr_field *f) {
   set_int(L, "max", f->max, f->has_max);
   set_int(L, "min_len", f->min_len, f->min_len > 0);
   set_int(L, "max_len", f->max_len, f->max_len > 0);
-  set_int(L, "precision", f->precision, f->precision > 0);
+  set_int(L, "precision", f->has_digits ? f->digits : f->precision, f->has_digits || f->precision > 0);
   set_int(L, "scale", f->scale, f->precision > 0);
   describe_enum(L, f);
   describe_default(L, w, f);

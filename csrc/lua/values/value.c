@@ -12,6 +12,7 @@
 #include "lua/values/array.h"
 #include "lua/values/decimal.h"
 #include "values/codec.h"
+#include "values/datetime.h"
 #include "values/numeric.h"
 #include "values/time.h"
 #include "values/typecheck.h"
@@ -172,6 +173,57 @@ static ldr_code read_json_text(lua_State *L, int idx, const ldr_column *c, l_wor
   return code == LDR_OK ? ldr_typecheck(c->name, c->type, false, out, &w->err) : code;
 }
 
+/* A text that one of the parsers takes. */
+static ldr_code read_count(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out,
+                           bool (*parse)(const char *, size_t, int64_t *), const char *what) {
+  int64_t i;
+  if (lua_type(L, idx) != LUA_TSTRING || !parse(lua_tostring(L, idx), lua_rawlen(L, idx), &i))
+    return fault(w, c, what);
+  *out = ldr_counted(ldr_ftype_get(c->type)->type, i);
+  return LDR_OK;
+}
+
+static ldr_code read_date(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  return read_count(L, idx, c, w, out, ldr_date_parse, "must be a date that there is, such as 2026-01-31");
+}
+
+static ldr_code read_timestamp(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  return read_count(L, idx, c, w, out, ldr_timestamp_parse,
+                    "must be a timestamp without an offset, such as 2026-01-31T03:04:05");
+}
+
+static ldr_code read_clock(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  return read_count(L, idx, c, w, out, ldr_clock_parse, "must be a time of day, such as 03:04:05");
+}
+
+/* A number is seconds, as every number that stands for time. */
+static bool interval_of(lua_State *L, int idx, ldr_interval *out) {
+  double f;
+  *out = (ldr_interval){0};
+  if (lua_type(L, idx) == LUA_TSTRING)
+    return ldr_interval_parse(lua_tostring(L, idx), lua_rawlen(L, idx), out);
+  if (lua_type(L, idx) != LUA_TNUMBER) return false;
+  f = lua_tonumber(L, idx);
+  if (!(f >= -9.2e12 && f <= 9.2e12)) return false; /* NaN, too */
+  out->us = (int64_t)(f * 1e6 + (f < 0 ? -0.5 : 0.5));
+  return true;
+}
+
+static ldr_code read_interval(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  char wire[LDR_INTERVAL_WIRE];
+  ldr_interval v;
+  if (!interval_of(L, idx, &v))
+    return fault(w, c, "must be an interval, such as P1DT2H30M or 1 day 02:30:00, or seconds");
+  ldr_interval_write(&v, wire);
+  return bytes(w, c, LDR_T_INTERVAL, wire, sizeof wire, true, out);
+}
+
+static ldr_code read_char(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  ldr_code code = read_text(L, idx, c, w, out);
+  if (code == LDR_OK) out->type = LDR_T_CHAR;
+  return code;
+}
+
 static ldr_code read_json(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   const char *why;
   if (lua_type(L, idx) == LUA_TTABLE && l_has_mt(L, idx, L_JSON_TEXT_MT))
@@ -254,11 +306,13 @@ static ldr_code read_unknown(lua_State *L, int idx, const ldr_column *c, l_work 
 }
 
 static reader *const readers[LDR_NFTYPES] = {
-    [LDR_F_BOOL] = read_bool,       [LDR_F_INT2] = read_int,         [LDR_F_INT4] = read_int,
-    [LDR_F_INT8] = read_int,        [LDR_F_FLOAT4] = read_float,     [LDR_F_FLOAT8] = read_float,
-    [LDR_F_NUMERIC] = read_numeric, [LDR_F_TEXT] = read_text,        [LDR_F_BYTEA] = read_bytea,
-    [LDR_F_UUID] = read_uuid,       [LDR_F_TIMESTAMPTZ] = read_time, [LDR_F_JSON] = read_json,
-    [LDR_F_JSONB] = read_json,      [LDR_F_UNKNOWN] = read_unknown,
+    [LDR_F_BOOL] = read_bool,       [LDR_F_INT2] = read_int,          [LDR_F_INT4] = read_int,
+    [LDR_F_INT8] = read_int,        [LDR_F_FLOAT4] = read_float,      [LDR_F_FLOAT8] = read_float,
+    [LDR_F_NUMERIC] = read_numeric, [LDR_F_TEXT] = read_text,         [LDR_F_BYTEA] = read_bytea,
+    [LDR_F_UUID] = read_uuid,       [LDR_F_TIMESTAMPTZ] = read_time,  [LDR_F_JSON] = read_json,
+    [LDR_F_JSONB] = read_json,      [LDR_F_DATE] = read_date,         [LDR_F_TIMESTAMP] = read_timestamp,
+    [LDR_F_TIME] = read_clock,      [LDR_F_INTERVAL] = read_interval, [LDR_F_VARCHAR] = read_text,
+    [LDR_F_CHAR] = read_char,       [LDR_F_UNKNOWN] = read_unknown,
 };
 
 ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
@@ -342,6 +396,11 @@ static bool push_array(lua_State *L, l_work *w, const ldr_value *v) {
   return false;
 }
 
+static void push_datetime(lua_State *L, const ldr_value *v) {
+  char text[LDR_DATETIME_TEXT];
+  lua_pushlstring(L, text, ldr_codec_datetime(v, text));
+}
+
 bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
   switch (v->type) {
     case LDR_T_NULL: lua_pushnil(L); return true;
@@ -350,9 +409,14 @@ bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
     case LDR_T_FLOAT: lua_pushnumber(L, v->u.f); return true;
     case LDR_T_NUMERIC:
     case LDR_T_TEXT:
+    case LDR_T_CHAR:
     case LDR_T_BYTES: l_memo_push(L, w->memo, v->u.p, v->n); return true;
     case LDR_T_UUID: push_uuid(L, v->u.p); return true;
     case LDR_T_TIME: push_time(L, w, v->u.i); return true;
+    case LDR_T_DATE:
+    case LDR_T_TIMESTAMP:
+    case LDR_T_CLOCK:
+    case LDR_T_INTERVAL: push_datetime(L, v); return true;
     case LDR_T_JSON: return push_json(L, w, v);
     case LDR_T_ARRAY: return push_array(L, w, v);
   }

@@ -20,7 +20,7 @@ local family = {}
 ---@class larder.FieldDeclaration
 ---@field name string
 ---@field type string      bool, int2, int4, int8, float4, float8, numeric, text, bytea, uuid, timestamptz, json,
--- jsonb; "text[]" = array
+-- jsonb, date, timestamp, time, interval, varchar, char; "varchar(20)", "timestamp(3)"; "text[]" = array. docs/types.md
 ---@field null? boolean    may be null (default: not)
 ---@field default? any     a value, { "now" }, { "uuid" }, { "cuid" } or { "identity" }
 ---@field enum? string[]
@@ -28,7 +28,7 @@ local family = {}
 ---@field max_len? integer
 ---@field min? integer
 ---@field max? integer
----@field precision? integer
+---@field precision? integer digits of a numeric; of a time, those of its seconds
 ---@field scale? integer
 ---@field stamp? "insert"|"update"|"version"  version: an integer that counts the changes from 1; an update or patch that names
 -- another than the row has is a conflict

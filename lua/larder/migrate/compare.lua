@@ -4,6 +4,7 @@ local catalog = require "larder.migrate.catalog"
 local conditions = require "larder.migrate.conditions"
 local core = require "larder.core"
 local ddl = require "larder.migrate.ddl"
+local types = require "larder.migrate.types"
 
 local compare = {}
 
@@ -12,6 +13,8 @@ local ACTIONS = { a = "restrict", r = "restrict", c = "cascade", n = "set_null",
 local function names(list)
   return table.concat(list, ", ")
 end
+
+local TIMES = { date = true, timestamp = true, time = true, interval = true, timestamptz = true }
 
 local function sorted_keys(map)
   local list = {}
@@ -52,6 +55,12 @@ function Comparer:default(field, column)
   if not column.default then
     self.report(("column %s: declared default %s, none in the database"):format(field.name, default_text(declared)), set, reset)
     return true
+  end
+  if TIMES[field.type] then -- one value has several texts
+    local rows, err = self.db:query(("select (%s)::%s = $1::text::%s as same"):format(column.default, ddl.type_of(field),
+      ddl.type_of(field)), declared)
+    if not rows then return nil, err end
+    if rows[1].same then return true end
   end
   -- the expression is the catalogue's own, not a caller's
   local rows, err = self.db:query(("select (%s)::text as value"):format(column.default))
@@ -246,8 +255,8 @@ end
 local function declared_bounds(field)
   if field.type:find "%[%]$" then return {} end
   if field.enum then return { enum = field.enum } end
-  local is_text = field.type == "text"
-  return { min_len = is_text and field.min_len or nil, max_len = is_text and field.max_len or nil, min = field.min, max = field.max }
+  local max_len = field.type == "text" and field.max_len or nil -- of varchar and char it is the type's own
+  return { min_len = types.is_text(field) and field.min_len or nil, max_len = max_len, min = field.min, max = field.max }
 end
 
 function Comparer:checks()
@@ -521,7 +530,7 @@ local function sorted_texts(decl)
   for _, unique in ipairs(decl.uniques) do add(unique) end
   for _, index in ipairs(decl.indexes) do add(index) end
   for _, field in ipairs(decl.fields) do
-    if set[field.name] and field.type == "text" and field.name ~= decl.tenant then list[#list + 1] = field.name end
+    if set[field.name] and types.is_text(field) and field.name ~= decl.tenant then list[#list + 1] = field.name end
   end
   return list
 end
@@ -532,10 +541,11 @@ function Comparer:collations()
   if not rows then return nil, err end
   for _, row in ipairs(rows) do
     if #row.indexes > 0 then
-      local sql = ('%salter column %s type text collate "C"'):format(self.alter, ddl.name(row.name))
+      local kind = self.live.columns[row.name].type
+      local sql = ('%salter column %s type %s collate "C"'):format(self.alter, ddl.name(row.name), kind)
       self.report(('column %s: its collation "%s" does not order by bytes, so pages and ranges cannot use %s: %s'):format(row.name,
         row.collation, names(row.indexes), sql), sql,
-        ('%salter column %s type text collate %s'):format(self.alter, ddl.name(row.name), '"' .. row.collation .. '"'))
+        ('%salter column %s type %s collate %s'):format(self.alter, ddl.name(row.name), kind, '"' .. row.collation .. '"'))
     end
   end
   return true

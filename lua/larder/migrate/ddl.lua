@@ -1,15 +1,10 @@
 --- Declarations as SQL.
 
 local core = require "larder.core"
+local types = require "larder.migrate.types"
 
 local ddl = {}
 
--- As format_type() prints them.
-local SQL_NAMES = {
-  bool = "boolean", int2 = "smallint", int4 = "integer", int8 = "bigint", float4 = "real", float8 = "double precision",
-  numeric = "numeric", text = "text", bytea = "bytea", uuid = "uuid", timestamptz = "timestamp with time zone",
-  json = "json", jsonb = "jsonb",
-}
 local ON_DELETE = { restrict = "restrict", cascade = "cascade", set_null = "set null", set_default = "set default" }
 
 -- Words that cannot name a column or table without quotes.
@@ -55,17 +50,7 @@ function ddl.names(list)
   return table.concat(quoted, ", ")
 end
 
---- A field's type as format_type() prints it.
----@param field larder.FieldDeclaration
----@return string
-function ddl.type_of(field)
-  local base, array = field.type:match "^(%w+)(%[?%]?)$"
-  local name = SQL_NAMES[base] or base
-  if base == "numeric" and field.precision and field.precision > 0 then
-    name = ("numeric(%d,%d)"):format(field.precision, field.scale or 0)
-  end
-  return name .. array
-end
+ddl.type_of = types.sql
 
 --- The database's own default of a field; nil: none, larder gives the value.
 ---@param field larder.FieldDeclaration
@@ -78,7 +63,7 @@ function ddl.default_of(field)
   if type(declared) == "table" and not field.type:find "^json" then
     return declared[1] == "now" and "now()" or nil -- larder makes the value; times may be the database's, too
   end
-  if not field.type:find "^text" and type(declared) == "string" and tonumber(declared) then return declared end
+  if field.type == "numeric" and type(declared) == "string" then return declared end
   return ddl.literal(declared)
 end
 
@@ -89,7 +74,7 @@ end
 
 --- How a column's texts are ordered: by bytes, as stores order them; the tenant's is compared for equality only.
 function ddl.collate(decl, field)
-  return field.type:find "^text" and field.name ~= decl.tenant and ' collate "C"' or ""
+  return (types.is_text(field) or field.type:find "^text" or field.type:find "^varchar") and field.name ~= decl.tenant and ' collate "C"' or ""
 end
 
 --- One column of a table.
@@ -135,8 +120,8 @@ function ddl.checks(decl, field)
     local values = {}
     for i, value in ipairs(field.enum) do values[i] = ddl.literal(value) end
     add("_check", ("%s in (%s)"):format(column, table.concat(values, ", ")))
-  elseif (field.min_len or field.max_len) and field.type == "text" then
-    add("_length", between(("char_length(%s)"):format(column), field.min_len, field.max_len))
+  elseif types.is_text(field) and (field.min_len or field.max_len and field.type == "text") then
+    add("_length", between(("char_length(%s)"):format(column), field.min_len, field.type == "text" and field.max_len or nil))
   end
   if field.min or field.max then add("_range", between(column, field.min, field.max)) end
   return list
@@ -193,7 +178,7 @@ end
 
 local function text_field(decl, name)
   for _, field in ipairs(decl.fields) do
-    if field.name == name then return field.type == "text" end
+    if field.name == name then return types.is_text(field) end
   end
 end
 

@@ -3,14 +3,10 @@
 local catalog = require "larder.migrate.catalog"
 local conditions = require "larder.migrate.conditions"
 local core = require "larder.core"
+local types = require "larder.migrate.types"
 
 local pull = {}
 
-local TYPES = {
-  ["boolean"] = "bool", ["smallint"] = "int2", ["integer"] = "int4", ["bigint"] = "int8", ["real"] = "float4",
-  ["double precision"] = "float8", ["numeric"] = "numeric", ["text"] = "text", ["bytea"] = "bytea", ["uuid"] = "uuid",
-  ["timestamp with time zone"] = "timestamptz", ["json"] = "json", ["jsonb"] = "jsonb",
-}
 local ACTIONS = { a = "restrict", r = "restrict", c = "cascade", n = "set_null", d = "set_default" }
 
 local TABLES = [[
@@ -27,19 +23,6 @@ local function nameable(name)
 end
 
 -- ---- fields ----
-
--- "numeric(12,2)[]" → { type = "numeric[]", precision = 12, scale = 2 }
-local function parse_type(text)
-  local base, array = text:gsub("%[%]$", "")
-  local precision, scale = base:match "^numeric%((%d+),(%d+)%)$"
-  if precision then base = "numeric" end
-  local length = array == 0 and base:match "^character varying%((%d+)%)$"
-  if length or array == 0 and (base == "character varying" or base == "name") then base = "text" end
-  local known = TYPES[base]
-  return known and {
-    type = known .. (array > 0 and "[]" or ""), precision = tonumber(precision), scale = tonumber(scale), max_len = tonumber(length),
-  }
-end
 
 -- The value of a default that is a literal: 'a'::text, 7, (-1), true, '{}'::jsonb.
 local function literal(text, kind)
@@ -76,7 +59,7 @@ end
 local function undeclarable(column)
   if not nameable(column.name) then return "no name for a field" end
   if column.generated then return "generated" end
-  if not parse_type(column.type) then return ("%s, which is not a type of larder"):format(column.type) end
+  if not types.declared(column.type) then return ("%s, which is not a type of larder"):format(column.type) end
 end
 
 local function field_of(column, notes)
@@ -87,7 +70,7 @@ local function field_of(column, notes)
       needed and ", and since it is not null and has no default, inserts fail" or "")
     return nil
   end
-  local field = parse_type(column.type)
+  local field = types.declared(column.type)
   field.name, field.null, field.comment = column.name, not column.not_null or nil, column.comment
   if column.domain then notes[#notes + 1] = ("column %s: what the domain %s checks"):format(column.name, column.domain) end
   if not default_of(field, column) then

@@ -40,6 +40,11 @@ local MAKE = {
   float8 = function(n) return n % 1000 + 0.5 end,
   uuid = function() return core.uuid() end,
   timestamptz = function(n) return core.time_format(core.now() - n % 100000 * 1000000) end,
+  varchar = text, char = text,
+  date = function(n) return core.time_format(core.now() - n % 100000 * 86400000000):sub(1, 10) end,
+  timestamp = function(n) return (core.time_format(core.now() - n % 100000 * 1000000):gsub("Z", "")) end,
+  time = function(n) return ("%02d:%02d:%02d"):format(math.floor(n / 3600) % 24, math.floor(n / 60) % 60, n % 60) end,
+  interval = function(n) return ("PT%dS"):format(n) end,
   json = function(n) return { n = n % 1000 } end,
   jsonb = function(n) return { n = n % 1000 } end,
 }

@@ -45,9 +45,10 @@ end
 --- A built-in family's tables under another name, with generic methods alone.
 ---@param name string
 ---@param relations? table[]  further relations; only = set of the stores that have them
-function declared.generic(name, relations)
+---@param module? string       where the family is declared, when it is not a built-in one
+function declared.generic(name, relations, module)
   local entities = {}
-  for i, entity in ipairs(require("larder.families." .. name).entities) do entities[i] = plain(entity, relations or {}) end
+  for i, entity in ipairs(require(module or "larder.families." .. name).entities) do entities[i] = plain(entity, relations or {}) end
   return larder.declare { name = "generic_" .. name, entities = entities }, entities
 end
 
@@ -83,6 +84,17 @@ local BY_TYPE = {
   bool = function() return chance(50) end, timestamptz = function() return pick(TIMES) end,
   json = function() return pick(JSON)() end, jsonb = function() return pick(JSON)() end,
   bytea = function() return pick { "", "\0\1" } end,
+  date = function() return pick { "2026-01-01", "2025-12-31", "0044-03-15 BC", "infinity" } end,
+  timestamp = function() return pick { "2026-01-01", "2026-01-01T00:00:00.0005", "2025-12-31 23:59:59.999999" } end,
+  time = function() return pick { "00:00", "10:30:00.25", "24:00:00" } end,
+  interval = function() return pick { "P1M", "30 days", "PT1.5S", "-1 days", "P1DT24H" } end,
+  varchar = function(field) return fitted(pick(WORDS), field) end,
+  char = function() return pick { "k1", "k2 ", "K1", "", "k\t" } end,
+  ["date[]"] = function() return pick { array {}, { "2026-01-01" }, { "2025-12-31", null } } end,
+  ["timestamp[]"] = function() return pick { { "2026-01-01" }, { null, "2025-12-31 10:00" } } end,
+  ["time[]"] = function() return pick { { "10:30" }, { "24:00:00", null } } end,
+  ["varchar[]"] = function() return pick { { "k1" }, { "k2", null } } end,
+  ["interval[]"] = function() return pick { array {}, { "P1M" }, { "30 days" } } end,
   ["text[]"] = function() return pick { array {}, { "k1" }, { "k1", null, "k2" } } end,
 }
 
@@ -99,7 +111,8 @@ end
 
 -- ---- an entity, sorted by what can be done with its fields ----
 
-local SCALAR = { text = true, uuid = true, int2 = true, int4 = true, int8 = true, numeric = true, bool = true, timestamptz = true }
+local SCALAR = { text = true, uuid = true, int2 = true, int4 = true, int8 = true, numeric = true, bool = true, timestamptz = true,
+  date = true, timestamp = true, time = true, interval = true, varchar = true, char = true }
 local NUMBER = { int2 = true, int4 = true, int8 = true, numeric = true }
 
 local function unique_fields(decl)
@@ -110,6 +123,14 @@ local function unique_fields(decl)
   return set
 end
 
+-- varchar(5) is a varchar of at most 5.
+local function plain_field(field)
+  field = copied(field)
+  local base, size = field.type:match "^(.-)%((%d+)%)$"
+  if base then field.type, field.max_len = base, base:find "char" and tonumber(size) or nil end
+  return field
+end
+
 local function entity_of(made, decl)
   local e = {
     name = decl.name, fields = copied(decl.fields), key = {}, scalar = {}, ordered = {}, number = {}, json = {}, free = {},
@@ -117,7 +138,7 @@ local function entity_of(made, decl)
   }
   local in_unique = unique_fields(decl)
   for i, field in ipairs(e.fields) do
-    field = copied(field)
+    field = plain_field(field)
     field.few = field.name == decl.tenant
     e.fields[i], e.by[field.name] = field, field
     if not field.hidden then

@@ -66,7 +66,8 @@ static ldr_code add_form(ldr_exchange *r, ldr_err *err) {
   if (c == NULL) return ldr_fail_nomem(err);
   c->sql =
       "select set_config('datestyle', 'ISO', true), set_config('bytea_output', 'hex', true),"
-      " set_config('extra_float_digits', '1', true), set_config('timezone', 'UTC', true)";
+      " set_config('extra_float_digits', '1', true), set_config('timezone', 'UTC', true),"
+      " set_config('intervalstyle', 'postgres', true)";
   return LDR_OK;
 }
 

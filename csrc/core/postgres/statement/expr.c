@@ -115,7 +115,7 @@ static void by_bytes(ldr_sql *w, ldr_sql_scope s, unsigned field) {
 
 void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field) {
   const ldr_live *live = w->lives ? ldr_lives_find(w->lives, s.e) : NULL;
-  if (s.e->fields[field].type == LDR_F_TEXT && !w->any_order && !ldr_live_bytewise(live, field))
+  if (ldr_ftype_is_text(s.e->fields[field].type) && !w->any_order && !ldr_live_bytewise(live, field))
     by_bytes(w, s, field);
   else
     ldr_sql_column(w, s, field);

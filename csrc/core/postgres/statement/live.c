@@ -98,7 +98,8 @@ static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
   bool live_array;
   if (oid == (array ? info->array_oid : info->oid)) return true;
   if (!ldr_ftype_by_oid(oid, &live, &live_array) || live_array != array) return false;
-  if (type == LDR_F_TEXT) return live == LDR_F_TEXT;
+  if (type == LDR_F_TEXT) return ldr_ftype_is_text(live);
+  if (type == LDR_F_VARCHAR) return live == LDR_F_TEXT; /* and name, which is longer than it says */
   info = ldr_ftype_get(live);
   return !exact && !array && is_int(type) && is_int(live) && oid == info->oid;
 }

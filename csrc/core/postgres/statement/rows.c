@@ -79,11 +79,20 @@ static ldr_code check_drift(const ldr_stmt *s, const ldr_pgres *res, ldr_err *er
   return LDR_OK;
 }
 
+/* Texts of any kind are read as the declared one: a cursor keeps values of the declared type. */
+static void read_as_declared(const ldr_stmt *s, unsigned i, ldr_column *c) {
+  if (s->e && ldr_ftype_is_text(c->type) && ldr_ftype_is_text(s->cols[i].type)) c->type = s->cols[i].type;
+}
+
 static void describe(pgrows *r, unsigned ncols) {
   for (unsigned i = 0; i < ncols; i++) {
     ldr_column *c = &r->own[i];
-    c->name = r->stmt->ncols == ncols ? r->stmt->cols[i].name : ldr_pgres_name(r->res, i);
-    if (ldr_ftype_by_oid(ldr_pgres_oid(r->res, i), &c->type, &c->array)) continue;
+    bool same_width = r->stmt->ncols == ncols;
+    c->name = same_width ? r->stmt->cols[i].name : ldr_pgres_name(r->res, i);
+    if (ldr_ftype_by_oid(ldr_pgres_oid(r->res, i), &c->type, &c->array)) {
+      if (same_width) read_as_declared(r->stmt, i, c);
+      continue;
+    }
     c->type = LDR_F_UNKNOWN;
     c->array = ldr_textform_is_array(ldr_pgres_oid(r->res, i)) && ldr_pgres_is_text(r->res, i);
   }

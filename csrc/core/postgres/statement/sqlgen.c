@@ -206,7 +206,7 @@ static void set_field(gen *g, const ldr_set *s) {
     case LDR_SET_MERGE: merge(g, s); break;
     case LDR_SET_COALESCE: combine(g, s, "coalesce(", ", ", ")"); break;
     case LDR_SET_GREATEST:
-      combine(g, s, "greatest(", f->type == LDR_F_TEXT ? " collate \"C\", " : ", ", ")");
+      combine(g, s, "greatest(", ldr_ftype_is_text(f->type) ? " collate \"C\", " : ", ", ")");
       break;
   }
 }
@@ -339,7 +339,8 @@ static void group_value(gen *g, const ldr_group *group) {
   };
   if (group->bucket != LDR_BUCKET_NONE) say(g, buckets[group->bucket]);
   ldr_sql_operand(&g->w, g->t, group->field, group->path);
-  if (group->bucket != LDR_BUCKET_NONE) say(g, ", 'UTC')");
+  if (group->bucket != LDR_BUCKET_NONE)
+    say(g, field(g, group->field)->type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
 }
 
 static void filter(gen *g, const ldr_agg *a) {
@@ -427,7 +428,7 @@ static void order_of_groups(gen *g) {
   for (unsigned i = 0; i < g->op->ngroups; i++) {
     const ldr_group *group = &g->op->groups[i];
     say(g, i ? ", " : " order by ");
-    if (field(g, group->field)->type == LDR_F_TEXT)
+    if (ldr_ftype_is_text(field(g, group->field)->type))
       ldr_sql_sortable(&g->w, g->t, group->field);
     else
       ldr_sql_uint(&g->w, i + 1);

@@ -1,0 +1,55 @@
+--- Types of declarations and types as format_type() prints them, each made of the other.
+
+local types = {}
+
+-- declared → SQL; %s is where a length or the digits stand
+local SQL = {
+  bool = "boolean", int2 = "smallint", int4 = "integer", int8 = "bigint", float4 = "real", float8 = "double precision",
+  numeric = "numeric%s", text = "text", bytea = "bytea", uuid = "uuid", timestamptz = "timestamp%s with time zone",
+  json = "json", jsonb = "jsonb", date = "date", timestamp = "timestamp%s without time zone", time = "time%s without time zone",
+  interval = "interval%s", varchar = "character varying%s", char = "character%s",
+}
+local SIZED = { varchar = "max_len", char = "max_len" } -- of others that have something in parentheses: precision
+
+local declared = {}
+for name, sql in pairs(SQL) do declared[sql:gsub("%%s", "")] = name end
+declared.bpchar, declared.name = "char", "text"
+
+local function modifier(base, field)
+  if base == "numeric" then
+    return field.precision and field.precision > 0 and ("(%d,%d)"):format(field.precision, field.scale or 0) or ""
+  end
+  local n = field[SIZED[base] or "precision"]
+  return n and ("(%d)"):format(n) or ""
+end
+
+--- A field's type as format_type() prints it.
+---@param field larder.FieldDeclaration  as a schema describes it
+---@return string
+function types.sql(field)
+  local base, array = field.type:match "^(%w+)(%[?%]?)$"
+  return (SQL[base]:gsub("%%s", modifier(base, field))) .. array
+end
+
+--- Is it of a collation: text, varchar or char?
+---@param field larder.FieldDeclaration
+function types.is_text(field)
+  return field.type == "text" or field.type == "varchar" or field.type == "char"
+end
+
+--- The declared type of what format_type() printed.
+---@param text string  numeric(12,2)[]
+---@return { type: string, max_len?: integer, precision?: integer, scale?: integer }|nil  nil: larder has no such type
+function types.declared(text)
+  local base, array = text:gsub("%[%]$", "")
+  local first, second = base:match "%((%d+),?(%d*)%)"
+  local name = declared[(base:gsub("%([%d,]+%)", ""))]
+  if not name or array > 0 and (name == "char" or first) then return nil end
+  local made = { type = name .. (array > 0 and "[]" or "") }
+  if first then made[SIZED[name] or "precision"] = tonumber(first) end
+  if name == "numeric" and first then made.scale = tonumber(second) or 0 end
+  if name == "char" and not first then return nil end -- bpchar without a length is no char(n)
+  return made
+end
+
+return types

@@ -1,0 +1,225 @@
+-- The types of other people's tables: one answer from both engines, and PostgreSQL's own.
+
+local larder = require "larder"
+local typed = require "spec.support.typed"
+
+local targets = { memory = "memory:", postgres = os.getenv "LARDER_TEST_URL" }
+
+-- field → values as they are given and as they are read, in ascending order
+local ORDERED = {
+  d = { { "-infinity" }, { "4714-11-24 BC" }, { "0044-03-15 BC" }, { "0001-01-01" }, { "1999-12-31" }, { "2000-01-01" },
+    { "2024-02-29" }, { "10000-01-01" }, { "5874897-12-31" }, { "infinity" } },
+  ts = { { "-infinity" }, { "0044-03-15 12:00:00 BC", "0044-03-15T12:00:00.000000 BC" }, { "1999-12-31T23:59:59.999999" },
+    { "2000-01-01", "2000-01-01T00:00:00.000000" }, { "2026-01-02 03:04:05.5", "2026-01-02T03:04:05.500000" },
+    { "294276-12-31T23:59:59.999999" }, { "infinity" } },
+  t = { { "00:00", "00:00:00" }, { "03:04:05.000006" }, { "03:04:06" }, { "23:59:59.9999999", "24:00:00" } },
+  iv = { { "-1 years", "P-1Y" }, { "-00:00:00.5", "PT-0.5S" }, { 0, "PT0S" }, { 1.5, "PT1.5S" }, { "P1D" }, { "PT25H" },
+    { "29 days 23:59:59", "P29DT23H59M59S" }, { "P1M" }, { "1 mon 1 sec", "P1MT1S" },
+    { "1 year 2 mons 3 days 04:05:06.5", "P1Y2M3DT4H5M6.5S" } },
+  vc = { { "" }, { "A" }, { "Z" }, { "a" }, { "a b" }, { "é" } },
+  c = { { "", "    " }, { "A", "A   " }, { "a\t", "a\t  " }, { "a b ", "a b " }, { "abcd  ", "abcd" }, { "é", "é   " } },
+  ts3 = { { "1999-12-31T23:59:59.9985", "1999-12-31T23:59:59.998000" }, { "2026-01-02T03:04:05.1234", "2026-01-02T03:04:05.123000" },
+    { "2026-01-02T03:04:05.1235", "2026-01-02T03:04:05.124000" } },
+  tz0 = { { "1999-12-31T23:59:58.5Z", "1999-12-31T23:59:58.000000Z" }, { "2026-01-02T03:04:05.5+00", "2026-01-02T03:04:06.000000Z" } },
+  t1 = { { "03:04:05.14", "03:04:05.100000" }, { "03:04:05.15", "03:04:05.200000" } },
+  iv2 = { { "-0.125 s", "PT-0.13S" }, { "0.124 s", "PT0.12S" }, { "P1DT1.125S", "P1DT1.13S" } },
+}
+
+local LISTS = {
+  ds = { { "2026-01-02", larder.null, "infinity" } }, tss = { { "2026-01-02" }, { "2026-01-02T00:00:00.000000" } },
+  tms = { { "03:04" }, { "03:04:00" } }, ivs = { { "1 day", 1 }, { "P1D", "PT1S" } }, vcs = { { "a", larder.null, 'b"c' } },
+}
+
+local BAD = {
+  d = { "2023-02-29", "02/03/2026", "20260101", "2026-01-01T00:00:00", "", 5, "today", "5874898-01-01" },
+  ts = { "2026-01-02T03:04:05Z", "2026-01-02 03:04:05+02", "2026-02-30", 1767323045, "now" },
+  t = { "24:00:01", "3:04", "03:04:05Z", 5 },
+  iv = { "1.5 days", "P0.5Y", "1 fortnight", "P", true, 0 / 0 },
+  vc = { "abcdef", "a\0b", 5 }, c = { "abcde", "\255" },
+}
+
+for name, target in pairs(targets) do
+  describe("types on " .. name, function()
+    local db, s
+
+    setup(function() db = assert(larder.open(target)) end)
+    before_each(function()
+      if name == "memory" then db:close() db = assert(larder.open(target)) end
+      s = typed.stores(db)
+    end)
+    teardown(function() db:close() end)
+
+    local function fill(field)
+      local n = #ORDERED[field]
+      for i = n, 1, -1 do assert(s.rows:create { id = i, [field] = ORDERED[field][i][1] }) end
+      return n
+    end
+
+    for field, values in pairs(ORDERED) do
+      local function read(i) return values[i][2] or values[i][1] end
+
+      it("reads and finds every value of " .. field, function()
+        fill(field)
+        for i, value in ipairs(values) do
+          assert.equal(read(i), assert(s.rows:get(i))[field])
+          local exact = not field:find "%d" -- those with digits are rounded when they are stored
+          if exact then assert.equal(i, assert(s.rows:find { [field] = value[1] }).id) end
+          assert.equal(i, assert(s.rows:find { [field] = read(i) }).id)
+          assert.equal(1, s.rows:count { [field] = { read(i), read(i) } })
+        end
+      end)
+
+      it("orders, compares and pages by " .. field, function()
+        local n = fill(field)
+        assert(s.rows:create { id = 100 })
+        for i = 1, n do
+          assert.equal(i - 1, s.rows:count { [field] = { lt = read(i) } })
+          assert.equal(n - i + 1, s.rows:count { [field] = { gte = read(i) } })
+          assert.equal(n - 1, s.rows:count { [field] = { ne = read(i) } })
+        end
+        for _, order in ipairs { { field, "id" }, { "-" .. field, "-id" } } do
+          local seen, after = {}, nil
+          repeat
+            local page, info = s.rows:list { order = order, limit = 2, after = after }
+            assert.is_table(page, tostring(info))
+            for _, row in ipairs(page) do seen[#seen + 1] = row.id end
+            after = info.next
+          until not after
+          local want = {}
+          for i = 1, n do want[i] = i end
+          want[n + 1] = 100
+          if order[1] ~= field then
+            local back = {}
+            for i = #want, 1, -1 do back[#back + 1] = want[i] end
+            want = back
+          end
+          assert.same(want, seen)
+        end
+      end)
+
+      it("aggregates " .. field, function()
+        local n = fill(field)
+        local row = assert(s.rows:aggregate { aggs = { { "min", field, as = "low" }, { "max", field, as = "high" },
+          { "count", field, distinct = true, as = "n" } } })[1]
+        assert.same({ low = read(1), high = read(n), n = n }, row)
+        local groups = assert(s.rows:aggregate { groups = { field }, aggs = { { "count", as = "n" } } })
+        for i, group in ipairs(groups) do assert.same({ [field] = read(i), n = 1 }, group) end
+      end)
+    end
+
+    it("keeps arrays", function()
+      for field, lists in pairs(LISTS) do
+        assert.same(lists[2] or lists[1], assert(s.rows:upsert { id = 1, [field] = lists[1] })[field])
+        assert.equal(1, s.rows:count { [field] = lists[1] })
+        assert.equal(1, s.rows:count { [field] = { contains = { lists[1][1] } } })
+      end
+    end)
+
+    it("refuses bad values at the client, by field", function()
+      for field, values in pairs(BAD) do
+        for _, value in ipairs(values) do
+          local row, err = s.rows:create { id = 1, [field] = value }
+          assert.is_nil(row, field .. " took " .. tostring(value))
+          assert.equal("invalid", err.code)
+          assert.is_string(err.fields[field])
+          if field ~= "vc" and field ~= "c" then
+            local n, e = s.rows:count { [field] = value }
+            assert.is_nil(n)
+            assert.equal("invalid", e.code)
+          end
+        end
+      end
+      assert.equal(0, s.rows:count(larder.all {}))
+    end)
+
+    it("takes equal intervals and equal chars for one", function()
+      assert(s.rows:create { id = 1, iv = "P1M", c = "ab" })
+      local row, err = s.rows:create { id = 2, iv = "30 days" }
+      assert.is_nil(row)
+      assert.equal("rows_iv_key", err.constraint)
+      assert.equal(1, s.rows:count { iv = "720:00:00", c = "ab   " })
+      assert.equal(1, s.rows:count { ivs = larder.null })
+    end)
+
+    it("writes many rows at once, and rows that nobody waits for", function()
+      local list = {}
+      for i = 1, 20 do
+        list[i] = { id = i, d = "2026-01-02", ts = "2026-01-02T03:04:05", t = "03:04:05", iv = i, vc = "v", c = "c",
+          ts3 = "2026-01-01 00:00:00.0006", ds = { "2026-01-02" }, ivs = { "P1D" }, vcs = { "x" } }
+      end
+      assert.equal(20, s.rows:create_many(list))
+      for i = 1, 20 do list[i].id, list[i].iv = 100 + i, 100 + i end
+      for _, row in ipairs(list) do assert(s.rows:insert_async(row)) end
+      assert(db:flush())
+      local a, b = assert(s.rows:get(20)), assert(s.rows:get(120))
+      assert.equal("PT20S", a.iv)
+      assert.equal("PT2M", b.iv)
+      a.id, a.iv, b.id, b.iv = nil, nil, nil, nil
+      assert.same(a, b)
+      assert.equal("2026-01-01T00:00:00.001000", a.ts3)
+      assert.equal("c   ", a.c)
+    end)
+
+    it("stamps and makes defaults of these types", function()
+      db:set_clock(function() return 1767323045678900 end)
+      local row = assert(s.stamped:create { id = 1 })
+      assert.equal("2026-01-02", row.made)
+      assert.equal("2026-01-02T03:04:05.679000", row.at)
+      assert.equal("2026-01-02T03:04:06.000000", row.changed)
+      assert.equal("a  ", row.kind)
+      assert.equal(40, #row.token)
+      assert.equal(1, s.stamped:count { token = row.token:gsub(" +$", ""), kind = "a" })
+      db:set_clock(function() return 1767323145000000 end)
+      assert.equal("2026-01-02T03:05:45.000000", assert(s.stamped:patch(1, { kind = "b" })).changed)
+      db:set_clock(nil)
+    end)
+
+    it("moves to the other engine and back unchanged", function()
+      for field in pairs(ORDERED) do
+        for i, value in ipairs(ORDERED[field]) do
+          assert(s.rows:upsert { id = i, [field] = value[1] })
+          if i == 1 then for f, lists in pairs(LISTS) do assert(s.rows:patch(1, { [f] = lists[1] })) end end
+        end
+        local other = assert(larder.open(name == "memory" and targets.postgres or "memory:"))
+        typed.stores(other)
+        local report = assert(larder.transfer(db, other, { families = { "typed" }, verify = true }))
+        assert.equal(s.rows:count(larder.all {}), report.written)
+        assert.same(s.rows:list { order = { "id" } }, other:stores("typed").rows:list { order = { "id" } })
+        other:close()
+        assert(s.rows:delete_where(larder.all {}))
+      end
+    end)
+  end)
+end
+
+describe("declarations of types", function()
+  local core = require "larder.core"
+
+  local function declare(field)
+    field.name = "f"
+    return pcall(core.schema, { name = "x", entities = { { name = "t", table = "x.t",
+      fields = { { name = "id", type = "int4" }, field }, key = { name = "t_pkey", "id" } } } })
+  end
+
+  it("take SQL's names and lengths", function()
+    for _, type in ipairs { "varchar(20)", "character varying", "char", "char(3)", "timestamp without time zone", "time(0)",
+      "numeric(10, 2)", "timestamptz(3)", "interval(6)", "date[]" } do
+      local ok, err = declare { type = type }
+      assert.is_true(ok, tostring(err))
+    end
+  end)
+
+  it("refuse what cannot be exact, with the reason", function()
+    local cases = {
+      ["in parentheses is not for this type"] = { type = "int4(3)" }, ["digits of a second are 0 to 6"] = { type = "timestamp(9)" },
+      ["arrays of char have no padding"] = { type = "char(3)[]" }, ["lengths are not checked in arrays"] = { type = "varchar(3)[]" },
+      ["there is no type 'varchar%(%)'"] = { type = "varchar()" }, ["did you mean date"] = { type = "dates" },
+      ["enum is for text"] = { type = "date", enum = { "x" } }, ["default of f must be a date"] = { type = "date", default = "soon" },
+    }
+    for why, field in pairs(cases) do
+      local ok, err = declare(field)
+      assert.is_false(ok, why)
+      assert.matches(why, tostring(err))
+    end
+  end)
+end)

@@ -1,0 +1,76 @@
+-- Types of other people's tables: what pull writes of them, what check says, what diff makes.
+
+local larder = require "larder"
+local check = require "larder.migrate.check"
+local pull = require "larder.migrate.pull"
+local typed = require "spec.support.typed"
+
+local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
+local load = rawget(_G, "loadstring") or load
+
+describe("types in the catalogue", function()
+  local db
+
+  setup(function() db = assert(larder.open(url)) end)
+  before_each(function() typed.stores(db) end)
+  teardown(function() db:close() end)
+
+  local function pulled(name)
+    local text = pull.text(assert(pull.read(db, "typed")))
+    text = text:gsub("\n  name = %b\"\",\n  entities", ("\n  name = %q,\n  entities"):format(name), 1)
+    return assert(load(text, "=pulled"))(), text
+  end
+
+  local function messages(name)
+    local list = {}
+    for i, fault in ipairs(assert(check(db, name))) do list[i] = fault.message end
+    return list
+  end
+
+  it("are pulled as they are declared, and without drift", function()
+    local _, text = pulled "pulled_typed"
+    for _, wanted in ipairs {
+      'name = "d", type = "date", null = true', 'name = "vc", type = "varchar", null = true, max_len = 5',
+      'name = "c", type = "char", null = true, max_len = 4', 'name = "ts3", type = "timestamp", null = true, precision = 3',
+      'name = "tz0", type = "timestamptz", null = true, precision = 0', 'name = "ivs", type = "interval[]"',
+    } do
+      assert.is_truthy(text:find(wanted, 1, true), wanted .. "\n" .. text)
+    end
+    assert.same({}, messages "pulled_typed")
+    assert.same({}, messages "typed")
+  end)
+
+  it("differ by length and precision, and check mends them", function()
+    assert(db:query "alter table typed.rows alter vc type varchar(6), alter ts3 type timestamp, alter d type timestamptz")
+    assert.same({
+      "column d: declared date, in the database timestamp with time zone",
+      "column vc: declared character varying(5), in the database character varying(6)",
+      "column ts3: declared timestamp(3) without time zone, in the database timestamp without time zone",
+    }, messages "typed")
+    for _, fault in ipairs(assert(check(db, "typed"))) do assert(db:query((fault.sql:gsub(";$", "")))) end
+    assert.same({}, messages "typed")
+  end)
+
+  it("that are other than declared are refused at the first statement", function()
+    assert(db:query "alter table typed.rows alter ts type timestamptz")
+    local fresh = assert(larder.open(url))
+    local row, err = fresh:stores("typed").rows:create { id = 1, ts = "2026-01-02" }
+    assert.is_nil(row)
+    assert.equal("drift", err.code)
+    assert.matches('column "ts" of rows is timestamp with time zone in the database, declared as timestamp without time zone', err.message)
+    fresh:close()
+  end)
+
+  it("compare defaults by value", function()
+    larder.declare { name = "typed_defaults", entities = { { name = "t", table = "typed.defaults", fields = {
+      { name = "id", type = "int4" }, { name = "at", type = "timestamp", default = "2026-01-02" },
+      { name = "len", type = "interval", default = "1 day" }, { name = "d", type = "date", default = "infinity" },
+    }, key = { name = "defaults_pkey", "id" } } } }
+    assert(db:query [[create table typed.defaults (id integer constraint defaults_pkey primary key,
+      at timestamp not null default '2026-01-02 00:00', len interval not null default '1 day', d date not null default 'infinity')]])
+    assert.same({}, messages "typed_defaults")
+    assert(db:query "alter table typed.defaults alter len set default '2 days'")
+    assert.matches("column len: declared default P1D", messages("typed_defaults")[1])
+    assert.equal("P1D", assert(db:stores("typed_defaults").t:create { id = 1 }).len)
+  end)
+end)
