@@ -59,6 +59,13 @@ describe("values of raw queries #pg", function()
     assert.equal("[]", larder.json.encode(row.m))
   end)
 
+  it("are dates and intervals in one form, and parameters whatever the server takes", function()
+    local row = assert(db:query([[select $1::date as d, $2::timestamp as ts, $3::interval as i, $4::time as t, $5::char(3) as c,
+      $6::varchar as v]], "January 2, 2026", "2026-01-02 03:04:05+07", "2 h", "3:04 PM", "a", 5))[1]
+    assert.same({ d = "2026-01-02", ts = "2026-01-02T03:04:05.000000", i = "PT2H", t = "15:04:00", c = "a  ", v = "5" }, row)
+    assert.same({ i = "P1Y", n = "::1" }, assert(db:query "select interval '1 year' as i, inet '::1' as n")[1])
+  end)
+
   it("take lists for arrays of any type", function()
     assert(db:query "drop type if exists values_mood")
     assert(db:query "create type values_mood as enum ('sad', 'so \"so\"', 'null')")

@@ -55,7 +55,7 @@ typedef enum ldr_ftype {
   LDR_F_TIMESTAMPTZ,
   LDR_F_JSON,
   LDR_F_JSONB,
-  LDR_F_DATE,
+  LDR_F_DATE, /* from here on, parameters of raw queries travel as text */
   LDR_F_TIMESTAMP,
   LDR_F_TIME,
   LDR_F_INTERVAL,

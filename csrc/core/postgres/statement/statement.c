@@ -218,14 +218,16 @@ ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out,
 
 /* ---- raw statements: what the server says of them ---- */
 
-/* Types that are only read like one of ours (varchar, oid) do not take its binary form: they travel as text.
+/* Types that are only read like one of ours (name, oid) do not take its binary form: they travel as text. So
+ * do dates, intervals and the like, of which the server takes more spellings ('today', '2 h') than a store.
  */
 static ldr_column param_of(uint32_t oid) {
   ldr_column c = {.name = ""};
   const ldr_ftype_info *type;
   if (!ldr_ftype_by_oid(oid, &c.type, &c.array)) return (ldr_column){"", LDR_F_UNKNOWN, false};
   type = ldr_ftype_get(c.type);
-  if (oid != type->oid && oid != type->array_oid) return (ldr_column){"", LDR_F_UNKNOWN, false};
+  if ((oid != type->oid && oid != type->array_oid) || c.type >= LDR_F_DATE)
+    return (ldr_column){"", LDR_F_UNKNOWN, false};
   return c;
 }
 
