@@ -46,7 +46,7 @@ local SAID = {
   "index by_lower", "index by_pattern", "index partial", "index hashed", "unique once_lower", "unique once_some: the condition (b > 5)",
   "exclusion constraint apart", "reference kid_o_fkey", "reference kid_span_fkey", "reference kid_o2_fkey is checked later",
   "partitioned by LIST (k)", "column t: the default ('x'::text || 'y'::text)",
-  '{ name = "user", type = "text", max_len = 20 }', '{ name = "f", type = "float8", null = true, default = 10000000000 }',
+  '{ name = "user", type = "varchar", max_len = 20 }', '{ name = "f", type = "float8", null = true, default = 10000000000 }',
   '{ name = "e", type = "text", null = true }', "line one line ]] two -- three",
 }
 
