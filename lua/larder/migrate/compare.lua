@@ -45,6 +45,20 @@ local function default_text(value)
   return tostring(value)
 end
 
+-- Is the column's default the declared one? The expression is the catalogue's own, not a caller's.
+function Comparer:same_default(field, column)
+  local declared, kind = field.default, ddl.type_of(field)
+  if TIMES[field.type] then -- one value has several texts
+    local rows, err = self.db:query(("select (%s)::%s = $1::text::%s as same"):format(column.default, kind, kind), declared)
+    if not rows then return nil, err end
+    return rows[1].same
+  end
+  local rows, err = self.db:query(("select (%s)::text as value"):format(column.default))
+  if not rows then return nil, err end
+  local found = rows[1].value
+  return found == default_text(declared) or type(declared) == "number" and tonumber(found) == declared
+end
+
 function Comparer:default(field, column)
   local declared, table_name = field.default, self.alter
   local made = type(declared) == "table" and type(declared[1]) == "string" or field.stamp
@@ -56,17 +70,9 @@ function Comparer:default(field, column)
     self.report(("column %s: declared default %s, none in the database"):format(field.name, default_text(declared)), set, reset)
     return true
   end
-  if TIMES[field.type] then -- one value has several texts
-    local rows, err = self.db:query(("select (%s)::%s = $1::text::%s as same"):format(column.default, ddl.type_of(field),
-      ddl.type_of(field)), declared)
-    if not rows then return nil, err end
-    if rows[1].same then return true end
-  end
-  -- the expression is the catalogue's own, not a caller's
-  local rows, err = self.db:query(("select (%s)::text as value"):format(column.default))
-  if not rows then return nil, err end
-  local found = rows[1].value
-  if found ~= default_text(declared) and not (type(declared) == "number" and tonumber(found) == declared) then
+  local same, err = self:same_default(field, column)
+  if same == nil then return nil, err end
+  if not same then
     self.report(("column %s: declared default %s, in the database %s"):format(field.name, default_text(declared), column.default),
       set, reset)
   end

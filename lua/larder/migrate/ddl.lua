@@ -74,7 +74,8 @@ end
 
 --- How a column's texts are ordered: by bytes, as stores order them; the tenant's is compared for equality only.
 function ddl.collate(decl, field)
-  return (types.is_text(field) or field.type:find "^text" or field.type:find "^varchar") and field.name ~= decl.tenant and ' collate "C"' or ""
+  local is_text = types.is_text(field) or field.type == "text[]" or field.type == "varchar[]"
+  return is_text and field.name ~= decl.tenant and ' collate "C"' or ""
 end
 
 --- One column of a table.
