@@ -236,6 +236,69 @@ describe("migrations", function()
     assert.is_truthy(err.hint:find "goose")
   end)
 
+  it("says how to mend each mistake in a directory", function()
+    local ok = "create table lw.x (i int);\n"
+    local cases = {
+      { { ["1_a.up.SQL"] = ok }, "name it NNNNNN_name.up.sql" }, { { ["V1__a.sql"] = ok }, "name it NNNNNN_name.up.sql" },
+      { { ["1_a.up.sql"] = "\239\187\191" .. ok }, "without a byte order mark" }, { { ["1_a.up.sql"] = "" }, "write it" },
+      { { ["1_a.up.sql"] = "\255\254c" }, "save it as UTF-8" }, { { ["1_a.up.sql"] = "a\0b" }, "save it as UTF-8" },
+      { { ["1_a.down.sql"] = ok }, "write the way up" }, { { ["1_a.up.sql"] = ok, ["01_b.up.sql"] = ok }, "a version of its own" },
+      { { ["1_a.up.sql"] = ok .. "select 1 \\gset\n" }, "say the same in SQL" }, { { ["1_a.up.sql"] = ok .. "select 'x" }, "close it" },
+      { { ["1_a.sql"] = "-- +goose Up\n" .. ok }, "goose's layout" },
+      { { ["1_a.up.sql"] = ok .. "copy lw.x from stdin;\n1\n\\.\n" }, "use insert" },
+      { { ["1_a.up.sql"] = "-- larder: no transaction\n" .. ok }, "`no-transaction`" },
+    }
+    for _, case in ipairs(cases) do
+      local _, err = migrate.up(db, "lw", use(case[1]))
+      assert.is_truthy(err and err.hint and err.hint:find(case[2], 1, true), tostring(err))
+      assert.is_truthy(err.file)
+    end
+    local opts = use { ["1_a.up.sql"] = "create schema lw;\n" }
+    assert(require("lfs").mkdir(dir .. "/2_b.up.sql"))
+    local _, err = migrate.up(db, "lw", opts)
+    assert(require("lfs").rmdir(dir .. "/2_b.up.sql"))
+    assert.same({ "unreadable", "2_b.up.sql" }, { err.reason, err.file })
+    assert.is_truthy(err.message:find("is a directory", 1, true))
+  end)
+
+  it("names a body of code that commits, with its place", function()
+    local _, err = migrate.up(db, "lw", use(with { ["2_two.up.sql"] = "select 1;\n do $$ begin commit; end $$;\n" }))
+    assert.same({ "own_transaction", "2_two.up.sql", 2, 2 }, { err.reason, err.file, err.line, err.place })
+    assert.is_truthy(err.hint:find("no-transaction", 1, true))
+  end)
+
+  it("checks files in Lua before anything runs, and undoes nothing in front of one without a way back", function()
+    local opts = use(with { ["3_data.lua"] = "return {\n up = funktion() end }" })
+    local _, err = migrate.up(db, "lw", opts)
+    assert.same({ "syntax", "3_data.lua", 2 }, { err.code, err.file, err.line })
+    assert.is_truthy(err.message:find "^3_data.lua:2: ")
+    assert.is_false(there "lw.one")
+    made.write(dir .. "/3_data.lua", "return {}")
+    assert.equal("lua_file", select(2, migrate.up(db, "lw", opts)).reason)
+    assert.is_false(there "lw.one")
+    made.write(dir .. "/3_data.lua", "return { up = function()\n error 'boom' end }")
+    _, err = migrate.up(db, "lw", opts)
+    assert.same({ "3_data.lua", 2, "3_data.lua:2: boom" }, { err.file, err.line, err.message })
+    assert(migrate.force(db, "lw", 2, opts))
+    made.write(dir .. "/3_data.lua", "return { up = function() end }")
+    assert(migrate.up(db, "lw", opts))
+    _, err = migrate["goto"](db, "lw", 0, opts)
+    assert.same({ "no_down", "3_data.lua" }, { err.reason, err.file })
+    assert.is_truthy(err.hint:find("nothing was undone", 1, true))
+    assert.is_true(there "lw.three")
+  end)
+
+  it("tells another file of an applied version from an edited one", function()
+    assert(migrate.up(db, "lw", use(with {})))
+    local opts = use(with { ["2_other.up.sql"] = "select 1;\n" })
+    os.remove(dir .. "/2_two.up.sql")
+    os.remove(dir .. "/2_two.down.sql")
+    local _, err = migrate.up(db, "lw", opts)
+    assert.same({ "drift", "edited" }, { err.code, err.reason })
+    assert.is_truthy(err.message:find("version 000002 was applied as two, and 2_other.up.sql is another file", 1, true), err.message)
+    assert.is_truthy(err.hint:find("a version of its own", 1, true))
+  end)
+
   it("keeps what one file sets from the next", function()
     local opts = use {
       ["1_one.up.sql"] = "create schema lw; set search_path = lw; set role none; create temp table left_over (i int);"

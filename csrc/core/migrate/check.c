@@ -49,7 +49,10 @@ static ldr_code unreadable(const ldr_migration_text *t, ldr_err *err) {
   const char *text = strstr(err->message, ": "); /* behind "line …, column …" */
   ldr_err_set(what, sizeof what, text ? text + 2 : err->message);
   ldr_fail(err, LDR_SYNTAX, "%s:%u:%u: %s", t->file, t->line + line - 1, place, what);
-  ldr_err_reason(err, "text");
+  ldr_err_reason(err, strstr(what, "psql") ? "psql" : "text");
+  ldr_err_set(err->hint, sizeof err->hint,
+              strstr(what, "psql") ? "take it out, or say the same in SQL"
+                                   : "close it: all that follows is read as part of it");
   return at(err, t, line, place);
 }
 

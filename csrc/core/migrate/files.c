@@ -17,8 +17,24 @@ static const char how_to_name[] =
     "name it NNNNNN_name.up.sql with NNNNNN_name.down.sql, NNNNNN_name.lua, or NNNNNN_name.sql with "
     "`-- migrate:up` in it";
 
+/* What to do about it, by its reason. */
+static const char *how_to_mend(const char *reason) {
+  static const struct {
+    const char *reason, *hint;
+  } hints[] = {{"name", how_to_name},
+               {"bom", "save it as UTF-8 without a byte order mark"},
+               {"encoding", "save it as UTF-8"},
+               {"empty", "write it, or take it away"},
+               {"orphan", "write the way up under the same version and name, or take the way down away"},
+               {"unreadable", "make it a file that can be read, or take it away"}};
+  for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+    if (strcmp(hints[i].reason, reason) == 0) return hints[i].hint;
+  return "";
+}
+
 static ldr_code fault(ldr_err *err, const char *file, const char *reason, const char *what) {
   ldr_fail(err, LDR_INVALID, "%s %s", file, what);
+  ldr_err_set(err->hint, sizeof err->hint, how_to_mend(reason));
   ldr_err_reason(err, reason);
   return ldr_err_at(err, file, 0, 0);
 }
@@ -44,8 +60,8 @@ static bool ends(const char *s, const char *end, size_t *rest) {
 static bool plain_name(const char *s, size_t n) {
   for (size_t i = 0; i < n; i++) {
     char c = s[i];
-    bool fine =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                c == '-' || (c == '.' && i > 0);
     if (!fine) return false;
   }
   return n > 0;
@@ -63,11 +79,8 @@ static ldr_code parse_name(ldr_arena *a, const char *file, entry *out, ldr_err *
     out->way = WAY_BOTH;
   while (digits < stem && file[digits] >= '0' && file[digits] <= '9') digits++;
   if (digits == 0 || digits > DIGITS_MAX || stem < digits + 2 || file[digits] != '_' ||
-      !plain_name(file + digits + 1, stem - digits - 1)) {
-    fault(err, file, "name", "is not named like a migration");
-    ldr_err_set(err->hint, sizeof err->hint, how_to_name);
-    return err->code;
-  }
+      !plain_name(file + digits + 1, stem - digits - 1))
+    return fault(err, file, "name", "is not named like a migration");
   out->version = strtoll(file, NULL, 10);
   out->file = ldr_arena_copy(a, file, strlen(file));
   out->name = ldr_arena_copy(a, file + digits + 1, stem - digits - 1);
@@ -84,12 +97,14 @@ static ldr_code read_file(ldr_arena *a, const char *dir, const char *file, char 
   if (f == NULL) {
     code = path.broken ? ldr_fail_nomem(err) : fault(err, file, "unreadable", strerror(errno));
   } else {
+    errno = 0;
     while (ldr_buf_reserve(&data, 65536) && data.n < FILE_MAX) {
       size_t got = fread(data.p + data.n, 1, 65536, f);
       if (got == 0) break;
       data.n += got;
     }
-    if (ferror(f)) code = fault(err, file, "unreadable", "cannot be read to its end");
+    if (ferror(f))
+      code = fault(err, file, "unreadable", errno == EISDIR ? "is a directory" : "cannot be read to its end");
     if (code == LDR_OK && data.n >= FILE_MAX) code = fault(err, file, "unreadable", "is larger than 64 MiB");
     fclose(f);
   }
@@ -105,7 +120,7 @@ static ldr_code read_file(ldr_arena *a, const char *dir, const char *file, char 
 
 static ldr_code check_bytes(const char *file, const char *text, size_t n, ldr_err *err) {
   if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-    return fault(err, file, "bom", "begins with a byte order mark: save it as UTF-8 without one");
+    return fault(err, file, "bom", "begins with a byte order mark");
   if (memchr(text, '\0', n)) return fault(err, file, "encoding", "contains a zero byte");
   if (ldr_utf8_check(text, n) != n) return fault(err, file, "encoding", "is not valid UTF-8");
   if (strspn(text, " \t\r\n\f\v") == n) return fault(err, file, "empty", "is empty");
@@ -225,6 +240,7 @@ static ldr_migration *of_version(ldr_migrations *m, const entry *e) {
 
 static ldr_code twice(ldr_err *err, int64_t version, const char *a, const char *b) {
   ldr_fail(err, LDR_INVALID, "version %06lld stands in two files: %s and %s", (long long)version, a, b);
+  ldr_err_set(err->hint, sizeof err->hint, "give the newer one a version of its own");
   ldr_err_reason(err, "duplicate");
   return ldr_err_at(err, b, 0, 0);
 }

@@ -20,6 +20,16 @@ static ldr_code check_applied(const ldr_migrations *files, const ldr_history *h,
                   "bring the file back; or, if it is gone for good, `larder migrate repair`");
       return ldr_err_reason(err, "missing");
     }
+    if (edited(m, a) && *a->name && strcmp(m->name, a->name) != 0) {
+      ldr_fail(err, LDR_DRIFT, "%s: version %06lld was applied as %s, and %s is another file", family,
+               (long long)a->version, a->name, m->up.file);
+      ldr_err_set(
+          err->hint, sizeof err->hint,
+          "bring the applied file back, and give this one a version of its own; or, if it was renamed "
+          "and edited on purpose, `larder migrate repair`");
+      ldr_err_reason(err, "edited");
+      return ldr_err_at(err, m->up.file, 0, 0);
+    }
     if (edited(m, a)) {
       ldr_fail(err, LDR_DRIFT, "%s: %s was edited after it was applied", family, m->up.file);
       ldr_err_set(

@@ -36,6 +36,16 @@ static ldr_code in_file(ldr_err *err, const ldr_migration_text *t, const ldr_sta
   return ldr_err_at(err, t->file, line, place);
 }
 
+/* A body of code that commits: what the text says was checked before. */
+static ldr_code own_transaction(ldr_err *err) {
+  ldr_err_reason(err, "own_transaction");
+  ldr_err_set(
+      err->hint, sizeof err->hint,
+      "a file runs in a transaction, together with its version: take the commit out, or mark the file "
+      "-- larder: no-transaction");
+  return err->code;
+}
+
 static ldr_code set_limits(ldr_session *s, bool local, ldr_err *err) {
   char sql[200];
   snprintf(sql, sizeof sql, "set %s statement_timeout = %lld; set %s lock_timeout = %lld",
@@ -57,7 +67,10 @@ static ldr_code run_all(ldr_session *s, const ldr_migration_text *t, ldr_err *er
     if (sql == NULL) return ldr_fail_nomem(err);
     code = ldr_session_script(s, sql, err);
     ldr_free(sql);
-    if (code) return in_file(err, t, &one);
+    if (code) {
+      (void)in_file(err, t, &one);
+      return strcmp(err->sqlstate, "2D000") == 0 ? own_transaction(err) : code;
+    }
   }
   return code == LDR_NOT_FOUND ? LDR_OK : code;
 }
@@ -76,8 +89,8 @@ static ldr_code inside(ldr_session *s, const ldr_step *step, const ldr_run_optio
     if (code == LDR_OK) code = ldr_session_number(s, xid_sql, NULL, &after, err);
     if (code == LDR_OK && before != after) { /* by a function: the text itself was checked */
       ldr_fail(err, LDR_INVALID, "%s: %s ends its transaction itself", o->family, t->file);
-      ldr_err_reason(err, "own_transaction");
-      return ldr_err_at(err, t->file, 0, 0);
+      ldr_err_at(err, t->file, 0, 0);
+      return own_transaction(err);
     }
   }
   if (code) return code;

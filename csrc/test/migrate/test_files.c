@@ -84,9 +84,11 @@ TEST(what_is_wrong_with_a_directory) {
   CHECK_STR(REASON("1_a.up.sql", "\r\n \t"), "empty");
   CHECK_STR(REASON("a.up.sql", "select 1;"), "name");
   CHECK_STR(REASON("1_a.up.SQL", "select 1;"), "name");
-  CHECK_STR(REASON("1_a.Up.sql", "select 1;"), "name");
+  CHECK_STR(REASON("1_a.Up.sql", "select 1;"), "section");
   CHECK_STR(REASON("1_a b.up.sql", "select 1;"), "name");
   CHECK_STR(REASON("1234567890123456789_a.up.sql", "select 1;"), "name");
+  CHECK_STR(REASON("1_.a.up.sql", "select 1;"), "name");
+  CHECK_STR(REASON("1_v1.2-x.up.sql", "select 1;", "1_v1.2-x.down.sql", "select 1;"), "");
   CHECK_STR(REASON("1_a.sql", "select 1;"), "section");
   CHECK_STR(REASON("1_a.sql", "-- migrate:up\nselect 1;\n-- migrate:up\nselect 1;"), "section");
   CHECK_STR(REASON("1_a.up.sql", "select 1;", "readme.md", "not a migration", ".1_b.up.sql", "hidden"), "");
@@ -110,6 +112,8 @@ TEST(what_a_statement_may_not_do) {
   refused("select 1;\n\\i f.sql\n", "psql", 2, 1);
   refused("copy t from stdin;\n1\n\\.\n", "psql", 1, 1);
   refused("select $a$ $b$;", "text", 1, 8);
+  refused("select 1;\nselect 2 \\gset\n", "psql", 2, 10);
+  refused("select 1; /* /* */", "text", 1, 11);
   CHECK_STR(REASON("1_a.up.sql", "do $$ begin commit; end $$; select 'begin;'"), "");
   CHECK_STR(REASON("1_a.up.sql", "select 1;", "1_a.down.sql", "rollback;"), "own_transaction");
   CHECK_STR(err.file, "1_a.down.sql");

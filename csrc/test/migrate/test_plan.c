@@ -89,6 +89,7 @@ TEST(what_disagrees) {
   CHECK_STR(PLAN(APPLIED(1, 3), .out_of_order = true), "up 2, up 4");
   memcpy(list[0].checksum, "z", 2);
   CHECK_STR(PLAN(APPLIED(1), .direction = LDR_MIGRATE_UP), "!edited");
+  CHECK(strstr(err.message, "was edited after") != NULL);
   memcpy(list[0].checksum, "a", 2);
 }
 

@@ -15,6 +15,7 @@ local FIRST_LOOK, LONGEST = 0.001, 0.05 -- seconds between two looks in an event
 ---@field db larder.Db
 ---@field family string
 ---@field dir string
+---@field loaded table<string, table>  functions of files in Lua, by file
 
 --- Read the directory and prepare a connection; nothing is sent yet.
 ---@param db larder.Db
@@ -32,7 +33,7 @@ function Runner.new(db, family, opts)
     retries = opts.retries,
   })
   if not migrator then return nil, err end
-  return setmetatable({ db = db, family = family, dir = dir, migrator = migrator, opts = opts }, Runner)
+  return setmetatable({ db = db, family = family, dir = dir, migrator = migrator, opts = opts, loaded = {} }, Runner)
 end
 
 --- Run a job to its end.
@@ -60,8 +61,12 @@ function Runner:history()
   return self.migrator:history()
 end
 
+--- What there is to do; refused when a step could not be run.
 function Runner:plan(request)
-  return self.migrator:plan(request)
+  local steps, err = self.migrator:plan(request)
+  local ok = steps
+  if steps then ok, err = lua_file.check(self, steps) end
+  return ok and steps, err
 end
 
 function Runner:close()
