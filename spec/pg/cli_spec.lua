@@ -52,6 +52,11 @@ describe("the command line tool", function()
     assert.equal("nothing to do\n", (run "migrate up toolshop"))
     local states = larder.json.decode((run "migrate status toolshop --json"))
     assert.same({ "applied", "applied" }, { states[1].state, states[2].state })
+    local families = {}
+    for _, row in ipairs(larder.json.decode((run "migrate status --all --json"))) do families[row.family] = row.state end
+    assert.equal("applied", families.toolshop)
+    for _, name in ipairs { "auth", "content", "controlplane", "csms" } do assert.is_truthy(families[name], name) end
+    assert.is_truthy((run "migrate status --all"):find("\ntoolshop *000001 *create_items *applied"))
     text, code = run "migrate verify toolshop"
     assert.same({ 0, true }, { code, text:find "leave the same catalogue" ~= nil })
     text = run "migrate redo toolshop"

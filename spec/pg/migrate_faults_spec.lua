@@ -279,13 +279,16 @@ describe("migrations under faults", function()
       "create function lf.two() returns int language sql begin atomic select 1; select 2; end;",
       "/* ; /* nested ; */ ; */ insert into lf.texts values (E'it\\'s;', ';', $$;$$);",
       "insert into lf.texts values (U&'\\003B', 'a''b;', $x$ $$;$$ $x$); -- ; the end",
+      "insert into lf.texts values ('a\r\nb', $$c\r\nd;$$, E'e\r\n\\'f;')",
+      ";;",
       "create rule r as on insert to lf.texts do also (insert into lf.noted values (1); insert into lf.noted values (2));",
       "insert into lf.texts select lf.one(), lf.two()::text, ''",
     }, "\r\n")
     assert(migrate.up(db, "lf", use { ["1_a.up.sql"] = "create table lf.texts (a text, b text, c text);\n" .. text }))
     local rows = assert(db:query "select a, b, c from lf.texts")
     assert.same({
-      { a = "it's;", b = ";", c = ";" }, { a = ";", b = "a'b;", c = " $$;$$ " }, { a = "a;b", b = "2", c = "" },
+      { a = "it's;", b = ";", c = ";" }, { a = ";", b = "a'b;", c = " $$;$$ " }, { a = "a\r\nb", b = "c\r\nd;", c = "e\r\n'f;" },
+      { a = "a;b", b = "2", c = "" },
     }, rows)
     assert.equal("1 2", noted())
   end)

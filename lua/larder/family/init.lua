@@ -304,6 +304,16 @@ function family.known(name)
   return declared[name]
 end
 
+--- Names of the built-in families and of those that were declared, sorted.
+---@return string[]
+function family.names()
+  local set, list = { auth = true, content = true, controlplane = true, csms = true }, {}
+  for name in pairs(declared) do set[name] = true end
+  for name in pairs(set) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
 --- A family by its name: declared before, or a module larder.families.<name>.
 ---@param name string
 ---@param method? string  "db:stores": who asks, for messages

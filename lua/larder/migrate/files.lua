@@ -16,6 +16,13 @@ function files.default_dir(family)
   return here .. "../../../sql/" .. family
 end
 
+--- Has larder files of its own for the family?
+---@param family string
+---@return boolean
+function files.is_built_in(family)
+  return lfs.attributes(files.default_dir(family), "mode") == "directory"
+end
+
 --- The directory of a family: what the call says, what its declaration says, or that of a built-in one.
 ---@param db larder.Db
 ---@param family string

@@ -170,20 +170,38 @@ local function status_code(ctx, rows)
   return pending and ctx.args.exit_code and exit.PENDING or exit.OK
 end
 
+local COLUMNS = {
+  { "version", function(r) return ("%06d"):format(r.version) end }, { "name", "name" },
+  { "state", function(r) return out.coloured(r.state, STATES[r.state]) end }, { "applied", "applied_at" },
+  { "took", function(r) return r.duration_ms and r.duration_ms .. " ms" end }, { "by", "applied_by" },
+}
+
+-- The family itself, or with --all every one that has migrations.
+local function status_families(ctx)
+  if not ctx.args.all then return { ctx.args.family } end
+  local family, files, names = require "larder.family", require "larder.migrate.files", {}
+  for _, name in ipairs(family.names()) do
+    local known = family.known(name)
+    local own = ctx.project:migrations_of(name) or known and known.migrations
+    if own or files.is_built_in(name) then names[#names + 1] = name end
+  end
+  return names
+end
+
 function runs.status(ctx)
   return each(ctx, function(db)
-    local rows, err = migrate.status(db, ctx.args.family, { dir = ctx.args.dir or ctx.project:migrations_of(ctx.args.family) })
-    if not rows then return report(ctx, nil, err) end
-    if ctx.args.json then
-      out.json(larder.array(rows))
-    else
-      out.columns({
-        { "version", function(r) return ("%06d"):format(r.version) end }, { "name", "name" },
-        { "state", function(r) return out.coloured(r.state, STATES[r.state]) end }, { "applied", "applied_at" },
-        { "took", function(r) return r.duration_ms and r.duration_ms .. " ms" end }, { "by", "applied_by" },
-      }, rows)
+    local all, columns = {}, COLUMNS
+    for _, name in ipairs(status_families(ctx)) do
+      local rows, err = migrate.status(db, name, { dir = ctx.args.dir or ctx.project:migrations_of(name) })
+      if not rows then return report(ctx, nil, err) end
+      for _, row in ipairs(rows) do
+        row.family = name
+        all[#all + 1] = row
+      end
     end
-    return status_code(ctx, rows)
+    if ctx.args.all then columns = { { "family", "family" }, (require("larder.base.compat").unpack)(COLUMNS) } end
+    if ctx.args.json then out.json(larder.array(all)) else out.columns(columns, all) end
+    return status_code(ctx, all)
   end)
 end
 
@@ -292,6 +310,7 @@ function command.describe(parser)
   resume:flag("--skip-statement", "The statement that was under way is done.")
   local status = common(m:command("status", "What is applied, when and by whom."), true)
   status:flag("--exit-code", "Exit with 4 when something is pending.")
+  status:flag("--all", "Every family that has migrations, the built-in ones too.")
   for name, text in pairs { force = "Say what is applied, after a repair by hand. Runs nothing.",
     baseline = "Take a database made by other means: versions up to this one count as applied." } do
     common(m:command(name, text)):argument("version", "Version."):convert(tonumber)
