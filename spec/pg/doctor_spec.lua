@@ -3,6 +3,7 @@
 local larder = require "larder"
 local examine = require "larder.cli.examine"
 local need = require "spec.support.need"
+local tool = require "spec.support.tool"
 
 local missing = need.own_server()
 if missing then return describe("larder doctor", function() pending(missing) end) end
@@ -85,7 +86,7 @@ describe("larder doctor", function()
     assert(db:query "select pg_sleep(1.1)")
     says(found("transactions", "backend " .. pid, { long = 1 }), "look: backend " .. pid)
     session:rollback()
-    assert.equal("", found("transactions", "backend " .. pid, { long = 1 }))
+    tool.wait_for("the end of the session", function() return found("transactions", "backend " .. pid, { long = 1 }) == "" end)
     script "begin; create table sick.t (i int); prepare transaction 'sick'"
     assert.equal("", found("transactions", "prepared transaction sick"))
     says(found("transactions", "prepared transaction sick", { long = 0 }), "wrong: prepared transaction sick of postgres")

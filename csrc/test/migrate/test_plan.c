@@ -29,7 +29,7 @@ static const char *plan_of(const int *applied, size_t n, ldr_plan_request r, ldr
                            bool citus) {
   static const char *const kinds[] = {"up", "down", "skip"};
   static char out[256];
-  static const char *const sums[] = {"?", "a", "b", "c", "d"};
+  static const char *const sums[] = {"?", "a", "b", "c", "d"}; /* their names, too */
   ldr_applied rows[8] = {0};
   ldr_history h = {.there = true, .citus = citus, .list = rows, .n = n, .unfinished = open};
   ldr_buf steps = {0};
@@ -37,8 +37,10 @@ static const char *plan_of(const int *applied, size_t n, ldr_plan_request r, ldr
   ldr_code code;
   for (size_t i = 0; i < n; i++) {
     int v = applied[i] < 0 ? -applied[i] : applied[i];
-    rows[i] = (ldr_applied){
-        .version = v, .name = "x", .checksum = v <= 4 ? sums[v] : "?", .skipped = applied[i] < 0};
+    rows[i] = (ldr_applied){.version = v,
+                            .name = v <= 4 ? sums[v] : "x",
+                            .checksum = v <= 4 ? sums[v] : "?",
+                            .skipped = applied[i] < 0};
   }
   err = (ldr_err){0};
   out[0] = '\0';
@@ -90,6 +92,10 @@ TEST(what_disagrees) {
   memcpy(list[0].checksum, "z", 2);
   CHECK_STR(PLAN(APPLIED(1), .direction = LDR_MIGRATE_UP), "!edited");
   CHECK(strstr(err.message, "was edited after") != NULL);
+  list[0].name = "other";
+  CHECK_STR(PLAN(APPLIED(1), .direction = LDR_MIGRATE_UP), "!edited");
+  CHECK(strstr(err.message, "was applied as a, and 1_a.up.sql is another file") != NULL);
+  list[0].name = "a";
   memcpy(list[0].checksum, "a", 2);
 }
 
