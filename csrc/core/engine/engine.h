@@ -35,6 +35,7 @@ typedef struct ldr_call {
 typedef struct ldr_result {
   ldr_rows *rows;   /* owned by the caller; NULL when the operation returns none */
   int64_t affected; /* rows inserted, updated, deleted, counted */
+  bool as_given; /* an insert's one row is stored as the operation gives it: it is not among `rows` again */
 } ldr_result;
 
 typedef enum ldr_isolation {

@@ -52,6 +52,12 @@ ldr_code l_op_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, int64_t
   return ldr_check_row(e, values, given, now, &w->arena, &w->err);
 }
 
+/* The answer may be made of the values that were given: they do not lie in the caller's table, which a
+ * finalizer may change meanwhile. */
+static void outlive_the_row(l_opargs *a) {
+  if (a->store->eng->ops->keyed == NULL) a->w->copy = true;
+}
+
 /* The columns of an insert are all fields but the identity fields that no row gives: so every row of a store
  * has one statement. values holds nrows × nfields on entry, nrows × ncols on return. */
 static ldr_code choose_columns(l_opargs *a, const bool *named, ldr_value *values, size_t nrows) {
@@ -163,6 +169,8 @@ ldr_code l_op_insert(l_opargs *a) {
   ldr_code code;
   get_action(a);
   a->nothing = n == 0;
+  a->w->op->row_known = n == 1;
+  outlive_the_row(a);
   if (n > SIZE_MAX / e->nfields / sizeof *values) return ldr_fail_nomem(&a->w->err);
   values = ldr_arena_alloc(&a->w->arena, n * e->nfields * sizeof *values);
   if (values == NULL) return ldr_fail_nomem(&a->w->err);
@@ -192,6 +200,8 @@ ldr_code l_op_create(l_opargs *a, int idx) {
   ldr_value *values = ldr_arena_alloc(&a->w->arena, s->e->nfields * sizeof *values);
   ldr_code code;
   if (values == NULL || new_op(a, LDR_OP_INSERT) == NULL) return ldr_fail_nomem(&a->w->err);
+  a->w->op->row_known = true;
+  outlive_the_row(a);
   code = l_op_row(a->L, idx, a->w, s->e, a->now, values, given, named);
   return code == LDR_OK ? choose_columns(a, named, values, 1) : code;
 }

@@ -75,10 +75,32 @@ static bool fill_list(lua_State *L, l_work *w, size_t n, int names, unsigned nco
   return ok;
 }
 
+/* Pushes the row of an insert that is stored as it was given: the operation has all of it. */
+static bool push_given(lua_State *L, l_work *w) {
+  const ldr_op *op = w->op;
+  lua_createtable(L, 0, (int)op->nout);
+  for (unsigned i = 0; i < op->nout; i++) {
+    unsigned f = op->out[i], col = f < op->ncols ? f : op->ncols - 1;
+    while (op->cols[col] != f) col = col ? col - 1 : op->ncols - 1;
+    if (op->values[col].type == LDR_T_NULL) continue;
+    lua_rawgeti(L, l_at(w)->names, (int)f + 1);
+    if (!l_value_push(L, w, &op->values[col]) && !l_unreadable_push(L, w, op->e->fields[f].name))
+      return false;
+    lua_rawset(L, -3);
+  }
+  return true;
+}
+
 bool l_rows_push(lua_State *L, l_work *w) {
   size_t n = w->result.rows ? w->result.rows->nrows : 0;
   unsigned ncols;
   int names;
+  if (w->result.as_given) {
+    lua_createtable(L, 1, 0);
+    if (!push_given(L, w)) return false;
+    lua_rawseti(L, -2, 1);
+    return true;
+  }
   if (w->keep >= 0 && (uint64_t)w->keep < n) n = (size_t)w->keep;
   lua_createtable(L, n < INT32_MAX ? (int)n : INT32_MAX, 0);
   if (n == 0) { /* an empty list is a list for JSON, too */
@@ -96,6 +118,7 @@ bool l_rows_push(lua_State *L, l_work *w) {
 bool l_rows_push_first(lua_State *L, l_work *w) {
   unsigned ncols;
   int names;
+  if (w->result.as_given) return push_given(L, w);
   if (w->result.rows == NULL || w->result.rows->nrows == 0) {
     lua_pushnil(L);
     return true;

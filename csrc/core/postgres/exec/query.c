@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "postgres/exec/given.h"
 #include "postgres/statement/undo.h"
 
 ldr_pgtx *ldr_pgtx_of(ldr_tx *tx) { return (ldr_pgtx *)(void *)tx; }
@@ -114,10 +115,12 @@ static ldr_live *unknown(ldr_request *rq) {
 
 static ldr_code start(ldr_request *rq, ldr_err *err) {
   ldr_code code;
+  ldr_stmt *s;
   ldr_exchange_reset(rq->exchange);
   code = ldr_request_prefix(rq, err);
-  if (code == LDR_OK)
-    code = ldr_pgrun_add(rq->slot, rq->stmt, &rq->args, rq->as_text, rq->exchange, &rq->main, err);
+  s = ldr_pggiven_choose(rq);
+  if (code == LDR_OK) code = ldr_pgrun_add(rq->slot, s, &rq->args, rq->as_text, rq->exchange, &rq->main, err);
+  if (code == LDR_OK && rq->given == LDR_GIVEN_ASKED) code = ldr_pggiven_ask(rq, err);
   if (code == LDR_OK) code = ldr_pgrun_add_undo(rq, rq->stmt->effects, rq->exchange, err);
   if (code == LDR_OK && should_ask_xid(rq)) code = ldr_pgrun_ask_xid(rq, err);
   if (code) return code;
@@ -167,11 +170,13 @@ static ldr_code failed(ldr_request *rq, ldr_err *err) {
 
 static ldr_code answered(ldr_request *rq, ldr_err *err) {
   ldr_pgres *res;
+  if (rq->given == LDR_GIVEN_AGAIN) return ldr_pggiven_reread(rq, err);
   if (ldr_request_failed(rq)) return failed(rq, err);
   if (rq->tx && rq->main < rq->exchange->n - 1)
     (void)ldr_pgrun_read_xid(rq->exchange->cmd[rq->exchange->n - 1].res, &rq->tx->xid);
   rq->answer = res = ldr_exchange_take(rq->exchange, rq->main);
   if (res) ldr_pgrun_note(rq->tx, rq->slot, rq->stmt, ldr_pgres_tag(res));
+  if (res && rq->given) return ldr_pggiven_answered(rq, err);
   if (res == NULL || rq->as_text || !ldr_stmt_refuted(rq->stmt, res)) return LDR_OK;
   ldr_pgres_free(res);
   rq->answer = NULL;
@@ -181,7 +186,11 @@ static ldr_code answered(ldr_request *rq, ldr_err *err) {
 static ldr_code collect(ldr_request *rq, ldr_err *err) {
   ldr_pgres *res = rq->answer;
   rq->answer = NULL;
-  return ldr_pgrun_result(rq->stmt, res, &rq->task.result, err);
+  if (!rq->as_given) return ldr_pgrun_result(ldr_pggiven_answers(rq, res), res, &rq->task.result, err);
+  ldr_pgres_free(res);
+  rq->task.result.as_given = true;
+  rq->task.result.affected = 1;
+  return LDR_OK;
 }
 
 static const ldr_request_kind statement = {.unknown = unknown,
@@ -199,6 +208,7 @@ ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ld
   ldr_code code =
       ldr_request_new(e, ldr_pgtx_of(tx), &statement, op->name ? op->name : op->e->name, call, &rq, err);
   if (code) return code;
+  rq->row_known = op->row_known;
   code = ldr_stmts_op(&e->stmts, op, &e->params, &rq->stmt, err);
   if (code == LDR_OK)
     code = ldr_bind_from_params(&rq->args, (const ldr_param *)(void *)e->params.p,

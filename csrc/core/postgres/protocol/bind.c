@@ -137,6 +137,21 @@ ldr_code ldr_bind_from_texts(ldr_bind *a, const char *const *texts, size_t n, ld
   return finish(a, err);
 }
 
+ldr_code ldr_bind_pick(ldr_bind *a, const ldr_bind *from, const uint16_t *which, unsigned n, ldr_err *err) {
+  if (!prepare(a, n)) return ldr_fail_nomem(err);
+  for (unsigned i = 0; i < n; i++) {
+    unsigned k = which[i];
+    size_t at = a->data.n;
+    if (from->value[k] == NULL) {
+      add_null(a, from->oid[k]);
+      continue;
+    }
+    ldr_buf_add(&a->data, from->value[k], (size_t)from->length[k]);
+    if (!add_bytes(a, from->oid[k], at, from->format[k])) return too_large(err, i);
+  }
+  return finish(a, err);
+}
+
 void ldr_bind_free(ldr_bind *a) {
   ldr_buf_free(&a->data);
   ldr_free(a->value);

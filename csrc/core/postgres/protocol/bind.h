@@ -24,6 +24,9 @@ ldr_code ldr_bind_from_params(ldr_bind *a, const ldr_param *p, size_t n, ldr_err
 ldr_code ldr_bind_from_values(ldr_bind *a, const ldr_column *types, const uint32_t *oids, const ldr_value *v,
                               size_t n, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_bind_from_texts(ldr_bind *a, const char *const *texts, size_t n, ldr_err *err) LDR_MUSTCHECK;
+/* n parameters of another statement: those numbered which[]. */
+ldr_code ldr_bind_pick(ldr_bind *a, const ldr_bind *from, const uint16_t *which, unsigned n,
+                       ldr_err *err) LDR_MUSTCHECK;
 void ldr_bind_free(ldr_bind *a);
 
 #endif

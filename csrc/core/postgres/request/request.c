@@ -32,6 +32,7 @@ static void destroy(ldr_request *rq) {
   if (rq->exchange) ldr_exchange_free(rq->exchange);
   ldr_free(rq->exchange);
   ldr_bind_free(&rq->args);
+  ldr_bind_free(&rq->key);
   if (rq->event_fd >= 0) close(rq->event_fd);
   ldr_free(rq);
 }
@@ -211,6 +212,8 @@ static void reset(ldr_request *rq) {
   rq->healed = 0;
   rq->timed_out = rq->forget = rq->as_text = rq->has_event_fd = rq->deletes = false;
   rq->prefix = rq->moves = 0;
+  rq->given = 0;
+  rq->row_known = rq->as_given = rq->task.result.as_given = false;
   rq->asking = NULL;
   rq->unseen = false;
   rq->completion_id = 0;

@@ -160,6 +160,11 @@ struct ldr_request {
   ldr_pgres *answer; /* of it, until it is collected */
   bool forget;       /* the statement's description may be old */
   bool as_text;      /* … and is: it runs once more, with results as text */
+  int given; /* LDR_GIVEN_… (postgres/exec/given.h): how an insert learns what it stored; 0: as usual */
+  bool row_known;   /* … and whether its caller can do without the row */
+  bool as_given;    /* … and its row is the one that was given */
+  int64_t analyzed; /* … the time that came back with it */
+  ldr_bind key;     /* … and what reads its row again */
   /* on the loop */
   ldr_post post;
   int64_t due;            /* its timer: it is stepped then, unless something else comes first */

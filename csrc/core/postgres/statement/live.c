@@ -2,15 +2,29 @@
 
 #include <string.h>
 
-enum { NAME, OID, TYPE, BYTEWISE }; /* columns of the answer */
+enum { NAME, OID, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns of the answer */
+
+/* What a column makes of a value: -1 nothing, else its type's modifier (numeric(6,2)), or -2: it is made by
+ * the server, or of a domain. */
+#define LIMIT_SQL                                                                           \
+  "case when a.attgenerated <> '' or a.attidentity <> '' or t.typtype <> 'b' then -2::int8" \
+  " else a.atttypmod::int8 end"
+/* Does the table keep what it is given? Partitions are left out, since servers before 15 do not tell the
+ * triggers that they have from their parents from their own, and so is Citus, whose workers run what the
+ * coordinator has analyzed. Under another isolation the catalog may be older than what the insert met. */
+#define PLAIN_SQL                                                                             \
+  "r.relkind = 'r' and not r.relispartition and not r.relhasrules and not r.relrowsecurity"   \
+  " and not exists (select from pg_trigger g where g.tgrelid = r.oid and not g.tgisinternal)" \
+  " and not exists (select from pg_extension where extname = 'citus')"                        \
+  " and current_setting('server_encoding') = 'UTF8'"                                          \
+  " and current_setting('transaction_isolation') = 'read committed'"
 
 /* A domain counts as the type below it. */
 static const char before_table[] =
     "select a.attname::text, coalesce(nullif(t.typbasetype, 0), a.atttypid)::int8,"
     " format_type(a.atttypid, a.atttypmod),"
-    " coalesce(" LDR_BYTEWISE_SQL
-    ", false)"
-    " from pg_attribute a join pg_type t on t.oid = a.atttypid"
+    " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL
+    " from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_class r on r.oid = a.attrelid"
     " left join pg_collation c on c.oid = a.attcollation"
     " left join pg_database d on d.datname = current_database()"
     " where a.attrelid = to_regclass('";
@@ -81,6 +95,11 @@ void ldr_live_forget(ldr_live *t) {
   if (t) atomic_store_explicit(&t->known, NULL, memory_order_release);
 }
 
+bool ldr_live_plain(const ldr_live *t) {
+  const ldr_live_columns *c = t ? atomic_load_explicit(&t->known, memory_order_acquire) : NULL;
+  return c && c->plain;
+}
+
 bool ldr_live_bytewise(const ldr_live *t, unsigned field) {
   const ldr_live_columns *c = t ? atomic_load_explicit(&t->known, memory_order_acquire) : NULL;
   return c && c->bytewise[field];
@@ -118,16 +137,25 @@ ldr_code ldr_live_drift(const ldr_entity *e, const char *column, ldr_ftype type,
 
 /* ---- reading ---- */
 
-static int64_t oid_of(const ldr_pgres *res, size_t row) {
+static int64_t int_of(const ldr_pgres *res, size_t row, unsigned col) {
   size_t n = 0;
-  const char *p = ldr_pgres_cell(res, row, OID, &n);
+  const char *p = ldr_pgres_cell(res, row, col, &n);
   return p && n == 8 ? (int64_t)ldr_be64(p) : 0;
 }
 
-static bool bytewise_of(const ldr_pgres *res, size_t row) {
+static bool bool_of(const ldr_pgres *res, size_t row, unsigned col) {
   size_t n = 0;
-  const char *p = ldr_pgres_cell(res, row, BYTEWISE, &n);
+  const char *p = ldr_pgres_cell(res, row, col, &n);
   return p && n == 1 && *p == 1;
+}
+
+/* Does the column keep every value that the declaration lets through? The types that larder takes for one
+ * another, such as text and name, do not count here. */
+static bool keeps(const ldr_field *f, uint32_t oid, int64_t limit) {
+  const ldr_ftype_info *type = ldr_ftype_get(f->type);
+  int64_t numeric = ((int64_t)f->precision << 16 | f->scale) + 4; /* as the server writes numeric(p,s) */
+  if (oid != (f->array ? type->array_oid : type->oid)) return false;
+  return limit == -1 || (f->type == LDR_F_NUMERIC && !f->array && f->precision && limit == numeric);
 }
 
 static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row, bool exact,
@@ -137,33 +165,52 @@ static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row,
   int field = name ? ldr_entity_field(t->e, name, n) : -1;
   char live[128];
   if (field < 0 || type == NULL) return LDR_OK; /* not declared */
-  if (!fits(t->e->fields[field].type, t->e->fields[field].array, (uint32_t)oid_of(res, row), exact)) {
+  if (!fits(t->e->fields[field].type, t->e->fields[field].array, (uint32_t)int_of(res, row, OID), exact)) {
     if (n_type >= sizeof live) n_type = sizeof live - 1;
     memcpy(live, type, n_type);
     live[n_type] = '\0';
     return ldr_live_drift(t->e, t->e->fields[field].name, t->e->fields[field].type, t->e->fields[field].array,
                           live, err);
   }
-  out->bytewise[field] = bytewise_of(res, row);
+  out->bytewise[field] = bool_of(res, row, BYTEWISE);
+  out->plain = out->plain && bool_of(res, row, PLAIN) &&
+               keeps(&t->e->fields[field], (uint32_t)int_of(res, row, OID), int_of(res, row, LIMIT));
   return LDR_OK;
 }
 
+static bool same(const ldr_live_columns *a, const ldr_live_columns *b, unsigned n) {
+  return a->plain == b->plain && memcmp(a->bytewise, b->bytewise, n * sizeof *a->bytewise) == 0;
+}
+
+/* Takes over c. An answer that was there before is used again: tables are asked about again and again. */
+static void publish(ldr_live *t, ldr_live_columns *c) {
+  ldr_live_columns *old = atomic_load(&t->all);
+  while (old && !same(old, c, t->e->nfields)) old = old->older;
+  if (old) {
+    ldr_free(c);
+    c = old;
+  } else {
+    c->older = atomic_load(&t->all);
+    while (!atomic_compare_exchange_weak(&t->all, &c->older, c)) continue;
+  }
+  atomic_store_explicit(&t->known, c, memory_order_release);
+}
+
 ldr_code ldr_live_read(ldr_live *t, const ldr_pgres *res, bool exact, bool *there, ldr_err *err) {
-  size_t rows = res && ldr_pgres_cols(res) == BYTEWISE + 1 ? ldr_pgres_rows(res) : 0;
+  size_t rows = res && ldr_pgres_cols(res) == COLUMNS ? ldr_pgres_rows(res) : 0;
   ldr_live_columns *c;
   ldr_code code = LDR_OK;
   *there = rows > 0;
   if (rows == 0) return LDR_OK;
   c = ldr_alloc(sizeof *c + t->e->nfields * sizeof *c->bytewise);
   if (c == NULL) return ldr_fail_nomem(err);
+  c->plain = true;
   for (size_t i = 0; i < rows && code == LDR_OK; i++) code = read_column(t, res, i, exact, c, err);
   if (code != LDR_OK) {
     ldr_free(c);
     ldr_live_forget(t);
     return code;
   }
-  c->older = atomic_load(&t->all);
-  while (!atomic_compare_exchange_weak(&t->all, &c->older, c)) continue;
-  atomic_store_explicit(&t->known, c, memory_order_release);
+  publish(t, c);
   return LDR_OK;
 }

@@ -24,6 +24,7 @@
 
 typedef struct ldr_live_columns { /* never changed after it is published */
   struct ldr_live_columns *older;
+  bool plain;      /* the table stores rows as they are given */
   bool bytewise[]; /* one a field: a text whose own collation orders by bytes */
 } ldr_live_columns;
 
@@ -50,6 +51,10 @@ ldr_code ldr_live_read(ldr_live *t, const ldr_pgres *res, bool exact, bool *ther
                        ldr_err *err) LDR_MUSTCHECK;
 void ldr_live_forget(ldr_live *t); /* ask again before the next statement; NULL is fine */
 
+/* Does the table store a row as it is given? It has no trigger, rule, row security, domain, generated or
+ * identity column, nor one that pads, cuts or rounds otherwise than the declaration does. A guess until an
+ * insert proves it: see ldr_given. false: no, or not known. */
+bool ldr_live_plain(const ldr_live *t);
 /* Does the column's own collation order by bytes? false: no, or not known. */
 bool ldr_live_bytewise(const ldr_live *t, unsigned field);
 /* May a result column of this type stand for the field? */

@@ -20,6 +20,8 @@ void ldr_stmt_release(ldr_stmt *s) {
   if (s == NULL || --s->refs > 0) return;
   assert(!s->cached);
   if (s->e) ldr_schema_release(s->e->schema);
+  if (s->given) ldr_stmt_release(s->given->insert);
+  if (s->given) ldr_stmt_release(s->given->again);
   ldr_arena_free(&s->arena);
   ldr_free(s);
 }
@@ -141,8 +143,8 @@ static bool fill_op(ldr_stmts *c, ldr_stmt *s, const ldr_op *op, const ldr_param
                       (unsigned)(c->columns.n / sizeof(ldr_column)));
 }
 
-/* A statement of the text in c->sql. */
-static ldr_code compile(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt **out, ldr_err *err) {
+/* A statement of the text in c->sql, made of op. */
+static ldr_code make_op(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt **out, ldr_err *err) {
   size_t n = params->n / sizeof(ldr_param);
   ldr_stmt *s;
   ldr_buf_reset(&c->columns);
@@ -159,6 +161,88 @@ static ldr_code compile(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, l
   name_it(s);
   *out = s;
   return LDR_OK;
+}
+
+/* ---- inserts whose row is known ---- */
+
+static int place_of(const uint16_t *fields, unsigned n, uint16_t field) {
+  for (unsigned i = 0; i < n; i++)
+    if (fields[i] == field) return (int)i;
+  return -1;
+}
+
+/* Are all that the operation returns, and its key, among what it gives? */
+static bool gives_its_row(const ldr_op *op) {
+  const ldr_unique *key = &op->e->key;
+  if (op->kind != LDR_OP_INSERT || op->nrows != 1 || op->on_conflict != LDR_CONFLICT_ERROR) return false;
+  for (unsigned i = 0; i < op->nout; i++)
+    if (place_of(op->cols, op->ncols, op->out[i]) < 0) return false;
+  for (unsigned i = 0; i < key->n; i++)
+    if (place_of(op->cols, op->ncols, key->field[i]) < 0) return false;
+  return op->nout > 0 && key->n > 0;
+}
+
+/* Another statement on the way to `op`'s: its text is that of `like` and what is behind it. */
+static ldr_code make_beside(ldr_stmts *c, const ldr_op *like, const char *behind, ldr_stmt **out,
+                            ldr_err *err) {
+  ldr_buf params = {0};
+  ldr_code code;
+  ldr_buf_reset(&c->sql);
+  code = ldr_sqlgen(like, &c->lives, &c->sql, &params, err);
+  ldr_buf_str(&c->sql, behind);
+  if (code == LDR_OK && c->sql.broken) code = ldr_fail_nomem(err);
+  if (code == LDR_OK) code = make_op(c, like, &params, out, err);
+  ldr_buf_free(&params);
+  return code;
+}
+
+static ldr_code make_again(ldr_stmts *c, const ldr_op *op, ldr_given *g, ldr_err *err) {
+  const ldr_unique *key = &op->e->key;
+  ldr_pred equal[LDR_MAX_KEY], all = {.kind = LDR_P_AND, .n = key->n};
+  const ldr_pred *kids[LDR_MAX_KEY];
+  ldr_op select;
+  for (unsigned i = 0; i < key->n; i++) {
+    int at = place_of(op->cols, op->ncols, key->field[i]);
+    equal[i] = (ldr_pred){.kind = LDR_P_EQ, .field = key->field[i], .n = 1, .values = &op->values[at]};
+    kids[i] = &equal[i];
+    g->key[i] = (uint16_t)at; /* each value of an insert is a parameter */
+  }
+  g->nkey = key->n;
+  all.kids = kids;
+  ldr_op_init(&select, LDR_OP_SELECT, op->e);
+  select.where = &all;
+  select.out = op->out;
+  select.nout = op->nout;
+  return make_beside(c, &select, "", &g->again, err);
+}
+
+static ldr_code make_given(ldr_stmts *c, const ldr_op *op, ldr_stmt *s, ldr_err *err) {
+  ldr_op insert = *op;
+  ldr_given *g = ldr_arena_zalloc(&s->arena, sizeof *g);
+  ldr_code code;
+  if (g == NULL) return ldr_fail_nomem(err);
+  s->given = g;
+  insert.nout = 0;
+  code = make_beside(c, &insert, " returning 'now'::timestamptz", &g->insert, err);
+  if (code == LDR_OK) code = make_again(c, op, g, err);
+  /* a truth value of the key stands in the text, so its parameters are not those of the insert */
+  if (code == LDR_OK && g->again->nparams != g->nkey) s->given = NULL;
+  if (code != LDR_OK || s->given) return code;
+  ldr_stmt_release(g->insert);
+  ldr_stmt_release(g->again);
+  return LDR_OK;
+}
+
+/* The statement of op, whose text is in c->sql. */
+static ldr_code compile(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt **out, ldr_err *err) {
+  ldr_stmt *s = NULL;
+  ldr_code code = make_op(c, op, params, &s, err);
+  if (code == LDR_OK && gives_its_row(op)) code = make_given(c, op, s, err);
+  if (code == LDR_OK)
+    *out = s;
+  else
+    ldr_stmt_release(s);
+  return code;
 }
 
 ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out, ldr_err *err) {
@@ -320,7 +404,8 @@ typedef struct prep { /* one name on one connection */
   uint64_t id;   /* with node.hash: the statement's */
   uint64_t sync; /* the last exchange that uses it */
   prep_state state;
-  bool evicted; /* out of the list, owned by the exchange that deallocates it */
+  int64_t proof; /* see ldr_registry_proof */
+  bool evicted;  /* out of the list, owned by the exchange that deallocates it */
   char text[sizeof deallocate + sizeof((ldr_stmt *)0)->name]; /* "deallocate ldr_…" */
 } prep;
 
@@ -381,6 +466,11 @@ static prep *find_or_add(ldr_registry *g, const ldr_stmt *s, ldr_exchange *r) {
   snprintf(p->text, sizeof p->text, "%s%s", deallocate, s->name);
   ldr_lru_add(&g->lru, &p->node, s->id[0]);
   return p;
+}
+
+int64_t *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s) {
+  prep *p = g->cap ? (prep *)(void *)ldr_lru_find(&g->lru, s->id[0], same_prep, &s->id[1]) : NULL;
+  return p ? &p->proof : NULL;
 }
 
 static ldr_cmd *add_cmd(ldr_exchange *r, ldr_cmd_kind kind, const ldr_stmt *s, const ldr_bind *args,

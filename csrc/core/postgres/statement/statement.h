@@ -31,14 +31,27 @@ struct ldr_stmt {
   const char *sql;
   size_t sql_n;
   unsigned nparams, ncols;
-  uint32_t *oids;         /* of the parameters; NULL: the server finds out */
-  ldr_column *params;     /* raw, once described */
-  const ldr_column *cols; /* results, as the operation or the server describes them */
-  const char *doubled;    /* raw: a name that two result columns have; NULL: none */
-  const ldr_entity *e;    /* an operation's, with its schema retained */
-  ldr_live *live;         /* an operation's: what the server has behind e; the engine's */
-  ldr_arena arena;        /* owns all of it */
+  uint32_t *oids;          /* of the parameters; NULL: the server finds out */
+  ldr_column *params;      /* raw, once described */
+  const ldr_column *cols;  /* results, as the operation or the server describes them */
+  const char *doubled;     /* raw: a name that two result columns have; NULL: none */
+  const ldr_entity *e;     /* an operation's, with its schema retained */
+  struct ldr_given *given; /* an insert's that may need no row back; NULL: it does */
+  ldr_live *live;          /* an operation's: what the server has behind e; the engine's */
+  ldr_arena arena;         /* owns all of it */
 };
+
+/* An insert of one row where nothing but a table's triggers and the like can make another row of it. It
+ * returns no row, but the time at which the server analyzed it: 'now' in a statement's text is read then, and
+ * whatever changes something about the table makes the server analyze anew, be it a trigger, a rule, a column
+ * or a mere vacuum. So an insert that brings the time at which the table was seen to store rows as they are
+ * given has stored its row so; any other time proves nothing, and the row is read again. */
+typedef struct ldr_given {
+  ldr_stmt *insert; /* returns that time alone */
+  ldr_stmt *again;  /* selects the row by its key */
+  unsigned nkey;
+  uint16_t key[LDR_MAX_KEY]; /* the parameters of insert that `again` takes */
+} ldr_given;
 
 /* ---- the engine's caches ---- */
 typedef struct ldr_stmts {
@@ -94,6 +107,9 @@ ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, l
 /* Adds to r the question what s takes and gives. It is asked of a statement without a name, so that nothing
  * stays on the connection that was made from less than is known afterwards. */
 ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
+/* The time at which s was analyzed on this connection when its table was seen to store rows as they are given
+ * (see ldr_given); 0: never. NULL: s is not prepared here. */
+int64_t *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s);
 void ldr_registry_sent(ldr_registry *g);
 void ldr_registry_settle(ldr_registry *g, ldr_exchange *r); /* reads the answers before anybody takes them */
 void ldr_registry_forget_all(ldr_registry *g);              /* after DISCARD, DEALLOCATE ALL or a script */

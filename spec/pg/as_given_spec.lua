@@ -1,0 +1,285 @@
+-- An insert gets no row back where the table stores rows as they are given. What makes another row of one is noticed
+-- with the very insert that meets it.
+
+local larder = require "larder"
+local loops = require "spec.support.loops"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+local url = os.getenv "LARDER_TEST_URL"
+
+local FIELDS = {
+  { name = "id", type = "int4" },
+  { name = "name", type = "text", null = true },
+  { name = "cost", type = "numeric", null = true },
+  { name = "price", type = "numeric", precision = 8, scale = 2, null = true },
+  { name = "doc", type = "jsonb", null = true },
+  { name = "at", type = "timestamptz", null = true },
+  { name = "real", type = "float4", null = true },
+  { name = "tags", type = "text[]", null = true },
+  { name = "flag", type = "bool", null = true },
+  { name = "raw", type = "bytea", null = true },
+  { name = "token", type = "uuid", null = true },
+}
+
+local PLAIN = [[id integer primary key, name text, cost numeric, price numeric(8,2), doc jsonb, at timestamptz,
+  "real" real, tags text[], flag boolean, raw bytea, token uuid]]
+
+local SHOUT = [[create or replace function public.given_shout() returns trigger language plpgsql as
+  $$ begin new.name := upper(new.name); return new; end $$]]
+
+local function with(column, by) return (PLAIN:gsub(column, by, 1)) end
+
+-- Each makes of { name = "ab  ", cost = "1.25", at = …123456 } another row than the one that was given.
+local CHANGING = {
+  { "a trigger", PLAIN, SHOUT, "create trigger given_t before insert on public.given for each row execute function public.given_shout()" },
+  { "a rule", PLAIN, [[create rule given_r as on insert to public.given where new.name = 'ab  '
+     do also update public.given set name = 'ruled' where id = new.id]] },
+  { "a generated column", with("cost numeric", "cost numeric generated always as (7) stored"), cost = false },
+  { "char(n)", with("name text", "name char(6)") },
+  { "varchar(n)", with("name text", "name varchar(3)") },
+  { "a scale", with("cost numeric", "cost numeric(6,1)") },
+  { "a time's precision", with("at timestamptz", "at timestamptz(0)") },
+  { "a domain", with("name text", "name public.given_d") },
+  { "row security", PLAIN, "alter table public.given enable row level security" },
+  { "a leaf's trigger", PLAIN .. ") partition by range (id", SHOUT, "create table public.given_1 partition of public.given default",
+    "create trigger given_t before insert on public.given_1 for each row execute function public.given_shout()" },
+  { "a partition of its own", PLAIN, "create table public.given_top (like public.given) partition by range (id)",
+    "alter table public.given_top attach partition public.given default", key = false },
+}
+
+describe("an insert's row #pg", function()
+  local db, other, given, declared
+
+  local function must(...)
+    for _, sql in ipairs { ... } do assert(other:query(sql)) end
+  end
+
+  local function drop()
+    for _, sql in ipairs {
+      "drop table if exists public.given_top cascade", "drop table if exists public.given cascade",
+      "drop view if exists public.given cascade", "drop domain if exists public.given_d cascade",
+      "drop function if exists public.given_shout() cascade",
+    } do other:query(sql) end
+  end
+
+  before_each(function()
+    db, other = assert(larder.open(url, { pool = { max = 1 } })), assert(larder.open(url))
+    if not declared then
+      larder.declare {
+        name = "given",
+        entities = { { name = "rows", table = "public.given", fields = FIELDS, key = { name = "given_pkey", "id" } } },
+      }
+      declared = true
+    end
+    given = db:stores("given").rows
+    drop()
+    must("create domain public.given_d as char(5)")
+  end)
+  after_each(function()
+    drop()
+    db:close()
+    other:close()
+  end)
+
+  -- how often the pool's one connection ran the insert that returns no row
+  local function runs()
+    return assert(db:query [[select coalesce(sum(generic_plans + custom_plans), 0)::int4 as n from pg_prepared_statements
+      where statement like 'insert%''now''::timestamptz']])[1].n
+  end
+
+  local function stored(id) return assert(other:stores("given").rows:get(id)) end
+
+  local function row(id)
+    return {
+      id = id, name = "ab  ", cost = "1.25", price = "7", at = "2026-01-02T03:04:05.123456Z", real = 0.1, flag = id % 2 == 0,
+      tags = { "a", larder.null, "b,\"" }, raw = "\0\1\255", token = "9C7E1F6A-5A0B-4E0B-8F64-0A4B9C2D1E0F",
+      doc = { a = -0.0, b = 1e300, c = { larder.null, {}, larder.array {} }, ["ä\\\"\n"] = 12345678901, d = 1e20, e = 0.1 },
+    }
+  end
+
+  local function create(id, store)
+    return (store or given):create(row(id))
+  end
+
+  --- Creates n rows from id on; each is the one that is stored.
+  local function check(id, n)
+    for i = id, id + n - 1 do
+      local made = assert(create(i))
+      assert.same(stored(i), made)
+    end
+  end
+
+  it("does not come back where the table stores it as it was given", function()
+    must("create table public.given (" .. PLAIN .. ")")
+    check(1, 5)
+    assert.equal(5, runs())
+    assert.same({ id = 9 }, assert(given:create { id = 9 }))
+    local one, err = create(1)
+    assert.is_nil(one)
+    assert.equal("conflict", err.code)
+    check(10, 2)
+  end)
+
+  it("does not come back in a transaction either, once it was proven outside", function()
+    must("create table public.given (" .. PLAIN .. ")")
+    assert(db:transaction(function() assert(create(1)) end))
+    assert.equal(0, runs())
+    check(2, 2)
+    local seen
+    assert(db:transaction(function() seen = assert(create(4)) end))
+    assert.same(stored(4), seen)
+    assert.equal(3, runs())
+  end)
+
+  for _, case in ipairs(CHANGING) do
+    it("comes back where there is " .. case[1], function()
+      must("create table public.given (" .. case[2] .. ")", unpack(case, 3))
+      if case.cost == false then
+        local one, err = create(1)
+        assert.is_nil(one)
+        assert.is_string(err.code)
+        return
+      end
+      for id = 1, 3 do
+        local made = assert(create(id))
+        if case[1] ~= "a rule" then assert.same(stored(id), made) end
+      end
+      assert.equal(0, runs())
+    end)
+  end
+
+  it("comes back from a view that writes elsewhere", function()
+    must("create table public.given_top (" .. PLAIN .. ")", "create view public.given as select * from public.given_top", SHOUT,
+      "create trigger given_t before insert on public.given_top for each row execute function public.given_shout()")
+    local made = assert(create(1))
+    assert.equal("AB  ", made.name)
+    assert.equal("AB  ", assert(create(2)).name)
+    assert.equal(0, runs())
+  end)
+
+  it("comes back where transactions see an older catalog", function()
+    must("create table public.given (" .. PLAIN .. ")")
+    local before = db
+    db = assert(larder.open(url .. (url:find("?", 1, true) and "&" or "?") .. "options=-c%20default_transaction_isolation%3Dserializable",
+      { pool = { max = 1 } }))
+    before:close()
+    given = db:stores("given").rows
+    check(1, 3)
+    assert.equal(0, runs())
+  end)
+
+  local TRIGGER = "create trigger given_t before insert on public.given for each row execute function public.given_shout()"
+
+  -- Each comes while the connection has its proof; `back`: what makes the table plain again
+  local LATER = {
+    { "a trigger", { SHOUT, TRIGGER }, "drop trigger given_t on public.given" },
+    { "a trigger that is switched on", { "alter table public.given enable trigger given_t" }, "drop trigger given_t on public.given",
+      before = { SHOUT, TRIGGER, "alter table public.given disable trigger given_t" } },
+    { "a column of fixed width", { "alter table public.given alter column name type char(6)" },
+      "alter table public.given alter column name type text" },
+    { "a scale", { "alter table public.given alter column cost type numeric(6,1)" },
+      "alter table public.given alter column cost type numeric" },
+    { "a time's precision", { "alter table public.given alter column at type timestamptz(0)" },
+      "alter table public.given alter column at type timestamptz" },
+    { "a domain", { "alter table public.given alter column name type public.given_d" },
+      "alter table public.given alter column name type text" },
+    { "another table of the same name", { "drop table public.given", SHOUT, "create table public.given (" .. PLAIN .. ")", TRIGGER },
+      "drop trigger given_t on public.given" },
+    { "a vacuum, which changes nothing", { "analyze public.given" } },
+  }
+
+  for _, case in ipairs(LATER) do
+    it("is right behind " .. case[1], function()
+      must("create table public.given (" .. PLAIN .. ")")
+      check(1, 3)
+      if case.before then must(unpack(case.before)) end
+      if not case.before then assert.equal(3, runs()) end
+      must(unpack(case[2]))
+      check(4, 3)
+      if not case[3] then return assert.equal(6, runs()) end
+      must(case[3])
+      check(7, 3)
+    end)
+
+    it("is right in a transaction behind " .. case[1], function()
+      must("create table public.given (" .. PLAIN .. ")")
+      check(1, 2)
+      if case.before then must(unpack(case.before)) end
+      check(3, 1)
+      must(unpack(case[2]))
+      local made = {}
+      assert(db:transaction(function()
+        for id = 4, 5 do made[id] = assert(create(id)) end
+      end))
+      for id = 4, 5 do assert.same(stored(id), made[id]) end
+      check(6, 2)
+    end)
+  end
+
+  it("is right behind a change that the transaction made itself", function()
+    must("create table public.given (" .. PLAIN .. ")", SHOUT)
+    for id = 1, 5, 2 do
+      if id > 1 then check(id, 1) end
+      assert(db:transaction(function(tx)
+        assert(tx:query("select 1 as one"))
+        if id == 5 then assert.equal("ab  ", assert(create(99)).name) end
+        assert(tx:query(TRIGGER))
+        assert.equal("AB  ", assert(create(id + 1)).name)
+        assert.equal("AB  ", assert(create(id + 100)).name)
+        assert(tx:query "drop trigger given_t on public.given")
+        assert.equal("ab  ", assert(create(id + 200)).name)
+      end))
+    end
+    check(400, 2)
+  end)
+
+  if loops.cqueues then
+    it("is right for coroutines that share connections, also while a trigger comes and goes", function()
+      must("create table public.given (" .. PLAIN .. ")", SHOUT)
+      local looped = assert(larder.open(url, { loop = "cqueues", pool = { max = 2 } }))
+      local store, made, writers = looped:stores("given").rows, {}, {}
+      local function writer(first)
+        return function()
+          for id = first, first + 19 do
+            if id == 110 then must(TRIGGER) end
+            if id == 115 then must("drop trigger given_t on public.given") end
+            made[id] = assert(create(id, store))
+          end
+        end
+      end
+      for i = 1, 8 do writers[i] = writer(i * 100) end
+      loops.cqueues.run(looped, unpack(writers))
+      local shouted = 0
+      for id, one in pairs(made) do
+        assert.same(stored(id), one)
+        if one.name == "AB  " then shouted = shouted + 1 end
+      end
+      assert.is_true(shouted > 0)
+      looped:close()
+    end)
+  end
+
+  it("that a new trigger moves to another key is an error which says that it is stored", function()
+    must("create table public.given (" .. PLAIN .. ")")
+    check(1, 2)
+    must([[create or replace function public.given_shout() returns trigger language plpgsql as
+      $$ begin new.id := new.id + 1000; return new; end $$]], TRIGGER)
+    local made, err = create(3)
+    assert.is_nil(made)
+    assert.equal("drift", err.code)
+    assert.matches("the row was stored", err.message, 1, true)
+    assert.equal("ab  ", stored(1003).name)
+    assert.equal(1004, assert(create(4)).id)
+  end)
+
+  it("that a new trigger refuses is no row", function()
+    must("create table public.given (" .. PLAIN .. ")")
+    check(1, 2)
+    must([[create or replace function public.given_shout() returns trigger language plpgsql as $$ begin return null; end $$]], TRIGGER)
+    for id = 3, 4 do
+      local made, err = create(id)
+      assert.is_nil(made)
+      assert.equal("check", err.code)
+    end
+  end)
+end)
