@@ -9,6 +9,7 @@ local larder = require "larder"
 local play = require "spec.support.random.play"
 local rng = require "spec.support.random.rng"
 local turns = require "spec.support.turns"
+local soft = require "spec.support.random.soft"
 local twin = require "spec.support.twin"
 local types = require "spec.support.random.types"
 local zoo = require "spec.support.zoo"
@@ -328,6 +329,13 @@ local TURN = { "create", "patch", "delete", "get", "upsert", "update" }
 local function turn(written)
   local kind, store = pick(TURN), pick(STORES)
   if chance(35) or written[store] then return locked_find() end
+  if chance(20) then
+    store = pick { "lists", "notes" }
+    local op = soft.turn(store)
+    if written[store] then return locked_find() end
+    written[store] = not op.reads or nil
+    return op
+  end
   written[store] = kind ~= "get" or nil
   local fn, a, b = kinds[kind](store)
   return { name = table.concat({ kind, store, a, b }, " "), run = function(s) return fn(s, a, b) end }
@@ -368,10 +376,14 @@ local function interleaving()
   }
 end
 
+local function any()
+  if chance(40) then return types.op() end
+  return chance(25) and soft.op() or single()
+end
+
 local function next_operation()
-  if chance(45) then return types.op() end
   if chance(2) then return interleaving() end
-  return chance(10) and play.transaction(single, 1) or single()
+  return chance(10) and play.transaction(any, 1) or any()
 end
 
 -- ---- the two engines ----
@@ -380,7 +392,7 @@ local url = os.getenv "LARDER_TEST_URL"
 
 local function both(db)
   local all = zoo.stores(db)
-  local stores = { types = twin.stores(db).types }
+  local stores = { types = twin.stores(db).types, soft = soft.stores(db) }
   for _, name in ipairs { "orgs", "people", "teams", "badges" } do stores[name] = all[name] end
   if db:kind() ~= "memory" then -- whose lock would be another's
     for _, name in ipairs { "zoo.orgs", "zoo.people", "zoo.teams", "zoo.badges", "twin.types" } do
@@ -396,6 +408,11 @@ local function contents(stores)
     local rows = larder.array {}
     for row in stores[name]:each { order = "id" } do rows[#rows + 1] = row end
     all[name] = rows
+  end
+  for _, name in ipairs { "lists", "notes" } do
+    local rows = larder.array {}
+    for row in stores.soft[name]:each { with_deleted = true } do rows[#rows + 1] = row end
+    all["soft " .. name] = rows
   end
   return play.canonical(all)
 end

@@ -23,6 +23,20 @@ twin.declaration = {
         { name = "texts", type = "text[]", null = true },
         { name = "docs", type = "json[]", null = true },
         { name = "f4s", type = "float4[]", null = true },
+        { name = "whole", type = "int4", null = true },
+        { name = "flag", type = "bool", null = true },
+        { name = "token", type = "uuid", null = true },
+        { name = "bytes", type = "bytea", null = true },
+        { name = "shorts", type = "int2[]", null = true },
+        { name = "longs", type = "int8[]", null = true },
+        { name = "wholes", type = "int4[]", null = true },
+        { name = "f8s", type = "float8[]", null = true },
+        { name = "ns", type = "numeric[]", null = true },
+        { name = "ats", type = "timestamptz[]", null = true },
+        { name = "tokens", type = "uuid[]", null = true },
+        { name = "blobs", type = "bytea[]", null = true },
+        { name = "flags", type = "bool[]", null = true },
+        { name = "binary", type = "jsonb[]", null = true },
       },
       key = { name = "types_pkey", "id" },
       uniques = { { name = "types_half", "big", where = { f4 = 0.1 } } },
@@ -55,6 +69,8 @@ create schema twin;
 create table twin.types (
   id bigint not null, f4 real, f8 double precision, n numeric, small smallint, big bigint, text text collate "C",
   at timestamptz, doc jsonb, raw json, texts text[], docs json[], f4s real[],
+  whole integer, flag boolean, token uuid, bytes bytea, shorts smallint[], longs bigint[], wholes integer[], f8s double precision[],
+  ns numeric[], ats timestamptz[], tokens uuid[], blobs bytea[], flags boolean[], "binary" jsonb[],
   constraint types_pkey primary key (id)
 );
 create unique index types_half on twin.types (big) where f4 = '0.1'::real;

@@ -14,7 +14,7 @@ local play = {
 
 local function printable(value)
   if type(value) == "string" then
-    return (value:gsub("[%z\1-\31]", function(c) return ("\\x%02x"):format(c:byte()) end))
+    return (value:gsub("[%z\1-\31\128-\255]", function(c) return ("\\x%02x"):format(c:byte()) end))
   end
   if type(value) == "number" then -- NaN, infinities and -0 are no JSON
     if value ~= value then return "NaN" end

@@ -31,13 +31,35 @@ local POOL = {
     function() return array {} end, function() return { "a" } end, function() return { "a", null, "" } end,
     function() return { "NULL", '"', "\\", "{}" } end, function() return { { "a", "b" }, { "c", null } } end,
   },
+  whole = { 0, 1, -1, 2147483647, -2147483648, 41 },
+  flag = { true, false },
+  token = { "00000000-0000-4000-8000-000000000001", "ffffffff-ffff-ffff-ffff-ffffffffffff", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF" },
+  bytes = { "", "\0", "\0\255", "\\x00", "'", ("\200"):rep(300) },
+  shorts = { function() return { 1, null, -32768 } end, function() return array {} end, function() return { { 1, 2 }, { 3, 4 } } end },
+  longs = { function() return { 9007199254740992, -1 } end, function() return array {} end, function() return { null } end },
+  wholes = { function() return { 1, 2, 3 } end, function() return { 2 } end },
+  f8s = { function() return { 0.1, -0.0, 1e300 } end, function() return { null, 5e-324 } end },
+  ns = { function() return { "1.50", "1.5", "NaN" } end, function() return { "-0.0", null } end, function() return array {} end },
+  ats = {
+    function() return { "2026-01-02T03:04:05.000006Z", "infinity" } end, function() return { "0044-03-15 12:00:00+00 BC", null } end,
+  },
+  tokens = { function() return { "00000000-0000-4000-8000-000000000001" } end, function() return array {} end },
+  blobs = { function() return { "", "\0\255", "\\", '"' } end, function() return { null } end },
+  flags = { function() return { true, false, null } end, function() return { true } end },
+  binary = { function() return { { a = 1 }, larder.array {}, null } end, function() return { 0.5 } end },
   docs = { function() return array {} end, function() return { { a = 1 }, null } end, function() return array { 1, "x" } end },
   f4s = { function() return { 0.1, 1.5, null } end, function() return array {} end, function() return { -0.0 } end },
 }
 POOL.raw = POOL.doc
 
-local FIELDS = { "f4", "f8", "n", "small", "big", "text", "at", "doc", "raw", "texts", "docs", "f4s" }
-local SCALAR = { "f4", "f8", "n", "small", "big", "text", "at" }
+local ARRAYS = {
+  "texts", "f4s", "shorts", "longs", "wholes", "f8s", "ns", "ats", "tokens", "blobs", "flags", "binary",
+}
+local SCALAR = { "f4", "f8", "n", "small", "big", "text", "at", "whole", "flag", "token", "bytes" }
+local FIELDS = { "doc", "raw", "docs" }
+for _, list in ipairs { ARRAYS, SCALAR } do
+  for _, name in ipairs(list) do FIELDS[#FIELDS + 1] = name end
+end
 
 local function value(field)
   local v = pick(POOL[field])
@@ -50,7 +72,7 @@ local function id() return int(12) end
 local function row()
   local r = { id = id() }
   for _, field in ipairs(FIELDS) do
-    if chance(45) then r[field] = chance(10) and null or value(field) end
+    if chance(30) then r[field] = chance(10) and null or value(field) end
   end
   return r
 end
@@ -77,9 +99,9 @@ local conditions = {
   function() return { doc = { contains = value "doc" } } end,
   function() return { doc = { has_key = pick { "a", "n", "text", "x" } } } end,
   function() return { doc = { eq = value "doc" } } end,
-  function() return { texts = { contains = value "texts" } } end,
+  function() local f = pick(ARRAYS) return { [f] = { contains = value(f) } } end,
   function() return { f4s = { contains = { 0.1 } } } end,
-  function() return { f4s = value "f4s" } end,
+  function() local f = pick(ARRAYS) return { [f] = { [pick(COMPARE)] = value(f) } } end,
   function() return { docs = { contains = value "docs" } } end, -- refused: json has no equality
   function() return { id = { lte = id() } } end,
 }
@@ -105,8 +127,8 @@ local changes = {
   function() local f = pick(FIELDS) return f, larder.coalesce(value(f)) end,
   function() return "doc", larder.append(value "doc") end,
   function() return "doc", larder.merge { m = int(3), a = value "doc" } end,
-  function() return "texts", larder.append(value "texts") end,
-  function() return "f4s", larder.append(value "f4s") end,
+  function() local f = pick(ARRAYS) return f, larder.append(value(f)) end,
+  function() return "whole", larder.increment(pick { 1, -1, 2147483647 }) end,
 }
 
 local function set()
@@ -121,7 +143,7 @@ end
 local EXCLUDED = {
   function() return { [pick(FIELDS)] = larder.excluded } end,
   function() return { [pick { "small", "big", "n", "f4" }] = larder.increment(larder.excluded) } end,
-  function() return { [pick { "texts", "doc", "f4s" }] = larder.append(larder.excluded) } end,
+  function() return { [chance(30) and "doc" or pick(ARRAYS)] = larder.append(larder.excluded) } end,
   function() return { [pick(SCALAR)] = larder.greatest(larder.excluded) } end,
   function() return { [pick(FIELDS)] = larder.coalesce(larder.excluded) } end,
   set,
@@ -129,7 +151,7 @@ local EXCLUDED = {
 
 -- ---- operations ----
 
-local ORDERS = { "id", "-id", "text, -at", "-n", "f8", "-f4, text", "at desc, big", "small, n" }
+local ORDERS = { "id", "-id", "text, -at", "-n", "f8", "-f4, text", "at desc, big", "small, n", "whole, -token", "flag", "-bytes" }
 
 local ops = {}
 
