@@ -78,27 +78,29 @@ ldr_code ldr_fail_state(ldr_err *e, ldr_code code, const char *sqlstate, const c
 
 ldr_code ldr_fail_nomem(ldr_err *e) { return ldr_fail(e, LDR_CAPACITY, "out of memory"); }
 
+void ldr_err_add_field(ldr_err *e, const char *field, const char *text) {
+  size_t nf = strlen(field) + 1, nt = strlen(text) + 1;
+  if (nf + nt > sizeof e->fields - e->fields_len) return;
+  memcpy(e->fields + e->fields_len, field, nf);
+  memcpy(e->fields + e->fields_len + nf, text, nt);
+  e->fields_len = (uint16_t)(e->fields_len + nf + nt);
+  e->nfields++;
+}
+
 ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) {
   char text[200];
-  size_t nf = strlen(field) + 1, nt;
   va_list ap;
   va_start(ap, fmt);
   vsnprintf(text, sizeof text, fmt, ap);
   va_end(ap);
   trim(text, sizeof text);
-  nt = strlen(text) + 1;
   if (e->code != LDR_INVALID || e->nfields == 0) {
     clear(e, LDR_INVALID);
     snprintf(e->message, sizeof e->message, "%s %s", field, text);
     trim(e->message, sizeof e->message);
     ldr_err_set(e->column, sizeof e->column, field);
   }
-  if (nf + nt <= sizeof e->fields - e->fields_len) {
-    memcpy(e->fields + e->fields_len, field, nf);
-    memcpy(e->fields + e->fields_len + nf, text, nt);
-    e->fields_len = (uint16_t)(e->fields_len + nf + nt);
-    e->nfields++;
-  }
+  ldr_err_add_field(e, field, text);
   return LDR_INVALID;
 }
 

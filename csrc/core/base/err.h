@@ -68,6 +68,9 @@ ldr_code ldr_fail_nomem(ldr_err *e); /* LDR_CAPACITY, "out of memory" */
  * are dropped when the buffer is full; the message always names the first. */
 ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) LDR_PRINTF(3, 4);
 
+/* Adds to an error of a server what is wrong with a field, and nothing else. */
+void ldr_err_add_field(ldr_err *e, const char *field, const char *text);
+
 /* Adds to an error: which fault it is, and where in which file. Returns its code. */
 ldr_code ldr_err_reason(ldr_err *e, const char *reason);
 ldr_code ldr_err_at(ldr_err *e, const char *file, unsigned line, unsigned place);

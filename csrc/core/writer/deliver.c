@@ -99,8 +99,10 @@ typedef struct delivery {
 } delivery;
 
 /* One insert of many rows. COPY into a staging table takes half as long again for 500 rows (a table made and
- * dropped, and four round trips), and could not tell a key that exists from another unique. */
-static ldr_code insert(delivery *d, const ldr_queued *rows, size_t n, size_t *written) {
+ * dropped, and four round trips), and could not tell a key that exists from another unique.
+ * SKIP: of the key alone, what breaks another unique is refused. */
+static ldr_code insert(delivery *d, const ldr_queued *rows, size_t n, ldr_conflict conflict,
+                       size_t *written) {
   const ldr_call call = {.deadline = ldr_deadline(d->timeout), .block = true};
   ldr_result result = {0};
   ldr_value *v = d->values;
@@ -114,23 +116,84 @@ static ldr_code insert(delivery *d, const ldr_queued *rows, size_t n, size_t *wr
   op.cols = d->cols;
   op.nrows = n;
   op.values = d->values;
-  op.on_conflict = LDR_CONFLICT_SKIP; /* of the key alone: what breaks another unique is refused */
+  op.on_conflict = conflict;
   code = d->engine->ops->run(d->engine, NULL, &op, &call, &result, NULL, d->err);
   if (code == LDR_OK) *written = (size_t)result.affected;
   return code;
 }
 
+/* How many rows have one of these keys. */
+static ldr_code count_keys(delivery *d, const ldr_queued *rows, size_t n, size_t *there) {
+  const ldr_call call = {.deadline = ldr_deadline(d->timeout), .block = true};
+  ldr_pred keys = {.kind = LDR_P_KEYS, .n = (uint32_t)n, .ncols = d->e->key.n, .values = d->values};
+  ldr_result result = {0};
+  ldr_value *v = d->values;
+  ldr_code code;
+  ldr_op op;
+  for (size_t r = 0; r < n; r++)
+    for (unsigned i = 0; i < d->e->key.n; i++) ldr_row_get(d->e, rows[r].row, d->e->key.field[i], v++);
+  ldr_op_init(&op, LDR_OP_COUNT, d->e);
+  op.name = "insert_async";
+  op.where = &keys;
+  code = d->engine->ops->run(d->engine, NULL, &op, &call, &result, NULL, d->err);
+  if (code == LDR_OK) *there = (size_t)result.affected;
+  return code;
+}
+
+static ldr_code refuse(delivery *d) {
+  const ldr_err refused = *d->err;
+  if (!d->ops->may_refuse(d->ud, d->err)) return d->err->code;
+  return d->ops->settle(d->ud, 1, 0, &refused, d->err);
+}
+
+static ldr_code refuse_taken(delivery *d) {
+  ldr_fail(d->err, LDR_CHECK, "the database did not store the row: a trigger, rule or policy took it");
+  return refuse(d);
+}
+
+/* A right to read may be missing: then nobody can tell, and the row counts as one that was there. */
+static ldr_code look_for(delivery *d, const ldr_queued *rows, size_t n, size_t *there) {
+  ldr_code code = count_keys(d, rows, n, there);
+  if (code != LDR_PERMISSION) return code;
+  *there = n;
+  return LDR_OK;
+}
+
+/* The statement wrote fewer rows than it was given. A row that is not there was no duplicate: something of
+ * the database's own took it. */
+static ldr_code settle_each(delivery *d, const ldr_queued *rows, size_t n, size_t written) {
+  size_t there = 0;
+  ldr_code code = look_for(d, rows, n, &there);
+  if (code) return code;
+  if (there >= n) return d->ops->settle(d->ud, n, written, NULL, d->err);
+  for (size_t i = 0; i < n && code == LDR_OK; i++) {
+    code = look_for(d, rows + i, 1, &there);
+    if (code) return code;
+    code = there ? d->ops->settle(d->ud, 1, written ? 1 : 0, NULL, d->err) : refuse_taken(d);
+    if (there && written) written--;
+  }
+  return code;
+}
+
+/* A policy lets the row be written and not read, and ON CONFLICT reads: the insert alone does not. */
+static ldr_code deliver_unread(delivery *d, const ldr_queued *row) {
+  size_t written = 0;
+  ldr_code code = insert(d, row, 1, LDR_CONFLICT_ERROR, &written);
+  if (code == LDR_CONFLICT && strcmp(d->err->constraint, d->e->key.name) == 0)
+    return d->ops->settle(d->ud, 1, 0, NULL, d->err);
+  if (code) return ldr_deliver_is_refusal(d->err) ? refuse(d) : code;
+  return written ? d->ops->settle(d->ud, 1, 1, NULL, d->err) : refuse_taken(d);
+}
+
 /* Left half first, so that rows are settled in their order. */
 static ldr_code deliver(delivery *d, const ldr_queued *rows, size_t n) {
   size_t written = 0;
-  ldr_err refused;
-  ldr_code code = insert(d, rows, n, &written);
-  if (code == LDR_OK) return d->ops->settle(d->ud, n, written, NULL, d->err);
-  if (!ldr_deliver_is_refusal(d->err) || !d->ops->may_refuse(d->ud, d->err)) return code;
-  if (n == 1) {
-    refused = *d->err;
-    return d->ops->settle(d->ud, 1, 0, &refused, d->err);
-  }
+  ldr_code code = insert(d, rows, n, LDR_CONFLICT_SKIP, &written);
+  if (code == LDR_OK)
+    return written < n ? settle_each(d, rows, n, written) : d->ops->settle(d->ud, n, written, NULL, d->err);
+  if (!ldr_deliver_is_refusal(d->err)) return code;
+  if (n == 1) return d->err->row_policy ? deliver_unread(d, rows) : refuse(d);
+  if (!d->ops->may_refuse(d->ud, d->err)) return code;
   code = deliver(d, rows, n / 2);
   return code ? code : deliver(d, rows + n / 2, n - n / 2);
 }

@@ -115,11 +115,23 @@ static bool names_file(lua_State *L, const char *file) {
   return found;
 }
 
-/* Pushes " (file:3)" of an error that has a place in a file, else "". */
+/* Pushes " (row 2)" of an error that is about one row of a list, else "". */
+static void push_row(lua_State *L) {
+  push_text(L, 1, "detail");
+  if (strncmp(lua_tostring(L, -1), "row ", 4) == 0)
+    lua_pushfstring(L, " (%s)", lua_tostring(L, -1));
+  else
+    lua_pushliteral(L, "");
+  lua_replace(L, -2);
+}
+
+/* Pushes " (file:3)" of an error that has a place in a file, " (row 2)" in a list, else "". */
 static void push_place(lua_State *L) {
   lua_getfield(L, 1, "file");
   lua_getfield(L, 1, "line");
-  if (lua_type(L, -2) != LUA_TSTRING || names_file(L, lua_tostring(L, -2)))
+  if (lua_type(L, -2) != LUA_TSTRING)
+    push_row(L);
+  else if (names_file(L, lua_tostring(L, -2)))
     lua_pushliteral(L, "");
   else if (lua_type(L, -1) != LUA_TNUMBER)
     lua_pushfstring(L, " (%s)", lua_tostring(L, -2));

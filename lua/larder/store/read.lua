@@ -178,8 +178,10 @@ careful[read.find] = true
 
 -- ---- pages ----
 
-local function whole(n)
-  return type(n) == "number" and n % 1 == 0
+local MOST = 2 ^ 53
+
+local function is_count(n)
+  return type(n) == "number" and n % 1 == 0 and n >= 0 and n <= MOST
 end
 
 local function checked_limit(opts)
@@ -187,10 +189,10 @@ local function checked_limit(opts)
   if limit == expr.all then
     return errors.invalid({ limit = "cannot be all" }, nil, { hint = "each() goes through all rows" })
   end
-  if limit ~= nil and (not whole(limit) or limit < 0) then
+  if limit ~= nil and not is_count(limit) then
     return errors.invalid({ limit = "must be a whole number that is not negative" })
   end
-  if offset ~= nil and (not whole(offset) or offset < 0) then
+  if offset ~= nil and not is_count(offset) then
     return errors.invalid({ offset = "must be a whole number that is not negative" })
   end
   return math.min(limit or DEFAULT_LIMIT, LIMIT_CAP)
@@ -381,7 +383,7 @@ local MANY_OPTIONS = options.set { with_deleted = "boolean", timeout = "seconds"
 ---@return (table|false)[]|nil rows
 ---@return larder.Error? err
 function read:get_many(keys, opts)
-  local entity, result = self._entity, {}
+  local entity, result = self._entity, setmetatable({}, core.array_mt)
   misuse.check_shape(keys, "list", entity.full .. ":get_many: the list of keys")
   opts = support.options(self, "get_many", opts, MANY_OPTIONS)
   for from = 1, #keys, MANY_CHUNK do

@@ -29,6 +29,25 @@ local write = {}
 
 local not_stored = support.not_stored
 
+-- No row was changed. Was there none, was it not as expected, or did something of the database's own take the change?
+local function unchanged(store, method, where, expected, by)
+  local in_memory = store.db:kind() == "memory" -- where nothing takes a change
+  local function count(condition) return run(store, method, { op = "count", where = condition }) end
+  if in_memory and expected == nil then return support.not_found(store, method, by) end
+  local n, err = count(where)
+  if not n then return nil, err end
+  if n == 0 then return support.not_found(store, method, by) end
+  if expected ~= nil and not in_memory then
+    n, err = count(support.both(where, expected))
+    if not n then return nil, err end
+  end
+  if expected == nil or n > 0 and not in_memory then return nil, not_stored(store, method) end
+  return nil, errors.new {
+    code = "conflict", store = store._entity.full, op = method,
+    message = store._entity.full .. ": the row is not as expected any more",
+  }
+end
+
 local function stored(store, row, err)
   if row == nil and err.code == "not_found" then return nil, not_stored(store, "create") end
   return row, err
@@ -74,7 +93,7 @@ end
 function write:create_many(rows, opts)
   misuse.check_shape(rows, "list", self._entity.full .. ":create_many: the list of rows")
   opts = support.options(self, "create_many", opts, MANY_OPTIONS)
-  if #rows == 0 then return opts.returning and {} or 0 end
+  if #rows == 0 then return opts.returning and setmetatable({}, core.array_mt) or 0 end
   if self._entity.blanks then
     local given = rows
     rows = {}
@@ -204,16 +223,7 @@ function write:_change(method, where, set, opts, by, version)
   })
   if not rows then return nil, err end
   if rows[1] then return rows[1] end
-  if expected then
-    local n
-    n, err = run(self, method, { op = "count", where = support.both(where, support.alive(entity, opts)) })
-    if not n then return nil, err end
-    if n > 0 then
-      return nil, errors.new { code = "conflict", store = entity.full, op = method,
-        message = entity.full .. ": the row is not as expected any more" }
-    end
-  end
-  return support.not_found(self, method, by)
+  return unchanged(self, method, support.both(where, support.alive(entity, opts)), expected, by)
 end
 
 -- The same by the key, and with what opts.include asks for.

@@ -101,7 +101,8 @@ end
 
 local WHERE = {
   lists = {
-    function() return { id = { id(), id() } } end, function() return { state = state() } end, function() return { rank = { lte = int(9) } } end,
+    function() return { id = { id(), id() } } end, function() return { state = state() } end, function() return { rank = {
+      lte = int(9) } } end,
     function() return { deleted_at = { is_null = both() } } end, function() return { title = { like = pick { "%", "a%", "_" } } } end,
     function() return larder.exists("notes", { list = "id" }, { body = { ne = "a" } }) end, function() return { changes = int(3) } end,
     function() return larder.not_(larder.exists("notes", { list = "id" })) end, function() return { pin = "1" } end,
@@ -141,7 +142,8 @@ end
 
 local function reading(store)
   return {
-    with_deleted = maybe(50, both()), columns = maybe(30, store == "lists" and pick { { "id" }, { "title", "state" }, { "pin" } } or { "body" }),
+    with_deleted = maybe(50, both()), columns = maybe(30, store == "lists" and pick { { "id" }, { "title", "state" }, { "pin" } } or {
+      "body" }),
     include = maybe(30, store == "lists" and { notes = { where = { gone = larder.null } } } or { of = { columns = { "title" } } }),
   }
 end
@@ -195,7 +197,8 @@ function ops.upsert(store)
     opts.key = maybe(40, pick { "lists_title_key", "title" })
     opts.only = maybe(30, pick { { "rank" }, { "title", "deleted_at" }, {} })
     opts.set = not opts.only and maybe(30, pick {
-      { rank = larder.increment(1) }, { title = larder.excluded }, { state = "shut", deleted_at = larder.null }, { rank = larder.greatest(larder.excluded) },
+      { rank = larder.increment(1) }, { title = larder.excluded }, { state = "shut", deleted_at = larder.null }, {
+        rank = larder.greatest(larder.excluded) },
     }) or nil
   end
   return function(s) return s[store]:upsert(r, opts) end
@@ -249,7 +252,8 @@ function ops.list(store)
 end
 
 function ops.each(store)
-  local opts = { with_deleted = maybe(40, both()), page = int(3), order = store == "lists" and "title" or { "list", "id" }, limit = maybe(30, int(5)) }
+  local opts = { with_deleted = maybe(40, both()), page = int(3), order = store == "lists" and "title" or { "list", "id" },
+    limit = maybe(30, int(5)) }
   local change = changes_of(store)
   return function(s)
     local seen = larder.array {}
@@ -273,7 +277,8 @@ function ops.aggregate(store)
 end
 
 local WEIGHTS = {
-  create = 14, get = 5, exists = 2, delete = 5, soft_delete = 3, restore = 5, purge = 2, purge_where = 1, delete_where = 1, patch = 10, update = 7,
+  create = 14, get = 5, exists = 2, delete = 5, soft_delete = 3, restore = 5, purge = 2, purge_where = 1, delete_where = 1, patch = 10,
+    update = 7,
   update_where = 4, upsert = 10, create_many = 4, get_many = 3, find = 4, count = 3, list = 6, each = 2, lookup = 2, aggregate = 2,
 }
 local BAG = {}
@@ -298,7 +303,8 @@ function soft.op()
   local name, store = pick(BAG), pick { "lists", "lists", "notes" }
   local fn = ops[name](store)
   return {
-    name = ("soft %s of %s"):format(name, store), size = 1, many = name:find "_where" and true or nil, run = function(s) return fn(s.soft) end,
+    name = ("soft %s of %s"):format(name, store), size = 1, many = name:find "_where" and true or nil,
+      run = function(s) return fn(s.soft) end,
   }
 end
 

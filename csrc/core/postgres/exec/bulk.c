@@ -6,6 +6,7 @@
 #include "postgres/exec/transaction.h"
 #include "postgres/protocol/copy.h"
 #include "postgres/statement/copyformat.h"
+#include "postgres/statement/explain.h"
 #include "postgres/statement/sqlgen.h"
 
 enum { CHUNK = 64 * 1024 }; /* bytes of COPY data made at a time */
@@ -194,6 +195,7 @@ static ldr_code submit_numbering(ldr_request *rq, ldr_err *err) {
 static ldr_code undo(ldr_request *rq, ldr_err *err) {
   load_request *x = load_of(rq);
   ldr_request_error(rq, err);
+  ldr_explain(x->rows->e, err);
   if (rq->tx || ldr_conn_dead(rq->conn) || !ldr_conn_in_tx(rq->conn)) return err->code;
   x->first = *err;
   x->undoing = true;

@@ -10,15 +10,47 @@ static bool refers_to_itself(const ldr_entity *e, const char *constraint) {
   return false;
 }
 
-/* The error names the table that refers. When that is another one, a row of this store is referred to. */
-static void explain_reference(const ldr_entity *e, ldr_err *err) {
-  size_t n = strlen(LDR_FK_EITHER);
+/* What one side of a reference is called when the server's words do not tell: the error names the table that
+ * refers. When that is another one, a row of this store is referred to. */
+static const char *reference_words(const ldr_entity *e, const ldr_err *err) {
   bool own = strcmp(e->relname, err->table) == 0;
-  char text[sizeof err->message];
-  if (strncmp(err->message, LDR_FK_EITHER, n) != 0 || *err->table == '\0') return;
-  if (own && refers_to_itself(e, err->constraint)) return;
-  snprintf(text, sizeof text, "%s%s", own ? LDR_FK_MISSING : LDR_FK_REFERRED, err->message + n);
-  ldr_err_set(err->message, sizeof err->message, text);
+  if (strncmp(err->message, LDR_FK_MISSING, strlen(LDR_FK_MISSING)) == 0) return LDR_FK_MISSING;
+  if (strncmp(err->message, LDR_FK_REFERRED, strlen(LDR_FK_REFERRED)) == 0) return LDR_FK_REFERRED;
+  if (strncmp(err->message, LDR_FK_EITHER, strlen(LDR_FK_EITHER)) != 0) return NULL; /* a function's own */
+  if (*err->table == '\0' || (own && refers_to_itself(e, err->constraint))) return LDR_FK_EITHER;
+  return own ? LDR_FK_MISSING : LDR_FK_REFERRED;
+}
+
+static bool is_reference_of(const ldr_entity *e, const char *constraint) {
+  for (unsigned i = 0; i < e->nrefs; i++)
+    if (strcmp(e->refs[i].name, constraint) == 0) return true;
+  return false;
+}
+
+/* The one reference to e of the table that the error names, or of all tables when none has its name: NULL
+ * when there are several, or the name is one that was declared. */
+static const ldr_ref *reference_of_partition(const ldr_entity *e, const ldr_err *err, bool by_table) {
+  const ldr_ref *found = NULL;
+  for (unsigned i = 0; i < e->nchildren; i++) {
+    const ldr_entity *child = e->children[i].entity;
+    if (is_reference_of(child, err->constraint)) return NULL;
+    if (by_table && strcmp(child->relname, err->table) != 0) continue;
+    if (found) return NULL;
+    found = &child->refs[e->children[i].ref];
+  }
+  return found;
+}
+
+/* A reference to a partitioned table has a constraint for each partition, with a name of its own. */
+static void explain_reference(const ldr_entity *e, ldr_err *err) {
+  const char *words = reference_words(e, err);
+  if (words == NULL || *err->constraint == '\0') return;
+  if (strcmp(words, LDR_FK_REFERRED) == 0 && !is_reference_of(e, err->constraint)) {
+    const ldr_ref *ref = reference_of_partition(e, err, true);
+    if (ref == NULL) ref = reference_of_partition(e, err, false);
+    if (ref) ldr_err_set(err->constraint, sizeof err->constraint, ref->name);
+  }
+  snprintf(err->message, sizeof err->message, "%s: constraint \"%s\"", words, err->constraint);
 }
 
 /* "Key (tenant_id, "timestamp") …": is it the fields of u, in order? Words of SQL are in quotes. */
@@ -54,8 +86,28 @@ static void explain_unique(const ldr_entity *e, ldr_err *err) {
            found->name);
 }
 
+static bool has_no_size(const ldr_field *f) {
+  return f->array || f->value_type == LDR_T_TEXT || f->value_type == LDR_T_BYTES ||
+         f->value_type == LDR_T_NUMERIC;
+}
+
+/* A row of an index has a largest size: each field whose values may be long is told of. */
+static void explain_too_long(const ldr_entity *e, ldr_err *err) {
+  for (unsigned i = 0; i <= e->nuniques; i++) {
+    const ldr_unique *u = i ? &e->uniques[i - 1] : &e->key;
+    if (strcmp(u->name, err->constraint) != 0) continue;
+    for (unsigned k = 0; k < u->n; k++)
+      if (has_no_size(&e->fields[u->field[k]]))
+        ldr_err_add_field(err, e->fields[u->field[k]].name, "is too long for its index");
+  }
+}
+
+void ldr_explain(const ldr_entity *e, ldr_err *err) {
+  if (err->code == LDR_FOREIGN_KEY) explain_reference(e, err);
+  if (err->code == LDR_CONFLICT && strcmp(err->sqlstate, "23505") == 0) explain_unique(e, err);
+  if (err->code == LDR_INVALID && strcmp(err->sqlstate, "54000") == 0) explain_too_long(e, err);
+}
+
 void ldr_stmt_explain(const ldr_stmt *s, ldr_err *err) {
-  if (s == NULL || s->e == NULL) return;
-  if (err->code == LDR_FOREIGN_KEY) explain_reference(s->e, err);
-  if (err->code == LDR_CONFLICT && strcmp(err->sqlstate, "23505") == 0) explain_unique(s->e, err);
+  if (s && s->e) ldr_explain(s->e, err);
 }

@@ -4,8 +4,10 @@
 
 #include "postgres/statement/statement.h"
 
-/* Says which side of a reference is at fault, whatever language the server speaks, and names a partition's
- * unique as the store declares it. s NULL or raw: nothing is changed. */
+/* Says which side of a reference is at fault, whatever language the server speaks, names the uniques and
+ * references of partitions as the stores declare them, and the fields that are too long for an index. */
+void ldr_explain(const ldr_entity *e, ldr_err *err);
+/* The same for the store of a statement; s NULL or raw: nothing is changed. */
 void ldr_stmt_explain(const ldr_stmt *s, ldr_err *err);
 
 #endif
