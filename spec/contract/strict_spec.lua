@@ -87,9 +87,30 @@ for _, engine in ipairs(engines) do
       assert.equal(3, visits:count { page = { not_in = {} } })
       local n, err = visits:delete_where { page = { not_in = proxy { "a", "b" } } }
       assert.is_nil(n)
-      assert.equal("must be a list here", err.fields.page)
+      assert.matches("hides what it holds", err.fields.page, 1, true)
       assert.has_error(function() visits:delete_where { page = { "a", nil, "b" } } end)
       assert.equal("a b c", pages())
+    end)
+
+    it("calls a hole a hole, wherever a list stands", function()
+      for what, call in pairs {
+        ["the list of conditions"] = function() larder.all { { page = "a" }, nil, { page = "b" } } end,
+        ["the condition"] = function() visits:count { { page = "a" }, nil, { page = "b" } } end,
+        ["page"] = function() visits:count { page = { "a", nil, "b" } } end,
+        ["the list of keys"] = function() visits:get_many { 1, nil, 2 } end,
+        ["the list of rows"] = function() visits:create_many { { page = "a" }, nil, { page = "b" } } end,
+        ["option columns"] = function() visits:list { columns = { "id", nil, "page" } } end,
+        ["option order"] = function() visits:list { order = { "id", nil, "page" } } end,
+        ["option only"] = function() visits:update({ id = 1 }, { only = { "id", nil, "page" } }) end,
+      } do
+        local ok, why = pcall(call)
+        assert.is_false(ok)
+        assert.matches(what .. " has a hole", why, 1, true)
+      end
+      for _, operator in ipairs { "in", "not_in" } do
+        local _, err = visits:count { page = { [operator] = { "a", nil, "b" } } }
+        assert.matches("has a hole", err.fields.page, 1, true)
+      end
     end)
 
     it("sees a nil in a condition that larder.where makes", function()

@@ -273,6 +273,20 @@ if control and control ~= "" then
       end)
     end
 
+    it("FT-51 is a plain timeout where a transaction that only reads is committed", function()
+      local ok, err = within(15, function()
+        return db:transaction({ read_only = true, timeout = 1 }, function()
+          assert(db:query "select count(*) as n from pg_class")
+          freeze()
+          return true
+        end)
+      end)
+      assert.is_nil(ok)
+      assert.equal("timeout", err.code)
+      assert.matches("changed nothing", err.message, 1, true)
+      assert.equal(1, value(db, "select 1 as v"))
+    end)
+
     it("FT-51 does not hold up who leaves a cursor early", function()
       within(15, function()
         local rows = db:each "select g from generate_series(1, 100000) as g"

@@ -142,6 +142,23 @@ describe("the right answer of a database with rules of its own #pg", function()
     one:close()
   end)
 
+  it("when no file descriptor is left: capacity, and not that the server is away", function()
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write [[
+      local larder, files = require "larder", {}
+      repeat files[#files + 1] = io.open "/dev/null" until not io.open "/dev/null"
+      local db, err = larder.open(os.getenv "LARDER_TEST_URL")
+      io.stdout:write(db and "opened" or err.code, "\n")
+    ]]
+    file:close()
+    local pipe = assert(io.popen("ulimit -n 64; tools/lua.sh " .. os.getenv "LARDER_TEST_LUA" .. " " .. script))
+    local said = pipe:read "*a"
+    pipe:close()
+    os.remove(script)
+    assert.equal("capacity\n", said)
+  end)
+
   it("when a session of the server only reads for a while: permission, which may be tried again", function()
     must(db:query "create role larder_reader")
     local ok, err = db:transaction({ read_only = true }, function() return things:create { id = "a" } end)

@@ -101,7 +101,7 @@ static ldr_code in_list(l_builder *b, const l_operand *o, const ldr_column *c, i
   ldr_pred *p = pred_on(b, LDR_P_IN, o);
   long n = lua_istable(b->L, idx) ? l_sequence(b->L, idx) : -1;
   ldr_value *v;
-  if (n < 0) return ldr_fail_field(&b->w->err, c->name, "must be a list here");
+  if (n < 0) return ldr_fail_field(&b->w->err, c->name, "%s", l_shape_fault(b->L, idx, L_LIST));
   v = ldr_arena_alloc(&b->w->arena, (size_t)n * sizeof *v);
   if (p == NULL || v == NULL) return nomem(b);
   for (long i = 0; i < n; i++) {
@@ -237,7 +237,11 @@ static ldr_code no_operator(l_builder *b, const l_operand *o, const char *name) 
 
 static ldr_code apply_all(l_builder *b, const l_operand *o, int idx, l_preds *l) {
   lua_State *L = b->L;
-  l_shape_check(L, b->w, idx, L_RECORD, field_of(b, o)->name);
+  bool list;
+  lua_rawgeti(L, idx, 1);
+  list = !lua_isnil(L, -1); /* of values, but not a whole one */
+  lua_pop(L, 1);
+  l_shape_check(L, b->w, idx, list ? L_LIST : L_RECORD, field_of(b, o)->name);
   lua_pushnil(L);
   while (lua_next(L, idx)) {
     const struct operator* how = find_operator(L, -2);

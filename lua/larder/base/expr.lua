@@ -16,7 +16,7 @@ end
 
 -- A where table is one condition; in `any { a = 1, b = 2 }` each pair is a condition of its own.
 local function conditions(kind, list)
-  misuse.check_shape(list, "condition", "larder." .. kind .. ": the conditions")
+  misuse.check_shape(list, "condition", "larder." .. kind .. ": the list of conditions")
   local t = {}
   for i = 1, #list do t[i] = list[i] end
   for name, value in next, list do

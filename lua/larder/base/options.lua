@@ -65,6 +65,9 @@ function options.extend(set, types)
 end
 
 local function refuse_value(method, name, kind, value)
+  if type(value) == "table" and type(kind) == "string" and kind:find "list$" then
+    misuse.raise("%s: option %s %s", method, name, core.shape_fault(value, "list"))
+  end
   local wanted = type(kind) == "table" and (#kind > 1 and "one of " or "") .. table.concat(kind, ", ") or KINDS[kind][1]
   local got = type(value) == "string" and ("%q"):format(value) or type(value) == "number" and tostring(value) or misuse.kind(value)
   misuse.raise("%s: option %s must be %s, not %s", method, name, wanted, got)

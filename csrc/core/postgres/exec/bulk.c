@@ -76,11 +76,12 @@ static void copy_sql(const load_request *x, bool alone, ldr_buf *b) {
 }
 
 /* From the staging table into the real one. Of rows with the same key the last wins, as if they were written
- * one after the other: COPY has filled the staging table in their order. */
+ * one after the other: COPY has filled the staging table in their order. What comes back is counted (see
+ * ldr_sqlgen_counts). */
 static void merge_sql(const load_request *x, ldr_buf *b) {
   const ldr_entity *e = x->rows->e;
   bool update = x->conflict == LDR_CONFLICT_UPDATE && e->key.n < e->nfields;
-  ldr_buf_fmt(b, "insert into %s (", e->table);
+  ldr_buf_fmt(b, "with w as (insert into %s (", e->table);
   add_names(b, e);
   ldr_buf_str(b, ") select ");
   if (update) {
@@ -91,7 +92,7 @@ static void merge_sql(const load_request *x, ldr_buf *b) {
   add_names(b, e);
   ldr_buf_str(b, " from pg_temp.ldr_load");
   if (!update) {
-    ldr_buf_str(b, " on conflict do nothing");
+    ldr_buf_str(b, " on conflict do nothing returning 1) select count(*) from w");
     return;
   }
   ldr_buf_str(b, " order by ");
@@ -100,6 +101,7 @@ static void merge_sql(const load_request *x, ldr_buf *b) {
   add_key(b, e);
   ldr_buf_str(b, ") do update set ");
   add_sets(b, e);
+  ldr_buf_str(b, " returning 1) select count(*) from w");
 }
 
 /* Asked anew for each load: COPY takes eight bytes for whatever type the column has. */
@@ -214,7 +216,7 @@ static ldr_code load_answered(ldr_request *rq, ldr_err *err) {
   }
   if (ldr_request_failed(rq)) return undo(rq, err);
   if (rq->tx) rq->tx->wrote = true;
-  if (!x->numbering) x->loaded = res ? ldr_pgres_affected(res) : 0;
+  if (!x->numbering) x->loaded = x->merging ? ldr_pgrun_count(res) : res ? ldr_pgres_affected(res) : 0;
   if (!x->merging && x->conflict != LDR_CONFLICT_ERROR) return submit_merge(rq, err);
   if (!x->merging && !x->numbering) code = submit_numbering(rq, err);
   rq->task.result.affected = x->loaded;

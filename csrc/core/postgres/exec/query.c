@@ -9,16 +9,16 @@ ldr_pgtx *ldr_pgtx_of(ldr_tx *tx) { return (ldr_pgtx *)(void *)tx; }
 
 /* ---- answers ---- */
 
-static int64_t int8_cell(const ldr_pgres *res) {
+int64_t ldr_pgrun_count(const ldr_pgres *res) {
   size_t n = 0;
-  const char *p = ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
+  const char *p = res && ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
   return p && n == 8 ? (int64_t)ldr_be64(p) : 0;
 }
 
 ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err *err) {
   ldr_code code = LDR_OK;
   if (res == NULL) return ldr_fail(err, LDR_INTERNAL, "the answer of the server is incomplete");
-  out->affected = s->counts ? int8_cell(res) : ldr_pgres_affected(res);
+  out->affected = s->counts ? ldr_pgrun_count(res) : ldr_pgres_affected(res);
   if (ldr_pgres_has_rows(res) && !s->counts)
     code = ldr_pgrows_new(s, res, &out->rows, err);
   else
@@ -38,10 +38,17 @@ static bool undone_at_once(const ldr_pgtx *tx, const ldr_stmt *s) {
   return tx == NULL && (s->effects & LDR_EFFECT_SESSION) && !(s->effects & LDR_EFFECT_OUTSIDE);
 }
 
+/* A raw SELECT may call what writes, or be the end of a WITH that does; not where the server refuses that,
+ * which a SET may have changed. */
+static bool may_write(const ldr_pgtx *tx, const ldr_stmt *s, const char *tag) {
+  static const char *const harmless[] = {"SHOW", "SELECT", "FETCH", "DECLARE", "CLOSE", NULL};
+  if (s->e) return !s->reads;
+  return tx->opts.read_only ? !tag_is(tag, harmless) : strcmp(tag, "SHOW") != 0;
+}
+
 void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag) {
   static const char *const forgets[] = {"DISCARD", "DEALLOCATE", NULL};
-  /* a raw SELECT may call what writes, or be the end of a WITH that does */
-  if (tx && (s->e ? !s->reads : strcmp(tag, "SHOW") != 0)) tx->wrote = true;
+  if (tx && may_write(tx, s, tag)) tx->wrote = true;
   if (s->e) return;
   if (tag_is(tag, forgets) || (s->effects & LDR_EFFECT_PREPARES)) ldr_registry_forget_all(&slot->prepared);
   if (undone_at_once(tx, s)) slot->reset = false;

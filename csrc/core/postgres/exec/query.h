@@ -13,6 +13,8 @@ ldr_code ldr_pgrun_add(ldr_slot *slot, ldr_stmt *s, const ldr_bind *args, bool a
                        unsigned *main, ldr_err *err) LDR_MUSTCHECK;
 /* The answer refutes the description of s, and what s did cannot be done again to see it. */
 ldr_code ldr_pgrun_unreadable(const ldr_pgtx *tx, ldr_err *err);
+/* The number that is all of an answer (see ldr_sqlgen_counts); 0 without one. */
+int64_t ldr_pgrun_count(const ldr_pgres *res);
 /* What an answer brings its caller; takes over res, also on failure. */
 ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err *err) LDR_MUSTCHECK;
 /* A statement succeeded: what its tag says of the transaction and of the session's state. */

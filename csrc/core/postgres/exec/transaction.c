@@ -162,7 +162,7 @@ typedef struct end_request {
   int64_t begun;       /* the connecting of the connection that was lost */
   bool proved;         /* the fresh one leads to the same server */
   unsigned attempt;    /* at that proof */
-  char sql[80];
+  char sql[200];
 } end_request;
 
 static end_request *end_of(ldr_request *rq) { return (end_request *)rq; }
@@ -295,7 +295,13 @@ static ldr_code ask_connection(ldr_request *rq, ldr_err *err) {
 
 static ldr_code ask(ldr_request *rq, ldr_err *err) {
   end_request *x = end_of(rq);
-  snprintf(x->sql, sizeof x->sql, "select pg_xact_status('%llu'::xid8)::text", (unsigned long long)x->xid);
+  unsigned long long xid = x->xid;
+  /* a commit is recorded before its rows can be seen: until then the transaction is still in progress */
+  snprintf(
+      x->sql, sizeof x->sql,
+      "select case when s = 'committed' and not pg_visible_in_snapshot('%llu'::xid8, pg_current_snapshot())"
+      " then 'in progress' else s end::text from pg_xact_status('%llu'::xid8) s",
+      xid, xid);
   return submit_one(rq, x->sql, err);
 }
 
@@ -355,10 +361,16 @@ static ldr_code told(ldr_request *rq, ldr_err *err) {
   return unknown(err, "the server does not know its outcome");
 }
 
+/* The transaction changed nothing: whether it was committed makes no difference. */
+static ldr_code nothing_lost(const ldr_request *rq, ldr_err *err) {
+  if (!rq->timed_out) return surely_undone(err);
+  return ldr_fail(err, LDR_TIMEOUT, "commit: no answer in time; the transaction changed nothing");
+}
+
 static ldr_code resolve(ldr_request *rq, ldr_err *err) {
   end_request *x = end_of(rq);
   int64_t now = ldr_now_mono();
-  if (!x->wrote || (x->has_xid && x->xid == 0)) return surely_undone(err);
+  if (!x->wrote || (x->has_xid && x->xid == 0)) return nothing_lost(rq, err);
   if (!x->has_xid) return unknown(err, "its outcome cannot be asked for");
   if (rq->deadline < now + RESOLVE_MIN_US) rq->deadline = now + RESOLVE_MIN_US;
   if (rq->deadline > now + RESOLVE_MAX_US) rq->deadline = now + RESOLVE_MAX_US;

@@ -84,6 +84,16 @@ static ldr_code look_up(ldr_conn *c, ldr_err *err) {
   return code;
 }
 
+/* Why libpq gave up. That no descriptor is left shows in its words alone, which are in the user's language:
+ * whether there is one is asked. */
+static ldr_code failed(const ldr_conn *c, ldr_err *err) {
+  ldr_code code = ldr_pgerr_connect(PQerrorMessage(c->pg), err);
+  int fd = code == LDR_CONNECTION && *err->sqlstate == '\0' ? open("/dev/null", O_RDONLY | O_CLOEXEC) : 0;
+  if (fd > 0) close(fd);
+  if (fd >= 0 || (errno != EMFILE && errno != ENFILE)) return code;
+  return ldr_fail(err, LDR_CAPACITY, "no file descriptor is left for a connection");
+}
+
 static ldr_code begin(ldr_conn *c, const ldr_hosts *found, ldr_err *err) {
   const char *const hosts[LDR_CONNINFO_MORE][2] = {
       {"host", found->host}, {"hostaddr", found->hostaddr}, {"port", found->port}};
@@ -91,7 +101,7 @@ static ldr_code begin(ldr_conn *c, const ldr_hosts *found, ldr_err *err) {
   if (c->pg == NULL) return ldr_fail_nomem(err);
   PQsetNoticeReceiver(c->pg, on_notice, c);
   PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE); /* the only way to the SQLSTATE of a failed connection */
-  if (PQstatus(c->pg) == CONNECTION_BAD) return ldr_pgerr_connect(PQerrorMessage(c->pg), err);
+  if (PQstatus(c->pg) == CONNECTION_BAD) return failed(c, err);
   c->events = LDR_WRITE;
   return LDR_OK;
 }
@@ -138,7 +148,7 @@ ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
     default: break;
   }
   c->dead = true;
-  return ldr_pgerr_connect(PQerrorMessage(c->pg), err);
+  return failed(c, err);
 }
 
 /* The socket is shut before libpq says goodbye, so that a peer that reads nothing cannot block us. */

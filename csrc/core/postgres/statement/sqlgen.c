@@ -315,7 +315,16 @@ static void inserted_rows(gen *g) {
     many_rows(g);
 }
 
+bool ldr_sqlgen_counts(const ldr_op *op) {
+  bool skips = op->kind == LDR_OP_INSERT && op->on_conflict == LDR_CONFLICT_SKIP;
+  return op->kind == LDR_OP_COUNT || (skips && op->nrows != 1 && op->nout == 0);
+}
+
+/* Of several rows, those that were there already do not count. Citus counts them in what it says of an INSERT
+ * … SELECT, so what comes back is counted. */
 static void insert_rows(gen *g) {
+  bool counts = ldr_sqlgen_counts(g->op);
+  if (counts) say(g, "with w as (");
   table(g, "insert into ");
   say(g, " ");
   inserted_rows(g);
@@ -327,6 +336,7 @@ static void insert_rows(gen *g) {
     set_fields(g);
   }
   returning(g);
+  if (counts) say(g, " returning 1) select count(*) from w");
 }
 
 /* ---- aggregate ---- */

@@ -133,7 +133,7 @@ static bool fill_op(ldr_stmts *c, ldr_stmt *s, const ldr_op *op, const ldr_param
   s->reads = op_reads(op);
   s->locks = op->lock != LDR_LOCK_NONE;
   s->deletes = op->kind == LDR_OP_DELETE;
-  s->counts = op->kind == LDR_OP_COUNT;
+  s->counts = ldr_sqlgen_counts(op);
   s->described = true;
   s->nparams = n;
   s->oids = ldr_arena_alloc(&s->arena, n * sizeof *s->oids);

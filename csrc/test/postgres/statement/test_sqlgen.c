@@ -481,6 +481,25 @@ TEST(insert_of_an_identity) {
        "text=u1, int8=9");
 }
 
+/* Citus says of an INSERT … SELECT how many rows it was given, not how many are new. */
+TEST(skipped_rows_are_counted_by_what_comes_back) {
+  ldr_op op = op_of(LDR_OP_INSERT);
+  COLS(&op, TENANT, ID);
+  op.values = VALUES(txt("acme"), txt("u1"), txt("acme"), txt("u2"));
+  op.nrows = 2;
+  op.on_conflict = LDR_CONFLICT_SKIP;
+  op.target = LDR_TARGET_ANY;
+  GOLD(&op,
+       "with w as (insert into \"shop\".\"users\" as t (\"tenant_id\", \"id\") select r.\"tenant_id\", "
+       "r.\"id\""
+       " from unnest($1::text[], $2::text[]) as r (\"tenant_id\", \"id\") on conflict do nothing returning 1)"
+       " select count(*) from w",
+       "text[]={acme,acme}, text[]={u1,u2}");
+  CHECK(ldr_sqlgen_counts(&op));
+  OUT(&op, ID);
+  CHECK(!ldr_sqlgen_counts(&op));
+}
+
 TEST(conflict_targets) {
   ldr_op op = op_of(LDR_OP_INSERT);
   COLS(&op, ID);
@@ -847,6 +866,7 @@ void test_sqlgen(void) {
     RUN(inserts_of_one_row);
     RUN(inserts_of_many_rows);
     RUN(insert_of_an_identity);
+    RUN(skipped_rows_are_counted_by_what_comes_back);
     RUN(conflict_targets);
     RUN(upserts);
     RUN(nothing_to_set);
