@@ -69,7 +69,38 @@ function misuse.no_self(name, object)
   return misuse.raise("%s is a method of %s: call it with a colon, object:%s(…), not with a dot", name, object, name)
 end
 
---- Methods that say so when they are called on something else than their object.
+-- How many arguments one of larder's own methods takes behind the object; nil: any number, or it is a method of the user's.
+local function most_arguments(method)
+  local info = debug.getinfo(method, "Su")
+  if not home or info.isvararg or info.source:sub(1, #home) ~= home then return nil end
+  return info.nparams - 1
+end
+
+--- Raise when something stands behind the last argument that a method takes: it would be ignored.
+---@param most integer
+---@param what string  "shop.items:flush"
+function misuse.check_count(most, what, ...)
+  for i = most + 1, select("#", ...) do
+    if (select(i, ...)) ~= nil then
+      misuse.raise("%s takes %d argument%s at most, not %d", what, most, most == 1 and "" or "s", select("#", ...))
+    end
+  end
+end
+
+--- A function that takes no more than the arguments it names.
+---@param method function
+---@param name fun(self: any): string
+---@return function
+function misuse.counted(method, name)
+  local most = most_arguments(method)
+  if not most then return method end
+  return function(self, ...)
+    if select("#", ...) > most then misuse.check_count(most, name(self), ...) end
+    return method(self, ...)
+  end
+end
+
+--- Methods that say so when they are called on something else than their object, or with more arguments than they take.
 ---@param methods table<string, function>
 ---@param mark string   a field that every object has
 ---@param object string "a store": what they are methods of
@@ -78,8 +109,12 @@ end
 function misuse.guarded(methods, mark, object, careful)
   local guarded = {}
   for name, method in pairs(methods) do
+    local most = most_arguments(method)
     guarded[name] = careful and careful[method] and method or function(self, ...)
       if type(self) ~= "table" or self[mark] == nil then return misuse.no_self(name, object) end
+      if most and select("#", ...) > most then
+        misuse.check_count(most, (self._entity and self._entity.full .. ":" or object .. ": ") .. name, ...)
+      end
       return method(self, ...)
     end
   end

@@ -123,6 +123,7 @@ function support.operate(store, op, method)
   if method ~= nil and type(method) ~= "string" then
     support.misuse(store, "run", "the method must be a name, not %s", misuse.kind(method))
   end
+  if type(op.op) ~= "string" then support.misuse(store, "run", "op must name the operation, not be %s", misuse.kind(op.op)) end
   if getmetatable(op) ~= nil then misuse.check_shape(op, "record", store._entity.full .. ":run: the operation") end
   return support.run(store, method or op.op, op)
 end

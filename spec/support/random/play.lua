@@ -106,10 +106,11 @@ local function differing(left, right)
 end
 
 --- What the test fails with.
-function play.report(game, history, seed, left, right)
+---@param done integer  operations before
+function play.report(game, history, seed, left, right, done)
   left, right = differing(left, right)
-  local title = ("seed %d, operation %d: %s"):format(seed, #history, history[#history].name)
-  local lines = { title, "  memory    " .. left, "  postgres  " .. right }
+  local title = ("seed %d, operation %d: %s"):format(seed, done + 1, history[#history].name)
+  local lines = { title, "  memory    " .. left, "  postgres  " .. right, "  the last error was: " .. tostring(play.said) }
   local list = play.minimise(game, history)
   if not list then
     lines[#lines + 1] = "it does not come again from empty tables"
@@ -179,7 +180,7 @@ end
 function play.run(game, next_operation, opts)
   rng.seed(opts.seed)
   local history, now, done, good = {}, 1767225600000000, 0, 0
-  local function fail(left, right) error(play.report(game, history, opts.seed, left, right), 0) end
+  local function fail(left, right) error(play.report(game, history, opts.seed, left, right, done), 0) end
   while done < opts.ops do
     now = now + rng.int(3) - 1
     local op = next_operation()

@@ -205,6 +205,8 @@ end
 
 function ops.update_where()
   local w, c = where(1), set()
+  c.big, c.f4 = nil, nil -- the values of a unique that move along: the order of the rows decides (docs/differences.md)
+  if next(c) == nil then c.flag = true end
   return function(s) return s:update_where(w, c) end
 end
 

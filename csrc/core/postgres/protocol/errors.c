@@ -124,17 +124,76 @@ static void fill_names(const ldr_pgfields *f, ldr_err *err) {
     name_from_message(f->message, "constraint", err->constraint, sizeof err->constraint);
 }
 
-/* "Key (tenant_id, email)=(…) already exists." → without the values. The words around the names are in the
- * server's language; those of a unique are said in ours. */
-static void key_detail(const ldr_pgfields *f, ldr_err *err) {
-  const char *open = strchr(f->detail, '('), *eq = open ? strstr(open, ")=(") : NULL, *rest;
-  char text[sizeof err->detail + 1];
+/* ---- words of any language ---- */
+
+/* What stands around names: each language has its own. Bytes of a mark at s, 0: none is there. */
+static size_t quote_mark(const char *s) {
+  static const char *const marks[] = {"\"", "»", "«", "„", "“", "”", "「", "」"};
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+    if (strncmp(s, marks[i], strlen(marks[i])) == 0) return strlen(marks[i]);
+  return 0;
+}
+
+/* The first mark at s or behind it; NULL: none. */
+static const char *next_mark(const char *s) {
+  while (*s && quote_mark(s) == 0) s++;
+  return *s ? s : NULL;
+}
+
+static unsigned count_marks(const char *s) {
+  unsigned n = 0;
+  for (; (s = next_mark(s)); s += quote_mark(s)) n++;
+  return n;
+}
+
+/* The first name in marks, without the spaces that some put within; "": none. s may begin with the end of
+ * another one. */
+static void marked_name(const char *s, char *out, size_t size) {
+  static const char space[] = "\302\240"; /* one that does not break */
+  const char *open = next_mark(s + quote_mark(s)), *from = open ? open + quote_mark(open) : NULL;
+  const char *to = from ? next_mark(from) : NULL;
+  *out = '\0';
+  if (to == NULL) return;
+  if (strncmp(from, space, 2) == 0) from += 2;
+  if (to - from > 2 && strncmp(to - 2, space, 2) == 0) to -= 2;
+  snprintf(out, size, "%.*s", (int)(to - from), from);
+}
+
+/* Which side of a reference is at fault. Whatever the language, the message names table and constraint when
+ * the row that refers is written, and both tables when the one that is referred to is changed. */
+static const char *reference_fault(const ldr_pgfields *f, bool deleting) {
+  unsigned marks = count_marks(f->message);
+  if (is(f, "23001") || deleting || marks == 6) return LDR_FK_REFERRED;
+  if (strstr(f->detail, "is still referenced")) return LDR_FK_REFERRED;
+  if (strstr(f->detail, "is not present in table") || marks == 4) return LDR_FK_MISSING;
+  return LDR_FK_EITHER;
+}
+
+/* What is said of the key of a unique or a reference; NULL: what the server said, if it is English. */
+static const char *key_words(const ldr_pgfields *f, const char *rest, bool deleting, char *out, size_t size) {
+  const char *side = is(f, "23503") || is(f, "23001") ? reference_fault(f, deleting) : NULL;
+  char table[128];
+  if (is(f, "23505")) return " already exists.";
+  if (side == NULL || strcmp(side, LDR_FK_EITHER) == 0) return NULL;
+  ldr_err_set(table, sizeof table, f->table);
+  if (strcmp(side, LDR_FK_MISSING) == 0) marked_name(rest, table, sizeof table);
+  if (*table == '\0') return NULL;
+  snprintf(out, size, " is %s table \"%s\".",
+           strcmp(side, LDR_FK_MISSING) == 0 ? "not present in" : "still referenced from", table);
+  return out;
+}
+
+/* "Key (tenant_id, email)=(…) already exists." → without the values, in words of ours. */
+static void key_detail(const ldr_pgfields *f, bool deleting, ldr_err *err) {
+  const char *open = strchr(f->detail, '('), *eq = open ? strstr(open, ")=(") : NULL, *rest, *words;
+  char text[sizeof err->detail + 1], said[200];
   bool english = strncmp(f->detail, "Key (", 5) == 0;
   if (eq == NULL) return;
   rest = strrchr(eq, ')'); /* a value may hold ')', the words behind it do not */
   if (english && rest[1] != ' ') return;
-  if (!english) rest = is(f, "23505") ? ") already exists." : ").";
-  snprintf(text, sizeof text, "Key %.*s%s", (int)(eq + 1 - open), open, rest + 1);
+  words = key_words(f, rest + 1, deleting, said, sizeof said);
+  if (words == NULL) words = english ? rest + 1 : ".";
+  snprintf(text, sizeof text, "Key %.*s%s", (int)(eq + 1 - open), open, words);
   ldr_err_set(err->detail, sizeof err->detail, text);
 }
 
@@ -146,20 +205,12 @@ static bool detail_is_safe(const char *state) {
   return false;
 }
 
-static void fill_detail(const ldr_pgfields *f, ldr_err *err) {
+static void fill_detail(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   if (is_raised(f)) return; /* what it holds is the author's to know */
   if (strncmp(f->sqlstate, "23", 2) == 0)
-    key_detail(f, err);
+    key_detail(f, deleting, err);
   else if (detail_is_safe(f->sqlstate))
     ldr_err_set(err->detail, sizeof err->detail, f->detail);
-}
-
-/* Which side of a reference is at fault, as far as state and words tell. */
-static const char *reference_fault(const ldr_pgfields *f, bool deleting) {
-  if (strstr(f->detail, "is not present in table")) return LDR_FK_MISSING;
-  if (is(f, "23001") || deleting || strstr(f->detail, "is still referenced")) return LDR_FK_REFERRED;
-  if (strstr(f->message, "update or delete on table")) return LDR_FK_REFERRED;
-  return strstr(f->message, "insert or update on table") ? LDR_FK_MISSING : LDR_FK_EITHER;
 }
 
 /* Constraint faults are said in our own words, which are those of the memory engine. */
@@ -225,7 +276,7 @@ ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   ldr_fail_state(err, code_of(f, rule), is(f, "23001") && !is_raised(f) ? "23503" : f->sqlstate, "%s", "");
   fill_names(f, err);
   fill_message(f, rule, deleting, err);
-  fill_detail(f, err);
+  fill_detail(f, deleting, err);
   /* One SQLSTATE for both; the message is translated, the server's function is not. */
   err->row_policy = is(f, "42501") && strcmp(f->routine, "ExecWithCheckOptions") == 0;
   if (strncmp(f->sqlstate, "22", 2) != 0) ldr_err_set(err->hint, sizeof err->hint, f->hint);

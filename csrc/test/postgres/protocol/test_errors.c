@@ -92,8 +92,16 @@ TEST(the_language_of_the_server_does_not_matter) {
   CHECK_STR(err.detail, "Key (tenant, name) already exists.");
   err = make("23503", "Einfügen oder Aktualisieren in Tabelle »t« verletzt Fremdschlüssel-Constraint »fk«",
              "Schlüssel (a)=(hunter2) ist nicht in Tabelle »p« vorhanden.", "fk");
+  CHECK_STR(err.message, "row refers to a missing row: constraint \"fk\"");
+  CHECK_STR(err.detail, "Key (a) is not present in table \"p\".");
+  err =
+      make("23503",
+           "une instruction UPDATE ou DELETE sur la table « p » viole la contrainte « fk » de la table « t »",
+           "La clé (a)=(hunter2) est toujours référencée à partir de la table « t ».", "fk");
+  CHECK_STR(err.message, "row is still referred to: constraint \"fk\"");
+  CHECK(strstr(err.detail, "hunter2") == NULL);
+  err = make("23503", "words", "Key (a)=(hunter2) words", "fk");
   CHECK_STR(err.message, "row violates a foreign key: constraint \"fk\"");
-  CHECK_STR(err.detail, "Key (a).");
 }
 
 TEST(values_never_pass) {
@@ -125,7 +133,7 @@ TEST(constraint_faults_are_said_alike) {
   CHECK_STR(err.message, "row refers to a missing row: constraint \"fk\"");
   err = make("23503", "…", "Key (a)=(1) is still referenced from table \"t\".", "fk");
   CHECK_STR(err.message, "row is still referred to: constraint \"fk\"");
-  err = make("23503", "update or delete on table \"t\" violates …", "", "fk");
+  err = make("23503", "update or delete on table \"t\" violates foreign key \"fk\" on table \"u\"", "", "fk");
   CHECK_STR(err.message, "row is still referred to: constraint \"fk\"");
   f.sqlstate = "23503";
   f.message = f.detail = "in a language unknown here";

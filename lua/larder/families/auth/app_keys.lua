@@ -6,6 +6,7 @@ local expr = require "larder.base.expr"
 local generic = require "larder.store.write".methods
 local collector = require "larder.families.auth.last_used"
 local misuse = require "larder.base.misuse"
+local support = require "larder.store.support"
 
 local BY_KEY_ID = { "tenant_id", "app_id", "key_id" }
 -- With the hash, which no generic method selects.
@@ -82,7 +83,7 @@ end
 ---@return table|nil row  of the new key
 ---@return string|larder.Error secret
 function app_keys:rotate(tenant_id, app_id, key_id)
-  by_key_id("rotate", tenant_id, app_id, key_id)
+  support.conditions(self, "rotate", BY_KEY_ID, 3, tenant_id, app_id, key_id)
   return self.db:transaction(function()
     local old, err = self:get_by_key_id(tenant_id, app_id, key_id, { lock = "update" })
     if not old then return nil, err end
@@ -158,8 +159,11 @@ end
 ---@param row { expires_at: string? }
 ---@return boolean
 function app_keys:is_expired(row)
+  support.check_row(self, "is_expired", row)
   if row.expires_at == nil or row.expires_at == core.null then return false end
-  return core.time_parse(row.expires_at) <= self.db:_now()
+  local at = core.time_parse(row.expires_at)
+  if not at then support.misuse(self, "is_expired", "expires_at is no time") end
+  return at <= self.db:_now()
 end
 
 --- One message for every reason: whoever shows a wrong key learns nothing from it.

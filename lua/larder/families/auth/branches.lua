@@ -2,6 +2,8 @@
 
 local branches = {}
 
+local support = require "larder.store.support"
+
 local PARTS = { "street", "city", "state", "country" }
 
 local function is_given(part)
@@ -11,7 +13,8 @@ end
 --- Street, city, state and country with commas, then the postal code; what is missing is skipped.
 ---@param row { address: table? }
 ---@return string
-function branches.full_address(_, row)
+function branches.full_address(self, row)
+  support.check_row(self, "full_address", row)
   local address = type(row.address) == "table" and row.address or {}
   local parts = {}
   for _, name in ipairs(PARTS) do

@@ -2,10 +2,13 @@
 
 local core = require "larder.core"
 local errors = require "larder.base.errors"
+local options = require "larder.base.options"
+local support = require "larder.store.support"
 
 local BY_ID = { "id" }
 local WITH_HASH = { "org_id", "id", "name", "api_key_hash", "api_key_id", "created_at", "updated_at" }
 local ENVIRONMENTS = { live = true, test = true }
+local KEY_OPTIONS = options.set { environment = "any" }
 
 local applications = {
   get_by_api_key_hash = { get_by = { "api_key_hash" } },
@@ -18,7 +21,8 @@ local applications = {
 ---@return string|nil secret
 ---@return table|larder.Error row  of the application
 function applications:issue_key(id, opts)
-  local environment = opts and opts.environment or "live"
+  opts = support.options(self, "issue_key", opts, KEY_OPTIONS)
+  local environment = opts.environment or "live"
   if not ENVIRONMENTS[environment] then return errors.invalid({ environment = "must be live or test" }) end
   local secret, key_id, _, hash = core.apikey_make(environment)
   local row, err = self:_change("issue_key", { id = id }, { api_key_hash = hash, api_key_id = key_id }, {}, BY_ID)

@@ -70,14 +70,17 @@ local COMPLETED = support.names("response", "finish_reason", "prompt_tokens", "c
 ---@return larder.Error? err  `invalid`: its status does not allow that
 function inference:mark_completed(id, fields)
   local set = { completed_at = self.db:now() }
+  if fields ~= nil then misuse.check_shape(fields, "record", "controlplane.inference_requests:mark_completed: the table of fields") end
   for name, value in pairs(fields or {}) do
     if not COMPLETED[name] then
       misuse.raise("controlplane.inference_requests:mark_completed: a request is not completed with %q", tostring(name))
     end
     set[name] = value
   end
-  if set.total_tokens == nil and (set.prompt_tokens or set.completion_tokens) then
-    set.total_tokens = (set.prompt_tokens or 0) + (set.completion_tokens or 0)
+  local prompt, completion = set.prompt_tokens or 0, set.completion_tokens or 0
+  if set.total_tokens == nil and (set.prompt_tokens or set.completion_tokens) and type(prompt) == "number" and
+    type(completion) == "number" then
+    set.total_tokens = prompt + completion
   end
   return move(self, "mark_completed", id, "completed", set)
 end
@@ -109,7 +112,8 @@ end
 --- Where a change names a status, the row's own must allow it.
 local function guarded(store, method, id, status, opts, change)
   local from = REACHED_FROM[status]
-  if not from then return change(opts) end -- none, or not a status: refused by its name
+  -- none, or not a status: refused by its name; options that are none: by what makes the change
+  if not from or opts ~= nil and type(opts) ~= "table" then return change(opts) end
   local guard = { status = { status } }
   for _, name in ipairs(from) do table.insert(guard.status, name) end
   local with = {}

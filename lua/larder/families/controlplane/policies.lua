@@ -3,6 +3,7 @@
 local core = require "larder.core"
 local expr = require "larder.base.expr"
 local misuse = require "larder.base.misuse"
+local support = require "larder.store.support"
 
 local policies = {
   list_by_org = { list_by = { "org_id" } },
@@ -47,7 +48,8 @@ end
 --- The level that a policy belongs to.
 ---@param row { app_id: string?, user_id: string? }
 ---@return "user"|"app"|"org"
-function policies.level(_, row)
+function policies.level(self, row)
+  support.check_row(self, "level", row)
   if row.user_id ~= nil and row.user_id ~= core.null then return "user" end
   if row.app_id ~= nil and row.app_id ~= core.null then return "app" end
   return "org"

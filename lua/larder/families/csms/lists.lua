@@ -11,13 +11,10 @@ local lists = {}
 ---@return table|nil list
 ---@return string? why  what is wrong with it
 function lists.map(list, copy)
-  if type(list) ~= "table" then return nil, "must be a list" end
-  local result, n = setmetatable({}, core.array_mt), 0
-  for name in pairs(list) do
-    if type(name) ~= "number" then return nil, "must be a list" end
-    n = n + 1
-  end
-  for i = 1, n do
+  local fault = core.shape_fault(list, "list")
+  if fault then return nil, type(list) == "table" and fault or "must be a list" end
+  local result = setmetatable({}, core.array_mt)
+  for i = 1, #list do
     local item, why = copy(list[i])
     if item == nil then return nil, ("entry %d %s"):format(i, why) end
     result[i] = item
@@ -26,7 +23,8 @@ function lists.map(list, copy)
 end
 
 local function copy_table(item)
-  if type(item) ~= "table" then return nil, "must be a table" end
+  local fault = core.shape_fault(item, "table")
+  if fault then return nil, type(item) == "table" and fault or "must be a table" end
   local copy = {}
   for name, value in pairs(item) do copy[name] = value end
   return copy

@@ -1,5 +1,6 @@
 --- Meter values that stations send apart from transactions' events: one row a value, a history without references.
 
+local errors = require "larder.base.errors"
 local options = require "larder.base.options"
 local support = require "larder.store.support"
 local fields = require "larder.families.csms.fields"
@@ -28,6 +29,9 @@ function meter_values:store(s, evse_id, transaction_id, values)
   local list, err = meter.checked(self, "store", values)
   if not list then return nil, err end
   if transaction_id == "" then transaction_id = nil end
+  if transaction_id ~= nil and type(transaction_id) ~= "string" then
+    return errors.invalid({ transaction_id = "must be a text" }, nil, { store = self._entity.full, op = "store" })
+  end
   local rows = {}
   for i, value in ipairs(list) do
     rows[i] = {

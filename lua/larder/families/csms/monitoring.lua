@@ -59,6 +59,7 @@ local COUNTER = "variable_monitoring"
 function monitors:set(s, monitor)
   local row = records.for_station(self, "set", s, monitor)
   s = row.charge_station_id
+  records.need(self, "set", self._entity.key, 1, s)
   local is_new = row.id == nil or row.id == 0 or row.id == core.null
   return records.atomic(self, function()
     local numbers, n, err = self.stores.counters

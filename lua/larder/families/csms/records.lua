@@ -16,14 +16,17 @@ local RETRIES = 10
 
 -- ---- arguments ----
 
+local REFUSED = { table = true, ["function"] = true, boolean = true, thread = true } -- none of them is a key
+
 --- A contract's method beside the generic one of the same name: that one is meant when a table comes first.
 ---@param generic function
 ---@param own function
 ---@return function
 function records.either(generic, own)
+  local counted = misuse.counted(own, function(store) return store._entity.full end)
   return function(self, first, ...)
     if type(first) == "table" then return generic(self, first, ...) end
-    return own(self, first, ...)
+    return counted(self, first, ...)
   end
 end
 
@@ -35,7 +38,7 @@ end
 function records.need(store, method, names, n, ...)
   for i = 1, n do
     local value = (select(i, ...))
-    if value == nil or value == core.null then
+    if value == nil or value == core.null or REFUSED[type(value)] and getmetatable(value) ~= core.decimal_mt then
       support.misuse(store, method, "argument %d must be the %s, not %s", i, names[i], misuse.kind(value))
     end
   end
@@ -44,6 +47,7 @@ end
 --- A method's table argument must be one.
 function records.need_table(store, method, what, value)
   if type(value) ~= "table" then support.misuse(store, method, "needs %s, not %s", what, misuse.kind(value)) end
+  misuse.check_shape(value, "table", ("%s:%s: %s"):format(store._entity.full, method, what))
 end
 
 local function is_whole(n, least, most)
@@ -108,7 +112,10 @@ end
 
 --- A copy of the record for the station; a record that names its station may stand alone.
 function records.for_station(store, method, s, record)
-  if type(s) == "table" and record == nil then return keyed(store._entity, 0, s) end
+  if type(s) == "table" and record == nil then
+    records.need_table(store, method, "a record", s)
+    return keyed(store._entity, 0, s)
+  end
   records.need_table(store, method, "a record", record)
   records.need(store, method, store._entity.key, 1, s)
   return keyed(store._entity, 1, s, record)
@@ -122,6 +129,7 @@ end
 function records.setter(n, prepare)
   return function(self, ...)
     local skip = type((...)) == "table" and 0 or n
+    support.no_more(self, "set", skip + 1, ...)
     records.need_table(self, "set", "a record", (select(skip + 1, ...)))
     records.need(self, "set", self._entity.key, skip, ...)
     local row = keyed(self._entity, skip, ...)
@@ -139,6 +147,7 @@ end
 ---@return larder.Error? err
 function records.lookup(self, ...)
   records.need(self, "lookup", self._entity.key, self._entity.nkey, ...)
+  support.no_more(self, "lookup", self._entity.nkey, ...)
   local row, err = read.get(self, ...)
   if row == nil and err.code == "not_found" then return nil end
   return row, err
