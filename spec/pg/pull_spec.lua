@@ -105,9 +105,9 @@ describe("a schema that was not made for larder", function()
     assert.equal("invalid", err.code)
   end)
 
-  it("has uniques with equal nulls, which a declaration has not", function()
-    local older = need.version(15)
-    if older then return pending(older) end
+  local older = need.version(15)
+  local test = older and function(name) pending(older .. ": " .. name) end or it
+  test("has uniques with equal nulls, which a declaration has not", function()
     script "create unique index equal_nulls on strange.kid (o) nulls not distinct"
     assert.is_truthy(pull.text(assert(pull.read(db, "strange"))):find("unique equal_nulls: nulls are equal in it", 1, true))
     local _, alone = assert(check(db, "strange"))

@@ -9,6 +9,7 @@ local catalog = {}
 ---@field type string        as format_type() prints it; of a domain, that of its base
 ---@field domain? string      its domain
 ---@field not_null boolean
+---@field unproved boolean    not null, and old rows may hold nulls all the same (from PostgreSQL 18)
 ---@field default? string    its expression
 ---@field identity string    "", "a" (always) or "d" (by default)
 ---@field generated boolean
@@ -41,6 +42,8 @@ local COLUMNS = [[
 select a.attname::text as name, a.attnotnull or coalesce(t.typnotnull, false) as not_null,
        case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) else format_type(a.atttypid, a.atttypmod) end as type,
        case when t.typtype = 'd' then format_type(a.atttypid, a.atttypmod) end as domain,
+       exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
+         and not c.convalidated) as unproved,
        pg_get_expr(d.adbin, d.adrelid) as default, a.attidentity::text as identity, a.attgenerated <> '' as generated,
        case when l.collname <> 'default' then l.collname::text end as collation, col_description(a.attrelid, a.attnum) as comment
 from pg_attribute a
@@ -74,7 +77,7 @@ order by i.relname]]
 
 local REFERENCES = [[
 select c.conname::text as name, c.confrelid::regclass::text as target, c.confdeltype::text as action, c.convalidated as valid,
-       c.condeferrable as deferrable,
+       c.condeferrable as deferrable, coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) as enforced,
        array(select a.attname::text
              from unnest(c.conkey) with ordinality as k(num, pos)
              join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.num
@@ -92,7 +95,8 @@ where c.conrelid = to_regclass($1) and c.contype = 'f' and c.conparentid = 0
 order by c.conname]]
 
 local CHECKS = [[
-select c.conname::text as name, pg_get_expr(c.conbin, c.conrelid) as condition, c.convalidated as valid
+select c.conname::text as name, pg_get_expr(c.conbin, c.conrelid) as condition, c.convalidated as valid,
+       coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) as enforced
 from pg_constraint c
 where c.conrelid = to_regclass($1) and c.contype = 'c'
 order by c.conname]]

@@ -122,6 +122,10 @@ function Comparer:column(field, column)
     self.report(("column %s: declared %s, in the database %s"):format(field.name, field.null and "null" or "not null",
       column.not_null and "not null" or "null"), field.null and drop or set, field.null and set or drop)
   end
+  if column.unproved then
+    self.report(("column %s: not null is not validated: old rows may be null"):format(field.name),
+      ("%salter column %s set not null"):format(self.alter, name))
+  end
   self:made_by_the_database(field, column)
   return self:default(field, column)
 end
@@ -237,7 +241,9 @@ local function live_bounds(live, renames)
       local all = map[column] or { checks = {} }
       map[column] = all
       all.checks[#all.checks + 1] = check
-      for key, value in pairs(bounds) do all[key] = value end
+      if check.enforced then -- one that is not says nothing, and stands in the way of a new one
+        for key, value in pairs(bounds) do all[key] = value end
+      end
     else
       others[#others + 1] = check
     end
@@ -265,35 +271,49 @@ local function declared_bounds(field)
   return { min_len = types.is_text(field) and field.min_len or nil, max_len = max_len, min = field.min, max = field.max }
 end
 
+-- A check that holds for new rows alone.
+function Comparer:unproved(check)
+  if check.valid or not check.enforced then return end
+  self.report(("check %s is not validated: old rows may break it"):format(check.name),
+    ("%svalidate constraint %s"):format(self.alter, ddl.name(check.name)))
+end
+
+-- The checks of a column are made anew.
+function Comparer:mend_checks(field, found)
+  local sql, undo = {}, {}
+  for _, check in ipairs(found.checks) do
+    sql[#sql + 1] = ("%sdrop constraint %s"):format(self.alter, ddl.name(check.name))
+    undo[#undo + 1] = ("%sadd constraint %s check (%s)%s"):format(self.alter, ddl.name(check.name), check.condition,
+      not check.enforced and " not enforced" or not check.valid and " not valid" or "")
+  end
+  for _, check in ipairs(ddl.checks(self.decl, field)) do
+    sql[#sql + 1] = ("%sadd constraint %s check (%s)"):format(self.alter, ddl.name(check.name), check.condition)
+    table.insert(undo, 1, ("%sdrop constraint %s"):format(self.alter, ddl.name(check.name)))
+  end
+  return sql, undo
+end
+
+function Comparer:checks_of(field, found)
+  local wanted = declared_bounds(field)
+  if found.by_type and wanted.max_len ~= found.max_len then found.max_len = nil end -- its type was reported, or holds more
+  local same = same_enum(wanted.enum, found.enum)
+  for _, key in ipairs(BOUNDS) do same = same and wanted[key] == found[key] end
+  if same then
+    for _, check in ipairs(found.checks) do self:unproved(check) end
+  elseif self.live.columns[field.name] then
+    self.report(("column %s: declared to be %s, checked in the database to be %s"):format(field.name, described(wanted),
+      described(found)), self:mend_checks(field, found))
+  end
+end
+
 function Comparer:checks()
   local live, others = live_bounds(self.live, self.renames)
   add_lengths(self.live, live)
   for _, check in ipairs(others) do
     self.note(("check %s is the database's alone, and memory does not know it: %s"):format(check.name, check.condition))
-    if not check.valid then
-      self.report(("check %s is not validated: old rows may break it"):format(check.name),
-        ("%svalidate constraint %s"):format(self.alter, ddl.name(check.name)))
-    end
+    self:unproved(check)
   end
-  for _, field in ipairs(self.decl.fields) do
-    local found, wanted = live[field.name] or { checks = {} }, declared_bounds(field)
-    if found.by_type and wanted.max_len ~= found.max_len then found.max_len = nil end -- its type was reported, or holds more
-    local same = same_enum(wanted.enum, found.enum)
-    for _, key in ipairs(BOUNDS) do same = same and wanted[key] == found[key] end
-    if not same and self.live.columns[field.name] then
-      local sql, undo = {}, {}
-      for _, check in ipairs(found.checks) do
-        sql[#sql + 1] = ("%sdrop constraint %s"):format(self.alter, ddl.name(check.name))
-        undo[#undo + 1] = ("%sadd constraint %s check (%s)"):format(self.alter, ddl.name(check.name), check.condition)
-      end
-      for _, check in ipairs(ddl.checks(self.decl, field)) do
-        sql[#sql + 1] = ("%sadd constraint %s check (%s)"):format(self.alter, ddl.name(check.name), check.condition)
-        table.insert(undo, 1, ("%sdrop constraint %s"):format(self.alter, ddl.name(check.name)))
-      end
-      self.report(("column %s: declared to be %s, checked in the database to be %s"):format(field.name, described(wanted),
-        described(found)), sql, undo)
-    end
-  end
+  for _, field in ipairs(self.decl.fields) do self:checks_of(field, live[field.name] or { checks = {} }) end
 end
 
 -- ---- uniques ----
@@ -510,6 +530,9 @@ function Comparer:references()
       local fault = reference_fault(ref, found, target)
       if fault then
         self.report(("%s: %s"):format(ref.name, fault), self:mend_reference(ref, found))
+      elseif not found.enforced then
+        self.report(("reference %s is not enforced"):format(ref.name),
+          ("%salter constraint %s enforced"):format(self.alter, ddl.name(ref.name)))
       elseif found.deferrable then
         self.note(("reference %s is deferrable: memory checks it at once"):format(ref.name))
       elseif not found.valid then
