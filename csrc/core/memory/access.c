@@ -236,14 +236,27 @@ static void start_after(const ldr_memcur *c, const ldr_memindex *ix, ldr_value *
     p->lo = later(p->lo, ldr_memindex_seek(ix, &b, all));
 }
 
+/* What a look at one candidate costs: a list that did not lead to it is gone through. */
+static double look_cost(const ldr_memcur *c, const ldr_pred *list) {
+  enum { VALUES = 8 }; /* of a list are as dear as a candidate */
+  double cost = 1;
+  for (unsigned i = 0; i < c->nparts; i++) {
+    const ldr_pred *part = c->part[i];
+    if (part != list && (part->kind == LDR_P_IN || part->kind == LDR_P_KEYS))
+      cost += (double)part->n / VALUES;
+  }
+  return cost;
+}
+
 /* What it costs to look at `rows` candidates: with an order to keep, only as many as are wanted (the more,
- * the more conditions the path does not cover), else all, and they must be sorted. */
-static double cost_of(const ldr_memcur *c, double rows, unsigned covered, bool ordered) {
-  double wanted = (double)c->q->wanted;
-  if (!ordered) return rows * 2;
-  if (c->q->wanted < 0) return rows;
+ * the more conditions the path does not cover), else all, and they must be sorted. list: led to them. */
+static double cost_of(const ldr_memcur *c, double rows, unsigned covered, bool ordered,
+                      const ldr_pred *list) {
+  double wanted = (double)c->q->wanted, each = look_cost(c, list);
+  if (!ordered) return rows * (each + 1);
+  if (c->q->wanted < 0) return rows * each;
   wanted = covered >= c->nparts ? wanted + 1 : wanted * 8 + 32;
-  return wanted < rows ? wanted : rows;
+  return (wanted < rows ? wanted : rows) * each;
 }
 
 /* A list's ranges are not looked up for an estimate: a few of them stand for all. */
@@ -274,7 +287,7 @@ static bool plan_index(const ldr_memcur *c, unsigned which, plan *p) {
   if (p->list == NULL && p->n == 0) p->list = keys_of(c, ix->field, ix->n);
   if (p->list) {
     p->width = width_of(c, p->list);
-    p->cost = cost_of(c, list_rows(c, ix, v, p), p->n + 1, c->q->norder == 0);
+    p->cost = cost_of(c, list_rows(c, ix, v, p), p->n + 1, c->q->norder == 0, p->list);
     p->ordered = c->q->norder == 0;
     return true;
   }
@@ -283,7 +296,7 @@ static bool plan_index(const ldr_memcur *c, unsigned which, plan *p) {
   fit_order(c, ix, p);
   if (covered == 0 && (!p->ordered || c->q->norder == 0)) return false;
   if (p->ordered && c->q->after && p->columns) start_after(c, ix, v, p);
-  p->cost = cost_of(c, (double)ldr_sorted_distance(&ix->s, p->lo, p->hi), covered, p->ordered);
+  p->cost = cost_of(c, (double)ldr_sorted_distance(&ix->s, p->lo, p->hi), covered, p->ordered, NULL);
   return true;
 }
 
@@ -304,9 +317,9 @@ static void use_plan(ldr_memcur *c, const plan *p) {
 
 static void choose(ldr_memcur *c) {
   const ldr_memtab *t = c->q->tab;
-  double best = cost_of(c, (double)t->hash[0].h.n, 0, c->q->norder == 0);
+  double best = cost_of(c, (double)t->hash[0].h.n, 0, c->q->norder == 0, NULL);
   if (use_points(c)) {
-    best = c->list ? cost_of(c, c->list->n, c->nparts, c->q->norder == 0) : 0;
+    best = c->list ? cost_of(c, c->list->n, c->nparts, c->q->norder == 0, c->list) : 0;
     if (best <= 2) return;
   }
   for (unsigned i = 0; i < t->nindex; i++) {

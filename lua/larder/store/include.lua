@@ -230,24 +230,31 @@ end
 
 local function list() return setmetatable({}, core.array_mt) end
 
--- Put found rows where they belong: into the list of each parent, or as its one row.
-local function deal(relation, rows, found, differ)
-  local groups, name = {}, relation.name
+-- The rows by what tells their parents apart; where one field does, no function is called for a row.
+local function grouped(relation, found, differ)
+  local groups, many, fields, spell = {}, relation.many, relation.to, relation.spell
+  local at = differ[1]
+  local field = #differ == 1 and not spell[at] and fields[at]
   for _, child in ipairs(found) do
-    local id = identity(child, relation.to, relation.spell, differ)
-    if not relation.many then
+    local id
+    if field then id = child[field] else id = identity(child, fields, spell, differ) end
+    local group = groups[id]
+    if not many then
       groups[id] = child
-    else
-      local group = groups[id]
-      if not group then
-        group = list()
-        groups[id] = group
-      end
+    elseif group then
       group[#group + 1] = child
+    else
+      groups[id] = setmetatable({ child }, core.array_mt)
     end
   end
+  return groups
+end
+
+-- Put found rows where they belong: into the list of each parent, or as its one row.
+local function deal(relation, rows, found, differ)
+  local groups, name, from = differ and grouped(relation, found, differ) or {}, relation.name, relation.from
   for _, row in ipairs(rows) do
-    local id = differ and joins(row, relation.from) and identity(row, relation.from, relation.spell, differ)
+    local id = differ and joins(row, from) and identity(row, from, relation.spell, differ)
     row[name] = id and groups[id] or relation.many and list() or nil
   end
 end
