@@ -31,6 +31,21 @@ local function run(name, target)
 end
 
 describe("the book", function()
+  it("declares the bookshop as its migration makes it", function()
+    assert.is_string(url, "LARDER_TEST_URL is not set")
+    local db = fresh()
+    local tutorial = book.read(path_of "tutorial")
+    local dir = book.folder { tutorial }
+    local ok, why = pcall(book.run, "tutorial's declaration", { code = 'require "bookshop"', said = {} }, dir, url)
+    if ok then ok, why = db:migrate("bookshop", { dir = dir .. "/sql/bookshop" }) end
+    local faults = ok and require "larder.migrate.check"(db, "bookshop")
+    os.execute("rm -r " .. dir)
+    assert(db:query "drop schema if exists bookshop cascade")
+    db:close()
+    assert(ok, why)
+    assert.same({}, faults)
+  end)
+
   for _, name in ipairs(everywhere) do
     it("runs " .. name .. " in memory", function() run(name, "memory:") end)
   end

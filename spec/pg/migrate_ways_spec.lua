@@ -369,4 +369,12 @@ describe("migrations", function()
       assert.is_true(reads > 20, reads .. " reads")
     end)
   end
+
+  it("name a family that nobody declared", function()
+    for _, name in ipairs { "up", "down", "status", "redo" } do
+      local ok, why = pcall(migrate[name], db, "contnt")
+      assert.is_false(ok)
+      assert.matches("no family is called contnt; did you mean content", why, 1, true)
+    end
+  end)
 end)

@@ -327,8 +327,10 @@ function family.get(name, method)
   end
   local module = "larder.families." .. name
   if not compat.has_module(module) then
+    local names = misuse.names(declared)
+    for _, built_in in ipairs { "auth", "controlplane", "csms", "content" } do names[#names + 1] = built_in end
     misuse.raise("%s: no family is called %s%s; declare it before with larder.declare", method or "family", name,
-      misuse.hint(name, misuse.names(declared)))
+      misuse.hint(name, names))
   end
   return family.declare(require(module))
 end

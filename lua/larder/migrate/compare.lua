@@ -53,6 +53,11 @@ function Comparer:same_default(field, column)
     if not rows then return nil, err end
     return rows[1].same
   end
+  if kind:find "%[%]$" then
+    local rows, err = self.db:query(("select (%s)::%s = %s::%s as same"):format(column.default, kind, ddl.default_of(field), kind))
+    if not rows then return nil, err end
+    return rows[1].same
+  end
   local rows, err = self.db:query(("select (%s)::text as value"):format(column.default))
   if not rows then return nil, err end
   local found = rows[1].value
@@ -61,7 +66,8 @@ end
 
 function Comparer:default(field, column)
   local declared, table_name = field.default, self.alter
-  local made = type(declared) == "table" and type(declared[1]) == "string" or field.stamp
+  local made_by_larder = type(declared) == "table" and not field.type:find "^json" and not field.type:find "%[%]$"
+  local made = made_by_larder or field.stamp
   if declared == nil or declared == core.null or made then return true end
   local set = ("%salter column %s set default %s"):format(table_name, ddl.name(field.name), ddl.default_of(field) or "null")
   local reset = column.default and ("%salter column %s set default %s"):format(table_name, ddl.name(field.name), column.default)

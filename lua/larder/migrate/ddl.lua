@@ -42,6 +42,21 @@ function ddl.literal(value)
   return tostring(value)
 end
 
+--- The text of an array's value: {a,"b c",NULL}.
+local function array_text(values)
+  local parts = {}
+  for i, value in ipairs(values) do
+    if value == core.null then
+      parts[i] = "NULL"
+    elseif type(value) == "table" then
+      parts[i] = array_text(value)
+    else
+      parts[i] = type(value) == "string" and '"' .. value:gsub('[\\"]', "\\%0") .. '"' or tostring(value)
+    end
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
 ---@param list string[]
 ---@return string
 function ddl.names(list)
@@ -60,6 +75,7 @@ function ddl.default_of(field)
   if field.stamp == "version" then return "1" end
   if field.stamp then return "now()" end
   if declared == nil or declared == core.null then return nil end
+  if field.type:find "%[%]$" then return ddl.literal(array_text(declared)) end
   if type(declared) == "table" and not field.type:find "^json" then
     return declared[1] == "now" and "now()" or nil -- larder makes the value; times may be the database's, too
   end

@@ -11,6 +11,7 @@ local HEAD = "-- Written by larder diff %s: review it before you apply it.\n"
 local function remark(fault)
   if not fault.sql then return ("-- By hand: %s: %s\n"):format(fault.table, fault.message) end
   local lines = { ("-- %s: %s\n"):format(fault.table, fault.message) }
+  if fault.message == "table is missing" then return lines[1] end -- what locks a new table holds up nobody
   for _, lock in ipairs(core.statement_locks(fault.sql)) do
     if lock.warning then lines[#lines + 1] = ("-- %s: %s\n"):format(lock.loses and "LOSES DATA" or "look twice", lock.warning) end
   end

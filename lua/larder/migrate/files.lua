@@ -5,7 +5,9 @@ local core = require "larder.core"
 
 local files = {}
 
+-- Absolute, for programs that change their directory.
 local here = debug.getinfo(1, "S").source:match "^@(.*)files%.lua$" or "./"
+if here:sub(1, 1) ~= "/" then here = lfs.currentdir() .. "/" .. here end
 
 --- Where the SQL of a built-in family lies: beside the installed Lua files, or in the checkout.
 ---@param family string
@@ -31,7 +33,9 @@ end
 function files.dir(db, family, dir)
   if dir then return dir end
   local declared = db:_migrations_of(family)
-  return declared or files.default_dir(family)
+  if declared then return declared end
+  if not files.is_built_in(family) then db:_family(family, "larder.migrate") end -- raises when there is no such family
+  return files.default_dir(family)
 end
 
 ---@class larder.MigrationFile
