@@ -197,11 +197,12 @@ describe("the right answer about migrations #pg", function()
     return migrate.up(db, "lm", { dir = dir })
   end
 
-  it("when a file's name ends in capitals: it is no file that is left out", function()
+  it("when a file's name ends in capitals: it is named, and not left out", function()
     local ok, err = up { ["000001_x.up.SQL"] = "create table lm.a (id int);", ["000002_y.up.sql"] = "create table lm.b (id int);" }
-    assert.is_nil(err)
-    assert.equal(2, #ok)
-    assert.equal(2, must(db:query "select count(*) as n from pg_tables where schemaname = 'lm'")[1].n)
+    assert.is_nil(ok)
+    assert.equal("invalid", err.code)
+    assert.equal("000001_x.up.SQL", err.file)
+    assert.equal(0, must(db:query "select count(*) as n from pg_tables where schemaname = 'lm'")[1].n)
   end)
 
   it("when a text in a file holds a carriage return: it is stored", function()

@@ -83,7 +83,7 @@ local REPORTS = {
       "when a session of the server only reads for a while: permission, which may be tried again" },
     { "32", "tables of key columns alone", BOTH, "when a bulk of key columns alone meets rows that are there" },
     { "33", "a file in capitals is left out, a carriage return is lost", POSTGRES,
-      "when a file's name ends in capitals: it is no file that is left out",
+      "when a file's name ends in capitals: it is named, and not left out",
         "when a text in a file holds a carriage return: it is stored" },
     { "a", "times as PostgreSQL prints them are refused", BOTH, "for every time that PostgreSQL prints or commonly accepts" },
     { "b", "no index serves pages of plain texts", COLLATION, "uses the indexes for pages and ranges in ",

@@ -174,4 +174,19 @@ describe("misuse", function()
       end)
     end
   end
+
+  -- functions of a database, a family, perhaps a version, and options, by what they are declared with
+  for name, fn in pairs(require "larder.migrate") do
+    it(("of migrate.%s raises at the caller's line"):format(name), function()
+      local n = debug.getinfo(fn, "u").nparams
+      if n == 1 then return refused("migrate." .. name, name, function() fn(5) end) end
+      local fitting, wrong = { db, "keyed", n == 4 and 1 or nil }, { 5, {}, n == 4 and 1.5 or nil }
+      wrong[n] = { no_such_option = 1 }
+      for at = 1, n do
+        local args = { unpack(fitting, 1, n) }
+        args[at] = wrong[at]
+        refused(("migrate.%s: argument %d"):format(name, at), name, function() fn(unpack(args, 1, n)) end)
+      end
+    end)
+  end
 end)

@@ -50,14 +50,9 @@ typedef struct entry { /* what a file's name says */
   way way;
 } entry;
 
-/* In letters of either case: a file called x.up.SQL is not one to be left out. */
 static bool ends(const char *s, const char *end, size_t *rest) {
   size_t n = strlen(s), e = strlen(end);
-  if (n < e) return false;
-  for (size_t i = 0; i < e; i++) {
-    char c = s[n - e + i];
-    if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != end[i]) return false;
-  }
+  if (n < e || strcmp(s + n - e, end) != 0) return false;
   *rest = n - e;
   return true;
 }

@@ -47,6 +47,18 @@ local function is_memory(db)
   return db:kind() == "memory"
 end
 
+-- What every function here is called with; opts come back read.
+local function arguments(name, known, db, family, opts)
+  if type(db) ~= "table" or type(db.kind) ~= "function" then misuse.raise("%s needs a database, not %s", name, misuse.kind(db)) end
+  if type(family) ~= "string" then misuse.raise("%s needs the name of a family, not %s", name, misuse.kind(family)) end
+  return options.read(opts, known, name)
+end
+
+local function check_version(name, version)
+  if type(version) == "number" and version >= 0 and version % 1 == 0 then return end
+  misuse.raise("%s needs a version: a whole number, not %s", name, type(version) == "number" and version or misuse.kind(version))
+end
+
 local function fail(code, reason, fmt, ...)
   return nil, errors.new { code = code, reason = reason, message = fmt:format(...) }
 end
@@ -95,6 +107,7 @@ end
 ---@param step table  of a dry run
 ---@return { place: string, sql: string }[]  place: "000002_x.down.sql:3"
 function migrate.losses(step)
+  if type(step) ~= "table" then misuse.raise("migrate.losses needs a step of a dry run, not %s", misuse.kind(step)) end
   local list = {}
   for _, lock in ipairs(step.action == "down" and step.locks or {}) do
     if lock.loses then
@@ -149,7 +162,7 @@ end
 ---@return larder.MigrationStep[]|nil applied  in order
 ---@return larder.Error? err  err.done: what was applied before it went wrong
 function migrate.up(db, family, opts)
-  opts = options.read(opts, UP, "migrate.up")
+  opts = arguments("migrate.up", UP, db, family, opts)
   if is_memory(db) then return {} end
   return run(db, family, opts, {
     direction = "up", to = opts.to, count = opts.count, plain = opts.plain, out_of_order = opts.out_of_order,
@@ -163,7 +176,7 @@ end
 ---@return larder.MigrationStep[]|nil undone  in the order it was done
 ---@return larder.Error? err
 function migrate.down(db, family, opts)
-  opts = options.read(opts, DOWN, "migrate.down")
+  opts = arguments("migrate.down", DOWN, db, family, opts)
   if is_memory(db) then return {} end
   return run(db, family, opts, { direction = "down", to = opts.to, count = opts.count or opts.steps })
 end
@@ -176,8 +189,8 @@ end
 ---@return larder.MigrationStep[]|nil done
 ---@return larder.Error? err
 migrate["goto"] = function(db, family, version, opts)
-  opts = options.read(opts, GOTO, "migrate.goto")
-  if type(version) ~= "number" then misuse.raise("migrate.goto needs a version: a whole number, not %s", misuse.kind(version)) end
+  opts = arguments("migrate.goto", GOTO, db, family, opts)
+  check_version("migrate.goto", version)
   if is_memory(db) then return {} end
   return run(db, family, opts, { direction = "goto", to = version, plain = opts.plain, out_of_order = opts.out_of_order })
 end
@@ -189,7 +202,7 @@ end
 ---@return larder.MigrationStep[]|nil done
 ---@return larder.Error? err
 function migrate.redo(db, family, opts)
-  opts = options.read(opts, REDO, "migrate.redo")
+  opts = arguments("migrate.redo", REDO, db, family, opts)
   if is_memory(db) then return {} end
   return run(db, family, opts, { direction = "redo", count = opts.count, plain = opts.plain })
 end
@@ -202,7 +215,7 @@ end
 ---@return larder.MigrationStep[]|nil done  empty when there was nothing to resume
 ---@return larder.Error? err
 function migrate.resume(db, family, opts)
-  opts = options.read(opts, RESUME, "migrate.resume")
+  opts = arguments("migrate.resume", RESUME, db, family, opts)
   if is_memory(db) then return {} end
   return with_runner(db, family, opts, function(runner)
     local ok, err = runner:job "lock"
@@ -224,7 +237,7 @@ end
 
 -- Record versions under the lock, without running anything.
 local function record(db, family, opts, what, fn)
-  opts = options.read(opts, RECORD, what)
+  opts = arguments(what, RECORD, db, family, opts)
   if is_memory(db) then return {} end
   local list, err = files.read(files.dir(db, family, opts.dir))
   if not list then return nil, err end
@@ -256,7 +269,7 @@ end
 ---@return { version: integer, name: string, action: string }[]|nil changes
 ---@return larder.Error? err
 function migrate.force(db, family, version, opts)
-  if type(version) ~= "number" then misuse.raise("migrate.force needs a version: a whole number, not %s", misuse.kind(version)) end
+  check_version("migrate.force", version)
   return record(db, family, opts, "migrate.force", function(history, list)
     local done, changes = by_version(history.applied), {}
     local open = history.unfinished and history.unfinished.version
@@ -278,7 +291,7 @@ end
 ---@return { version: integer, name: string, action: string }[]|nil changes
 ---@return larder.Error? err
 function migrate.baseline(db, family, version, opts)
-  if type(version) ~= "number" then misuse.raise("migrate.baseline needs a version: a whole number, not %s", misuse.kind(version)) end
+  check_version("migrate.baseline", version)
   local refused
   local changes, err = record(db, family, opts, "migrate.baseline", function(history, list)
     if #history.applied > 0 then
@@ -305,6 +318,7 @@ end
 ---@return { version: integer, name: string, action: string }[]|nil changes
 ---@return larder.Error? err
 function migrate.adopt(db, family, opts)
+  arguments("migrate.adopt", RECORD, db, family, opts)
   if is_memory(db) then return {} end
   local found, err = foreign.find(db)
   if err then return nil, err end
@@ -384,7 +398,7 @@ end
 -- applied_at, duration_ms, applied_by
 ---@return larder.Error? err
 function migrate.status(db, family, opts)
-  opts = options.read(opts, STATUS, "migrate.status")
+  opts = arguments("migrate.status", STATUS, db, family, opts)
   local list, err = files.read(files.dir(db, family, opts.dir))
   if not list then return nil, err end
   if is_memory(db) then return status_rows(list, { applied = {} }) end

@@ -300,7 +300,11 @@ function write:patch(...)
     local row, err = self._core:patch(...)
     if row == PENDING then row, err = settle(self._wait, row, err) end
     if row ~= nil then return row end
-    if err ~= nil then return support.by_key_failed(entity, err) end
+    if err ~= nil then
+      if err.code ~= "not_found" then return support.by_key_failed(entity, err) end
+      local where = support.conditions(self, "patch", entity.key, entity.nkey, ...)
+      return unchanged(self, "patch", where, nil, entity.key)
+    end
   end
   return patch_with_options(self, ...)
 end
