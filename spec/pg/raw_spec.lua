@@ -1,5 +1,6 @@
 -- Raw SQL: statements, cursors, pipelines, COPY.
 
+local core = require "larder.core"
 local larder = require "larder"
 local must = require "spec.support.must"
 
@@ -30,6 +31,32 @@ describe("raw SQL", function()
       larder.array { 1, 2 })
     assert.same({}, rows)
     assert.equal(2, affected)
+  end)
+
+  it("says that memory is short, and never that a number is wrong #oom", function()
+    for sql, value in pairs {
+      ["select $1::numeric::text as v"] = 1.5,
+      ["select $1::money::numeric::text as v"] = 2.5,
+      ["select ($1::money[])[1]::numeric::text as v"] = { 3.5, 4 },
+    } do
+      local rows = must(db:query(sql, value))
+      local n, want, ok, err, failed = 0, rows[1].v, nil, nil, nil
+      repeat
+        n = n + 1
+        core.mem_fail_at(n)
+        ok, rows, err = pcall(db.query, db, sql, value)
+        failed = core.mem_failed()
+        core.mem_fail_at(0)
+        if not ok then
+          assert.matches("out of memory$", tostring(rows))
+        elseif not rows then
+          assert.equal("capacity", err.code, ("%s, allocation %d: %s"):format(sql, n, err))
+        else
+          assert.equal(want, rows[1].v)
+        end
+      until not failed
+      assert.is_true(n > 1)
+    end
   end)
 
   it("returns errors with what the server said, and never the values", function()

@@ -175,6 +175,41 @@ describe("a statement whose table has changed", function()
     db:close()
   end)
 
+  -- A view that calls every use of a prepared statement stale stands for a table that changes without end.
+  -- A use shows in the statement's counters; the sequence remembers what was seen, also when a use fails.
+  it("runs without a name when it went stale once more (FT-23)", function()
+    must(ddl:query "create sequence public.larder_stale_seen")
+    must(ddl:query [[create function public.larder_always_stale() returns int language plpgsql as $f$
+      declare used bigint;
+      begin
+        select sum(extract(epoch from prepare_time) * 1e6 + generic_plans + custom_plans) into used
+          from pg_prepared_statements where statement ~ 'larder_always_stale' and statement !~ 'into used';
+        if used <> (select last_value from public.larder_stale_seen) then
+          perform setval('public.larder_stale_seen', used);
+          raise exception 'the plan is stale' using errcode = '26000';
+        end if;
+        return 7;
+      end $f$]])
+    must(ddl:query "create view public.larder_always_stale as select public.larder_always_stale() as n")
+    local call = "select n from public.larder_always_stale"
+    local db = assert(larder.open(url, { pool = MODES.named }))
+    for _ = 1, 2 do assert.equal(7, must(db:query(call))[1].n) end
+    for _, atomic in ipairs { false, true } do
+      local results = must(db:pipeline({ atomic = atomic }, function(p)
+        p:query(call)
+        p:query "select 1::int8 as one"
+        p:query(call)
+      end))
+      assert.equal(7, results[1].rows[1].n)
+      assert.equal(1, results[2].rows[1].one)
+      assert.equal(7, results[3].rows[1].n)
+    end
+    db:close()
+    must(ddl:query "drop view public.larder_always_stale")
+    must(ddl:query "drop function public.larder_always_stale()")
+    must(ddl:query "drop sequence public.larder_stale_seen")
+  end)
+
   it("follows a search_path", function()
     must(ddl:query "create schema if not exists larder_stale_a")
     must(ddl:query "create schema if not exists larder_stale_b")

@@ -1,5 +1,6 @@
 #include "values/value.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -99,7 +100,10 @@ bool ldr_value_copy(ldr_value *v, ldr_arena *a) {
 }
 
 void ldr_value_round(ldr_ftype t, ldr_value *v) {
-  if (t == LDR_F_FLOAT4 && v->type == LDR_T_FLOAT) v->u.f = (double)(float)v->u.f;
+  float rounded;
+  if (t != LDR_F_FLOAT4 || v->type != LDR_T_FLOAT) return;
+  rounded = (float)v->u.f;
+  if (isfinite(rounded)) v->u.f = (double)rounded;
 }
 
 /* ---- order and hash ---- */

@@ -96,7 +96,8 @@ ldr_value ldr_bytes_of(ldr_type t, const void *p, size_t n); /* any of the p, n 
  * null. JSON and ARRAY have no order here (0 when equal, else 1; JSON compares as jsonb does). */
 int ldr_value_cmp(const ldr_value *a, const ldr_value *b);
 /* Makes of a value that fits the type what a column of it holds: a real has 24 bits. Stored values and
- * operands are both rounded, so that what was written is found again. */
+ * operands are both rounded, so that what was written is found again. What is out of range stays, to be
+ * refused. */
 void ldr_value_round(ldr_ftype t, ldr_value *v);
 /* Equal values hash alike; null hashes too. Keyed, see ldr_hash_keyed. */
 uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed);

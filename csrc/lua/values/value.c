@@ -1,7 +1,6 @@
 #include "lua/values/value.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,13 +51,6 @@ static ldr_code read_int(lua_State *L, int idx, const ldr_column *c, l_work *w, 
   return LDR_OK;
 }
 
-/* As float4 keeps it, so that a value finds the row it was stored in; what is out of range stays, to be
- * refused. */
-static double to_float4(double f) {
-  double rounded = (double)(float)f;
-  return isfinite(rounded) ? rounded : f;
-}
-
 static ldr_code read_float(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   int64_t i;
   if (lua_type(L, idx) == LUA_TNUMBER)
@@ -67,51 +59,46 @@ static ldr_code read_float(lua_State *L, int idx, const ldr_column *c, l_work *w
     *out = ldr_float((double)i);
   else
     return fault(w, c, "must be a number");
-  if (c->type == LDR_F_FLOAT4) out->u.f = to_float4(out->u.f);
+  ldr_value_round(c->type, out);
   return LDR_OK;
 }
 
 /* The shortest text that reads back as the same double, whatever the locale has for a point. */
-static void spell(double f, char *out, size_t size) {
+static void add_float(double f, ldr_buf *out) {
   ldr_value v = ldr_float(f);
-  ldr_buf b = {0};
-  const char *text;
-  size_t n;
-  ldr_codec_text(&v, &b);
-  text = ldr_buf_cstr(&b);
-  n = text ? b.n : 0;
-  if (n > 2 && memcmp(text + n - 2, ".0", 2) == 0) n -= 2;
-  snprintf(out, size, "%.*s", (int)n, text ? text : "");
-  ldr_buf_free(&b);
+  ldr_codec_text(&v, out);
+  if (!out->broken && out->n > 2 && memcmp(out->p + out->n - 2, ".0", 2) == 0) out->n -= 2;
 }
 
-/* The text of a number or 64-bit cdata; false: it is neither. */
-static bool number_text(lua_State *L, int idx, char *out, size_t size) {
+/* Appends the text of a number or 64-bit cdata, which nothing need be quoted in; false: it is neither. */
+static bool add_number(lua_State *L, int idx, ldr_buf *out) {
   int64_t i;
-  bool number = lua_type(L, idx) == LUA_TNUMBER;
   if (lua_isinteger(L, idx) || lua_type(L, idx) == L_CDATA) {
     if (!l_int_get(L, idx, &i)) return false;
-    snprintf(out, size, "%" PRId64, i);
-  } else if (number) {
-    spell(lua_tonumber(L, idx), out, size);
+    ldr_buf_fmt(out, "%" PRId64, i);
+    return true;
   }
-  return number || lua_type(L, idx) == L_CDATA;
+  if (lua_type(L, idx) != LUA_TNUMBER) return false;
+  add_float(lua_tonumber(L, idx), out);
+  return true;
 }
 
 static ldr_code read_numeric(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
-  char text[40];
+  char text[40]; /* no number's is as long */
   const char *s = text;
   size_t n;
+  ldr_buf_reset(&w->buf);
   if (l_decimal_text(L, idx)) {
     s = lua_tolstring(L, -1, &n);
     lua_pop(L, 1); /* the decimal holds it */
   } else if (lua_type(L, idx) == LUA_TSTRING)
     s = lua_tolstring(L, idx, &n);
-  else if (number_text(L, idx, text, sizeof text))
-    n = strlen(text);
+  else if (add_number(L, idx, &w->buf))
+    n = w->buf.n;
   else
     return fault(w, c, "must be a number");
-  if (s == text && n == 0) return ldr_fail_nomem(&w->err); /* a number always has a text */
+  if (w->buf.broken) return ldr_fail_nomem(&w->err);
+  if (s == text) memcpy(text, w->buf.p, n);
   ldr_buf_reset(&w->buf);
   if (!ldr_numeric_normal(s, n, &w->buf)) {
     if (w->buf.broken) return ldr_fail_nomem(&w->err);
@@ -257,8 +244,7 @@ static bool add_literal(lua_State *L, int idx, ldr_buf *out) {
 
 static bool add_to_literal(lua_State *L, ldr_buf *out) {
   int idx = lua_gettop(L);
-  char number[40];
-  const char *s = number;
+  const char *s;
   size_t n;
   if (l_is_null(L, idx)) {
     ldr_buf_str(out, "NULL");
@@ -272,8 +258,8 @@ static bool add_to_literal(lua_State *L, ldr_buf *out) {
     lua_pop(L, 1);
   } else if (lua_type(L, idx) == LUA_TSTRING)
     s = lua_tostring(L, idx);
-  else if (!number_text(L, idx, number, sizeof number))
-    return false;
+  else
+    return add_number(L, idx, out);
   n = lua_type(L, idx) == LUA_TSTRING ? lua_rawlen(L, idx) : strlen(s);
   ldr_codec_quote(out, s, n);
   return true;
@@ -290,7 +276,6 @@ static ldr_code read_list(lua_State *L, int idx, const ldr_column *c, l_work *w,
 
 /* A type that larder does not know travels as the text PostgreSQL reads. */
 static ldr_code read_unknown(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
-  char text[40];
   if (lua_type(L, idx) == LUA_TSTRING) return read_text(L, idx, c, w, out);
   if (l_decimal_text(L, idx)) {
     ldr_code code = read_text(L, lua_gettop(L), c, w, out);
@@ -298,11 +283,13 @@ static ldr_code read_unknown(lua_State *L, int idx, const ldr_column *c, l_work 
     return code;
   }
   if (lua_type(L, idx) == LUA_TTABLE || l_marked_array(L, idx)) return read_list(L, idx, c, w, out);
+  ldr_buf_reset(&w->buf);
   if (lua_type(L, idx) == LUA_TBOOLEAN)
-    snprintf(text, sizeof text, "%s", lua_toboolean(L, idx) ? "true" : "false");
-  else if (!number_text(L, idx, text, sizeof text))
+    ldr_buf_str(&w->buf, lua_toboolean(L, idx) ? "true" : "false");
+  else if (!add_number(L, idx, &w->buf))
     return fault(w, c, "must be text, a number, a boolean or a list");
-  return bytes(w, c, LDR_T_TEXT, text, strlen(text), true, out);
+  if (w->buf.broken) return ldr_fail_nomem(&w->err);
+  return bytes(w, c, LDR_T_TEXT, w->buf.p, w->buf.n, true, out);
 }
 
 static reader *const readers[LDR_NFTYPES] = {

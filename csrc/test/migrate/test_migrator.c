@@ -13,9 +13,13 @@ static ldr_err err;
 
 static const ldr_migrator_config config = {.family = "lc", .connect_timeout = 10, .patience = 20};
 
+static bool is_journal_there(pgfix *f) {
+  return *pg_text(f, NULL, "select to_regclass('larder.migration_journal')") != '\0';
+}
+
 static void clean(pgfix *f) {
   pg_do(f, NULL, "drop schema if exists lc cascade");
-  if (*pg_text(f, NULL, "select to_regclass('larder.schema_migrations')") == '\0') return;
+  if (!is_journal_there(f)) return;
   pg_do(f, NULL, "delete from larder.schema_migrations where family = 'lc'");
   pg_do(f, NULL, "delete from larder.migration_journal where family = 'lc'");
   pg_do(f, NULL, "delete from larder.migration_history where family = 'lc'");
@@ -185,6 +189,9 @@ TEST(given_up_while_a_statement_runs) {
   pg_close(&f);
 }
 
+static const char bad_sums[] =
+    "select count(*) from larder.migration_journal where checksum !~ '^[0-9a-f]{64}$'";
+
 static pgfix oom_db;
 static dirfix oom_dir;
 
@@ -202,6 +209,7 @@ TEST(without_memory_a_file_is_applied_or_not) {
     failed = ldr_mem_failed();
     ldr_mem_fail_at(0);
     if (!failed) CHECK_INT(code, LDR_OK);
+    if (is_journal_there(&oom_db)) CHECK_STR(pg_text(&oom_db, NULL, bad_sums), "0");
     if (code && code != LDR_CAPACITY) CHECK_STR(err.message, "out of memory");
   }
   CHECK(!failed);

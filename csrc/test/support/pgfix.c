@@ -189,7 +189,11 @@ ldr_code pg_do(pgfix *f, ldr_tx *tx, const char *sql) {
   return code;
 }
 
-long long pg_count(pgfix *f) { return atoll(pg_text(f, NULL, "select count(*) from ldr_test.items")); }
+long long pg_count(pgfix *f) {
+  const char *n = pg_text(f, NULL, "select count(*) from ldr_test.items");
+  if (*n == '!') CHECK_STR(f->err.message, "a number of rows");
+  return atoll(n);
+}
 int pg_pid(pgfix *f, ldr_tx *tx) { return atoi(pg_text(f, tx, "select pg_backend_pid()")); }
 
 void pg_kill(pgfix *other, int pid) {

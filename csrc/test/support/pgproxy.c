@@ -115,10 +115,28 @@ static bool to_server(pgproxy *p, line *l, const char *s, size_t n) {
   return true;
 }
 
+static bool is_ready_for_query(const char *s, size_t n) {
+  return n >= 6 && memcmp(s + n - 6, "Z\0\0\0\5I", 6) == 0;
+}
+
+/* What a session that is ended says last, while its socket is not closed yet. */
+static bool send_with_farewell(line *l, const char *s, size_t n) {
+  static const char farewell[] = "E\0\0\0\x2cSFATAL\0VFATAL\0C57P01\0Mthe session ends\0";
+  char whole[PIECE + sizeof farewell];
+  memcpy(whole, s, n);
+  memcpy(whole + n, farewell, sizeof farewell);
+  return send_all(l->client, whole, n + sizeof farewell);
+}
+
 static bool to_client(pgproxy *p, line *l, const char *s, size_t n) {
   int mode = atomic_load(&p->mode);
   size_t left = atomic_load(&p->left), pass = n;
   const char *tag = memmem(s, n, "COMMIT", 6);
+  if (mode == PGPROXY_FAREWELL && is_ready_for_query(s, n)) {
+    once(p);
+    return send_with_farewell(l, s, n);
+  }
+  if (mode == PGPROXY_FAREWELL) return send_all(l->client, s, n);
   if (mode == PGPROXY_DROP || mode == PGPROXY_CUT_ALL_REPLY) pass = 0;
   if (mode == PGPROXY_CUT_COMMIT_REPLY && tag) pass = (size_t)(tag - s) > 5 ? (size_t)(tag - s) - 5 : 0;
   if (mode == PGPROXY_CUT_AFTER) pass = n < left ? n : left;

@@ -13,6 +13,7 @@ typedef enum pgproxy_mode {
   PGPROXY_CUT_COMMIT_REPLY, /* the server's answer to COMMIT is lost and the line cut, once */
   PGPROXY_CUT_ALL_REPLY,    /* of that exchange no answer at all comes through */
   PGPROXY_CUT_AFTER,        /* the line is cut after n more bytes from the server, once */
+  PGPROXY_FAREWELL,         /* the end of the session comes in one piece with the next answer, once */
   PGPROXY_DROP,             /* nothing goes through, and nobody is told */
   PGPROXY_DOWN              /* every line is cut, and nobody comes in */
 } pgproxy_mode;

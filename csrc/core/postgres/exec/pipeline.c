@@ -6,8 +6,8 @@
 #include "postgres/request/context.h"
 #include "postgres/statement/explain.h"
 
-enum { REPEATS_MAX = 2 }; /* prepared before a table changed; then with an answer that cannot be read */
-enum { WINDOW = 256 };    /* isolated exchanges in flight */
+enum { ROUNDS_MAX = LDR_HEALS_MAX + 1 }; /* of isolated items again: the last answer may be unreadable */
+enum { WINDOW = 256 };                   /* isolated exchanges in flight */
 
 typedef struct entry { /* one item */
   ldr_stmt *stmt;
@@ -29,7 +29,6 @@ typedef struct pipe_request {
   entry *entries;
   ldr_result *results; /* the caller's, as are … */
   ldr_err **errs;      /* … these */
-  unsigned repeats;    /* times that stale items were run again */
 } pipe_request;
 
 static pipe_request *pipe_of(ldr_request *rq) { return (pipe_request *)rq; }
@@ -118,7 +117,7 @@ static ldr_code check(pipe_request *p, size_t i, bool alone, ldr_err *err) {
   x->refuted = true;
   ldr_pgres_free(x->answer);
   x->answer = NULL;
-  x->stale = x->as_text = alone && !ldr_stmt_only_once(x->stmt) && p->repeats < REPEATS_MAX;
+  x->stale = x->as_text = alone && !ldr_stmt_only_once(x->stmt) && p->base.healed < ROUNDS_MAX;
   if (x->stale) return LDR_OK;
   ldr_pgrun_unreadable(p->base.tx, &why);
   if (p->base.tx) ldr_pgtx_fail(p->base.tx, &why);
@@ -127,7 +126,8 @@ static ldr_code check(pipe_request *p, size_t i, bool alone, ldr_err *err) {
 
 static ldr_code add_item(pipe_request *p, size_t i, ldr_exchange *r, ldr_err *err) {
   entry *x = &p->entries[i];
-  return ldr_pgrun_add(p->base.slot, x->stmt, &x->args, x->as_text, r, &x->main, err);
+  unsigned how = ldr_pgrun_how(p->base.healed, x->as_text);
+  return ldr_pgrun_add(p->base.slot, x->stmt, how, &x->args, r, &x->main, err);
 }
 
 /* An item that stands alone. */
@@ -232,7 +232,7 @@ static const ldr_request_kind atomic_kind = {.unknown = unknown,
  * window's. The reader of the socket reads while the rest of a window is still being sent, so neither side's
  * buffers can fill up for good. */
 
-static bool wanted(const pipe_request *p, size_t i) { return p->repeats == 0 || p->entries[i].stale; }
+static bool wanted(const pipe_request *p, size_t i) { return p->base.healed == 0 || p->entries[i].stale; }
 
 static size_t next_wanted(const pipe_request *p, size_t i) {
   while (i < p->n && !wanted(p, i)) i++;
@@ -283,7 +283,7 @@ static ldr_code item_failed(pipe_request *p, size_t i, ldr_exchange *r, ldr_err 
   entry *x = &p->entries[i];
   ldr_err why;
   x->refuted = x->refuted || ldr_stmt_doubted(x->stmt, ldr_exchange_sqlstate(r));
-  x->stale = p->repeats == 0 && ldr_exchange_stale(r) && !ldr_stmt_only_once(x->stmt);
+  x->stale = p->base.healed < LDR_HEALS_MAX && ldr_exchange_stale(r) && !ldr_stmt_only_once(x->stmt);
   if (x->stale) ldr_live_forget(x->stmt->live);
   if (x->stale) return LDR_OK;
   ldr_pgrun_note_failure(p->base.slot, x->stmt);
@@ -350,8 +350,8 @@ static ldr_code isolated_answered(ldr_request *rq, ldr_err *err) {
   if (code) return code;
   if (rq->timed_out || ldr_conn_dead(rq->conn)) return not_sent(p, err);
   if (next_wanted(p, p->at) < p->n) return send_window(rq, err);
-  if (p->repeats == REPEATS_MAX || !some_stale(p)) return LDR_OK;
-  p->repeats++;
+  if (p->base.healed == ROUNDS_MAX || !some_stale(p)) return LDR_OK;
+  rq->healed++;
   p->at = 0;
   ldr_count(&rq->e->counts.retries_stale, 1);
   return ldr_request_begin(rq, err);

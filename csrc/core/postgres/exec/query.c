@@ -79,11 +79,15 @@ static ldr_code add_form(ldr_exchange *r, ldr_err *err) {
   return LDR_OK;
 }
 
-ldr_code ldr_pgrun_add(ldr_slot *slot, ldr_stmt *s, const ldr_bind *args, bool as_text, ldr_exchange *r,
+unsigned ldr_pgrun_how(unsigned stale, bool as_text) {
+  return (as_text ? LDR_RUN_TEXT : 0) | (stale > 1 ? LDR_RUN_UNNAMED : 0);
+}
+
+ldr_code ldr_pgrun_add(ldr_slot *slot, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
                        unsigned *main, ldr_err *err) {
-  bool text = as_text || s->text_results;
+  bool text = (how & LDR_RUN_TEXT) || s->text_results;
   ldr_code code = text ? add_form(r, err) : LDR_OK;
-  if (code == LDR_OK) code = ldr_registry_exec(&slot->prepared, s, args, r, err);
+  if (code == LDR_OK) code = ldr_registry_exec(&slot->prepared, s, how, args, r, err);
   if (code) return code;
   *main = r->n - 1;
   r->cmd[*main].text = text;
@@ -93,7 +97,7 @@ ldr_code ldr_pgrun_add(ldr_slot *slot, ldr_stmt *s, const ldr_bind *args, bool a
 /* ---- the transaction's id ---- */
 
 ldr_code ldr_pgrun_ask_xid(ldr_request *rq, ldr_err *err) {
-  return ldr_registry_exec(&rq->slot->prepared, rq->e->ask_xid, NULL, rq->exchange, err);
+  return ldr_registry_exec(&rq->slot->prepared, rq->e->ask_xid, 0, NULL, rq->exchange, err);
 }
 
 bool ldr_pgrun_read_xid(const ldr_pgres *res, uint64_t *xid) {
@@ -121,12 +125,13 @@ static ldr_live *unknown(ldr_request *rq) {
 }
 
 static ldr_code start(ldr_request *rq, ldr_err *err) {
+  unsigned how = ldr_pgrun_how(rq->healed, rq->as_text);
   ldr_code code;
   ldr_stmt *s;
   ldr_exchange_reset(rq->exchange);
   code = ldr_request_prefix(rq, err);
   s = ldr_pggiven_choose(rq);
-  if (code == LDR_OK) code = ldr_pgrun_add(rq->slot, s, &rq->args, rq->as_text, rq->exchange, &rq->main, err);
+  if (code == LDR_OK) code = ldr_pgrun_add(rq->slot, s, how, &rq->args, rq->exchange, &rq->main, err);
   if (code == LDR_OK && rq->given == LDR_GIVEN_ASKED) code = ldr_pggiven_ask(rq, err);
   if (code == LDR_OK) code = ldr_pgrun_add_undo(rq, rq->stmt->effects, rq->exchange, err);
   if (code == LDR_OK && should_ask_xid(rq)) code = ldr_pgrun_ask_xid(rq, err);
@@ -135,8 +140,8 @@ static ldr_code start(ldr_request *rq, ldr_err *err) {
   return ldr_request_submit(rq, err);
 }
 
-/* A prepared statement that went stale (a table changed, a session forgot it) is prepared again and run once
- * more, without a word: it failed before it did anything. Not in a transaction, which has failed by it. */
+/* A prepared statement that went stale (a table changed, a session forgot it) is run once more, without a
+ * word: it failed before it did anything. Not in a transaction, which has failed by it. */
 static bool may_heal(const ldr_request *rq) {
   bool in_tx = rq->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(rq->conn);
   return rq->healed < LDR_HEALS_MAX && !rq->timed_out && ldr_exchange_stale(rq->exchange) && !in_tx &&

@@ -7,10 +7,13 @@
 
 ldr_code ldr_pgrun_op(ldr_engine *, ldr_tx *, const ldr_op *, const ldr_call *, ldr_result *out,
                       ldr_task **task, ldr_err *);
-/* Adds the execution of s to r, and before it what it needs; *main is its command. as_text: the results
- * travel as text, whatever its description says. */
-ldr_code ldr_pgrun_add(ldr_slot *slot, ldr_stmt *s, const ldr_bind *args, bool as_text, ldr_exchange *r,
+/* Adds the execution of s to r, and before it what it needs; *main is its command. how: LDR_RUN_TEXT makes
+ * the results travel as text, whatever its description says. */
+ldr_code ldr_pgrun_add(ldr_slot *slot, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
                        unsigned *main, ldr_err *err) LDR_MUSTCHECK;
+/* For a statement that was stale so often: the first time it is prepared anew, then it runs without a name.
+ */
+unsigned ldr_pgrun_how(unsigned stale, bool as_text);
 /* The answer refutes the description of s, and what s did cannot be done again to see it. */
 ldr_code ldr_pgrun_unreadable(const ldr_pgtx *tx, ldr_err *err);
 /* The number that is all of an answer (see ldr_sqlgen_counts); 0 without one. */

@@ -221,16 +221,17 @@ bool ldr_conn_in_tx(const ldr_conn *c) {
   return s == PQTRANS_INTRANS || s == PQTRANS_INERROR;
 }
 
-/* Something to read on an idle connection is a notice, a changed setting, or the end. The farewell and the
- * end of the stream may come one after the other. */
+/* Something to read on an idle connection is a notice, a changed setting, or the end. The farewell may have
+ * been read together with the last answer; it and the end of the stream may come one after the other. */
 bool ldr_conn_check(ldr_conn *c) {
   struct pollfd p = {.fd = ldr_conn_fd(c), .events = POLLIN};
+  if (c->connected && !c->dead) PQisBusy(c->pg); /* parses what was read: a farewell reaches on_notice */
   for (int i = 0; i < 4 && c->connected && !c->dead; i++) {
     int n = poll(&p, 1, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     c->dead = !PQconsumeInput(c->pg);
-    PQisBusy(c->pg); /* parses what came: a farewell reaches on_notice */
+    PQisBusy(c->pg);
     c->dead |= PQstatus(c->pg) == CONNECTION_BAD;
   }
   if (c->fatal) ldr_conn_cut(c);

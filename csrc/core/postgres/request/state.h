@@ -101,8 +101,8 @@ struct ldr_pgtx {
   ldr_err first;
 };
 
-/* A table may change again between a request and its second try. */
-enum { LDR_HEALS_MAX = 3 };
+/* Prepared anew; then without a name, since its table may have changed again. */
+enum { LDR_HEALS_MAX = 2 };
 
 enum { LDR_GRACE_US = 2000000 }; /* for the answer to a cancelled statement */
 
@@ -146,7 +146,7 @@ struct ldr_request {
   bool block;       /* the caller waits inside; else a task is handed out */
   bool on_loop;     /* the reactor runs it; else its caller does, and it is on no list */
   bool timed_out;   /* its deadline passed: what it fails with is that */
-  unsigned healed;  /* how often it ran again on its connection, with its statement prepared anew */
+  unsigned healed;  /* how often it ran again on its connection, since its statement was stale */
   unsigned moves;   /* times it was run again on another */
   bool deletes;     /* the statement that failed was a DELETE */
   char name[64];    /* of the operation */

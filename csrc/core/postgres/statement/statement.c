@@ -512,10 +512,10 @@ static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, l
   return LDR_OK;
 }
 
-ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r,
+ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
                            ldr_err *err) {
   prep *p = NULL;
-  bool named = g->cap && !(s->effects & LDR_EFFECT_UTILITY);
+  bool named = g->cap && !(how & LDR_RUN_UNNAMED) && !(s->effects & LDR_EFFECT_UTILITY);
   ldr_code code = named ? make_ready(g, s, args, r, &p, err) : LDR_OK;
   if (code) return code;
   return add_cmd(r, p ? LDR_CMD_EXEC : LDR_CMD_QUERY, s, args, p) ? LDR_OK : ldr_fail_nomem(err);

@@ -87,6 +87,10 @@ bool ldr_stmt_changes_session(const char *sql);
 bool ldr_stmt_only_once(const ldr_stmt *s);
 /* A row is a table by column names: of two columns with one name the row could show one. */
 ldr_code ldr_stmt_usable(const ldr_stmt *s, ldr_err *err) LDR_MUSTCHECK;
+/* How a statement is run. Without a name it is parsed and run in one transaction, which holds its tables from
+ * the parsing on: it cannot go stale, whoever changes them or forgets prepared statements meanwhile. */
+enum { LDR_RUN_TEXT = 1 /* with results as text */, LDR_RUN_UNNAMED = 2 };
+
 /* ---- what one connection has prepared ---- */
 typedef struct ldr_registry {
   ldr_lru lru;
@@ -99,10 +103,11 @@ typedef struct ldr_registry {
 bool ldr_registry_init(ldr_registry *g, size_t cap); /* false: out of memory */
 void ldr_registry_done(ldr_registry *g);
 /* Adds to r the execution of s, and before it whatever s needs on this connection: statements that made room
- * are deallocated and s is parsed, all in the same flush. s runs without a name when cap is 0, and when it is
- * no select, insert, update, delete or merge: naming would gain it nothing, and VACUUM suffers no command
- * before it. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
-ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r,
+ * are deallocated and s is parsed, all in the same flush. s runs without a name when that is asked for
+ * (LDR_RUN_UNNAMED in how), when cap is 0, and when it is no select, insert, update, delete or merge: naming
+ * would gain it nothing, and VACUUM suffers no command before it. Then, once r is submitted:
+ * ldr_registry_sent, and when it is done: ldr_registry_settle. */
+ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
                            ldr_err *err) LDR_MUSTCHECK;
 /* Adds to r the question what s takes and gives. It is asked of a statement without a name, so that nothing
  * stays on the connection that was made from less than is known afterwards. */

@@ -113,6 +113,25 @@ TEST(a_connection_killed_in_a_query_is_told_once) {
   pg_close(&f);
 }
 
+/* FT-2: the answer and the end of the session are read at once, before the socket is closed. */
+TEST(a_connection_that_said_farewell_is_replaced) {
+  pgfix f;
+  pgproxy *proxy = pgproxy_start(pg_url());
+  CHECK(proxy != NULL);
+  if (proxy == NULL) return;
+  CHECK(pg_open_with(&f, NULL, pgproxy_settings(proxy)));
+  CHECK_STR(pg_text(&f, NULL, "select 'abc'"), "abc");
+  for (unsigned i = 1; i < 4; i++) {
+    pgproxy_set(proxy, PGPROXY_FAREWELL, 0);
+    CHECK_STR(pg_text(&f, NULL, "select 'abc'"), "abc");
+    CHECK(pgproxy_done(proxy));
+    CHECK_STR(pg_text(&f, NULL, "select 'abc'"), "abc");
+    CHECK_INT(pg_stats(&f).destroyed_broken, i);
+  }
+  pg_close(&f);
+  pgproxy_stop(proxy);
+}
+
 /* The line is cut after every possible number of bytes of the server's: never a hang, never a wrong success.
  */
 TEST(a_line_cut_anywhere_is_an_error_or_a_success) {
@@ -564,6 +583,7 @@ void test_pool(void) {
   if (!pg_available("pgpool")) return;
   RUN(a_connection_killed_while_idle_is_replaced);
   RUN(a_connection_killed_in_a_query_is_told_once);
+  RUN(a_connection_that_said_farewell_is_replaced);
   RUN(a_line_cut_anywhere_is_an_error_or_a_success);
   RUN(a_silent_network_ends_with_the_deadline);
   RUN(a_timeout_cancels_and_the_connection_goes_on);

@@ -61,6 +61,7 @@ static void ask_sleep(pgfix *f, ask *a, ldr_tx *tx, ldr_stmt *sleep) {
 static void meet_a_frozen_server(pgfix *f, pgfix *other, size_t n, bool in_tx) {
   ldr_stmt *sleep = ask_prepared(f, "select 1 from pg_sleep(60)");
   ldr_tx *txs[STATEMENTS] = {0};
+  size_t cancelled = 0;
   int64_t from;
   frozen z;
   for (size_t i = 0; i < n; i++) {
@@ -73,7 +74,8 @@ static void meet_a_frozen_server(pgfix *f, pgfix *other, size_t n, bool in_tx) {
   ask_collect(f, 0, n);
   CHECK(ldr_now_mono() - from < 4000000); /* 2.5 s: the deadline and what a cancel gets */
   CHECK_INT(ask_ended(n, LDR_TIMEOUT), n);
-  for (size_t i = 0; i < n; i++) CHECK_STR(asks[i].sqlstate, "57014");
+  for (size_t i = 0; i < n; i++) cancelled += strcmp(asks[i].sqlstate, "57014") == 0;
+  CHECK(cancelled >= z.n); /* who got no connection in time has no state of the server's */
   thaw(&z);
   for (size_t i = 0; i < n; i++)
     if (txs[i]) f->db->ops->abandon(txs[i]);
