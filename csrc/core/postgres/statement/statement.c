@@ -397,7 +397,7 @@ typedef enum prep_state {
   PREP_STALE /* on the server and of no use: deallocate, then parse */
 } prep_state;
 
-static const char deallocate[] = "deallocate ";
+static const char deallocate[] = "deallocate ", deallocate_all[] = "deallocate all";
 
 typedef struct prep { /* one name on one connection */
   ldr_lru_node node;
@@ -490,7 +490,7 @@ static ldr_cmd *add_cmd(ldr_exchange *r, ldr_cmd_kind kind, const ldr_stmt *s, c
 static bool start_over(ldr_registry *g, ldr_exchange *r) {
   ldr_cmd *c = ldr_exchange_add(r, LDR_CMD_QUERY);
   if (c == NULL) return false;
-  c->sql = "deallocate all";
+  c->sql = deallocate_all;
   g->unsure = false;
   return true;
 }
@@ -564,5 +564,7 @@ void ldr_registry_settle(ldr_registry *g, ldr_exchange *r) {
   for (unsigned i = 0; i < r->n; i++) {
     if (r->cmd[i].mark) settle_cmd(g, r, &r->cmd[i], r->error && r->failed == i);
     r->cmd[i].mark = NULL;
+    if (r->cmd[i].sql == deallocate_all && r->cmd[i].res == NULL)
+      ldr_registry_forget_all(g); /* it did not run */
   }
 }

@@ -1,4 +1,5 @@
 /* The PostgreSQL engine: operations, raw statements, errors, prepared statements. Needs a server. */
+#include "base/mem.h"
 #include "support/pgfix.h"
 #include "support/test.h"
 #include "values/time.h"
@@ -202,6 +203,28 @@ TEST(changed_tables_heal_outside_a_transaction) {
   pg_close(&f);
 }
 
+/* What the session has prepared is unknown until `deallocate all` has run, not until it was meant to. */
+TEST(an_unsure_session_stays_so_without_memory) {
+  pgfix f;
+  ldr_pool_config c = pg_config(1);
+  if (!pg_open(&f, &c)) return;
+  for (int n = 1, failed = 1; failed; n++) {
+    char sql[40];
+    ldr_tx *tx;
+    CHECK_STR(pg_text(&f, NULL, "select 1"), "1");
+    CHECK_INT(pg_do(&f, NULL, "prepare mine as select 2"), LDR_OK);
+    snprintf(sql, sizeof sql, "select %d", n + 1000);
+    ldr_mem_fail_at(n);
+    pg_text(&f, NULL, sql);
+    failed = ldr_mem_failed();
+    ldr_mem_fail_at(0);
+    tx = pg_begin(&f);
+    CHECK_STR(pg_text(&f, tx, "select 1"), "1");
+    CHECK_INT(pg_commit(&f, tx), LDR_OK);
+  }
+  pg_close(&f);
+}
+
 TEST(statements_are_evicted_by_use) {
   pgfix f;
   ldr_pool_config c = pg_config(1);
@@ -313,6 +336,7 @@ void test_query(void) {
   RUN(constraint_errors_name_but_never_quote);
   RUN(raw_statements_take_and_give_types);
   RUN(changed_tables_heal_outside_a_transaction);
+  RUN(an_unsure_session_stays_so_without_memory);
   RUN(statements_are_evicted_by_use);
   RUN(unnamed_statements_leave_nothing_behind);
   RUN(session_state_does_not_reach_the_next_caller);
