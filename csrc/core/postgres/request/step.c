@@ -106,6 +106,7 @@ static ldr_code ask(ldr_request *rq, ldr_live *t, ldr_err *err) {
 
 ldr_code ldr_request_begin(ldr_request *rq, ldr_err *err) {
   ldr_live *t = rq->kind->unknown && !rq->unseen ? rq->kind->unknown(rq) : NULL;
+  rq->asking = NULL; /* a request that moved may have been asking: that answer does not come to it */
   return t ? ask(rq, t, err) : rq->kind->start(rq, err);
 }
 

@@ -117,6 +117,51 @@ TEST(reads_behind_a_stalled_one_go_elsewhere) {
   pg_settle(live);
 }
 
+/* The statements that n reads take which asked about their table behind a stalled one, and moved on when
+ * another caller had learned about it. */
+static uint64_t run_while_asking(pgfix *f, size_t n) {
+  ldr_pg *e = ldr_pg_of(f->db);
+  ldr_live *t = ldr_lives_find(&e->stmts.lives, f->items);
+  const ldr_live_columns *known = atomic_load(&t->known);
+  uint64_t before = atomic_load(&e->counts.queries);
+  ask_lines(f, &asks[0], PATIENCE);
+  ldr_live_forget(t);
+  ask_rows(f, 1, n);
+  ask_turn(f, 5); /* they ask; after 20 ms they move */
+  atomic_store(&t->known, known);
+  ask_collect(f, 1, n);
+  ask_check_all(1, n);
+  return atomic_load(&e->counts.queries) - before - 1;
+}
+
+/* What was asked before a read moved is not what its statement answers. */
+TEST(a_read_that_moves_while_it_asks_runs_once) {
+  enum { N = 8 };
+  size_t live = ldr_mem_live();
+  pgfix f, other;
+  ldr_pool_config c = pg_config(4);
+  uint64_t fewest = UINT64_MAX;
+  if (!ask_open(&f, &other, &c, NULL)) return;
+  ask_warm(&f);
+  for (int i = 0; i < 2; i++) { /* then the stalled one is known as slow, and nobody waits behind it */
+    ldr_tx *lock;
+    uint64_t n;
+    ask_lines(&f, &asks[0], PATIENCE);
+    ask_collect(&f, 0, 1);
+    ask_forget(1);
+    lock = pg_begin(&other);
+    CHECK_INT(pg_do(&other, lock, "lock table ldr_test.lines"), LDR_OK);
+    n = run_while_asking(&f, N);
+    if (n < fewest) fewest = n;
+    pg_rollback(&other, lock);
+    ask_collect(&f, 0, 1);
+    ask_forget(N + 1);
+  }
+  CHECK_INT(fewest, N);
+  ask_close(&f, &other);
+  pg_settle(live);
+}
+
 /* FT-r16: reads that travel in groups, under one Sync. */
 TEST(a_failure_in_a_group_touches_no_neighbour) {
   enum { N = 700, BAD = 13 };
@@ -571,6 +616,7 @@ static void ask_in_one_way(void) {
   RUN(a_full_queue_refuses_and_serves_the_rest);
   RUN(fast_statements_finish_while_slow_ones_sleep);
   RUN(reads_behind_a_stalled_one_go_elsewhere);
+  RUN(a_read_that_moves_while_it_asks_runs_once);
   RUN(a_failure_in_a_group_touches_no_neighbour);
   RUN(an_error_touches_no_neighbour);
   RUN(a_deferred_constraint_fails_its_own_caller);
