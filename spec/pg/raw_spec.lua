@@ -39,12 +39,12 @@ describe("raw SQL", function()
       ["select $1::money::numeric::text as v"] = 2.5,
       ["select ($1::money[])[1]::numeric::text as v"] = { 3.5, 4 },
     } do
-      local rows = must(db:query(sql, value))
-      local n, want, ok, err, failed = 0, rows[1].v, nil, nil, nil
+      local n, want = 0, must(db:query(sql, value))[1].v
+      local failed
       repeat
         n = n + 1
         core.mem_fail_at(n)
-        ok, rows, err = pcall(db.query, db, sql, value)
+        local ok, rows, err = pcall(db.query, db, sql, value)
         failed = core.mem_failed()
         core.mem_fail_at(0)
         if not ok then
