@@ -10,7 +10,7 @@ local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
 -- type, its value as text, what a query answers: for types with and without a decoder, and one made anew
 local TYPES = {
   { "date", "2026-01-01", "2026-01-01" },
-  { "interval", "1 day", "1 day" },
+  { "interval", "1 day", "P1D" },
   { "inet", "10.0.0.1", "10.0.0.1" },
   { "money", "5", "$5.00" },
   { "date[]", "{2026-01-01}", { "2026-01-01" } },
