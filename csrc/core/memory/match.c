@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "memory/lists.h"
 #include "values/codec.h"
 #include "values/json.h"
 
@@ -34,7 +35,24 @@ static ldr_truth like(const ldr_matcher *m, const ldr_value *v, const ldr_value 
   return LDR_BROKEN;
 }
 
+static bool has_values(const ldr_value *v, const ldr_value *wanted, unsigned n) {
+  for (unsigned i = 0; i < n; i++)
+    if (ldr_value_cmp(&v[i], &wanted[i]) != 0) return false;
+  return true;
+}
+
+static ldr_truth is_indexed(const ldr_hash *index, uint32_t code, const ldr_value *v, unsigned width) {
+  size_t at = ldr_hash_start(code);
+  const ldr_value *item;
+  while ((item = ldr_hash_next(index, code, &at)))
+    if (has_values(v, item, width)) return LDR_TRUE;
+  return LDR_FALSE;
+}
+
 static ldr_truth is_in(const ldr_matcher *m, const ldr_value *v, const ldr_pred *p) {
+  uint32_t code;
+  const ldr_hash *index = ldr_memlists_find(m->lists, p, v, 1, &code);
+  if (index) return is_indexed(index, code, v, 1);
   for (uint32_t i = 0; i < p->n; i++) {
     ldr_truth t = equal(m, v, &p->values[i]);
     if (t != LDR_FALSE) return t;
@@ -119,13 +137,7 @@ static ldr_truth match_value(const ldr_matcher *m, const ldr_pred *p, const ldr_
   }
 }
 
-static bool has_values(const ldr_value *v, const ldr_value *wanted, unsigned n) {
-  for (unsigned i = 0; i < n; i++)
-    if (ldr_value_cmp(&v[i], &wanted[i]) != 0) return false;
-  return true;
-}
-
-/* The same, where a null may stand for any value. */
+/* As has_values, where a null may stand for any value. */
 static bool may_have(const ldr_value *v, const ldr_value *wanted, unsigned n) {
   for (unsigned i = 0; i < n; i++)
     if (v[i].type != LDR_T_NULL && ldr_value_cmp(&v[i], &wanted[i]) != 0) return false;
@@ -134,15 +146,20 @@ static bool may_have(const ldr_value *v, const ldr_value *wanted, unsigned n) {
 
 /* As SQL's (a, b) in (…): a null field leaves it open, unless another field rules out every row of the list.
  */
-static ldr_truth match_keys(const ldr_entity *e, const ldr_row *row, const ldr_pred *p) {
+static ldr_truth match_keys(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row,
+                            const ldr_pred *p) {
   unsigned width;
   const uint16_t *cols = ldr_pred_cols(e, p, &width);
   ldr_value v[LDR_MAX_KEY];
   bool null = false;
+  const ldr_hash *index;
+  uint32_t code;
   for (unsigned i = 0; i < width; i++) {
     ldr_row_get(e, row, cols[i], &v[i]);
     null = null || v[i].type == LDR_T_NULL;
   }
+  index = null ? NULL : ldr_memlists_find(m->lists, p, v, width, &code);
+  if (index) return is_indexed(index, code, v, width);
   for (uint32_t i = 0; i < p->n; i++) {
     const ldr_value *wanted = p->values + (size_t)i * width;
     if (null ? may_have(v, wanted, width) : has_values(v, wanted, width))
@@ -198,7 +215,7 @@ ldr_truth ldr_match(const ldr_matcher *m, const ldr_entity *e, const ldr_row *ro
     case LDR_P_AND:
     case LDR_P_OR: return match_kids(m, e, row, p);
     case LDR_P_NOT: return negate(ldr_match(m, e, row, p->kids[0]));
-    case LDR_P_KEYS: return match_keys(e, row, p);
+    case LDR_P_KEYS: return match_keys(m, e, row, p);
     case LDR_P_EXISTS: return m->exists(m->ud, e, row, p, m->err);
     default:
       if (ldr_match_operand(m, e, row, p->field, p->path, &v) != LDR_OK) return LDR_BROKEN;

@@ -13,7 +13,8 @@ typedef struct ldr_matcher {
   ldr_truth (*exists)(void *ud, const ldr_entity *outer, const ldr_row *row, const ldr_pred *p, ldr_err *err);
   void *ud;
   ldr_err *err;
-  ldr_buf *scratch; /* where a path's value is made */
+  ldr_buf *scratch;           /* where a path's value is made */
+  struct ldr_memlists *lists; /* indexes of long lists (memory/lists.h); NULL: none are made */
 } ldr_matcher;
 
 /* The value of an operand; a view into the row, or into m->scratch until the next operand. */

@@ -56,11 +56,14 @@ void ldr_memreader_open(ldr_memreader *r, const ldr_memquery *q, ldr_err *err) {
   ldr_memcur_open(&r->cur, q);
   r->scratch = (ldr_buf){0};
   r->m = ldr_memread_matcher(q, &r->scratch, err);
+  r->lists.n = 0;
+  r->m.lists = &r->lists;
 }
 
 void ldr_memreader_close(ldr_memreader *r) {
   ldr_memcur_close(&r->cur);
   ldr_buf_free(&r->scratch);
+  ldr_memlists_free(&r->lists);
 }
 
 /* Does the predicate hold? A list that led to the candidate holds for it, and going through a long one again

@@ -3,6 +3,7 @@
 #define LDR_MEMORY_READ_H
 
 #include "memory/access.h"
+#include "memory/lists.h"
 #include "memory/match.h"
 #include "memory/undo.h"
 #include "model/rows.h"
@@ -12,6 +13,7 @@ typedef struct ldr_memreader {
   ldr_memcur cur;
   ldr_matcher m;
   ldr_buf scratch; /* m's */
+  ldr_memlists lists;
 } ldr_memreader;
 
 void ldr_memreader_open(ldr_memreader *r, const ldr_memquery *q, ldr_err *err);
