@@ -64,6 +64,11 @@ describe("annotations", function()
     assert.same({}, missing)
   end)
 
+  it("of a family let conditions name its relations", function()
+    local class = written("content"):match "%-%-%-@class content%.users%.Where\n(.-)\n\n" or written "content"
+    assert.matches("---@field posts? boolean|{ any?: ", class, 1, true)
+  end)
+
   for _, name in ipairs { "auth", "controlplane", "csms", "content", "keyed" } do
     it("of family " .. name .. ", as larder types writes them, do too", function()
       local _, declared = of_sources()

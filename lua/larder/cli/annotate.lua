@@ -95,6 +95,10 @@ end
 function Writer:conditions(class, fields)
   self:add("\n--- A condition.\n---@class %s.Where", class.name)
   for _, f in ipairs(fields) do self:field(f.name, true, condition_type(f)) end
+  for _, r in ipairs(class.relations) do
+    local where = r.class .. ".Where|larder.Predicate"
+    self:field(r.name, true, ("boolean|{ any?: %s, none?: %s, all?: %s }"):format(where, where, where))
+  end
   self:add "---@field [integer] larder.Predicate|table"
   local names, orders = {}, {}
   for _, f in ipairs(fields) do
