@@ -259,6 +259,18 @@ describe("an insert's row #pg", function()
     end)
   end
 
+  it("is right where a transaction changes the table between two inserts of its own", function()
+    must("create table public.given (" .. PLAIN .. ")", SHOUT)
+    check(1, 2)
+    assert(db:transaction(function(tx)
+      assert(tx:query "analyze public.given")
+      assert.equal("ab  ", assert(create(3)).name)
+      assert(tx:query(TRIGGER))
+      assert.equal("AB  ", assert(create(4)).name)
+    end))
+    check(5, 2)
+  end)
+
   it("that a new trigger moves to another key is an error which says that it is stored", function()
     must("create table public.given (" .. PLAIN .. ")")
     check(1, 2)
