@@ -231,7 +231,7 @@ format-check: deps-test
 
 # ---- use ----------------------------------------------------------------------------------------------
 
-.PHONY: demo bench bench-nginx bench-audit bench-families install env clean help
+.PHONY: demo bench bench-nginx bench-audit bench-families install man env clean help
 demo: all deps-demo
 	@LARDER_PG_CONF='synchronous_commit = on' tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
@@ -249,13 +249,19 @@ LUA_API = $(if $(filter luajit,$(LUA)),5.1,$(LUA))
 LUADIR ?= $(PREFIX)/share/lua/$(LUA_API)
 LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_API)
 BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man/man1
 install: module
-	install -d '$(DESTDIR)$(LUADIR)/larder' '$(DESTDIR)$(LIBDIR)/larder' '$(DESTDIR)$(BINDIR)'
+	install -d '$(DESTDIR)$(LUADIR)/larder' '$(DESTDIR)$(LIBDIR)/larder' '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)'
+	install -m 644 docs/larder.1 '$(DESTDIR)$(MANDIR)/larder.1'
 	cp -R lua/larder/. '$(DESTDIR)$(LUADIR)/larder/'
 	cp -R sql '$(DESTDIR)$(LUADIR)/larder/'
 	install -m 755 $(call module_of,$(LUA_NAME)) '$(DESTDIR)$(LIBDIR)/larder/core.so'
 	sed '1s|env lua$$|env $(if $(filter rock,$(LUA)),lua,$(LUA_NAME))|' bin/larder >'$(DESTDIR)$(BINDIR)/larder'
 	chmod 755 '$(DESTDIR)$(BINDIR)/larder'
+
+# The manual page is made from the command line itself; a spec says when it is old.
+man: module
+	@tools/lua.sh $(LUA_NAME) tools/man.lua >docs/larder.1
 
 # For a shell that is to use the checkout: eval "$$(make env)"
 env:

@@ -50,5 +50,6 @@ build = {
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
     BINDIR = "$(BINDIR)",
+    MANDIR = "$(PREFIX)/man/man1",
   },
 }

@@ -252,11 +252,18 @@ local function fill_all(db)
   say("%s reads by key a second", thousands(gets_a_second(db:stores "auth")))
 end
 
+-- Each file as it is applied, as `larder migrate up` shows it.
 local function migrate_all(db)
   for _, name in ipairs(FAMILIES) do
-    local steps = must(db:migrate(name))
-    local last = steps[#steps]
-    say("%-13s %s", name, last and ("up to %06d %s"):format(last.version, last.name) or "nothing to do: the schema is there already")
+    local steps = must(db:migrate(name, {
+      on_step = function(step, what)
+        if what == "done" then
+          say("%-13s %s  %s", name, painted("32", ("%-5s %06d %-26s"):format(step.action, step.version, step.name)),
+            painted("2", ("%4d ms"):format(step.duration_ms)))
+        end
+      end,
+    }))
+    if #steps == 0 then say("%-13s nothing to do: the schema is there already", name) end
   end
 end
 

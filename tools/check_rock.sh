@@ -12,6 +12,7 @@ export LUA_CPATH="$tree/rock/lib/lua/5.4/?.so;;"
 unset LUA_PATH_5_4 LUA_CPATH_5_4
 cp examples/demo.lua examples/demo_acts.lua "$tree/"
 cd "$tree"
+find rock -path "*man1/larder.1" | grep -q larder.1
 # shellcheck disable=SC2016 # the inner shell expands
 "$here/tools/with_pg.sh" sh -c '
   set -eu

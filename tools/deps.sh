@@ -9,7 +9,8 @@ build="gcc libc6-dev lua5.4 liblua5.4-dev luajit2 libluajit2-5.1-dev libpq-dev l
 server="postgresql-15"
 web="nginx libnginx-mod-http-lua wrk lua-socket"
 test="$build $server $web python3-minimal binutils lua-busted lua-check lua-posix lua-cqueues lua-luv lua-copas lua-luaossl clang-format-14 clang
-  libclang-rt-14-dev valgrind procps luarocks pgbouncer postgresql-client-15 prometheus"
+  libclang-rt-14-dev valgrind procps luarocks pgbouncer postgresql-client-15 prometheus
+  lua-readline zsh fish man-db"
 bench="$build $server $web lua-sql-postgres lua-dbi-postgresql python3-psycopg2 lua-cqueues lua-luv"
 
 case ${1:-build} in

@@ -209,7 +209,7 @@ describe("files on the command line", function()
       if i % 100 == 7 then title = '""' elseif i % 100 == 9 then n = 1 else wanted = wanted + 1 end
       lines[#lines + 1] = ("%d,%s\n"):format(n, title)
       -- Most refer to a row that comes much later; every hundredth to none.
-      nodes[#nodes + 1] = ("%d,%d\n"):format(i, i % 100 == 3 and 5000 + i or math.min(i + 200, 1000))
+      if i <= 200 then nodes[#nodes + 1] = ("%d,%d\n"):format(i, i % 100 == 3 and 5000 + i or math.min(i + 70, 200)) end
     end
     here:file("data/toolfiles.items.csv", table.concat(lines))
     here:file("data/toolfiles.nodes.csv", table.concat(nodes))
@@ -229,7 +229,7 @@ describe("files on the command line", function()
     assert.is_truthy(text:find("resumed", 1, true), text)
     assert.equal(wanted, count "toolfiles.items")
     assert.equal(wanted, db:query("select count(distinct n) as n from toolfiles.items")[1].n)
-    assert.equal(1000 - db:query("select refused from larder.imports where store = 'nodes' and family = 'toolfiles'")[1].refused,
+    assert.equal(200 - db:query("select refused from larder.imports where store = 'nodes' and family = 'toolfiles'")[1].refused,
       count "toolfiles.nodes")
     local seen, refused = {}, 0
     for line in here:slurp "refused.ndjson":gmatch "[^\n]+" do
@@ -238,12 +238,56 @@ describe("files on the command line", function()
       assert.is_nil(seen[place], place)
       seen[place], refused = true, refused + 1
     end
-    assert.equal(1000 - wanted + 1000 - count "toolfiles.nodes", refused)
+    assert.equal(1000 - wanted + 200 - count "toolfiles.nodes", refused)
     code, text = start():finish()
     assert.equal(1, code, text) -- what was refused is still refused
     assert.is_truthy(text:find("toolfiles.items  imported before", 1, true), text)
     assert.equal(wanted, count "toolfiles.items")
   end)
+
+  -- Where a chunk of items waits once more: while its position is written, and at its COMMIT.
+  local LATE = {
+    ["while its position is written, which is undone with it"] = { before = 450, [[
+      create function toolfiles.late() returns trigger language plpgsql as $$
+      begin
+        if new.store = 'items' and new.records = 500 then perform pg_advisory_xact_lock(77001, 1); end if;
+        return new;
+      end $$;
+      create trigger late before update on larder.imports for each row execute function toolfiles.late()]] },
+    ["at its COMMIT, which the server carries out all the same"] = { before = 500, [[
+      create function toolfiles.late() returns trigger language plpgsql as $$
+      begin
+        if new.n = 480 then perform pg_advisory_xact_lock(77001, 1); end if;
+        return null;
+      end $$;
+      create constraint trigger late after insert on toolfiles.items deferrable initially deferred
+        for each row execute function toolfiles.late()]] },
+  }
+
+  for where, late in pairs(LATE) do
+    it("FT-i1 kill -9 of a chunk " .. where, function()
+      local lines = { "n,title\n" }
+      for i = 1, 1000 do lines[#lines + 1] = ("%d,%s\n"):format(i, i % 10 == 7 and '""' or "row") end
+      here:file("data/toolfiles.items.csv", table.concat(lines))
+      require "larder.transfer.imports".prepare(db)
+      local session = assert(db:_migration_engine():session {})
+      assert(session:script(late[1]))
+      session:rollback()
+      killed_in_the_trap()
+      local done = db:query("select records, refused from larder.imports where store = 'items' and family = 'toolfiles'")[1]
+      assert.same({ late.before, late.before / 10 }, { done.records, done.refused })
+      assert.equal(50, select(2, here:slurp "refused.ndjson":gsub("\n", "")))
+      local code, text = start():finish()
+      assert.equal(1, code, text)
+      assert.equal(900, count "toolfiles.items")
+      assert.equal(100, select(2, here:slurp "refused.ndjson":gsub("\n", "")))
+      local seen = {}
+      for line in here:slurp "refused.ndjson":gmatch '"line":(%d+)' do
+        assert.is_nil(seen[line])
+        seen[line] = true
+      end
+    end)
+  end
 
   it("FT-i2 a file that was changed in the middle is not gone on with, unless it is to begin anew", function()
     here:file("toolfiles.nodes.csv", "id,parent\n1,\n2,\n")

@@ -20,10 +20,10 @@ end
 --- Which database it is, without secrets.
 ---@param target string|nil
 ---@param opts table
----@return string
+---@return string|nil  nil: the settings are wrong, and larder.open says how
 local function name_of(target, opts)
   local rows = larder.explain_config(target, opts)
-  if not rows then return "?" end
+  if not rows then return nil end
   local found = {}
   for _, row in ipairs(rows) do found[row.name] = row.value end
   if found.engine == "memory" then return "memory" end
@@ -42,7 +42,7 @@ function Context:open(more)
   local opts = { migrations = target.migrations }
   for name, value in pairs(more or {}) do opts[name] = value end
   self.database, self.throwaway = name_of(target.url, opts), target.throwaway
-  if not self.args.quiet then
+  if self.database and not self.args.quiet then
     out.note("%s", out.coloured(("database: %s (%s)"):format(self.database, target.source), "dim", io.stderr))
   end
   return larder.open(target.url, opts)
@@ -55,7 +55,10 @@ end
 function Context:with_db(fn, opts)
   opts = opts or {}
   local db, err = self:open(opts.open)
-  if not db then return out.complain(err) end
+  if not db then
+    local code = out.complain(err)
+    return larder.is_error(err) and err.code == "invalid" and exit.MISUSE or code -- a setting is wrong: nothing was tried
+  end
   if db:kind() == "memory" and not opts.memory then
     db:close()
     return out.misuse("this command needs PostgreSQL, and %s names memory", self.project:target(self.args).source)

@@ -1,6 +1,9 @@
 --- Files that commands write: never over one that is there.
 
+local larder = require "larder"
+local exit = require "larder.cli.exit"
 local files = require "larder.migrate.files"
+local out = require "larder.cli.print"
 
 local new_files = {}
 
@@ -58,6 +61,19 @@ function new_files.migration(dir, title, texts, timestamp)
   end
   table.sort(paths)
   return paths
+end
+
+--- Say which files were written.
+---@param ctx larder.cli.Context
+---@param paths string[]
+---@return integer exit_code
+function new_files.told(ctx, paths)
+  if ctx.args.json then
+    out.json { files = larder.array(paths) }
+  else
+    for _, path in ipairs(paths) do out.line("%s", path) end
+  end
+  return exit.OK
 end
 
 return new_files

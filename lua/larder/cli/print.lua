@@ -36,8 +36,9 @@ function out.line(fmt, ...)
   print(select("#", ...) > 0 and fmt:format(...) or fmt)
 end
 
---- A line beside the result.
+--- A line beside the result, behind what was printed before.
 function out.note(fmt, ...)
+  io.stdout:flush()
   io.stderr:write(fmt:format(...), "\n")
 end
 
@@ -46,24 +47,58 @@ function out.json(value)
   print((assert(larder.json.encode(value))))
 end
 
+-- Characters, not bytes; colours take no room.
+local function width(text)
+  local bare = text:gsub("\27%[%d+m", "")
+  return select(2, bare:gsub("[^\128-\191]", ""))
+end
+
+---@param text string
+---@param n integer  columns of a terminal
+function out.padded(text, n)
+  return text .. (" "):rep(n - width(text))
+end
+
+-- What would move the cursor, or the line, of a terminal.
+local function visible(text)
+  return (text:gsub("[%z\1-\31\127]", function(c)
+    local named = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+    return named[c] or ("\\x%02x"):format(c:byte())
+  end))
+end
+
+--- At most n characters, on one line.
+---@param text string
+---@param n integer
+function out.shortened(text, n)
+  text = visible(text)
+  if width(text) <= n then return text end
+  local at, shown = 1, 0
+  while shown < n - 1 do
+    at = text:find("[^\128-\191]", at + 1)
+    shown = shown + 1
+  end
+  return text:sub(1, at - 1) .. "…"
+end
+
 --- Rows in columns. `columns`: { { "title", key or function }, … }
 ---@param columns table[]
 ---@param rows table[]
 function out.columns(columns, rows)
   local cells, widths = {}, {}
-  for c, column in ipairs(columns) do widths[c] = #column[1] end
+  for c, column in ipairs(columns) do widths[c] = width(column[1]) end
   for r, row in ipairs(rows) do
     cells[r] = {}
     for c, column in ipairs(columns) do
       local value = type(column[2]) == "function" and column[2](row) or row[column[2]]
-      local text = value == nil and "" or tostring(value)
+      local text = value == nil and "" or tostring(value):gsub("[\r\n]+", " ")
       cells[r][c] = text
-      widths[c] = math.max(widths[c], #text)
+      widths[c] = math.max(widths[c], width(text))
     end
   end
   local function show(list, colour)
     local parts = {}
-    for c, text in ipairs(list) do parts[c] = c < #list and text .. (" "):rep(widths[c] - #text) or text end
+    for c, text in ipairs(list) do parts[c] = c < #list and out.padded(text, widths[c]) or text end
     local line = table.concat(parts, "  "):gsub("%s+$", "")
     out.line("%s", colour and out.coloured(line, colour) or line)
   end
@@ -84,9 +119,9 @@ end
 ---@param share number
 ---@return string
 function out.bar(share)
-  local width = 24
-  local full = math.floor(math.max(0, math.min(1, share)) * width + 0.5)
-  return "[" .. ("#"):rep(full) .. ("."):rep(width - full) .. "]"
+  local room = 24
+  local full = math.floor(math.max(0, math.min(1, share)) * room + 0.5)
+  return "[" .. ("#"):rep(full) .. ("."):rep(room - full) .. "]"
 end
 
 --- Where in our own files something was noticed is of no use to the reader.
@@ -103,6 +138,7 @@ end
 ---@return integer exit_code
 function out.complain(err)
   local text = out.without_place(err)
+  io.stdout:flush()
   io.stderr:write(out.coloured("larder: ", "red", io.stderr), text, "\n")
   local is_error = larder.is_error(err)
   if is_error and err.hint and not text:find(err.hint, 1, true) then io.stderr:write("  hint: ", err.hint, "\n") end

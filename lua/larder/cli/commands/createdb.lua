@@ -8,6 +8,7 @@ local command = { name = "createdb" }
 
 function command.describe(parser)
   parser:command("createdb", "Make the database that the settings name, unless it is there.")
+    :flag("--json", "Print JSON.")
 end
 
 function command.run(ctx)
@@ -18,7 +19,11 @@ function command.run(ctx)
   if rows and #rows == 0 then made, err = db:query("create database " .. maintenance.quoted(name)) end
   db:close()
   if not rows or (#rows == 0 and not made) then return out.complain(err) end
-  out.line(made and "made database %s" or "database %s is there", name)
+  if ctx.args.json then
+    out.json { database = name, made = made ~= nil }
+  else
+    out.line(made and "made database %s" or "database %s is there", name)
+  end
   return exit.OK
 end
 

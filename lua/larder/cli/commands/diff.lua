@@ -36,7 +36,7 @@ local function write(ctx, found, dir)
   end
   local paths, err = new_files.migration(dir, ctx.args.name, { [".up.sql"] = found.up, [".down.sql"] = found.down })
   if not paths then return out.complain(err) end
-  for _, path in ipairs(paths) do out.line("%s", path) end
+  new_files.told(ctx, paths)
   if found.by_hand > 0 then out.note("%d of them must be written by hand: see the remarks", found.by_hand) end
   return exit.OK
 end

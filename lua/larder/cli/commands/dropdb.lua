@@ -7,7 +7,7 @@ local out = require "larder.cli.print"
 local command = { name = "dropdb" }
 
 function command.describe(parser)
-  parser:command("dropdb", "Drop the database that the settings name, with everything in it.")
+  parser:command("dropdb", "Drop the database that the settings name, with everything in it."):flag("--json", "Print JSON.")
 end
 
 function command.run(ctx)
@@ -21,7 +21,7 @@ function command.run(ctx)
   local ok, err = db:query("drop database if exists " .. maintenance.quoted(name))
   db:close()
   if not ok then return out.complain(err) end
-  out.line("dropped database %s", name)
+  if ctx.args.json then out.json { database = name, dropped = true } else out.line("dropped database %s", name) end
   return exit.OK
 end
 

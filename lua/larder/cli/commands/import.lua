@@ -34,6 +34,7 @@ local function where_of(args)
   local where = {}
   for _, path in ipairs(args.files) do
     local full = args.into or store_of(path)
+    if path ~= "-" and not lfs.attributes(path) then error(path .. ": there is no such file", 0) end
     if where[full] then error(("two files for %s: %s and %s"):format(full, where[full], path), 0) end
     where[full] = path
   end

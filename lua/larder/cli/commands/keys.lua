@@ -13,8 +13,8 @@ function command.describe(parser)
   issue:option("--name", "What it is for."):default "cli"
   issue:option("--environment", "live or test."):choices { "live", "test" }:default "live"
   issue:option("--expires-at", "When it ends.")
-  for name, text in pairs { revoke = "End a key.", rotate = "A new key in place of one; that one ends." } do
-    local c = k:command(name, text)
+  for _, row in ipairs { { "revoke", "End a key." }, { "rotate", "A new key in place of one; that one ends." } } do
+    local c = k:command(row[1], row[2])
     c:argument "tenant"
     c:argument "app"
     c:argument("key_id", "Public part of the key.")

@@ -1,6 +1,7 @@
 --- larder migrate …
 
 local larder = require "larder"
+local files = require "larder.migrate.files"
 local exit = require "larder.cli.exit"
 local migrate = require "larder.migrate"
 local new_files = require "larder.cli.new_files"
@@ -88,8 +89,13 @@ local function options(ctx, more)
   return opts
 end
 
+-- A directory is enough; without one, the family must say where its files are.
 local function each(ctx, fn)
   ctx.project:load()
+  local a = ctx.args
+  local list = a.dir and files.read(a.dir)
+  if list and #list == 0 then error(("no migration lies in %s; larder migrate create writes one"):format(a.dir), 0) end
+  if not a.dir and not ctx.project:migrations_of(a.family) then ctx:families { a.family } end
   return ctx:with_db(fn)
 end
 
@@ -241,8 +247,7 @@ function runs.create(ctx)
     or { [".up.sql"] = TEMPLATES.up:format(title), [".down.sql"] = TEMPLATES.down:format(title) }
   local paths, err = new_files.migration(dir, a.title, texts, a.timestamp)
   if not paths then return out.complain(err) end
-  for _, path in ipairs(paths) do out.line("%s", path) end
-  return exit.OK
+  return new_files.told(ctx, paths)
 end
 
 -- ---- verify ----
@@ -311,9 +316,11 @@ function command.describe(parser)
   local status = common(m:command("status", "What is applied, when and by whom."), true)
   status:flag("--exit-code", "Exit with 4 when something is pending.")
   status:flag("--all", "Every family that has migrations, the built-in ones too.")
-  for name, text in pairs { force = "Say what is applied, after a repair by hand. Runs nothing.",
-    baseline = "Take a database made by other means: versions up to this one count as applied." } do
-    common(m:command(name, text)):argument("version", "Version."):convert(tonumber)
+  for _, row in ipairs {
+    { "force", "Say what is applied, after a repair by hand. Runs nothing." },
+    { "baseline", "Take a database made by other means: versions up to this one count as applied." },
+  } do
+    common(m:command(row[1], row[2])):argument("version", "Version."):convert(tonumber)
   end
   common(m:command("adopt", "Take over the record of golang-migrate or dbmate."), true)
   common(m:command("repair", "Make the record agree with edited and removed files."), true)

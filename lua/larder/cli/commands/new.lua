@@ -1,7 +1,6 @@
 --- larder new: the first files of a family.
 
 local lfs = require "lfs"
-local exit = require "larder.cli.exit"
 local new_files = require "larder.cli.new_files"
 local out = require "larder.cli.print"
 
@@ -13,7 +12,8 @@ function command.describe(parser)
   f:argument("family", "Its name.")
   f:option("--file", "The declaration (default: NAME.lua).")
   f:option("--dir", "The migrations (default: sql/NAME).")
-  n:command("project", "A file .larder for this directory.")
+  f:flag("--json", "Print JSON.")
+  n:command("project", "A file .larder for this directory."):flag("--json", "Print JSON.")
 end
 
 local DECLARATION = [[
@@ -58,17 +58,12 @@ local DOWN = "drop table %s.items;\ndrop schema %s;\n"
 local PROJECT = [[
 -- The project as the tool `larder` sees it (docs/cli/README.md).
 return {
-  require = {},
+  require = { %s },
   environments = {
     test = { url = "postgres://localhost/app_test", throwaway = true },
   },
 }
 ]]
-
-local function write_new(path, text)
-  new_files.write(path, text)
-  out.line("%s", path)
-end
 
 local function make_dirs(path)
   local made = path:sub(1, 1) == "/" and "" or "."
@@ -80,23 +75,48 @@ end
 
 local runs = {}
 
-function runs.family(args)
+-- Where the tool will find the declaration: a project of its own, or a line to add.
+local function tell_project(ctx, file)
+  local module = file:match "^([%w_/]+)%.lua$"
+  local line = module and ("require = { %q }"):format((module:gsub("/", "."))) or ("load = { %q }"):format(file)
+  if not ctx.project.path then
+    local text = PROJECT:format("")
+    new_files.write(".larder", (text:gsub("require = {  }", (line:gsub("%%", "%%%%")))))
+    return { ".larder" }
+  end
+  local known = ctx.project.settings
+  for _, list in ipairs { known.require or {}, known.load or {} } do
+    for _, item in ipairs(list) do
+      if item == file or item == (module or ""):gsub("/", ".") then return {} end
+    end
+  end
+  out.note("add to %s: %s", ctx.project.path, line)
+  return {}
+end
+
+function runs.family(ctx)
+  local args = ctx.args
   local name = args.family
   if not name:find "^[%a_][%w_]*$" then error("a family's name must be a plain word", 0) end
   local file, dir = args.file or name .. ".lua", args.dir or "sql/" .. name
-  write_new(file, DECLARATION:format(name, name, name, dir, name))
+  local up, down = dir .. "/000001_create_items.up.sql", dir .. "/000001_create_items.down.sql"
+  for _, path in ipairs { file, up, down } do new_files.free(path) end
+  new_files.write(file, DECLARATION:format(name, name, name, dir, name))
   make_dirs(dir)
-  write_new(dir .. "/000001_create_items.up.sql", UP:format(name, name, name))
-  write_new(dir .. "/000001_create_items.down.sql", DOWN:format(name, name))
+  new_files.write(up, UP:format(name, name, name))
+  new_files.write(down, DOWN:format(name, name))
+  local written = { file, up, down }
+  for _, path in ipairs(tell_project(ctx, file)) do written[#written + 1] = path end
+  return written
 end
 
 function runs.project()
-  write_new(".larder", PROJECT)
+  new_files.write(".larder", PROJECT:format "")
+  return { ".larder" }
 end
 
 function command.run(ctx)
-  runs[ctx.args.sub](ctx.args)
-  return exit.OK
+  return new_files.told(ctx, runs[ctx.args.sub](ctx))
 end
 
 return command

@@ -10,6 +10,7 @@ local command = { name = "seed" }
 function command.describe(parser)
   local c = parser:command("seed", "Run the project's seed files: Lua files that return function(db).")
   c:argument("files", "Files; by default all of the directory `seeds` of the project."):args "*"
+  c:flag("--json", "Print JSON.")
 end
 
 local function all_of(dir)
@@ -49,8 +50,9 @@ function command.run(ctx)
         out.note("%s:", file)
         return out.complain(larder.is_error(err) and err or tostring(err))
       end
-      out.line("%s", file)
+      if not ctx.args.json then out.line("%s", file) end
     end
+    if ctx.args.json then out.json { files = larder.array(files) } end
     return exit.OK
   end)
 end

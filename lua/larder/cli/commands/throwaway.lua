@@ -3,7 +3,7 @@
 local exit = require "larder.cli.exit"
 local out = require "larder.cli.print"
 
-local command = { name = "throwaway" }
+local command = { name = "throwaway", json = false } -- what the program prints is its own
 
 function command.describe(parser)
   local c = parser:command("throwaway", "Run a command with a PostgreSQL of its own, which is gone afterwards: DATABASE_URL names it.")

@@ -11,16 +11,19 @@ local command = { name = "types" }
 function command.describe(parser)
   local c = parser:command("types", "Annotations (LuaCATS) of families, for an editor.")
   c:argument("family", "Families."):args "+"
+  c:flag("--json", "Print { families, text } as JSON.")
 end
 
 function command.run(ctx)
   local names = ctx:families(ctx.args.family)
   local db = assert(larder.open "memory:") -- declarations alone: no server is asked
-  out.line "---@meta\n-- Written by larder types.\n"
+  local lines = { "---@meta\n-- Written by larder types.\n" }
   for _, name in ipairs(names) do
-    out.line("%s", annotate.family(family.get(name), function(store) return db:_cstore(name, store):describe() end))
+    lines[#lines + 1] = annotate.family(family.get(name), function(store) return db:_cstore(name, store):describe() end)
   end
   db:close()
+  local text = table.concat(lines, "\n")
+  if ctx.args.json then out.json { families = larder.array(names), text = text .. "\n" } else out.line("%s", text) end
   return exit.OK
 end
 

@@ -10,6 +10,7 @@ local command = { name = "wait" }
 function command.describe(parser)
   local c = parser:command("wait", "Wait until the server answers.")
   c:option("--timeout", "Seconds (60)."):convert(tonumber)
+  c:flag("--json", "Print JSON.")
 end
 
 function command.run(ctx)
@@ -21,7 +22,7 @@ function command.run(ctx)
     ctx.args.quiet = true -- once is enough
     if db then
       db:close()
-      out.line("the server answers")
+      if ctx.args.json then out.json { ok = true, database = ctx.database } else out.line("the server answers") end
       return exit.OK
     end
     if larder.is_error(err) and err.code ~= "connection" and err.code ~= "pool_timeout" and err.code ~= "timeout" then
