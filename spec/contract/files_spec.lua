@@ -353,6 +353,33 @@ for engine, open in pairs(ENGINES) do
 end
 
 describe("larder.files", function()
+  it("turn one format into another, in memory that does not grow with the file", function()
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(lfs.mkdir(dir))
+    local f = assert(io.open(path "zoo.badges.csv", "wb"))
+    f:write "org_id,id,person_id,code\n"
+    for i = 1, 60000 do f:write(("o1,b%d,p%d,\"a code, which is long enough to count: %d\"\n"):format(i, i, i)) end
+    local size = f:seek "end"
+    f:close()
+    collectgarbage()
+    local before, most, ticks = collectgarbage "count", 0, 0
+    local function watch()
+      ticks = ticks + 1
+      if ticks % 25 ~= 0 then return end
+      collectgarbage()
+      most = math.max(most, collectgarbage "count")
+    end
+    local report = assert(larder.transfer(larder.files(dir, { format = "csv" }), larder.files({ ["zoo.badges"] = path "badges.ndjson" }),
+      { chunk = 200, progress = watch }))
+    assert.equal(60000, report.written)
+    assert.is_true((most - before) * 1024 < size / 4, ("%.0f KB for a file of %.0f KB"):format(most - before, size / 1024))
+    local last
+    for line in io.lines(path "badges.ndjson") do last = line end
+    assert.equal('{"org_id":"o1","id":"b60000","person_id":"p60000","code":"a code, which is long enough to count: 60000"}', last)
+    os.execute("rm -rf '" .. dir .. "'")
+  end)
+
   it("refuses what can be no files, and transfers that cannot be", function()
     dir = os.tmpname()
     os.remove(dir)
