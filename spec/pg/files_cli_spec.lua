@@ -289,6 +289,32 @@ describe("files on the command line", function()
     end)
   end
 
+  it("FT-i3 two processes import one file at once: one does it, the other is told", function()
+    local session = assert(db:_migration_engine():session {})
+    assert(session:script(TRAP))
+    session:rollback()
+    local lines = { "n,title\n" }
+    for i = 1, 200 do lines[#lines + 1] = ("%d,%s\n"):format(i, i == 120 and "wait" or "row") end
+    here:file("data/toolfiles.items.csv", table.concat(lines))
+    local holder = assert(db:_migration_engine():session {})
+    assert(holder:script "begin; select pg_advisory_xact_lock(77001, 1)")
+    local first = start()
+    tool.wait_for("the chunk with the trap", trap_is_hit)
+    local second = start()
+    tool.wait_for("the second to ask for the same file", function()
+      return db:query("select count(*) as n from pg_stat_activity"
+        .. " where wait_event_type = 'Lock' and query like '%larder.imports%'")[1].n > 0
+    end)
+    assert(holder:script "commit")
+    holder:rollback()
+    local code, text = first:finish()
+    assert.equal(0, code, text)
+    code, text = second:finish()
+    assert.equal(5, code, text)
+    assert.is_truthy(text:find("another process imports", 1, true), text)
+    assert.equal(200, count "toolfiles.items")
+  end)
+
   it("FT-i2 a file that was changed in the middle is not gone on with, unless it is to begin anew", function()
     here:file("toolfiles.nodes.csv", "id,parent\n1,\n2,\n")
     assert.equal(0, select(2, here:run "import toolfiles.nodes.csv --by-chunk --refused r"))
