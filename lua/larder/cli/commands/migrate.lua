@@ -1,7 +1,7 @@
 --- larder migrate …
 
 local larder = require "larder"
-local files = require "larder.migrate.files"
+local migration_files = require "larder.migrate.files"
 local exit = require "larder.cli.exit"
 local migrate = require "larder.migrate"
 local new_files = require "larder.cli.new_files"
@@ -93,7 +93,7 @@ end
 local function each(ctx, fn)
   ctx.project:load()
   local a = ctx.args
-  local list = a.dir and files.read(a.dir)
+  local list = a.dir and migration_files.read(a.dir)
   if list and #list == 0 then error(("no migration lies in %s; larder migrate create writes one"):format(a.dir), 0) end
   if not a.dir and not ctx.project:migrations_of(a.family) then ctx:families { a.family } end
   return ctx:with_db(fn)
