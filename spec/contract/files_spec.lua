@@ -353,6 +353,30 @@ for engine, open in pairs(ENGINES) do
 end
 
 describe("larder.files", function()
+  it("move dates, times, intervals and texts of a length", function()
+    larder.declare { name = "filedates", entities = { { name = "t", table = "filedates.t", key = { name = "t_pkey", "id" },
+      fields = {
+        { name = "id", type = "int4" }, { name = "d", type = "date", null = true }, { name = "ts", type = "timestamp", null = true },
+        { name = "c", type = "time", null = true }, { name = "i", type = "interval", null = true },
+        { name = "v", type = "varchar", max_len = 20, null = true }, { name = "ds", type = "date[]", null = true },
+      } } } }
+    local db, name = assert(larder.open "memory:"), os.tmpname()
+    local t = db:stores "filedates".t
+    assert(t:create { id = 1, d = "2026-01-02", ts = "2026-01-02T03:04:05", c = "03:04:05", i = "P1DT2H", v = "x,y",
+      ds = { "2026-01-02", NULL } })
+    assert(t:create { id = 2 })
+    for _, format in ipairs { "csv", "ndjson" } do
+      local files = larder.files({ ["filedates.t"] = name }, { format = format })
+      assert(larder.transfer(db, files, { overwrite = true }))
+      local to = assert(larder.open "memory:")
+      assert(larder.transfer(files, to, {}))
+      assert.same(sum_of(db, "filedates"), sum_of(to, "filedates"))
+      to:close()
+    end
+    os.remove(name)
+    db:close()
+  end)
+
   it("turn one format into another, in memory that does not grow with the file", function()
     dir = os.tmpname()
     os.remove(dir)

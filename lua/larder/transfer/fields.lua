@@ -49,8 +49,8 @@ local function as_it_is(v) return v end
 
 local FROM_TEXT = {
   bool = bool_of, int2 = integer_of, int4 = integer_of, int8 = integer_of, float4 = float_of, float8 = float_of,
-  bytea = bytes_of, json = json_of, jsonb = json_of, numeric = as_it_is, text = as_it_is, uuid = as_it_is, timestamptz = as_it_is,
-}
+  bytea = bytes_of, json = json_of, jsonb = json_of,
+} -- every other type is a text in Lua, too
 
 -- ---- JSON → value; nil, why ----
 
@@ -143,8 +143,8 @@ local function json_json(v)
 end
 
 local TO_TEXT = {
-  numeric = as_it_is, text = as_it_is, uuid = as_it_is, timestamptz = as_it_is,
-  float4 = float_text, float8 = float_text, bytea = bytes_text,
+  bool = encode, int2 = encode, int4 = encode, int8 = encode, float4 = float_text, float8 = float_text, bytea = bytes_text,
+  json = encode, jsonb = encode,
 }
 local TO_JSON = { float4 = float_json, float8 = float_json, bytea = bytes_json, json = json_json, jsonb = json_json }
 
@@ -180,8 +180,8 @@ local function of(field)
   local is_json = base == "json" or base == "jsonb"
   local made = {
     name = field.name, required = not field.null and field.default == nil and field.stamp == nil,
-    from_text = FROM_TEXT[base], from_json = FROM_JSON[base] or as_it_is,
-    to_text = TO_TEXT[base] or encode, to_json = TO_JSON[base] or encode,
+    from_text = FROM_TEXT[base] or as_it_is, from_json = FROM_JSON[base] or as_it_is,
+    to_text = TO_TEXT[base] or as_it_is, to_json = TO_JSON[base] or encode,
   }
   if array == "[" then
     made.from_json = list_from(is_json and as_it_is or made.from_json, is_json)
