@@ -51,6 +51,56 @@ describe("types in the catalogue", function()
     assert.same({}, messages "typed")
   end)
 
+  it("are made by diff where they are missing, enums first", function()
+    assert(db:query "drop table typed.made, typed.moods")
+    assert(db:query "drop type typed.mood")
+    local made = {}
+    for _, fault in ipairs(assert(check(db, "typed"))) do
+      assert.equal("table is missing", fault.message)
+      made[#made + 1] = fault.sql
+    end
+    local session = assert(db:_migration_engine():session {})
+    assert(session:script(table.concat(made, "\n")))
+    session:rollback()
+    assert.same({}, messages "typed")
+    assert.equal("3.00", assert(larder.open(url)):stores("typed").made:create({ mood = "sad" }).total)
+  end)
+
+  it("of an enum differ by label and order, and check adds labels", function()
+    assert(db:query "create type typed.other as enum ('ok', 'Happy')")
+    assert(db:query "alter table typed.moods alter mood type typed.other using mood::text::typed.other")
+    assert.same({ "column mood: declared typed.mood, in the database typed.other",
+      'column mood: declared labels sad, ok, Happy, a"b, c, in the database ok, Happy' }, messages "typed")
+    assert(db:query "drop table typed.moods, typed.made")
+    assert(db:query "drop type typed.mood")
+    assert(db:query "create type typed.mood as enum ('ok', 'Happy')")
+    assert(db:query [[create table typed.moods (mood typed.mood not null, d date not null, v integer,
+      constraint moods_pkey primary key (mood, d))]])
+    local fault = assert(check(db, "typed"))
+    for _, f in ipairs(fault) do
+      if f.store == "moods" then
+        local session = assert(db:_migration_engine():session {})
+        assert(session:script(f.sql))
+        session:rollback()
+      end
+    end
+    assert.equal('{sad,ok,Happy,"a\\"b, c"}', assert(db:query "select enum_range(null::typed.mood)::text as r")[1].r)
+    assert(db:query "alter type typed.mood add value 'new'")
+    assert.matches('in the database sad, ok, Happy, a"b, c, new', messages "typed" [#messages "typed"])
+    assert(db:query "insert into typed.moods values ('new', '2026-01-01', 1)")
+    local rows = assert(db:stores("typed").moods:list {})
+    assert.matches("'new' is none of the declared labels", tostring(larder.unreadable(rows[1].mood)))
+  end)
+
+  it("that only the database knows differ where it does not make them", function()
+    assert(db:query "alter table typed.made alter who drop default, alter note set default 'other', alter total drop expression")
+    assert.same({
+      "column total is declared as generated, which it is not in the database",
+      "column who: its default is declared to be the database's, which has none",
+      "column note: declared default ('n'::text || 'o'::text), in the database 'other'::character varying",
+    }, messages "typed")
+  end)
+
   it("that are other than declared are refused at the first statement", function()
     assert(db:query "alter table typed.rows alter ts type timestamptz")
     local fresh = assert(larder.open(url))

@@ -33,6 +33,32 @@ typed.entities = {
     },
     key = { name = "stamped_pkey", "id" },
   },
+  {
+    name = "made", table = "typed.made",
+    fields = {
+      { name = "id", type = "int4", default = { "identity" } },
+      { name = "mood", type = "enum", sql_type = "typed.mood", enum = { "sad", "ok", "Happy", "a\"b, c" }, null = true },
+      { name = "state", type = "enum", sql_type = "typed.mood", enum = { "sad", "ok", "Happy", "a\"b, c" }, default = "ok" },
+      { name = "price", type = "numeric(10,2)", default = "1.50" }, { name = "n", type = "int2", default = 2 },
+      { name = "total", type = "numeric", null = true, generated = "(price * (n)::numeric)" },
+      { name = "who", type = "text", default = { "database", "('x'::text || 'y'::text)" } },
+      { name = "note", type = "varchar(20)", null = true, default = { "database", "('n'::text || 'o'::text)" } },
+    },
+    key = { name = "made_pkey", "id" }, uniques = { { name = "made_mood_key", "mood", where = { state = "sad" } } },
+  },
+  {
+    name = "small", table = "typed.small",
+    fields = { { name = "id", type = "int2", default = { "identity" } }, { name = "v", type = "text" } },
+    key = { name = "small_pkey", "id" },
+  },
+  {
+    name = "moods", table = "typed.moods",
+    fields = {
+      { name = "mood", type = "enum", sql_type = "typed.mood", enum = { "sad", "ok", "Happy", "a\"b, c" } },
+      { name = "d", type = "date" }, { name = "v", type = "int4", null = true },
+    },
+    key = { name = "moods_pkey", "mood", "d" },
+  },
 }
 
 larder.declare { name = "typed", entities = typed.entities }
@@ -43,6 +69,13 @@ create schema typed;
 create table typed.rows (%s, constraint rows_pkey primary key (id), constraint rows_iv_key unique (iv));
 create table typed.stamped (id integer not null, made date not null default current_date, at timestamp(3) not null,
   changed timestamp(0) not null, kind char(3) not null default 'a', token char(40) not null, constraint stamped_pkey primary key (id));
+create type typed.mood as enum ('sad', 'ok', 'Happy', 'a"b, c');
+create table typed.made (id serial constraint made_pkey primary key, mood typed.mood, state typed.mood not null default 'ok',
+  price numeric(10,2) not null default 1.50, n smallint not null default 2, total numeric generated always as (price * n) stored,
+  who text collate "C" not null default ('x' || 'y'), note varchar(20) collate "C" default ('n' || 'o'));
+create unique index made_mood_key on typed.made (mood) where state = 'sad';
+create table typed.small (id smallserial constraint small_pkey primary key, v text collate "C" not null);
+create table typed.moods (mood typed.mood not null, d date not null, v integer, constraint moods_pkey primary key (mood, d));
 ]]):format(table.concat(columns, ", "))
 
 --- The family's stores on db, with empty tables.

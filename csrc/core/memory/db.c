@@ -2,6 +2,7 @@
 
 #include "memory/aggregate.h"
 #include "memory/errors.h"
+#include "memory/unknown.h"
 #include "memory/write.h"
 
 typedef struct family { /* the tables of one schema */
@@ -168,6 +169,7 @@ static ldr_code run(ldr_engine *base, ldr_tx *tx, const ldr_op *op, const ldr_ca
   (void)task;
   if (code != LDR_OK) return code;
   code = get_table(db, op->e, &t, err);
+  if (code == LDR_OK) code = ldr_memop_knows(op, err);
   if (code == LDR_OK) code = execute(w, t, op, &res, err);
   code = end_statement(db, tx, from, code, err);
   if (code == LDR_OK) *out = res;

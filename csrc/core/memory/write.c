@@ -127,11 +127,11 @@ static ldr_code insert_row(writer *w, ldr_value *values) {
   return what == SKIP ? LDR_OK : w->err->code;
 }
 
-/* The identity fields that the statement does not name: the engine numbers them. */
-static unsigned unnamed_identities(const ldr_op *op, uint16_t *out) {
+/* The fields of the engine's own that the statement does not name. */
+static unsigned unnamed_fields(const ldr_op *op, uint16_t *out) {
   unsigned n = 0;
   for (unsigned i = 0; i < op->e->nfields; i++) {
-    bool named = op->e->fields[i].def != LDR_DEF_IDENTITY;
+    bool named = !ldr_field_is_engines(&op->e->fields[i]) || op->e->fields[i].generated;
     for (unsigned k = 0; k < op->ncols && !named; k++) named = op->cols[k] == i;
     if (!named) out[n++] = (uint16_t)i;
   }
@@ -139,7 +139,13 @@ static unsigned unnamed_identities(const ldr_op *op, uint16_t *out) {
 }
 
 static ldr_code number(writer *w, uint16_t field, ldr_value *out) {
-  if (w->t->identity[field] == INT64_MAX)
+  const ldr_field *f = &w->t->e->fields[field];
+  const int64_t last = f->type == LDR_F_INT2 ? INT16_MAX : f->type == LDR_F_INT4 ? INT32_MAX : INT64_MAX;
+  if (f->def == LDR_DEF_DATABASE)
+    return ldr_fail(w->err, LDR_UNSUPPORTED,
+                    "%s.%s: the default of %s is made by PostgreSQL; in memory give a value",
+                    w->t->e->schema->name, w->t->e->name, f->name);
+  if (w->t->identity[field] >= last)
     return ldr_fail_state(w->err, LDR_CAPACITY, "2200H", "a sequence has no numbers left");
   *out = ldr_int(++w->t->identity[field]);
   return LDR_OK;
@@ -149,7 +155,7 @@ ldr_code ldr_memwrite_insert(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, ldr_
                              int64_t *affected, ldr_err *err) {
   writer w = {.tx = tx, .t = t, .op = op, .from = tx->n, .out = op->nout ? out : NULL, .err = err};
   uint16_t numbered[LDR_MAX_FIELDS];
-  unsigned nnumbered = unnamed_identities(op, numbered);
+  unsigned nnumbered = unnamed_fields(op, numbered);
   ldr_code code = LDR_OK;
   for (size_t r = 0; r < op->nrows && code == LDR_OK; r++) {
     ldr_value values[LDR_MAX_FIELDS];

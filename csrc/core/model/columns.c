@@ -1,7 +1,12 @@
 #include "model/op.h"
 
-static void add_column(ldr_buf *out, const char *name, ldr_ftype type, bool array) {
-  ldr_column c = {.name = name, .type = type, .array = array};
+static void add_column(ldr_buf *out, const char *name, ldr_ftype type) {
+  ldr_column c = {.name = name, .type = type};
+  ldr_buf_add(out, &c, sizeof c);
+}
+
+static void add_field(ldr_buf *out, const char *name, const ldr_field *f) {
+  ldr_column c = {name, f->type, f->array, f->places, f->places ? f->nenums : 0};
   ldr_buf_add(out, &c, sizeof c);
 }
 
@@ -13,29 +18,29 @@ static ldr_ftype type_of_sum(ldr_ftype t) {
 static void aggregate_column(const ldr_op *op, const ldr_agg *a, ldr_buf *out) {
   const ldr_field *f = ldr_agg_operand(op->e, a);
   switch (a->fn) {
-    case LDR_AGG_COUNT: add_column(out, a->name, LDR_F_INT8, false); break;
-    case LDR_AGG_SUM: add_column(out, a->name, type_of_sum(f->type), false); break;
-    case LDR_AGG_AVG: add_column(out, a->name, LDR_F_FLOAT8, false); break;
+    case LDR_AGG_COUNT: add_column(out, a->name, LDR_F_INT8); break;
+    case LDR_AGG_SUM: add_column(out, a->name, type_of_sum(f->type)); break;
+    case LDR_AGG_AVG: add_column(out, a->name, LDR_F_FLOAT8); break;
     case LDR_AGG_MIN:
-    case LDR_AGG_MAX: add_column(out, a->name, f->type, f->array); break;
+    case LDR_AGG_MAX: add_field(out, a->name, f); break;
   }
 }
 
 void ldr_op_columns(const ldr_op *op, ldr_buf *out) {
   if (op->kind == LDR_OP_COUNT) {
-    add_column(out, "count", LDR_F_INT8, false);
+    add_column(out, "count", LDR_F_INT8);
     return;
   }
   if (op->kind != LDR_OP_AGGREGATE) {
     for (unsigned i = 0; i < op->nout; i++) {
       const ldr_field *f = &op->e->fields[op->out[i]];
-      add_column(out, f->name, f->type, f->array);
+      add_field(out, f->name, f);
     }
     return;
   }
   for (unsigned i = 0; i < op->ngroups; i++) {
     const ldr_field *f = ldr_operand(op->e, op->groups[i].field, op->groups[i].path);
-    add_column(out, op->groups[i].name, f->type, f->array);
+    add_field(out, op->groups[i].name, f);
   }
   for (unsigned i = 0; i < op->naggs; i++) aggregate_column(op, &op->aggs[i], out);
 }
@@ -56,6 +61,8 @@ const ldr_entity *ldr_op_result(const ldr_op *op, ldr_arena *a) {
     e->fields[i] = (ldr_field){.type = c[i].type,
                                .array = c[i].array,
                                .null = true,
+                               .places = c[i].labels,
+                               .nenums = c[i].nlabels,
                                .value_type = c[i].array ? LDR_T_ARRAY : ldr_ftype_get(c[i].type)->type};
     if (c[i].name == NULL || !ldr_field_set_name(&e->fields[i], c[i].name, a)) e->fields = NULL;
   }

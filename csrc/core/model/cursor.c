@@ -134,6 +134,12 @@ static ldr_code refuse(ldr_err *err, const char *why) {
 
 static ldr_code not_a_cursor(ldr_err *err) { return refuse(err, "is not a cursor"); }
 
+/* Is it one of the declared labels, at its place? */
+static bool in_place(const ldr_field *f, const ldr_value *v) {
+  const ldr_value *found = ldr_enum_find(f->places, f->nenums, v->u.p + LDR_ENUM_HEAD, v->n - LDR_ENUM_HEAD);
+  return found && ldr_value_cmp(found, v) == 0;
+}
+
 static ldr_code get_values(const ldr_op *op, reader *r, ldr_value *values, ldr_err *err) {
   for (unsigned i = 0; i < op->norder; i++) {
     const ldr_field *f = &op->e->fields[op->order[i].field];
@@ -141,6 +147,7 @@ static ldr_code get_values(const ldr_op *op, reader *r, ldr_value *values, ldr_e
     if (!get_value(r, &values[i])) return not_a_cursor(err);
     if (values[i].type == LDR_T_NULL && f->null) continue;
     code = ldr_typecheck(f->name, f->type, f->array, &values[i], err);
+    if (code == LDR_OK && f->type == LDR_F_ENUM && !in_place(f, &values[i])) return not_a_cursor(err);
     if (code == LDR_INVALID) return not_a_cursor(err); /* a field's fault would puzzle whoever sent none */
     if (code != LDR_OK) return code;
   }

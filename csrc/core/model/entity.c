@@ -85,22 +85,27 @@ ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name) {
   return NULL;
 }
 
-/* schema.table or table → "schema"."table", relname. */
-static ldr_code set_table(ldr_schema *s, ldr_entity *e, const char *table, ldr_err *err) {
-  const char *dot = table ? strchr(table, '.') : NULL, *rel = dot ? dot + 1 : table;
+/* schema.name or name → "schema"."name", name. */
+static ldr_code quote_name(ldr_schema *s, const ldr_entity *e, const char *kind, const char *text,
+                           const char **out, const char **last, ldr_err *err) {
+  const char *dot = text ? strchr(text, '.') : NULL, *rel = dot ? dot + 1 : text;
   size_t n = 0, size;
   char *quoted;
-  if (!name_ok(rel) || (dot && !ldr_name_ok(table, (size_t)(dot - table))))
-    return ldr_fail(err, LDR_INVALID, "%s.%s: table \"%.160s\": " NAME_RULE, s->name, e->name,
-                    table ? table : "");
-  size = strlen(table) + 5; /* four quotes and the zero */
+  if (!name_ok(rel) || (dot && !ldr_name_ok(text, (size_t)(dot - text))))
+    return ldr_fail(err, LDR_INVALID, "%s.%s: %s \"%.160s\": " NAME_RULE, s->name, e->name, kind,
+                    text ? text : "");
+  size = strlen(text) + 5; /* four quotes and the zero */
   quoted = ldr_arena_alloc(&s->arena, size);
-  e->relname = copy_text(s, rel);
-  if (quoted == NULL || e->relname == NULL) return ldr_fail_nomem(err);
-  if (dot) n = (size_t)snprintf(quoted, size, "\"%.*s\".", (int)(dot - table), table);
+  *last = copy_text(s, rel);
+  if (quoted == NULL || *last == NULL) return ldr_fail_nomem(err);
+  if (dot) n = (size_t)snprintf(quoted, size, "\"%.*s\".", (int)(dot - text), text);
   snprintf(quoted + n, size - n, "\"%s\"", rel);
-  e->table = quoted;
+  *out = quoted;
   return LDR_OK;
+}
+
+static ldr_code set_table(ldr_schema *s, ldr_entity *e, const char *table, ldr_err *err) {
+  return quote_name(s, e, "table", table, &e->table, &e->relname, err);
 }
 
 ldr_code ldr_schema_add(ldr_schema *s, const char *name, const char *table, ldr_entity **out, ldr_err *err) {
@@ -170,7 +175,8 @@ static const char *default_fault(const ldr_field *f) {
                                                                  : "default uuid is for uuid and text of 36";
     case LDR_DEF_CUID:
       return is_text(f) && (f->max_len == 0 || f->max_len >= 25) ? NULL : "default cuid is for text of 25";
-    case LDR_DEF_IDENTITY: return f->type == LDR_F_INT8 && !f->array ? NULL : "default identity is for int8";
+    case LDR_DEF_IDENTITY: return is(f, LDR_T_INT) ? NULL : "default identity is for integers";
+    case LDR_DEF_DATABASE: return NULL;
   }
   return "has no known default";
 }
@@ -191,7 +197,13 @@ static const char *field_fault(const ldr_field *f) {
   if ((f->precision || f->scale) && !is(f, LDR_T_NUMERIC)) return "precision and scale are for numeric";
   if (f->precision < 0 || f->precision > 1000 || f->scale < 0 || f->scale > f->precision)
     return "precision is 1 to 1000, scale 0 to precision";
-  if (f->nenums && !is(f, LDR_T_TEXT)) return "enum is for text";
+  if (f->nenums && !is(f, LDR_T_TEXT) && f->type != LDR_F_ENUM) return "enum is for text";
+  if (f->type == LDR_F_ENUM && f->array) return "arrays of an enum are not for stores: text[] is";
+  if (f->type == LDR_F_ENUM && (f->nenums == 0 || f->sql_type == NULL))
+    return "an enum has its labels in enum, in their order, and the type's name in sql_type";
+  if (f->array && f->sql_type) return "arrays of a domain are not for stores";
+  if (f->generated && (f->def != LDR_DEF_NONE || f->stamp_insert || f->stamp_update || f->version))
+    return "what the database generates has no default and no stamp";
   if ((f->stamp_insert || f->stamp_update) && !ldr_field_is_time(f))
     return "stamps are for timestamptz, timestamp and date";
   if (f->stamp_insert && f->def != LDR_DEF_NONE && f->def != LDR_DEF_NOW)
@@ -221,6 +233,42 @@ static ldr_code copy_enums(ldr_schema *s, const ldr_entity *e, const ldr_field *
   return LDR_OK;
 }
 
+/* The labels as values: their place, then the text. They live as long as the schema. */
+static ldr_code place_labels(ldr_schema *s, ldr_field *f, ldr_err *err) {
+  ldr_value *places = ldr_arena_alloc(&s->arena, f->nenums * sizeof *places);
+  if (places == NULL) return ldr_fail_nomem(err);
+  for (unsigned i = 0; i < f->nenums; i++) {
+    size_t n = strlen(f->enums[i]);
+    char *p = ldr_arena_alloc(&s->arena, n + LDR_ENUM_HEAD);
+    if (p == NULL) return ldr_fail_nomem(err);
+    p[0] = (char)(i >> 8);
+    p[1] = (char)i;
+    memcpy(p + LDR_ENUM_HEAD, f->enums[i], n);
+    places[i] = ldr_bytes_of(LDR_T_ENUM, p, n + LDR_ENUM_HEAD);
+  }
+  f->places = places;
+  return LDR_OK;
+}
+
+/* The default was read as a text. */
+static ldr_code place_default(const ldr_entity *e, ldr_field *f, ldr_err *err) {
+  const ldr_value *v = ldr_enum_find(f->places, f->nenums, f->def_value.u.p, f->def_value.n);
+  if (v == NULL) return fault(err, e, "field", f->name, "default is not in its enum");
+  f->def_value = *v;
+  return LDR_OK;
+}
+
+/* The field's own texts of SQL; the type's name is quoted as a table's is. */
+static ldr_code copy_sql(ldr_schema *s, const ldr_entity *e, ldr_field *f, ldr_err *err) {
+  const char *relname;
+  if (f->expression) {
+    f->expression = copy_text(s, f->expression);
+    if (f->expression == NULL) return ldr_fail_nomem(err);
+  }
+  if (f->sql_type == NULL) return LDR_OK;
+  return quote_name(s, e, "type", f->sql_type, &f->sql_type, &relname, err);
+}
+
 bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n) {
   for (unsigned i = 0; i < f->nenums; i++)
     if (strlen(f->enums[i]) == n && memcmp(f->enums[i], p, n) == 0) return true;
@@ -240,7 +288,7 @@ static ldr_code literal_fits(const ldr_entity *e, const ldr_field *f, const ldr_
     return fault(err, e, "field", f->name, "%s", why);
   }
   if (code != LDR_OK) return code;
-  if (f->nenums && !ldr_field_in_enum(f, v->u.p, v->n))
+  if (f->nenums && v->type == LDR_T_TEXT && !ldr_field_in_enum(f, v->u.p, v->n))
     return fault(err, e, "field", f->name, "%s is not in its enum", what);
   if ((f->has_min && v->u.i < f->min) || (f->has_max && v->u.i > f->max))
     return fault(err, e, "field", f->name, "%s is not between min and max", what);
@@ -276,7 +324,10 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   why = field_fault(f);
   if (why) return fault(err, e, "field", f->name, "%s", why);
   if (f->nenums) code = copy_enums(s, e, f, &copy.enums, err);
-  if (code == LDR_OK && f->def == LDR_DEF_VALUE) code = literal_fits(e, f, &f->def_value, "default", err);
+  if (code == LDR_OK && f->type == LDR_F_ENUM) code = place_labels(s, &copy, err);
+  if (code == LDR_OK && f->type == LDR_F_ENUM && f->def == LDR_DEF_VALUE) code = place_default(e, &copy, err);
+  if (code == LDR_OK) code = copy_sql(s, e, &copy, err);
+  if (code == LDR_OK && f->def == LDR_DEF_VALUE) code = literal_fits(e, f, &copy.def_value, "default", err);
   if (code != LDR_OK) return code;
   if (f->stamp_insert) copy.def = LDR_DEF_NOW;
   if (f->version) {
@@ -289,6 +340,7 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   if (list == NULL || !ldr_field_set_name(&copy, f->name, &s->arena)) return ldr_fail_nomem(err);
   if (copy.def == LDR_DEF_VALUE && !ldr_value_copy(&copy.def_value, &s->arena)) return ldr_fail_nomem(err);
   e->fields = list;
+  e->generates = e->generates || copy.generated;
   list[e->nfields++] = copy;
   return LDR_OK;
 }
@@ -302,6 +354,8 @@ static ldr_code resolve_one(const ldr_entity *e, const char *kind, const char *p
                             uint16_t *out, ldr_err *err) {
   int i = ldr_entity_field(e, field, strlen(field));
   if (i < 0) return fault(err, e, kind, part, "there is no field \"%.80s\"", field);
+  if (e->fields[i].generated && strcmp(kind, "index") != 0)
+    return fault(err, e, kind, part, "field %s is generated by PostgreSQL: memory cannot hold to it", field);
   if (!ldr_field_comparable(&e->fields[i]))
     return fault(err, e, kind, part, "field %s: json and arrays have no order", field);
   *out = (uint16_t)i;

@@ -14,9 +14,11 @@ typedef enum ldr_default {
   LDR_DEF_NONE,
   LDR_DEF_VALUE,
   LDR_DEF_NOW,
-  LDR_DEF_UUID,    /* version 4 */
-  LDR_DEF_CUID,    /* 25 characters, 'c' first */
-  LDR_DEF_IDENTITY /* assigned by the engine, ascending; int8 only */
+  LDR_DEF_UUID,     /* version 4 */
+  LDR_DEF_CUID,     /* 25 characters, 'c' first */
+  LDR_DEF_IDENTITY, /* assigned by the engine, ascending; integers */
+  LDR_DEF_DATABASE /* an expression that only the server can compute: memory refuses an insert without a value
+                    */
 } ldr_default;
 
 typedef struct ldr_field {
@@ -31,6 +33,7 @@ typedef struct ldr_field {
   bool immutable;    /* set on insert, never changed after (key fields always are) */
   bool stamp_update; /* set to the operation's clock on each update that does not name it */
   bool stamp_insert; /* default = now */
+  bool generated;    /* the server computes it: never written; memory does not know it */
   bool version;      /* begins with 1, and each update adds 1: what optimistic locking compares */
   bool has_min, has_max;
   int64_t min, max;          /* of int types */
@@ -40,6 +43,9 @@ typedef struct ldr_field {
   int digits;
   const char *const *enums; /* allowed texts */
   unsigned nenums;
+  const char *expression;  /* SQL of LDR_DEF_DATABASE or of a generated field; NULL: not said */
+  const char *sql_type;    /* "schema"."type": of an enum, or the domain that the column has; NULL: none */
+  const ldr_value *places; /* LDR_F_ENUM: nenums values, see LDR_T_ENUM; filled by ldr_entity_add_field */
   ldr_default def;
   ldr_value def_value; /* LDR_DEF_VALUE */
   ldr_type value_type; /* of its values that are not null: filled by ldr_entity_add_field */
@@ -97,6 +103,7 @@ typedef struct ldr_entity {
     struct ldr_entity *entity;
     unsigned ref;
   } * children;
+  bool generates;  /* has a field that the server generates */
   int tenant;      /* field number of the tenant column, -1 none */
   int soft_delete; /* field number of the timestamptz marker, -1 none */
 } ldr_entity;
@@ -142,6 +149,10 @@ void ldr_schema_release(ldr_schema *s); /* NULL is fine; the last one frees */
 ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name);    /* NULL: none */
 int ldr_entity_field(const ldr_entity *e, const char *name, size_t n); /* field number, -1: none */
 bool ldr_entity_in_key(const ldr_entity *e, unsigned field);
+/* Is an insert to leave the field to the engine when nobody gives it? */
+static inline bool ldr_field_is_engines(const ldr_field *f) {
+  return f->generated || f->def == LDR_DEF_IDENTITY || f->def == LDR_DEF_DATABASE;
+}
 /* A time, an interval: does it hold parts of a second? */
 bool ldr_field_has_seconds(const ldr_field *f);
 bool ldr_field_is_time(const ldr_field *f);    /* timestamptz, timestamp or date: a clock can fill it */

@@ -371,7 +371,8 @@ static bool agg_fits(const ldr_agg *a, const ldr_field *f) {
     case LDR_AGG_AVG: return is_number(f);
     case LDR_AGG_MIN:
     case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid and (before 18) bytea */
-      return is_number(f) || ldr_ftype_is_text(f->type) || ldr_field_has_seconds(f) || f->type == LDR_F_DATE;
+      return is_number(f) || ldr_ftype_is_text(f->type) || f->type == LDR_F_ENUM ||
+             ldr_field_has_seconds(f) || f->type == LDR_F_DATE;
   }
   return false;
 }

@@ -120,7 +120,7 @@ ldr_code ldr_rows_from_packed(const ldr_entity *e, const uint16_t *fields, unsig
   cols = (ldr_column *)(void *)(r + 1);
   for (unsigned i = 0; i < nfields; i++) {
     const ldr_field *f = &e->fields[fields[i]];
-    cols[i] = (ldr_column){f->name, f->type, f->array};
+    cols[i] = (ldr_column){.name = f->name, .type = f->type, .array = f->array};
     r->fields[i] = fields[i];
   }
   if (n) memcpy(r->rows, rows, n * sizeof *rows);

@@ -149,6 +149,13 @@ static bool read_char(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
   return true;
 }
 
+/* A label alone has no place: whoever knows the declaration looks it up (ldr_enum_find). */
+static bool read_enum(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  *out = ldr_text(p, n);
+  return true;
+}
+
 static bool read_json(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   (void)scratch;
   *out = ldr_bytes_of(LDR_T_JSON, p, n);
@@ -199,6 +206,11 @@ static void write_time(const ldr_value *v, ldr_buf *out) { ldr_buf_be64(out, (ui
 
 static void write_date(const ldr_value *v, ldr_buf *out) { ldr_buf_be32(out, (uint32_t)v->u.i); }
 
+static void write_enum(const ldr_value *v, ldr_buf *out) {
+  size_t head = v->type == LDR_T_ENUM ? LDR_ENUM_HEAD : 0;
+  ldr_buf_add(out, v->u.p + head, v->n - head);
+}
+
 static void write_jsonb(const ldr_value *v, ldr_buf *out) {
   ldr_buf_chr(out, JSONB_VERSION);
   write_bytes(v, out);
@@ -219,7 +231,8 @@ static const struct {
     [LDR_F_JSONB] = {read_jsonb, write_jsonb},        [LDR_F_DATE] = {read_date, write_date},
     [LDR_F_TIMESTAMP] = {read_timestamp, write_time}, [LDR_F_TIME] = {read_clock, write_time},
     [LDR_F_INTERVAL] = {read_interval, write_bytes},  [LDR_F_VARCHAR] = {read_text, ldr_codec_text},
-    [LDR_F_CHAR] = {read_char, write_bytes},          [LDR_F_UNKNOWN] = {read_text, ldr_codec_text},
+    [LDR_F_CHAR] = {read_char, write_bytes},          [LDR_F_ENUM] = {read_enum, write_enum},
+    [LDR_F_UNKNOWN] = {read_text, ldr_codec_text},
 };
 
 bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
@@ -402,6 +415,7 @@ void ldr_codec_text(const ldr_value *v, ldr_buf *out) {
     case LDR_T_TIMESTAMP:
     case LDR_T_CLOCK:
     case LDR_T_INTERVAL: datetime_text(v, out); break;
+    case LDR_T_ENUM: write_enum(v, out); break;
     case LDR_T_ARRAY: array_text(v, out); break;
     case LDR_T_NUMERIC:
     case LDR_T_TEXT:

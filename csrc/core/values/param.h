@@ -8,6 +8,8 @@ typedef struct ldr_column {
   const char *name; /* borrowed: from the entity, the operation, or the server's description */
   ldr_ftype type;
   bool array;
+  const ldr_value *labels; /* LDR_F_ENUM: those of the declaration, which the schema owns */
+  unsigned nlabels;
 } ldr_column;
 
 typedef struct ldr_param {

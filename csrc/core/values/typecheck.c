@@ -130,6 +130,7 @@ ldr_code ldr_typecheck(const char *field, ldr_ftype t, bool array, const ldr_val
     case LDR_T_NUMERIC: return fit_numeric(field, v->u.p, v->n, err);
     case LDR_T_ARRAY: return fit_array(field, t, v->u.p, v->n, err);
     case LDR_T_UUID: return v->n == 16 ? LDR_OK : ldr_fail_field(err, field, "is not a uuid");
+    case LDR_T_ENUM: return v->n >= LDR_ENUM_HEAD ? LDR_OK : ldr_fail_field(err, field, "is no label");
     case LDR_T_INTERVAL:
       return v->n == LDR_INTERVAL_WIRE ? LDR_OK : ldr_fail_field(err, field, "is not an interval");
     case LDR_T_TIME:

@@ -31,6 +31,7 @@ static const ldr_ftype_info types[LDR_NFTYPES] = {
     [LDR_F_INTERVAL] = {"interval", "interval", 1186, 1187, LDR_T_INTERVAL},
     [LDR_F_VARCHAR] = {"varchar", "character varying", 1043, 1015, LDR_T_TEXT},
     [LDR_F_CHAR] = {"char", "bpchar", 1042, 1014, LDR_T_CHAR},
+    [LDR_F_ENUM] = {"enum", "anyenum", 3500, 0, LDR_T_ENUM},
     [LDR_F_UNKNOWN] = {"unknown", "unknown", 705, 0, LDR_T_TEXT},
 };
 
@@ -46,6 +47,13 @@ static const struct {
 };
 
 const ldr_ftype_info *ldr_ftype_get(ldr_ftype t) { return &types[t]; }
+
+const ldr_value *ldr_enum_find(const ldr_value *labels, unsigned n, const char *p, size_t size) {
+  for (unsigned i = 0; i < n; i++)
+    if (labels[i].n == size + LDR_ENUM_HEAD && memcmp(labels[i].u.p + LDR_ENUM_HEAD, p, size) == 0)
+      return &labels[i];
+  return NULL;
+}
 
 bool ldr_ftype_is_text(ldr_ftype t) { return t == LDR_F_TEXT || t == LDR_F_VARCHAR || t == LDR_F_CHAR; }
 
@@ -160,6 +168,7 @@ int ldr_value_cmp(const ldr_value *a, const ldr_value *b) {
     case LDR_T_NUMERIC: return ldr_numeric_cmp(a->u.p, a->n, b->u.p, b->n);
     case LDR_T_TEXT:
     case LDR_T_BYTES:
+    case LDR_T_ENUM:
     case LDR_T_UUID: return cmp_bytes(a->u.p, a->n, b->u.p, b->n);
     case LDR_T_JSON: return !same_json(a->u.p, a->n, b->u.p, b->n);
     case LDR_T_ARRAY: return !same_array(a, b);
@@ -210,6 +219,7 @@ uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed) {
     case LDR_T_NUMERIC: return ldr_numeric_hash(v->u.p, v->n, seed);
     case LDR_T_TEXT:
     case LDR_T_BYTES:
+    case LDR_T_ENUM:
     case LDR_T_UUID: return ldr_hash_keyed(v->u.p, v->n, seed);
     case LDR_T_JSON: return hash_json(v->u.p, v->n, seed);
     case LDR_T_ARRAY: return hash_array(v, seed);

@@ -25,6 +25,7 @@ typedef enum ldr_type {
   LDR_T_TIMESTAMP, /* i: microseconds since 2000 by a clock without a zone */
   LDR_T_CLOCK,     /* i: microseconds since midnight */
   LDR_T_INTERVAL,  /* p, n = 16: PostgreSQL's binary form; equal when the spans are */
+  LDR_T_ENUM,      /* p, n: the label's place, be16, and the label: so bytes order as labels do */
   LDR_T_CHAR       /* p, n: a text whose blanks at the end do not count */
 } ldr_type;
 
@@ -61,6 +62,7 @@ typedef enum ldr_ftype {
   LDR_F_INTERVAL,
   LDR_F_VARCHAR,
   LDR_F_CHAR,
+  LDR_F_ENUM,    /* oid: anyenum's, which no column has; each enum has its own */
   LDR_F_UNKNOWN, /* raw queries only: a type without a decoder; travels as text */
   LDR_NFTYPES
 } ldr_ftype;
@@ -73,10 +75,20 @@ typedef struct ldr_ftype_info {
 } ldr_ftype_info;
 
 const ldr_ftype_info *ldr_ftype_get(ldr_ftype t);
+/* Of a parameter; 0: the server finds out from what stands around it. */
+static inline uint32_t ldr_ftype_param_oid(ldr_ftype t, bool array) {
+  if (t == LDR_F_ENUM) return 0;
+  return array ? ldr_ftype_get(t)->array_oid : ldr_ftype_get(t)->oid;
+}
 bool ldr_ftype_by_name(const char *name, ldr_ftype *out); /* both spellings: "int8", "bigint" */
 bool ldr_ftype_by_oid(uint32_t oid, ldr_ftype *out,
                       bool *array); /* also name and "char" as text; xid8, oid as int8 */
 
+enum { LDR_ENUM_HEAD = 2 }; /* bytes before an enum's label */
+/* The label among those of a declaration; NULL: it is none of them. */
+const ldr_value *ldr_enum_find(const ldr_value *labels, unsigned n, const char *p, size_t size);
+/* A type that a user made, by its oid: what a column of an enum may have. */
+static inline bool ldr_oid_is_users(uint32_t oid) { return oid >= 16384; }
 bool ldr_ftype_is_text(ldr_ftype t); /* text, varchar, char: of a collation */
 /* Is the value of a type in u.i? */
 static inline bool ldr_type_counts(ldr_type t) {

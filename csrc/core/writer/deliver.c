@@ -62,22 +62,24 @@ bool ldr_deliver_is_refusal(const ldr_err *err) {
 
 /* ---- batches ---- */
 
-/* The identity field that the engine is to number, -1: none. Rows with and without one have two statements.
- */
-static int unnumbered(const ldr_entity *e, const ldr_row *row) {
-  for (unsigned i = 0; i < e->nfields; i++) {
-    ldr_value v;
-    if (e->fields[i].def != LDR_DEF_IDENTITY) continue;
-    ldr_row_get(e, row, i, &v);
-    if (v.type == LDR_T_NULL) return (int)i;
-  }
-  return -1;
+/* Is the field left to the engine in this row: a number to give out, a default, what is generated? */
+static bool is_left_out(const ldr_entity *e, const ldr_row *row, unsigned field) {
+  ldr_value v;
+  if (!ldr_field_is_engines(&e->fields[field])) return false;
+  ldr_row_get(e, row, field, &v);
+  return v.type == LDR_T_NULL;
+}
+
+/* Rows that leave out different fields have different statements. */
+static bool same_fields(const ldr_entity *e, const ldr_row *a, const ldr_row *b) {
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (is_left_out(e, a, i) != is_left_out(e, b, i)) return false;
+  return true;
 }
 
 size_t ldr_deliver_batch(const ldr_entity *e, const ldr_queued *rows, size_t n, size_t max) {
   size_t i, bytes = 0;
-  int field = n ? unnumbered(e, rows->row) : -1;
-  for (i = 0; i < n && i < max && unnumbered(e, rows[i].row) == field; i++) {
+  for (i = 0; i < n && i < max && same_fields(e, rows->row, rows[i].row); i++) {
     bytes += ldr_row_size(rows[i].row);
     if (i && bytes > BATCH_BYTES) break;
   }
@@ -201,10 +203,9 @@ static ldr_code deliver(delivery *d, const ldr_queued *rows, size_t n) {
 ldr_code ldr_deliver(ldr_engine *engine, const ldr_entity *e, const ldr_queued *rows, size_t n,
                      double timeout, const ldr_delivery_ops *ops, void *ud, ldr_err *err) {
   delivery d = {.engine = engine, .e = e, .timeout = timeout, .ops = ops, .ud = ud, .err = err};
-  int left_out = unnumbered(e, rows->row);
   ldr_code code;
   for (unsigned i = 0; i < e->nfields; i++)
-    if ((int)i != left_out) d.cols[d.ncols++] = (uint16_t)i;
+    if (!is_left_out(e, rows->row, i)) d.cols[d.ncols++] = (uint16_t)i;
   d.values = ldr_alloc_array(n * d.ncols, sizeof *d.values);
   if (d.values == NULL) return ldr_fail_nomem(err);
   code = deliver(&d, rows, n);

@@ -166,7 +166,7 @@ static bool get_value(const field *f, ldr_type type, ldr_value *out) {
   }
 }
 
-/* One field of the record into the row; a null identity is one that the engine numbers. */
+/* One field of the record into the row; what is null of the engine's own fields, the engine makes. */
 static ldr_code place(const field *f, const ldr_entity *e, ldr_value *values, bool *given, ldr_err *err) {
   int i = ldr_entity_field(e, f->name, strlen(f->name));
   const ldr_field *to = i < 0 ? NULL : &e->fields[i];
@@ -174,7 +174,7 @@ static ldr_code place(const field *f, const ldr_entity *e, ldr_value *values, bo
       !get_value(f, to->value_type, &values[i]))
     return ldr_fail(err, LDR_DRIFT, "%s.%s: a stored row does not fit the declaration: field %.64s",
                     e->schema->name, e->name, f->name);
-  given[i] = !(f->null && to->def == LDR_DEF_IDENTITY);
+  given[i] = !(f->null && ldr_field_is_engines(to));
   return LDR_OK;
 }
 

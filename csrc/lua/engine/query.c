@@ -27,7 +27,7 @@ static int64_t count(lua_State *L, int idx) {
 static ldr_code get_param(lua_State *L, int idx, l_work *w, const ldr_column *type, unsigned i,
                           ldr_value *out) {
   char name[16];
-  ldr_column c = {name, type->type, type->array};
+  ldr_column c = {.name = name, .type = type->type, .array = type->array};
   ldr_code code = LDR_OK;
   snprintf(name, sizeof name, "$%u", i + 1);
   lua_rawgeti(L, idx, (int)i + 1);

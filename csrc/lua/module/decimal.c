@@ -46,7 +46,7 @@ static int finish(lua_State *L, l_work *w, ldr_decimal_end end) {
 
 /* core.decimal_normal(text | number | int64) → its normal form; nil, err */
 int l_decimal_normal(lua_State *L) {
-  static const ldr_column c = {"a decimal", LDR_F_NUMERIC, false};
+  static const ldr_column c = {.name = "a decimal", .type = LDR_F_NUMERIC};
   l_slots at;
   l_work *w;
   ldr_value v;

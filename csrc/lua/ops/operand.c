@@ -38,7 +38,7 @@ static ldr_code faulty(l_work *w, const char *what) {
 
 /* A step: a member's name, or a place in an array as Lua counts, from 1, or from the end. */
 static ldr_code get_step(lua_State *L, int idx, l_work *w, ldr_value *out) {
-  ldr_column c = {"path", LDR_F_TEXT, false};
+  ldr_column c = {.name = "path", .type = LDR_F_TEXT};
   ldr_buf digits = {0};
   const char *text;
   int64_t i;

@@ -210,7 +210,7 @@ static ldr_code apply(l_builder *b, const struct operator* how, const l_operand 
   ldr_column c, text;
   if (code != LDR_OK) return code;
   c = l_column_of(field_of(b, o));
-  text = (ldr_column){c.name, LDR_F_TEXT, false};
+  text = (ldr_column){.name = c.name, .type = LDR_F_TEXT};
   switch (how->takes) {
     case LIST:
       code = in_list(b, o, &c, idx, out);

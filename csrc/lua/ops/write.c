@@ -58,8 +58,8 @@ static void outlive_the_row(l_opargs *a) {
   if (a->store->eng->ops->keyed == NULL) a->w->copy = true;
 }
 
-/* The columns of an insert are all fields but the identity fields that no row gives: so every row of a store
- * has one statement. values holds nrows × nfields on entry, nrows × ncols on return. */
+/* The columns of an insert are all fields but those of the engine's own that no row gives: so every row of a
+ * store has one statement. values holds nrows × nfields on entry, nrows × ncols on return. */
 static ldr_code choose_columns(l_opargs *a, const bool *named, ldr_value *values, size_t nrows) {
   const ldr_entity *e = a->store->e;
   ldr_op *op = a->w->op;
@@ -68,7 +68,7 @@ static ldr_code choose_columns(l_opargs *a, const bool *named, ldr_value *values
   if (cols == NULL) return ldr_fail_nomem(&a->w->err);
   op->ncols = 0;
   for (unsigned i = 0; i < e->nfields; i++)
-    if (named[i] || e->fields[i].def != LDR_DEF_IDENTITY) cols[op->ncols++] = (uint16_t)i;
+    if (named[i] || !ldr_field_is_engines(&e->fields[i])) cols[op->ncols++] = (uint16_t)i;
   if (op->ncols < e->nfields)
     for (size_t r = 0; r < nrows; r++)
       for (unsigned i = 0; i < op->ncols; i++) *to++ = values[r * e->nfields + cols[i]];
@@ -78,11 +78,12 @@ static ldr_code choose_columns(l_opargs *a, const bool *named, ldr_value *values
   return LDR_OK;
 }
 
-/* A row without the identity that another row gives cannot go into the same insert. */
+/* A row without the identity or the server's default that another row gives cannot go into the same insert.
+ */
 static ldr_code check_identity(l_opargs *a, const bool *named, const ldr_value *values, size_t nrows) {
   const ldr_entity *e = a->store->e;
   for (unsigned i = 0; i < e->nfields; i++) {
-    if (e->fields[i].def != LDR_DEF_IDENTITY || !named[i]) continue;
+    if (!ldr_field_is_engines(&e->fields[i]) || !named[i] || nrows == 1) continue;
     for (size_t r = 0; r < nrows; r++)
       if (values[r * e->nfields + i].type == LDR_T_NULL)
         return ldr_fail_field(&a->w->err, e->fields[i].name, "must be given in all rows or in none");

@@ -129,9 +129,9 @@ bool l_decl_open(const l_decl *d, int t, const char *key) {
 
 /* ---- fields ---- */
 
-static const char *const field_keys[] = {"name", "type",    "null",      "min_len", "max_len",
-                                         "enum", "default", "stamp",     "hidden",  "immutable",
-                                         "min",  "max",     "precision", "scale",   NULL};
+static const char *const field_keys[] = {"name",      "type",  "null",      "min_len",   "max_len", "enum",
+                                         "default",   "stamp", "hidden",    "immutable", "min",     "max",
+                                         "precision", "scale", "generated", "sql_type",  NULL};
 
 /* Raises, with the type that was probably meant and all that there are. */
 static void no_type(const l_decl *d, const char *field, const char *type) {
@@ -200,8 +200,11 @@ static bool read_made_default(const l_decl *d, int idx, ldr_field *f) {
   static const struct {
     const char *name;
     ldr_default def;
-  } made[] = {
-      {"now", LDR_DEF_NOW}, {"uuid", LDR_DEF_UUID}, {"cuid", LDR_DEF_CUID}, {"identity", LDR_DEF_IDENTITY}};
+  } made[] = {{"now", LDR_DEF_NOW},
+              {"uuid", LDR_DEF_UUID},
+              {"cuid", LDR_DEF_CUID},
+              {"identity", LDR_DEF_IDENTITY},
+              {"database", LDR_DEF_DATABASE}};
   const char *name;
   if (!lua_istable(d->L, idx) || f->array || f->type == LDR_F_JSON || f->type == LDR_F_JSONB) return false;
   lua_rawgeti(d->L, idx, 1);
@@ -209,11 +212,27 @@ static bool read_made_default(const l_decl *d, int idx, ldr_field *f) {
   for (size_t i = 0; i < sizeof made / sizeof *made; i++)
     if (strcmp(made[i].name, name) == 0) f->def = made[i].def;
   lua_pop(d->L, 1);
-  return f->def != LDR_DEF_NONE;
+  if (f->def != LDR_DEF_DATABASE) return f->def != LDR_DEF_NONE;
+  lua_rawgeti(d->L, idx, 2); /* { "database", "now()" }: the expression, for who writes SQL */
+  if (lua_type(d->L, -1) == LUA_TSTRING) f->expression = keep(d, -1);
+  lua_pop(d->L, 1);
+  return true;
+}
+
+/* true, or the expression. */
+static void read_generated(const l_decl *d, int t, ldr_field *f) {
+  lua_getfield(d->L, t, "generated");
+  f->generated = lua_toboolean(d->L, -1);
+  if (lua_type(d->L, -1) == LUA_TSTRING)
+    f->expression = keep(d, -1);
+  else if (!lua_isnil(d->L, -1) && !lua_isboolean(d->L, -1))
+    l_decl_fail(d, "generated must be true or the SQL expression");
+  lua_pop(d->L, 1);
 }
 
 static void read_default(const l_decl *d, int t, ldr_field *f) {
   ldr_column c = l_column_of(f);
+  if (f->type == LDR_F_ENUM) c.type = LDR_F_TEXT; /* the core finds it among the labels */
   lua_getfield(d->L, t, "default");
   if (!lua_isnil(d->L, -1) && !read_made_default(d, lua_gettop(d->L), f)) {
     f->def = LDR_DEF_VALUE;
@@ -279,6 +298,8 @@ void l_decl_field(l_decl *d, int t) {
   max_len = read_count(d, t, "max_len");
   if (max_len) f.max_len = max_len;
   read_precision(d, t, &f);
+  f.sql_type = l_decl_text(d, t, "sql_type");
+  read_generated(d, t, &f);
   read_enum(d, t, &f);
   read_stamp(d, t, &f);
   read_default(d, t, &f);

@@ -21,23 +21,37 @@ static void set_int(lua_State *L, const char *key, int64_t value, bool given) {
   lua_setfield(L, -2, key);
 }
 
+/* "shop"."users" → shop.users; a declared name holds no quotes of its own. */
+static void set_name(lua_State *L, const char *key, const char *quoted) {
+  char name[160];
+  size_t n = 0;
+  for (const char *p = quoted; *p && n + 1 < sizeof name; p++)
+    if (*p != '"') name[n++] = *p;
+  lua_pushlstring(L, name, n);
+  lua_setfield(L, -2, key);
+}
+
 /* ---- fields ---- */
 
 /* larder's own kind of default, as { "now" }. */
-static void push_made(lua_State *L, ldr_default def) {
+static void push_made(lua_State *L, const ldr_field *f) {
   static const char *const names[] = {[LDR_DEF_NOW] = "now",
                                       [LDR_DEF_UUID] = "uuid",
                                       [LDR_DEF_CUID] = "cuid",
-                                      [LDR_DEF_IDENTITY] = "identity"};
+                                      [LDR_DEF_IDENTITY] = "identity",
+                                      [LDR_DEF_DATABASE] = "database"};
   lua_createtable(L, 1, 0);
-  lua_pushstring(L, names[def]);
+  lua_pushstring(L, names[f->def]);
   lua_rawseti(L, -2, 1);
+  if (f->def != LDR_DEF_DATABASE || f->expression == NULL) return;
+  lua_pushstring(L, f->expression);
+  lua_rawseti(L, -2, 2);
 }
 
 static void describe_default(lua_State *L, l_work *w, const ldr_field *f) {
   if (f->def == LDR_DEF_NONE || f->stamp_insert || f->version) return;
   if (f->def != LDR_DEF_VALUE)
-    push_made(L, f->def);
+    push_made(L, f);
   else if (!l_value_push(L, w, &f->def_value))
     lua_pushnil(L);
   lua_setfield(L, -2, "default");
@@ -70,6 +84,11 @@ static void describe_field(lua_State *L, l_work *w, const ldr_field *f) {
   set_int(L, "max_len", f->max_len, f->max_len > 0);
   set_int(L, "precision", f->has_digits ? f->digits : f->precision, f->has_digits || f->precision > 0);
   set_int(L, "scale", f->scale, f->precision > 0);
+  if (f->generated && f->expression)
+    set_string(L, "generated", f->expression);
+  else
+    set_true(L, "generated", f->generated);
+  if (f->sql_type) set_name(L, "sql_type", f->sql_type);
   describe_enum(L, f);
   describe_default(L, w, f);
 }
@@ -121,21 +140,11 @@ static void describe_index(lua_State *L, const ldr_entity *e, const ldr_index *x
   }
 }
 
-/* "shop"."users" → shop.users; a declared name holds no quotes of its own. */
-static void set_table_name(lua_State *L, const ldr_entity *e) {
-  char name[160];
-  size_t n = 0;
-  for (const char *p = e->table; *p && n + 1 < sizeof name; p++)
-    if (*p != '"') name[n++] = *p;
-  lua_pushlstring(L, name, n);
-  lua_setfield(L, -2, "table");
-}
-
 void l_schema_describe(lua_State *L, l_work *w, const ldr_entity *e) {
   luaL_checkstack(L, 12, NULL);
   lua_createtable(L, 0, 9);
   set_string(L, "name", e->name);
-  set_table_name(L, e);
+  set_name(L, "table", e->table);
   lua_createtable(L, (int)e->nfields, 0);
   for (unsigned i = 0; i < e->nfields; i++) {
     describe_field(L, w, &e->fields[i]);

@@ -78,7 +78,7 @@ static ldr_code add_level(lua_State *L, builder *b, int idx, int dim) {
 }
 
 ldr_code l_array_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
-  builder b = {.w = w, .out = &w->array, .elem = {c->name, c->type, false}};
+  builder b = {.w = w, .out = &w->array, .elem = {.name = c->name, .type = c->type}};
   ldr_code code;
   const char *p;
   luaL_checkstack(L, 16, NULL);

@@ -16,7 +16,9 @@
 #include "values/time.h"
 #include "values/typecheck.h"
 
-ldr_column l_column_of(const ldr_field *f) { return (ldr_column){f->name, f->type, f->array}; }
+ldr_column l_column_of(const ldr_field *f) {
+  return (ldr_column){f->name, f->type, f->array, f->places, f->places ? f->nenums : 0};
+}
 
 /* ---- Lua → value: one function a type ---- */
 
@@ -205,6 +207,26 @@ static ldr_code read_interval(lua_State *L, int idx, const ldr_column *c, l_work
   return bytes(w, c, LDR_T_INTERVAL, wire, sizeof wire, true, out);
 }
 
+/* Which labels there are, the message of a row says; a condition's is as short as others. */
+static ldr_code read_enum(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  const ldr_value *found = NULL;
+  size_t n;
+  const char *s;
+  char list[160] = "";
+  if (lua_type(L, idx) == LUA_TSTRING) {
+    s = lua_tolstring(L, idx, &n);
+    found = ldr_enum_find(c->labels, c->nlabels, s, n);
+  }
+  if (found) {
+    *out = *found;
+    return LDR_OK;
+  }
+  for (unsigned i = 0; i < c->nlabels && strlen(list) + c->labels[i].n + 4 < sizeof list; i++)
+    snprintf(list + strlen(list), sizeof list - strlen(list), "%s%.*s", i ? ", " : "",
+             (int)c->labels[i].n - LDR_ENUM_HEAD, c->labels[i].u.p + LDR_ENUM_HEAD);
+  return ldr_fail_field(&w->err, c->name, "must be one of %s", list);
+}
+
 static ldr_code read_char(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   ldr_code code = read_text(L, idx, c, w, out);
   if (code == LDR_OK) out->type = LDR_T_CHAR;
@@ -299,7 +321,7 @@ static reader *const readers[LDR_NFTYPES] = {
     [LDR_F_UUID] = read_uuid,       [LDR_F_TIMESTAMPTZ] = read_time,  [LDR_F_JSON] = read_json,
     [LDR_F_JSONB] = read_json,      [LDR_F_DATE] = read_date,         [LDR_F_TIMESTAMP] = read_timestamp,
     [LDR_F_TIME] = read_clock,      [LDR_F_INTERVAL] = read_interval, [LDR_F_VARCHAR] = read_text,
-    [LDR_F_CHAR] = read_char,       [LDR_F_UNKNOWN] = read_unknown,
+    [LDR_F_CHAR] = read_char,       [LDR_F_ENUM] = read_enum,         [LDR_F_UNKNOWN] = read_unknown,
 };
 
 ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
@@ -398,6 +420,7 @@ bool l_value_push(lua_State *L, l_work *w, const ldr_value *v) {
     case LDR_T_TEXT:
     case LDR_T_CHAR:
     case LDR_T_BYTES: l_memo_push(L, w->memo, v->u.p, v->n); return true;
+    case LDR_T_ENUM: lua_pushlstring(L, v->u.p + LDR_ENUM_HEAD, v->n - LDR_ENUM_HEAD); return true;
     case LDR_T_UUID: push_uuid(L, v->u.p); return true;
     case LDR_T_TIME: push_time(L, w, v->u.i); return true;
     case LDR_T_DATE:

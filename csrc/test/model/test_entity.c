@@ -204,7 +204,7 @@ static const ldr_field bad_fields[] = {
     {.name = "f", .type = LDR_F_TEXT, .max_len = 35, .def = LDR_DEF_UUID},
     {.name = "f", .type = LDR_F_TEXT, .max_len = 24, .def = LDR_DEF_CUID},
     {.name = "f", .type = LDR_F_UUID, .def = LDR_DEF_CUID},
-    {.name = "f", .type = LDR_F_INT4, .def = LDR_DEF_IDENTITY},
+    {.name = "f", .type = LDR_F_FLOAT8, .def = LDR_DEF_IDENTITY},
     {.name = "f", .type = LDR_F_INT8, .array = true, .def = LDR_DEF_IDENTITY},
     {.name = "f", .type = LDR_F_INT8, .def = (ldr_default)99},
     {.name = "f", .type = LDR_F_INT8, .def = LDR_DEF_VALUE},

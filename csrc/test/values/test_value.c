@@ -14,6 +14,7 @@ TEST(types_are_found_by_name_and_oid) {
     CHECK(ldr_ftype_by_name(info->name, &found) && found == (ldr_ftype)t);
     CHECK(ldr_ftype_by_name(info->sql, &found) && found == (ldr_ftype)t);
     CHECK(ldr_ftype_by_oid(info->oid, &found, &array) && found == (ldr_ftype)t && !array);
+    if (t == LDR_F_ENUM) continue; /* each enum has an array type of its own */
     CHECK(ldr_ftype_by_oid(info->array_oid, &found, &array) && found == (ldr_ftype)t && array);
   }
 }

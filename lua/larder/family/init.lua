@@ -20,9 +20,9 @@ local family = {}
 ---@class larder.FieldDeclaration
 ---@field name string
 ---@field type string      bool, int2, int4, int8, float4, float8, numeric, text, bytea, uuid, timestamptz, json,
--- jsonb, date, timestamp, time, interval, varchar, char; "varchar(20)", "timestamp(3)"; "text[]" = array. docs/types.md
+-- jsonb, date, timestamp, time, interval, varchar, char, enum; "varchar(20)", "timestamp(3)"; "text[]" = array. docs/types.md
 ---@field null? boolean    may be null (default: not)
----@field default? any     a value, { "now" }, { "uuid" }, { "cuid" } or { "identity" }
+---@field default? any     a value, { "now" }, { "uuid" }, { "cuid" }, { "identity" } or { "database", "SQL expression" }
 ---@field enum? string[]
 ---@field min_len? integer
 ---@field max_len? integer
@@ -34,6 +34,8 @@ local family = {}
 -- another than the row has is a conflict
 ---@field hidden? boolean     a secret: no generic method returns it
 ---@field immutable? boolean
+---@field generated? boolean|string  the database computes it (as text: the SQL): read only; memory does not know it
+---@field sql_type? string    "schema.type": the database's own name of an enum or of a domain
 ---@field blank? "default"    an empty text counts as absent
 
 ---@class larder.EntityDeclaration
@@ -88,7 +90,7 @@ local function index_fields(entity, decl)
   local blanks = {}
   for _, field in ipairs(decl.fields) do
     local info = copy_without(field, nil)
-    info.fixed = in_key[field.name] or field.immutable or field.stamp ~= nil
+    info.fixed = in_key[field.name] or field.immutable or field.stamp ~= nil or field.generated
     entity.fields[field.name] = info
     if field.stamp == "version" then entity.version = field.name end
     if not info.fixed then entity.replaced[#entity.replaced + 1] = info end

@@ -8,6 +8,8 @@ local catalog = {}
 ---@field name string
 ---@field type string        as format_type() prints it; of a domain, that of its base
 ---@field domain? string      its domain
+---@field enum? string        "schema.name" of its type, when that is an enum
+---@field labels? string[]    of the enum, in their order
 ---@field not_null boolean
 ---@field unproved boolean    not null, and old rows may hold nulls all the same (from PostgreSQL 18)
 ---@field default? string    its expression
@@ -44,6 +46,9 @@ select a.attname::text as name, a.attnotnull or coalesce(t.typnotnull, false) as
        case when t.typtype = 'd' then format_type(a.atttypid, a.atttypmod) end as domain,
        exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
          and not c.convalidated) as unproved,
+       case when t.typtype = 'e' then (select n.nspname || '.' || t.typname from pg_namespace n where n.oid = t.typnamespace) end as enum,
+       case when t.typtype = 'e' then array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid order by e.enumsortorder)
+         end as labels,
        pg_get_expr(d.adbin, d.adrelid) as default, a.attidentity::text as identity, a.attgenerated <> '' as generated,
        case when l.collname <> 'default' then l.collname::text end as collation, col_description(a.attrelid, a.attnum) as comment
 from pg_attribute a

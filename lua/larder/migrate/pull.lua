@@ -42,7 +42,7 @@ local function default_of(field, column)
   local text = column.default
   if column.identity ~= "" or text and text:find "^nextval%(" then
     field.default = { "identity" }
-  elseif text and (text == "now()" or text == "CURRENT_TIMESTAMP") then
+  elseif (text == "now()" or text == "CURRENT_TIMESTAMP") and field.type == "timestamptz" then -- of others it is the session's time
     if column.name == "updated_at" then field.stamp = "update"
     elseif column.name == "created_at" then field.stamp = "insert"
     else field.default = { "now" } end
@@ -50,16 +50,25 @@ local function default_of(field, column)
     field.default = { "uuid" }
   elseif text then
     field.default = literal(text, field.type)
-    return field.default ~= nil or text:find "^NULL" ~= nil
+    if field.default ~= nil or text:find "^NULL" then return true end
+    if field.type:find "^json" or field.type:find "%[%]$" then return false end
+    field.default = { "database", text }
   end
   return true
+end
+
+-- The field's type; nil: larder has no such type, or its name cannot be declared.
+local function declared_type(column)
+  if not column.enum then return types.declared(column.type) end
+  local schema, name = column.enum:match "^([^.]*)%.(.*)$"
+  if not nameable(schema) or not nameable(name) then return nil end
+  return { type = "enum", sql_type = column.enum, enum = column.labels }
 end
 
 -- Why a column cannot be declared; nil: it can.
 local function undeclarable(column)
   if not nameable(column.name) then return "no name for a field" end
-  if column.generated then return "generated" end
-  if not types.declared(column.type) then return ("%s, which is not a type of larder"):format(column.type) end
+  if not declared_type(column) then return ("%s, which is not a type of larder"):format(column.type) end
 end
 
 local function field_of(column, notes)
@@ -70,10 +79,12 @@ local function field_of(column, notes)
       needed and ", and since it is not null and has no default, inserts fail" or "")
     return nil
   end
-  local field = types.declared(column.type)
+  local field = declared_type(column)
   field.name, field.null, field.comment = column.name, not column.not_null or nil, column.comment
   if column.domain then notes[#notes + 1] = ("column %s: what the domain %s checks"):format(column.name, column.domain) end
-  if not default_of(field, column) then
+  if column.generated then
+    field.generated = column.default
+  elseif not default_of(field, column) then
     notes[#notes + 1] = ("column %s: the default %s"):format(column.name, column.default)
   end
   return field
@@ -303,7 +314,9 @@ end
 
 -- ---- as text ----
 
-local ORDER = { "name", "type", "null", "default", "stamp", "enum", "min_len", "max_len", "min", "max", "precision", "scale" }
+local ORDER = {
+  "name", "type", "sql_type", "null", "default", "generated", "stamp", "enum", "min_len", "max_len", "min", "max", "precision", "scale",
+}
 
 local function key_text(key)
   return type(key) == "string" and key:find "^[%a_][%w_]*$" and key or ("[%q]"):format(key)

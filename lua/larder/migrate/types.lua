@@ -23,10 +23,18 @@ local function modifier(base, field)
   return n and ("(%d)"):format(n) or ""
 end
 
+--- The name of an enum's type, with its schema.
+---@param field larder.FieldDeclaration
+---@return string
+function types.enum_name(field)
+  return field.sql_type:find(".", 1, true) and field.sql_type or "public." .. field.sql_type
+end
+
 --- A field's type as format_type() prints it.
 ---@param field larder.FieldDeclaration  as a schema describes it
 ---@return string
 function types.sql(field)
+  if field.type == "enum" then return types.enum_name(field) end
   local base, array = field.type:match "^(%w+)(%[?%]?)$"
   return (SQL[base]:gsub("%%s", modifier(base, field))) .. array
 end

@@ -171,7 +171,7 @@ end
 
 -- ---- update ----
 
-local GENERATED = { uuid = true, cuid = true, identity = true }
+local GENERATED = { uuid = true, cuid = true, identity = true, database = true }
 
 --- What a full replacement writes into a field that the row does not name; nil: the field stays as it is.
 local function when_absent(field)

@@ -40,7 +40,7 @@ local MAKE = {
   float8 = function(n) return n % 1000 + 0.5 end,
   uuid = function() return core.uuid() end,
   timestamptz = function(n) return core.time_format(core.now() - n % 100000 * 1000000) end,
-  varchar = text, char = text,
+  varchar = text, char = text, enum = text,
   date = function(n) return core.time_format(core.now() - n % 100000 * 86400000000):sub(1, 10) end,
   timestamp = function(n) return (core.time_format(core.now() - n % 100000 * 1000000):gsub("Z", "")) end,
   time = function(n) return ("%02d:%02d:%02d"):format(math.floor(n / 3600) % 24, math.floor(n / 60) % 60, n % 60) end,
@@ -63,7 +63,8 @@ local function is_null(field) return field.null == true end
 
 -- The server or the core makes it.
 local function is_made(field)
-  return field.stamp ~= nil or type(field.default) == "table" and field.default[1] ~= nil and not field.type:find "json"
+  local default = type(field.default) == "table" and not field.type:find "json" and field.default[1]
+  return field.generated ~= nil or field.stamp ~= nil or default and default ~= "database"
 end
 
 function rows:parent(name, given)

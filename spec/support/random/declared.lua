@@ -25,6 +25,10 @@ end
 
 local function plain(entity, relations)
   local copy = copied(entity)
+  copy.fields = {}
+  for _, field in ipairs(entity.fields) do -- memory does not know what is generated
+    if not field.generated then copy.fields[#copy.fields + 1] = field end
+  end
   copy.methods, copy.without, copy.scope, copy.references = nil, nil, nil, nil
   if entity.references then
     copy.references = {}
@@ -89,6 +93,7 @@ local BY_TYPE = {
   time = function() return pick { "00:00", "10:30:00.25", "24:00:00" } end,
   interval = function() return pick { "P1M", "30 days", "PT1.5S", "-1 days", "P1DT24H" } end,
   varchar = function(field) return fitted(pick(WORDS), field) end,
+  enum = function(field) return pick(field.enum) end,
   char = function() return pick { "k1", "k2 ", "K1", "", "k\t" } end,
   ["date[]"] = function() return pick { array {}, { "2026-01-01" }, { "2025-12-31", null } } end,
   ["timestamp[]"] = function() return pick { { "2026-01-01" }, { null, "2025-12-31 10:00" } } end,
@@ -106,13 +111,13 @@ end
 -- What an engine would choose by itself differs between two of them.
 local function is_chosen(field)
   local default = type(field.default) == "table" and field.default[1]
-  return default == "uuid" or default == "cuid" or default == "identity"
+  return default == "database" or default == "uuid" or default == "cuid" or default == "identity"
 end
 
 -- ---- an entity, sorted by what can be done with its fields ----
 
 local SCALAR = { text = true, uuid = true, int2 = true, int4 = true, int8 = true, numeric = true, bool = true, timestamptz = true,
-  date = true, timestamp = true, time = true, interval = true, varchar = true, char = true }
+  date = true, timestamp = true, time = true, interval = true, varchar = true, char = true, enum = true }
 local NUMBER = { int2 = true, int4 = true, int8 = true, numeric = true }
 
 local function unique_fields(decl)
@@ -126,7 +131,7 @@ end
 -- varchar(5) is a varchar of at most 5.
 local function plain_field(field)
   field = copied(field)
-  local base, size = field.type:match "^(.-)%((%d+)%)$"
+  local base, size = field.type:match "^(.-)%(([%d,]+)%)$"
   if base then field.type, field.max_len = base, base:find "char" and tonumber(size) or nil end
   return field
 end

@@ -43,7 +43,8 @@ static void add_name(ldr_buf *b, const ldr_entity *e, unsigned field, unsigned n
 }
 
 static void add_names(ldr_buf *b, const ldr_entity *e) {
-  for (unsigned i = 0; i < e->nfields; i++) add_name(b, e, i, i);
+  for (unsigned i = 0, n = 0; i < e->nfields; i++)
+    if (!e->fields[i].generated) add_name(b, e, i, n++);
 }
 
 static void add_key(ldr_buf *b, const ldr_entity *e) {
@@ -54,7 +55,7 @@ static void add_key(ldr_buf *b, const ldr_entity *e) {
 static void add_sets(ldr_buf *b, const ldr_entity *e) {
   unsigned n = 0;
   for (unsigned i = 0; i < e->nfields; i++) {
-    if (ldr_entity_in_key(e, i)) continue;
+    if (ldr_entity_in_key(e, i) || e->fields[i].generated) continue;
     add_name(b, e, i, n++);
     ldr_buf_fmt(b, " = excluded.\"%s\"", e->fields[i].name);
   }

@@ -16,10 +16,18 @@ void ldr_copybin_header(ldr_buf *out) {
   ldr_buf_be32(out, 0); /* length of the header's extension */
 }
 
+/* Fields that a row of COPY has: all but those that the server generates. */
+static unsigned width(const ldr_entity *e) {
+  unsigned n = 0;
+  for (unsigned i = 0; i < e->nfields; i++) n += !e->fields[i].generated;
+  return n;
+}
+
 void ldr_copybin_row(const ldr_entity *e, const ldr_row *r, ldr_buf *out) {
-  ldr_buf_be16(out, (uint16_t)e->nfields);
+  ldr_buf_be16(out, (uint16_t)width(e));
   for (unsigned i = 0; i < e->nfields; i++) {
     ldr_value v;
+    if (e->fields[i].generated) continue;
     ldr_row_get(e, r, i, &v);
     ldr_codec_encode_framed(e->fields[i].type, &v, out);
   }
@@ -67,14 +75,23 @@ static bool skip_header(input *in) {
 
 static bool read_field(const ldr_field *f, input *in, ldr_buf *scratch, ldr_value *out) {
   const char *p;
+  const ldr_value *label;
   uint32_t n;
+  if (f->generated) {
+    *out = ldr_null();
+    return true;
+  }
   if (!take32(in, &n)) return false;
   if (n == UINT32_MAX) {
     *out = ldr_null();
     return true;
   }
   p = in->p;
-  return skip(in, n) && ldr_codec_decode(f->type, f->array, p, n, scratch, out);
+  if (!skip(in, n)) return false;
+  if (f->type != LDR_F_ENUM) return ldr_codec_decode(f->type, f->array, p, n, scratch, out);
+  label = ldr_enum_find(f->places, f->nenums, p, n);
+  if (label) *out = *label;
+  return label != NULL;
 }
 
 /* Numeric texts lie one behind the other in scratch, which moved while it grew. */
@@ -104,5 +121,5 @@ ldr_copybin_what ldr_copybin_read(const ldr_entity *e, const char *p, size_t n, 
   }
   if (!take16(&in, &count)) return LDR_COPY_BAD;
   if (count == UINT16_MAX) return in.n == 0 ? LDR_COPY_END : LDR_COPY_BAD;
-  return count == e->nfields && read_row(e, &in, scratch, values) ? LDR_COPY_ROW : LDR_COPY_BAD;
+  return count == width(e) && read_row(e, &in, scratch, values) ? LDR_COPY_ROW : LDR_COPY_BAD;
 }

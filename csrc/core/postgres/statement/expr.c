@@ -84,9 +84,10 @@ void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top) {
 }
 
 /* unnest() is the one place where PostgreSQL does not take a type from what stands around the parameter. */
-void ldr_sql_cast_list(ldr_sql *w, ldr_ftype t) {
+void ldr_sql_cast_list(ldr_sql *w, const ldr_field *f, bool as_text) {
+  ldr_ftype t = as_text ? LDR_F_TEXT : f->type;
   ldr_sql_str(w, "::");
-  ldr_sql_str(w, ldr_ftype_get(t)->sql);
+  ldr_sql_str(w, t == LDR_F_ENUM ? f->sql_type : ldr_ftype_get(t)->sql);
   ldr_sql_str(w, "[]");
 }
 
@@ -247,7 +248,7 @@ static void unnested(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
     ldr_param list = list_of(f, p->values + i, p->n, width);
     ldr_sql_str(w, i ? ", " : "");
     ldr_sql_param(w, &list);
-    ldr_sql_cast_list(w, f->type);
+    ldr_sql_cast_list(w, f, false);
   }
   ldr_sql_str(w, ")");
 }

@@ -37,7 +37,7 @@ void ldr_sql_param(ldr_sql *w, const ldr_param *p);   /* $n */
 void ldr_sql_collect(ldr_sql *w, const ldr_param *p); /* number n, referred to by the caller */
 void ldr_sql_value(ldr_sql *w, const ldr_field *f, const ldr_value *v);
 void ldr_sql_int8(ldr_sql *w, int64_t i);
-void ldr_sql_cast_list(ldr_sql *w, ldr_ftype t);       /* ::text[] */
+void ldr_sql_cast_list(ldr_sql *w, const ldr_field *f, bool as_text); /* ::text[] */
 void ldr_sql_constant(ldr_sql *w, const ldr_value *v); /* 'quoted': of a declaration, never of a caller */
 
 void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field);   /* t."name" */

@@ -19,9 +19,10 @@ enum { NAME, OID, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns of the ans
   " and current_setting('server_encoding') = 'UTF8'"                                          \
   " and current_setting('transaction_isolation') = 'read committed'"
 
-/* A domain counts as the type below it. */
+/* A domain counts as the type below it, an enum as any. */
 static const char before_table[] =
-    "select a.attname::text, coalesce(nullif(t.typbasetype, 0), a.atttypid)::int8,"
+    "select a.attname::text, case when t.typtype = 'e' then 'anyenum'::regtype"
+    " else coalesce(nullif(t.typbasetype, 0), a.atttypid) end::int8,"
     " format_type(a.atttypid, a.atttypmod),"
     " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL
     " from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_class r on r.oid = a.attrelid"
@@ -123,7 +124,10 @@ static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
   return !exact && !array && is_int(type) && is_int(live) && oid == info->oid;
 }
 
-bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid) { return fits(type, array, oid, false); }
+bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid) {
+  if (type == LDR_F_ENUM) return ldr_oid_is_users(oid); /* which one, the table was asked */
+  return fits(type, array, oid, false);
+}
 
 ldr_code ldr_live_drift(const ldr_entity *e, const char *column, ldr_ftype type, bool array, const char *live,
                         ldr_err *err) {

@@ -26,6 +26,16 @@ static bool read_cell(pgrows *r, unsigned col, const char *p, size_t n, ldr_valu
   return ldr_codec_decode(c->type, c->array, p, n, &r->scratch, out);
 }
 
+/* The label's value, which the declaration owns. */
+static ldr_code place_label(const ldr_column *c, ldr_value *v, ldr_err *err) {
+  const ldr_value *found = ldr_enum_find(c->labels, c->nlabels, v->u.p, v->n);
+  if (found == NULL)
+    return ldr_fail(err, LDR_UNSUPPORTED, "'%.*s' is none of the declared labels",
+                    (int)(v->n < 63 ? v->n : 63), v->u.p);
+  *v = *found;
+  return LDR_OK;
+}
+
 static ldr_code pgrows_cell(ldr_rows *base, size_t row, unsigned col, ldr_value *out, ldr_err *err) {
   pgrows *r = (pgrows *)base;
   const char *p;
@@ -36,7 +46,8 @@ static ldr_code pgrows_cell(ldr_rows *base, size_t row, unsigned col, ldr_value 
     *out = ldr_null();
     return LDR_OK;
   }
-  if (read_cell(r, col, p, n, out)) return LDR_OK;
+  if (read_cell(r, col, p, n, out))
+    return base->cols[col].type == LDR_F_ENUM ? place_label(&base->cols[col], out, err) : LDR_OK;
   if (r->scratch.broken) return ldr_fail_nomem(err);
   return ldr_fail(err, LDR_INTERNAL, "column \"%s\" came malformed from the server", base->cols[col].name);
 }
@@ -55,7 +66,10 @@ static bool as_expected(const ldr_stmt *s, const ldr_pgres *res, unsigned ncols)
   if (s->ncols != ncols) return false;
   for (unsigned i = 0; i < ncols; i++) {
     const ldr_ftype_info *type = ldr_ftype_get(s->cols[i].type);
-    if (ldr_pgres_oid(res, i) != (s->cols[i].array ? type->array_oid : type->oid)) return false;
+    uint32_t oid = ldr_pgres_oid(res, i);
+    if (s->cols[i].type == LDR_F_ENUM ? !ldr_oid_is_users(oid)
+                                      : oid != (s->cols[i].array ? type->array_oid : type->oid))
+      return false;
   }
   return true;
 }
@@ -91,6 +105,10 @@ static void describe(pgrows *r, unsigned ncols) {
     c->name = same_width ? r->stmt->cols[i].name : ldr_pgres_name(r->res, i);
     if (ldr_ftype_by_oid(ldr_pgres_oid(r->res, i), &c->type, &c->array)) {
       if (same_width) read_as_declared(r->stmt, i, c);
+      continue;
+    }
+    if (same_width && r->stmt->e && r->stmt->cols[i].type == LDR_F_ENUM) {
+      *c = r->stmt->cols[i];
       continue;
     }
     c->type = LDR_F_UNKNOWN;

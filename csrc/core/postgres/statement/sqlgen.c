@@ -263,7 +263,7 @@ static void many_rows(gen *g) {
     const ldr_field *f = field(g, op->cols[i]);
     say(g, i ? ", r." : "r.");
     ldr_sql_name(&g->w, f);
-    if (f->array) ldr_sql_cast_list(&g->w, f->type);
+    if (f->array) ldr_sql_cast_list(&g->w, f, false);
   }
   say(g, " from unnest(");
   for (unsigned i = 0; i < op->ncols; i++) {
@@ -272,7 +272,7 @@ static void many_rows(gen *g) {
     ldr_param p = {.type = type, .array = true, .n = op->nrows, .stride = op->ncols, .v = op->values + i};
     if (i) say(g, ", ");
     ldr_sql_param(&g->w, &p);
-    ldr_sql_cast_list(&g->w, type);
+    ldr_sql_cast_list(&g->w, f, f->array);
   }
   say(g, ") as r (");
   names(g, op->cols, op->ncols);
@@ -514,10 +514,14 @@ ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_
 
 /* ---- copy ---- */
 
+/* But those that the server generates: they are made anew wherever the rows go. */
 static void all_names(ldr_sql *w, const ldr_entity *e) {
+  bool first = true;
   for (unsigned i = 0; i < e->nfields; i++) {
-    if (i) ldr_sql_str(w, ", ");
+    if (e->fields[i].generated) continue;
+    if (!first) ldr_sql_str(w, ", ");
     ldr_sql_name(w, &e->fields[i]);
+    first = false;
   }
 }
 

@@ -102,8 +102,7 @@ void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s) {
 }
 
 static uint32_t oid_of(const ldr_param *p) {
-  const ldr_ftype_info *type = ldr_ftype_get(p->type);
-  return p->array || p->is_array_value ? type->array_oid : type->oid;
+  return ldr_ftype_param_oid(p->type, p->array || p->is_array_value);
 }
 
 typedef struct op_key {
@@ -308,10 +307,10 @@ ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out,
 static ldr_column param_of(uint32_t oid) {
   ldr_column c = {.name = ""};
   const ldr_ftype_info *type;
-  if (!ldr_ftype_by_oid(oid, &c.type, &c.array)) return (ldr_column){"", LDR_F_UNKNOWN, false};
+  if (!ldr_ftype_by_oid(oid, &c.type, &c.array)) return (ldr_column){.name = "", .type = LDR_F_UNKNOWN};
   type = ldr_ftype_get(c.type);
   if ((oid != type->oid && oid != type->array_oid) || c.type >= LDR_F_DATE)
-    return (ldr_column){"", LDR_F_UNKNOWN, false};
+    return (ldr_column){.name = "", .type = LDR_F_UNKNOWN};
   return c;
 }
 
