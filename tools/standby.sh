@@ -10,13 +10,14 @@ bin=${LARDER_TEST_PGBIN:?}
 control() { "${as[@]}" "$bin/pg_ctl" -D "$1/data" -l "$1/log" -w "${@:2}" >/dev/null 2>&1; }
 
 start() {
-  local dir=$1 host port listen
+  local dir=$1 host port listen backup=$bin/pg_basebackup # of the server's own version, where it has one
   host=$(sed -n 's/.*[?&]host=\([^&]*\).*/\1/p' <<<"$LARDER_TEST_URL")
   port=$(sed -n 's/.*[?&]port=\([^&]*\).*/\1/p' <<<"$LARDER_TEST_URL")
   mkdir -p "$dir"
   [ "$(id -u)" -ne 0 ] || chown postgres "$dir"
   cd / # a directory that the user postgres may stand in
-  "${as[@]}" pg_basebackup -h "$host" -p "$port" -U postgres -D "$dir/data" -R -X stream -c fast >"$dir/backup" 2>&1 ||
+  [ -x "$backup" ] || backup=pg_basebackup
+  "${as[@]}" "$backup" -h "$host" -p "$port" -U postgres -D "$dir/data" -R -X stream -c fast >"$dir/backup" 2>&1 ||
     { cat "$dir/backup" >&2; return 1; }
   for _ in 1 2 3 4 5 6 7 8; do
     listen=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))

@@ -140,6 +140,7 @@ static ldr_code plan_goto(const ldr_migrations *files, const ldr_history *h, con
   ldr_code code;
   if (r->to && ldr_migrations_find(files, r->to) == NULL) {
     ldr_fail(err, LDR_INVALID, "%s: there is no version %06lld", family, (long long)r->to);
+    ldr_err_set(err->hint, sizeof err->hint, "`larder migrate status` lists the versions that there are");
     return ldr_err_reason(err, "unknown_version");
   }
   code = plan_down(files, h, family, true, r->to, 0, steps, err);

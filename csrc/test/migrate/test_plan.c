@@ -81,6 +81,7 @@ TEST(down_goto_redo) {
   CHECK_STR(PLAN(APPLIED(1), .direction = LDR_MIGRATE_GOTO, .to = 2, .has_to = true), "up 2");
   CHECK_STR(PLAN(APPLIED(1, 2), .direction = LDR_MIGRATE_GOTO, .to = 1, .has_to = true), "down 2");
   CHECK_STR(PLAN(APPLIED(1), .direction = LDR_MIGRATE_GOTO, .to = 7, .has_to = true), "!unknown_version");
+  CHECK(strstr(err.hint, "migrate status") != NULL);
   CHECK_STR(PLAN(APPLIED(1, 2), .direction = LDR_MIGRATE_REDO, .count = 2), "down 2, down 1, up 1, up 2");
   CHECK_STR(PLAN(APPLIED(1), .direction = LDR_MIGRATE_REDO, .count = 5), "down 1, up 1");
 }
