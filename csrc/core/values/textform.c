@@ -76,11 +76,16 @@ static bool text_uuid(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
   return true;
 }
 
+static bool fits(ldr_ftype t, int64_t i) {
+  if (t == LDR_F_INT2) return i >= INT16_MIN && i <= INT16_MAX;
+  return t != LDR_F_INT4 || (i >= INT32_MIN && i <= INT32_MAX);
+}
+
 static bool scalar(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   ldr_type type = ldr_ftype_get(t)->type;
   switch (type) {
     case LDR_T_BOOL: *out = ldr_bool(n == 1 && *p == 't'); return true;
-    case LDR_T_INT: return text_int(p, n, out);
+    case LDR_T_INT: return text_int(p, n, out) && fits(t, out->u.i);
     case LDR_T_FLOAT: return text_float(t, p, n, out);
     case LDR_T_TIME: return text_time(p, n, out);
     case LDR_T_BYTES: return text_bytes(p, n, scratch, out);
@@ -166,7 +171,10 @@ static bool level(literal *l, int dim) {
   int32_t count = 0;
   if (dim == MAX_DIM || !take(l, '{')) return false;
   if (dim == 0 && take(l, '}')) return true; /* the empty array has no dimension */
-  if (dim == l->ndim) l->dims[l->ndim++] = -1;
+  if (dim == l->ndim) {
+    if (l->body.n) return false; /* deeper than the elements that came before */
+    l->dims[l->ndim++] = -1;
+  }
   do {
     bool ok = at(l, '{') ? level(l, dim + 1) : dim + 1 == l->ndim && element(l);
     if (!ok) return false;
