@@ -296,6 +296,7 @@ TEST(large_parameters_and_results_do_not_deadlock) {
   ldr_pool_config c = pg_config(2);
   ldr_stmt *twice;
   char *text = malloc(SIZE);
+  c.acquire_timeout = PATIENCE; /* megabytes through two connections, on a machine that may be busy */
   if (text == NULL || !ask_open(&f, &other, &c, NULL)) return;
   twice = ask_prepared(&f, "select $1::text || $1::text");
   ask_warm(&f);
