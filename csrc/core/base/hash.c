@@ -8,7 +8,7 @@
 
 /* ---- SipHash ---- */
 
-static uint64_t process_key(void) {
+static inline uint64_t process_key(void) {
   static _Atomic uint64_t key; /* 0: not drawn yet; of two threads that draw the first wins */
   uint64_t drawn, none = 0, now = atomic_load_explicit(&key, memory_order_relaxed);
   if (now) return now;
@@ -17,44 +17,61 @@ static uint64_t process_key(void) {
   return atomic_compare_exchange_strong(&key, &none, drawn) ? drawn : none;
 }
 
-static uint64_t rotate(uint64_t v, int by) { return v << by | v >> (64 - by); }
+static inline uint64_t rotate(uint64_t v, int by) { return v << by | v >> (64 - by); }
 
-static void sip_round(uint64_t v[4]) {
-  v[0] += v[1];
-  v[2] += v[3];
-  v[1] = rotate(v[1], 13) ^ v[0];
-  v[3] = rotate(v[3], 16) ^ v[2];
-  v[0] = rotate(v[0], 32) + v[3];
-  v[2] += v[1];
-  v[3] = rotate(v[3], 21) ^ v[0];
-  v[1] = rotate(v[1], 17) ^ v[2];
-  v[2] = rotate(v[2], 32);
+typedef struct sip { /* four words that stay in registers: every function below is inline */
+  uint64_t a, b, c, d;
+} sip;
+
+static inline sip sip_round(sip v) {
+  v.a += v.b;
+  v.c += v.d;
+  v.b = rotate(v.b, 13) ^ v.a;
+  v.d = rotate(v.d, 16) ^ v.c;
+  v.a = rotate(v.a, 32) + v.d;
+  v.c += v.b;
+  v.d = rotate(v.d, 21) ^ v.a;
+  v.b = rotate(v.b, 17) ^ v.c;
+  v.c = rotate(v.c, 32);
+  return v;
 }
 
-/* Up to eight bytes, the first one lowest. */
-static uint64_t word_at(const unsigned char *s, size_t n) {
+/* Eight bytes, the first one lowest: compilers make one load of it. */
+static inline uint64_t word_of(const unsigned char *s) {
   uint64_t w = 0;
-  for (size_t i = 0; i < n; i++) w |= (uint64_t)s[i] << 8 * i;
+  for (int i = 7; i >= 0; i--) w = w << 8 | s[i];
   return w;
 }
 
-static void take_word(uint64_t v[4], uint64_t word) {
-  v[3] ^= word;
-  sip_round(v);
-  v[0] ^= word;
+static inline uint64_t half_of(const unsigned char *s) {
+  return (uint64_t)s[3] << 24 | (uint64_t)s[2] << 16 | (uint64_t)s[1] << 8 | s[0];
+}
+
+/* The same of up to seven bytes. Two loads that may overlap find four and more; below that three bytes do. */
+static inline uint64_t tail_of(const unsigned char *s, size_t n) {
+  if (n >= 4) return half_of(s) | half_of(s + n - 4) << 8 * (n - 4);
+  if (n == 0) return 0;
+  return (uint64_t)s[0] | (uint64_t)s[n / 2] << 8 * (n / 2) | (uint64_t)s[n - 1] << 8 * (n - 1);
+}
+
+static inline sip take_word(sip v, uint64_t word) {
+  v.d ^= word;
+  v = sip_round(v);
+  v.a ^= word;
+  return v;
 }
 
 uint64_t ldr_hash_keyed(const void *p, size_t n, uint64_t seed) {
   const unsigned char *s = p;
   const uint64_t key = process_key();
-  uint64_t v[4] = {seed ^ UINT64_C(0x736f6d6570736575), key ^ UINT64_C(0x646f72616e646f6d),
-                   seed ^ UINT64_C(0x6c7967656e657261), key ^ UINT64_C(0x7465646279746573)};
+  sip v = {seed ^ UINT64_C(0x736f6d6570736575), key ^ UINT64_C(0x646f72616e646f6d),
+           seed ^ UINT64_C(0x6c7967656e657261), key ^ UINT64_C(0x7465646279746573)};
   size_t left = n;
-  for (; left >= 8; left -= 8, s += 8) take_word(v, word_at(s, 8));
-  take_word(v, word_at(s, left) | (uint64_t)n << 56);
-  v[2] ^= 0xff;
-  for (int i = 0; i < 3; i++) sip_round(v);
-  return v[0] ^ v[1] ^ v[2] ^ v[3];
+  for (; left >= 8; left -= 8, s += 8) v = take_word(v, word_of(s));
+  v = take_word(v, tail_of(s, left) | (uint64_t)n << 56);
+  v.c ^= 0xff;
+  v = sip_round(sip_round(sip_round(v)));
+  return v.a ^ v.b ^ v.c ^ v.d;
 }
 
 /* ---- the table ---- */
