@@ -231,7 +231,7 @@ format-check: deps-test
 
 # ---- use ----------------------------------------------------------------------------------------------
 
-.PHONY: demo bench bench-nginx bench-audit bench-families install man env clean help
+.PHONY: demo bench bench-nginx bench-compare bench-audit bench-families install man env clean help
 demo: all deps-demo
 	@LARDER_PG_CONF='synchronous_commit = on' tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
@@ -241,6 +241,9 @@ bench-nginx: all deps-bench
 	@bench/nginx/run.sh
 bench-families: all deps-bench
 	@bench/families.sh
+bench-compare: all deps-bench
+	@[ -n "$(BEFORE)" ] || { echo 'use: make bench-compare BEFORE=directory of another built checkout [BENCH_WHAT="time count nginx"]' >&2; exit 2; }
+	@bench/compare.sh "$(BEFORE)" .
 bench-audit: all deps-bench
 	@tools/with_pg.sh tools/lua.sh lua5.4 bench/audit.lua
 
@@ -272,6 +275,6 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'use:    all (default) core module demo bench bench-nginx bench-audit bench-families install env clean deps'
+	@echo 'use:    all (default) core module demo bench bench-nginx bench-compare bench-audit bench-families install env clean deps'
 	@echo 'prove:  test test-c test-lua test-servers test-nginx test-oom asan asan-nginx tsan valgrind fuzz check-layers lint format-check format'
 	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'

@@ -49,7 +49,8 @@ local steps = {
 
 local step = assert(steps[call], kind)
 assert(step())
-local units, cpu, start, finish = 0, os.clock(), now(), nil
+local units, cpu, start = 0, os.clock(), now()
+local finish
 repeat
   assert(step())
   units, finish = units + 1, now()

@@ -161,11 +161,10 @@ void ldr_uuid_format(const unsigned char uuid[16], char out[37]) {
 
 /* ---- hash ---- */
 
-/* Little-endian on every machine; compilers make one load of it. */
+/* Little-endian on every machine; compilers make one load of it, but not of a loop. */
 static uint64_t load64(const unsigned char *s) {
-  uint64_t v = 0;
-  for (int i = 7; i >= 0; i--) v = v << 8 | s[i];
-  return v;
+  return (uint64_t)s[7] << 56 | (uint64_t)s[6] << 48 | (uint64_t)s[5] << 40 | (uint64_t)s[4] << 32 |
+         (uint64_t)s[3] << 24 | (uint64_t)s[2] << 16 | (uint64_t)s[1] << 8 | s[0];
 }
 
 /* One word a step: the product carries every bit upwards, the shift brings the upper half back down. Each

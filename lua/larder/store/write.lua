@@ -11,7 +11,7 @@ local support = require "larder.store.support"
 
 local run, settle = support.run, support.settle
 local entities, entity_of, careful = support.entities, support.entity_of, support.careful
-local null, PENDING = core.null, core.PENDING
+local null, PENDING, NONE = core.null, core.PENDING, options.NONE
 
 local DELETE_OPTIONS = options.set { timeout = "seconds" }
 local WHERE_OPTIONS = options.extend(DELETE_OPTIONS, { with_deleted = "boolean" })
@@ -61,8 +61,8 @@ end
 ---@return larder.Error? err
 function write:create(row, opts)
   local entity = entities[self] or entity_of(self, "create")
-  support.check_row(self, "create", row)
-  opts = support.options(self, "create", opts, nested.OPTIONS)
+  if type(row) ~= "table" then support.check_row(self, "create", row) end
+  opts = opts == nil and NONE or support.options(self, "create", opts, nested.OPTIONS)
   if opts.include ~= nil or entity.nests and nested.has(entity, row) then return nested.create(self, row, opts) end
   if entity.blanks then row = support.without_blanks(entity, row) end
   if self.db._plain then
