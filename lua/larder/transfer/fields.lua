@@ -192,15 +192,17 @@ local function of(field)
   return made
 end
 
---- The fields of a checked declaration, in its order, and by name.
+--- The fields of a checked declaration that a file holds, in its order, and by name: all but those that the database computes.
 ---@param decl table  as cstore:describe() gives it
 ---@return larder.TextField[]
 ---@return table<string, larder.TextField>
 function fields.all(decl)
   local list, by_name = {}, {}
-  for i, field in ipairs(decl.fields) do
-    list[i] = of(field)
-    by_name[field.name] = list[i]
+  for _, field in ipairs(decl.fields) do
+    if not field.generated then
+      list[#list + 1] = of(field)
+      by_name[field.name] = list[#list]
+    end
   end
   return list, by_name
 end

@@ -15,7 +15,7 @@ loader.__index = loader
 
 local function nowhere() end
 
--- Rows without the number that the target gives them: a load takes rows as they are, an insert makes what is missing.
+-- Rows without a value that the target gives them: a load takes rows as they are, an insert makes what is missing.
 function loader:insert(batch)
   local written = 0
   for from = 1, batch:count(), INSERTED do
@@ -24,6 +24,9 @@ function loader:insert(batch)
       local row = batch:row(i)
       for name in pairs(self.json) do
         if row[name] == core.null then row[name] = setmetatable({ text = "null" }, core.json_text_mt) end
+      end
+      for name in pairs(self.nulls) do
+        if row[name] == nil then row[name] = core.null end
       end
       rows[#rows + 1] = row
     end
@@ -36,16 +39,20 @@ function loader:insert(batch)
   return written
 end
 
--- Is a number left out that the target makes?
-function loader:lacks_id(batch)
-  return self.identity ~= nil and batch:count() > 0 and batch:row(1)[self.identity] == nil
+-- Is a value left out that the target makes: a number, or a default that is the database's own? The first row speaks for all.
+function loader:lacks_made(batch)
+  local row = next(self.made) and batch:count() > 0 and batch:row(1)
+  for name in pairs(row and self.made or {}) do
+    if row[name] == nil then return true end
+  end
+  return false
 end
 
 --- Load batch, or find by bisection the rows that the target refuses. place(i): where its i-th row lies in the source, if
 -- that has places.
 function loader:put(batch, place)
   local loaded, err = self.db:transaction(function()
-    if self:lacks_id(batch) then return self:insert(batch) end
+    if self:lacks_made(batch) then return self:insert(batch) end
     return self.cstore:load(batch, { on_conflict = self.on_conflict })
   end)
   if loaded then
@@ -104,14 +111,16 @@ function loader:take(batch, bad, place)
   return self:put(batch, place or nowhere)
 end
 
--- The field whose numbers the target makes, and those of JSON.
+-- The fields whose values the target makes where a row has none; those where it could, but a null may be meant; those of JSON.
 local function special_fields(decl)
-  local identity, json = nil, {}
+  local made, nulls, json = {}, {}, {}
   for _, field in ipairs(decl.fields) do
-    if type(field.default) == "table" and field.default[1] == "identity" then identity = field.name end
+    local by = type(field.default) == "table" and field.default[1]
+    if by == "database" and field.null then nulls[field.name] = true
+    elseif by == "database" or by == "identity" then made[field.name] = true end
     if field.type == "json" or field.type == "jsonb" then json[field.name] = true end
   end
-  return identity, json
+  return made, nulls, json
 end
 
 ---@param tick fun(done: integer, total: integer)
@@ -132,9 +141,9 @@ end
 ---@param opts larder.TransferOptions
 function loader.new(db, family, store, opts)
   local cstore = db:_cstore(family.name, store)
-  local identity, json = special_fields(cstore:describe())
+  local made, nulls, json = special_fields(cstore:describe())
   return setmetatable({
-    db = db, family = family, store = store, cstore = cstore, identity = identity, json = json,
+    db = db, family = family, store = store, cstore = cstore, made = made, nulls = nulls, json = json,
     on_conflict = opts.on_conflict or "error", max_refused = opts.max_refused or MAX_REFUSED,
     read = 0, written = 0, skipped = 0, kept = 0, refused = {}, sum = opts.verify and core.checksum() or nil,
   }, loader)
