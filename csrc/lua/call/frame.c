@@ -40,13 +40,15 @@ static void free_results(l_work *w) {
   w->extra = NULL;
 }
 
-void l_work_close(void *p) {
+static void work_close(void *p) {
   l_work *w = p;
   free_results(w);
   ldr_arena_free(&w->arena);
   ldr_buf_free(&w->buf);
   ldr_buf_free(&w->array);
 }
+
+const l_class l_work_class = {"larder.task", sizeof(l_work), work_close};
 
 /* The engine or the transaction ends, and the task's work with it. The task stays: somebody may wait for its
  * descriptor. */

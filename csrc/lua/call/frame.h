@@ -65,8 +65,7 @@ struct l_work {
 };
 
 extern const l_class l_work_class; /* "larder.task" */
-void l_work_close(void *work);
-void l_task_open(lua_State *L); /* its methods: see call/task.c */
+void l_task_open(lua_State *L);    /* its methods: see call/task.c */
 
 /* The slots that work pushes: env, self, names, tx, params and array_mt. Above these, and above options, a
  * function finds LUA_MINSTACK free slots, as at its start; what goes deeper asks for its own. */

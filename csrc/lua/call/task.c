@@ -133,6 +133,4 @@ static const luaL_Reg methods[] = {
     {"close", task_close},   {"abandon", task_abandon}, {NULL, NULL},
 };
 
-const l_class l_work_class = {"larder.task", sizeof(l_work), l_work_close};
-
 void l_task_open(lua_State *L) { l_class_register(L, &l_work_class, methods); }

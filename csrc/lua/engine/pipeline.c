@@ -6,6 +6,7 @@
 #include "lua/call/context.h"
 #include "lua/engine/query.h"
 #include "lua/ops/op.h"
+#include "lua/store/store.h"
 #include "lua/values/rows.h"
 #include "lua/values/strict.h"
 
@@ -83,9 +84,10 @@ static ldr_code prepare_statement(lua_State *L, l_work *w, int idx, ldr_item *it
 static ldr_code build_op(lua_State *L, l_work *w, int idx, const l_store *s, ldr_item *item) {
   l_slots *at = w->at;
   l_ctx *ctx = w->ctx;
-  l_opargs a = {.L = L, .w = w, .store = s};
+  l_opargs a = l_store_args(L, s);
   int names = at->names, tx = at->tx;
   ldr_code code;
+  a.w = w;
   l_env_push(L, lua_gettop(L));
   lua_rawgeti(L, -1, L_ENV_NAMES);
   at->names = lua_gettop(L);

@@ -6,6 +6,7 @@
 #include "lua/base/error.h"
 #include "lua/base/int.h"
 #include "lua/ops/op.h"
+#include "lua/store/store.h"
 #include "lua/store/schema.h"
 #include "writer/writer.h"
 

@@ -1,4 +1,4 @@
-#include "lua/ops/op.h"
+#include "lua/ops/args.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * larder.path(…) and { by = larder.path(…), desc = true }. */
 #include <string.h>
 
-#include "lua/ops/op.h"
+#include "lua/ops/args.h"
 #include "lua/values/strict.h"
 
 /* The orders found so far; there is room for all. */

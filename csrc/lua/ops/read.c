@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "lua/base/int.h"
-#include "lua/ops/op.h"
+#include "lua/ops/args.h"
 #include "lua/values/rows.h"
 #include "lua/values/strict.h"
 #include "model/cursor.h"
@@ -100,12 +100,12 @@ static ldr_code get_after(l_opargs *a) {
 ldr_code l_op_select(l_opargs *a) {
   bool plain = l_option_bool(a->L, a->base + L_PLAIN, "plain");
   bool by_key = l_option_bool(a->L, a->base + L_BY_KEY, "by_key");
-  const ldr_unique *key = &a->store->e->key;
+  const ldr_unique *key = &a->e->key;
   ldr_code code = l_op_columns(a, a->base + L_COLUMNS);
   a->w->op->any_order = l_option_bool(a->L, a->base + L_ANY_ORDER, "any_order");
   a->w->finish = by_key ? l_finish_by_key : l_finish_rows;
   if (code == LDR_OK && by_key) code = l_op_by_key(a);
-  if (code == LDR_OK && !plain) code = l_op_order(a, a->base + L_ORDER, a->store->e, key->field, key->n);
+  if (code == LDR_OK && !plain) code = l_op_order(a, a->base + L_ORDER, a->e, key->field, key->n);
   if (code == LDR_OK) code = l_op_limits(a);
   if (code == LDR_OK) code = get_lock(a);
   if (code == LDR_OK) code = get_per(a);

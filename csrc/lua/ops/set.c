@@ -3,7 +3,7 @@
 
 #include "lua/base/int.h"
 #include "lua/base/state.h"
-#include "lua/ops/op.h"
+#include "lua/ops/args.h"
 #include "lua/values/strict.h"
 #include "model/validate.h"
 
@@ -56,7 +56,7 @@ static ldr_code get_expr(l_opargs *a, int idx, const ldr_column *c, ldr_set *s) 
 }
 
 static ldr_code get_set(l_opargs *a, int idx, unsigned field, ldr_set *s) {
-  ldr_column c = l_column_of(&a->store->e->fields[field]);
+  ldr_column c = l_column_of(&a->e->fields[field]);
   s->field = (uint16_t)field;
   if (l_has_mt(a->L, idx, L_EXPR_MT)) return get_expr(a, idx, &c, s);
   return l_value_get(a->L, idx, &c, a->w, &s->value);
@@ -77,7 +77,7 @@ static ldr_code finish(l_opargs *a, ldr_set *sets, unsigned n) {
   unsigned all = n;
   ldr_code code;
   sort(sets, n);
-  code = ldr_check_sets(a->store->e, sets, &all, a->now, &a->w->arena, &a->w->err);
+  code = ldr_check_sets(a->e, sets, &all, a->now, &a->w->arena, &a->w->err);
   if (code != LDR_OK) return code;
   a->w->op->sets = sets;
   while (a->keep_stamps && all > n && sets[all - 1].kind == LDR_SET_VALUE)
@@ -87,7 +87,7 @@ static ldr_code finish(l_opargs *a, ldr_set *sets, unsigned n) {
 }
 
 static ldr_set *new_sets(l_opargs *a) { /* room for every field, and every stamp beside */
-  return ldr_arena_zalloc(&a->w->arena, 2 * (size_t)a->store->e->nfields * sizeof(ldr_set));
+  return ldr_arena_zalloc(&a->w->arena, 2 * (size_t)a->e->nfields * sizeof(ldr_set));
 }
 
 ldr_code l_op_sets(l_opargs *a, int idx) {
@@ -103,7 +103,7 @@ ldr_code l_op_sets(l_opargs *a, int idx) {
     int field;
     ldr_code code;
     if (lua_type(L, -2) != LUA_TSTRING) l_shape_check(L, a->w, idx, L_RECORD, what);
-    field = l_field_get(L, -2, a->w, a->store->e);
+    field = l_field_get(L, -2, a->w, a->e);
     code = field < 0 ? a->w->err.code : get_set(a, lua_gettop(L), (unsigned)field, &sets[n++]);
     if (code == LDR_CAPACITY) return code;
     bad = bad || code != LDR_OK;
@@ -113,7 +113,7 @@ ldr_code l_op_sets(l_opargs *a, int idx) {
 }
 
 ldr_code l_op_sets_excluded(l_opargs *a, const bool *named) {
-  const ldr_entity *e = a->store->e;
+  const ldr_entity *e = a->e;
   ldr_set *sets = new_sets(a);
   unsigned n = 0;
   if (sets == NULL) return ldr_fail_nomem(&a->w->err);

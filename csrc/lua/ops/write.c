@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lua/base/state.h"
-#include "lua/ops/op.h"
+#include "lua/ops/args.h"
 #include "lua/values/rows.h"
 #include "lua/values/strict.h"
 #include "model/validate.h"
@@ -55,13 +55,13 @@ ldr_code l_op_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, int64_t
 /* The answer may be made of the values that were given: they do not lie in the caller's table, which a
  * finalizer may change meanwhile. */
 static void outlive_the_row(l_opargs *a) {
-  if (a->store->eng->ops->keyed == NULL) a->w->copy = true;
+  if (!a->keyed) a->w->copy = true;
 }
 
 /* The columns of an insert are all fields but those of the engine's own that no row gives: so every row of a
  * store has one statement. values holds nrows × nfields on entry, nrows × ncols on return. */
 static ldr_code choose_columns(l_opargs *a, const bool *named, ldr_value *values, size_t nrows) {
-  const ldr_entity *e = a->store->e;
+  const ldr_entity *e = a->e;
   ldr_op *op = a->w->op;
   uint16_t *cols = ldr_arena_alloc(&a->w->arena, e->nfields * sizeof *cols);
   ldr_value *to = values;
@@ -81,7 +81,7 @@ static ldr_code choose_columns(l_opargs *a, const bool *named, ldr_value *values
 /* A row without the identity or the server's default that another row gives cannot go into the same insert.
  */
 static ldr_code check_identity(l_opargs *a, const bool *named, const ldr_value *values, size_t nrows) {
-  const ldr_entity *e = a->store->e;
+  const ldr_entity *e = a->e;
   for (unsigned i = 0; i < e->nfields; i++) {
     if (!ldr_field_is_engines(&e->fields[i]) || !named[i] || nrows == 1) continue;
     for (size_t r = 0; r < nrows; r++)
@@ -94,7 +94,7 @@ static ldr_code check_identity(l_opargs *a, const bool *named, const ldr_value *
 /* Reads row tables: the one at L_ROW, or the list at L_ROWS. */
 static ldr_code read_rows(l_opargs *a, bool *named, ldr_value *values, size_t nrows) {
   lua_State *L = a->L;
-  const ldr_entity *e = a->store->e;
+  const ldr_entity *e = a->e;
   bool given[LDR_MAX_FIELDS];
   for (size_t i = 0; i < nrows; i++) {
     bool one = !lua_isnil(L, a->base + L_ROW);
@@ -114,7 +114,7 @@ static ldr_code read_rows(l_opargs *a, bool *named, ldr_value *values, size_t nr
 /* ---- on_conflict ---- */
 
 static ldr_code get_target(l_opargs *a) {
-  const ldr_entity *e = a->store->e;
+  const ldr_entity *e = a->e;
   const char *name = lua_tostring(a->L, a->base + L_TARGET);
   if (name == NULL || strcmp(name, e->key.name) == 0) return LDR_OK;
   if (strcmp(name, "*") == 0) {
@@ -163,7 +163,7 @@ static size_t count_rows(l_opargs *a) {
 }
 
 ldr_code l_op_insert(l_opargs *a) {
-  const ldr_entity *e = a->store->e;
+  const ldr_entity *e = a->e;
   bool named[LDR_MAX_FIELDS] = {false};
   size_t n = count_rows(a);
   ldr_value *values;
@@ -186,30 +186,29 @@ ldr_code l_op_insert(l_opargs *a) {
 static ldr_op *new_op(l_opargs *a, ldr_op_kind kind) {
   ldr_op *op = ldr_arena_alloc(&a->w->arena, sizeof *op);
   if (op == NULL) return NULL;
-  ldr_op_init(op, kind, a->store->e);
+  ldr_op_init(op, kind, a->e);
   op->name = a->w->name;
   op->now = a->now;
-  op->out = a->store->visible;
-  op->nout = a->store->nvisible;
+  op->out = a->visible;
+  op->nout = a->nvisible;
   a->w->op = op;
   return op;
 }
 
 ldr_code l_op_create(l_opargs *a, int idx) {
-  const l_store *s = a->store;
   bool given[LDR_MAX_FIELDS], named[LDR_MAX_FIELDS] = {false};
-  ldr_value *values = ldr_arena_alloc(&a->w->arena, s->e->nfields * sizeof *values);
+  ldr_value *values = ldr_arena_alloc(&a->w->arena, a->e->nfields * sizeof *values);
   ldr_code code;
   if (values == NULL || new_op(a, LDR_OP_INSERT) == NULL) return ldr_fail_nomem(&a->w->err);
   a->w->op->row_known = true;
   outlive_the_row(a);
-  code = l_op_row(a->L, idx, a->w, s->e, a->now, values, given, named);
+  code = l_op_row(a->L, idx, a->w, a->e, a->now, values, given, named);
   return code == LDR_OK ? choose_columns(a, named, values, 1) : code;
 }
 
 ldr_code l_op_patch(l_opargs *a, const ldr_value *key, int idx) {
   ldr_op *op = new_op(a, LDR_OP_UPDATE);
-  ldr_code code = op ? l_where_key(a->w, a->store->e, key, &op->where) : ldr_fail_nomem(&a->w->err);
+  ldr_code code = op ? l_where_key(a->w, a->e, key, &op->where) : ldr_fail_nomem(&a->w->err);
   return code == LDR_OK ? l_op_sets(a, idx) : code;
 }
 

@@ -6,7 +6,7 @@
 #include "lua/base/int.h"
 #include "lua/base/misuse.h"
 #include "lua/base/state.h"
-#include "lua/store/store.h"
+#include "lua/store/handle.h"
 #include "lua/values/decimal.h"
 #include "lua/values/rows.h"
 #include "values/typecheck.h"

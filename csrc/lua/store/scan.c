@@ -8,7 +8,7 @@
 #include "lua/base/int.h"
 #include "lua/base/misuse.h"
 #include "lua/store/batch.h"
-#include "lua/store/store.h"
+#include "lua/store/handle.h"
 #include "lua/values/rows.h"
 
 /* ---- load ---- */

@@ -18,14 +18,6 @@
 
 /* ---- the box ---- */
 
-static void store_close(void *p) {
-  l_store *s = p;
-  ldr_schema_release(s->schema);
-  ldr_free(s->full);
-  ldr_free(s->visible);
-  memset(s, 0, sizeof *s);
-}
-
 static l_store *check(lua_State *L) { return l_box_check(L, 1, &l_store_class); }
 
 /* Names and fields that every call needs; NULL members when memory is short. */
@@ -179,13 +171,18 @@ static int store_exists(lua_State *L) {
 
 /* ---- create, patch and run ---- */
 
+l_opargs l_store_args(lua_State *L, const l_store *s) {
+  return (l_opargs){
+      .L = L, .e = s->e, .visible = s->visible, .nvisible = s->nvisible, .keyed = s->eng->ops->keyed != NULL};
+}
+
 static const char *const create_options[] = {"tx", "timeout", "name"};
 
 /* cstore:create(row [, opts]) → row as stored */
 static int store_create(lua_State *L) {
   l_slots at;
   l_store *s = check(L);
-  l_opargs a = {.L = L, .store = s};
+  l_opargs a = l_store_args(L, s);
   int base;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 3);
@@ -209,7 +206,7 @@ static bool has_entry(lua_State *L, int idx) {
 static int store_patch(lua_State *L) {
   l_slots at;
   l_store *s = check(L);
-  l_opargs a = {.L = L, .store = s};
+  l_opargs a = l_store_args(L, s);
   ldr_value key[LDR_MAX_KEY], *kept;
   int changes = (int)s->e->key.n + 2;
   ldr_code code;
@@ -228,7 +225,7 @@ static int store_patch(lua_State *L) {
 static int store_run(lua_State *L) {
   l_slots at;
   l_store *s = check(L);
-  l_opargs a = {.L = L, .store = s};
+  l_opargs a = l_store_args(L, s);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 3);
   a.w = enter(L, &at, s, NULL);
@@ -269,7 +266,5 @@ static const luaL_Reg methods[] = {
     {"run", store_run},       {"load", l_bulk_load},        {"scan", l_bulk_scan},    {"name", store_name},
     {"fields", store_fields}, {"describe", store_describe}, {"direct", l_direct},     {NULL, NULL},
 };
-
-const l_class l_store_class = {"larder.store", sizeof(l_store), store_close};
 
 void l_store_open(lua_State *L) { l_class_register(L, &l_store_class, methods); }

@@ -2,19 +2,11 @@
 #ifndef LDR_LUA_STORE_STORE_H
 #define LDR_LUA_STORE_STORE_H
 
-#include "lua/call/owners.h"
+#include "lua/ops/args.h"
+#include "lua/store/handle.h"
 
-typedef struct l_store {
-  l_engine *eng;        /* anchored by the environment, as is … */
-  ldr_context *context; /* … what its calls run as; NULL: nothing */
-  ldr_schema *schema;
-  const ldr_entity *e;
-  char *full;        /* "shop.users": err.store */
-  uint16_t *visible; /* fields that are not hidden: what reads return unless told otherwise */
-  unsigned nvisible;
-} l_store;
-
-extern const l_class l_store_class; /* "larder.store" */
+/* What an operation of the store is built from; the caller adds w. */
+l_opargs l_store_args(lua_State *L, const l_store *s);
 
 int l_store_new(lua_State *L); /* engine:store(schema, name [, context]) */
 void l_store_open(lua_State *L);

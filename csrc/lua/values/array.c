@@ -54,7 +54,7 @@ static ldr_code add_element(lua_State *L, builder *b, int idx) {
     if (!b->out->broken) ldr_buf_patch32(b->out, FLAGS_AT, 1);
     return LDR_OK;
   }
-  code = l_value_operand(L, idx, &b->elem, b->w, &v);
+  code = l_scalar_operand(L, idx, &b->elem, b->w, &v);
   if (code != LDR_OK) return code;
   ldr_buf_be32(b->out, 0);
   ldr_codec_encode(b->elem.type, &v, b->out);
@@ -109,7 +109,7 @@ static bool push_element(lua_State *L, l_work *w, ldr_array_reader *r) {
     return true;
   }
   ldr_buf_reset(&w->array);
-  return ldr_codec_decode(r->elem, false, p, (size_t)n, &w->array, &v) && l_value_push(L, w, &v);
+  return ldr_codec_decode(r->elem, false, p, (size_t)n, &w->array, &v) && l_scalar_push(L, w, &v);
 }
 
 static bool push_level(lua_State *L, l_work *w, ldr_array_reader *r, int dim) {

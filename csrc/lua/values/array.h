@@ -2,7 +2,7 @@
 #ifndef LDR_LUA_VALUES_ARRAY_H
 #define LDR_LUA_VALUES_ARRAY_H
 
-#include "lua/values/value.h"
+#include "lua/values/scalar.h"
 
 /* Elements of json arrays may be tables themselves, so those have one dimension. */
 ldr_code l_array_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) LDR_MUSTCHECK;

@@ -2,8 +2,7 @@
 #ifndef LDR_LUA_VALUES_VALUE_H
 #define LDR_LUA_VALUES_VALUE_H
 
-#include "lua/call/frame.h"
-#include "lua/values/json.h"
+#include "lua/values/scalar.h"
 
 /* The value at idx as a value of column c; nil and larder.null are NULL. A fault is added to w->err under the
  * column's name. Texts may be borrowed from the Lua string (see w->copy), the rest lies in w's arena. Ranges
@@ -13,15 +12,8 @@ ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_
  * checked. */
 ldr_code l_value_operand(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) LDR_MUSTCHECK;
 
-ldr_column l_column_of(const ldr_field *f);
-
-/* RFC 3339 text, or seconds since 1970 as an integer or float. */
-bool l_time_get(lua_State *L, int idx, int64_t *us);
-
 /* Pushes one value; NULL becomes nil. false (nothing pushed): the engine gave bytes that are no such
  * value, or one that Lua cannot have; w->err says why. */
 bool l_value_push(lua_State *L, l_work *w, const ldr_value *v);
-/* The stack index of array_mt, fetched once a call. */
-int l_array_mark(lua_State *L, l_work *w);
 
 #endif
