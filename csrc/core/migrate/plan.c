@@ -163,12 +163,3 @@ ldr_code ldr_plan(const ldr_migrations *files, const ldr_history *h, const char 
   }
   return ldr_fail(err, LDR_INTERNAL, "no such direction");
 }
-
-const char *ldr_migration_state(const ldr_migration *m, const ldr_applied *a, const ldr_history *h) {
-  int64_t version = m ? m->version : a->version;
-  if (h->unfinished.version == version) return "unfinished";
-  if (a == NULL) return "pending";
-  if (m == NULL) return "missing";
-  if (edited(m, a)) return "edited";
-  return a->skipped ? "skipped" : "applied";
-}

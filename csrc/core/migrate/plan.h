@@ -34,7 +34,4 @@ typedef struct ldr_step {
 ldr_code ldr_plan(const ldr_migrations *files, const ldr_history *h, const char *family,
                   const ldr_plan_request *r, ldr_buf *steps, ldr_err *err) LDR_MUSTCHECK;
 
-/* What a version's state is called: "applied", "pending", "skipped", "edited", "missing", "unfinished". */
-const char *ldr_migration_state(const ldr_migration *m, const ldr_applied *a, const ldr_history *h);
-
 #endif

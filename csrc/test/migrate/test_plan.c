@@ -107,20 +107,6 @@ TEST(what_stopped_is_refused_until_it_is_resumed) {
   CHECK_STR(plan_of(APPLIED(1), (ldr_plan_request){.count = 1, .resume = true}, open, false), "up 2");
 }
 
-TEST(states_have_names) {
-  const ldr_history h = {.unfinished = {.version = 4}};
-  const ldr_applied same = {.version = 1, .checksum = "a"}, other = {.version = 1, .checksum = "z"},
-                    unknown = {.version = 1, .checksum = ""},
-                    skipped = {.version = 1, .checksum = "a", .skipped = true};
-  CHECK_STR(ldr_migration_state(&list[0], NULL, &h), "pending");
-  CHECK_STR(ldr_migration_state(&list[0], &same, &h), "applied");
-  CHECK_STR(ldr_migration_state(&list[0], &other, &h), "edited");
-  CHECK_STR(ldr_migration_state(&list[0], &unknown, &h), "applied");
-  CHECK_STR(ldr_migration_state(&list[0], &skipped, &h), "skipped");
-  CHECK_STR(ldr_migration_state(NULL, &same, &h), "missing");
-  CHECK_STR(ldr_migration_state(&list[3], NULL, &h), "unfinished");
-}
-
 static bool plan_once(void) {
   const char *got = plan_of(NULL, 0, (ldr_plan_request){0}, none, false);
   return strcmp(got, "up 1, up 2, up 3, up 4") == 0;
@@ -135,6 +121,5 @@ void test_plan(void) {
   RUN(down_goto_redo);
   RUN(what_disagrees);
   RUN(what_stopped_is_refused_until_it_is_resumed);
-  RUN(states_have_names);
   RUN(planning_without_memory);
 }
