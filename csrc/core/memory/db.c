@@ -141,13 +141,28 @@ static ldr_code rows_of(ldr_undo *w, ldr_memtab *t, const ldr_op *op, ldr_memrow
   return code;
 }
 
+/* Is the row of an insert the one that the operation gives, so that it need not come back? The operation must
+ * name every field that is asked for: a number is made here. */
+static bool is_as_given(const ldr_op *op) {
+  if (op->kind != LDR_OP_INSERT || !op->row_known || op->on_conflict != LDR_CONFLICT_ERROR) return false;
+  for (unsigned i = 0; i < op->nout; i++) {
+    unsigned col = op->out[i];
+    if (col < op->ncols && op->cols[col] == op->out[i]) continue; /* most operations name all, in order */
+    for (col = 0; col < op->ncols && op->cols[col] != op->out[i]; col++) continue;
+    if (col == op->ncols) return false;
+  }
+  return op->nout > 0;
+}
+
 static ldr_code execute(ldr_undo *w, ldr_memtab *t, const ldr_op *op, ldr_result *res, ldr_err *err) {
   ldr_memrows rows = {0};
+  bool given = is_as_given(op);
   ldr_code code;
   if (op->kind == LDR_OP_COUNT) return ldr_memread_count(w, t, op->where, &res->affected, err);
   if (op->kind == LDR_OP_AGGREGATE) return aggregate(w, t, op, res, err);
-  code = rows_of(w, t, op, &rows, &res->affected, err);
-  if (code == LDR_OK && op->nout) code = ldr_memrows_take(&rows, op, &res->rows, err);
+  code = rows_of(w, t, op, given ? NULL : &rows, &res->affected, err);
+  res->as_given = given;
+  if (code == LDR_OK && op->nout && !given) code = ldr_memrows_take(&rows, op, &res->rows, err);
   ldr_memrows_free(&rows);
   return code;
 }

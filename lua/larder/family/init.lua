@@ -277,6 +277,7 @@ local function make_family(def)
     decl.entities[i] = core_entity(entity)
   end
   made.schema = core.schema(decl)
+  for _, entity in ipairs(made.entities) do entity.schema = made.schema end
   relations.link(made.entities, def.entities, fail)
   relations.tell(made.entities, made.schema)
   return made

@@ -67,9 +67,24 @@ function support.run(store, method, op)
   end)
 end
 
+-- The first row of these inserts that no engine takes: a pipeline reads all of its statements before it runs one.
+local function first_wrong_row(items, method)
+  for _, item in ipairs(items) do
+    local entity, rows = item.store._entity, item.op.rows or item.op.row and { item.op.row } or {}
+    local _, refused = core.batch(entity.schema, entity.name, rows)
+    local err = refused[1] and refused[1].err
+    if err then
+      err.store, err.op = entity.full, method
+      return err
+    end
+  end
+end
+
 -- One after the other, as the results of a pipeline.
 local function run_each(items, method)
   local results = {}
+  local wrong = #items > 1 and first_wrong_row(items, method)
+  if wrong then return nil, wrong end
   for i, item in ipairs(items) do
     local answer, err = support.run(item.store, method, item.op)
     if answer == nil then return nil, err end
