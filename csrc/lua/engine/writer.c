@@ -6,8 +6,8 @@
 #include "lua/base/error.h"
 #include "lua/base/int.h"
 #include "lua/ops/op.h"
-#include "lua/store/store.h"
 #include "lua/store/schema.h"
+#include "lua/store/store.h"
 #include "writer/writer.h"
 
 /* A dead letter; row NULL: its store is not declared, or cannot read it any more. */
