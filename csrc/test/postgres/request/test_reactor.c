@@ -134,14 +134,13 @@ static uint64_t run_while_asking(pgfix *f, size_t n) {
   return atomic_load(&e->counts.queries) - before - 1;
 }
 
-/* The statements that n reads take, twice. After that the stalled one is known as slow, and nobody waits
- * behind it. A read may be started behind the stalled one without having asked, and is started again when it
- * moves: that is no fault, so the lower number counts. */
-static uint64_t fewest_while_asking(size_t n) {
+/* The most statements that n reads take in one of two rounds. After that the stalled one is known as slow,
+ * and nobody waits behind it. */
+static uint64_t most_while_asking(size_t n) {
   size_t live = ldr_mem_live();
   pgfix f, other;
   ldr_pool_config c = pg_config(4);
-  uint64_t fewest = UINT64_MAX;
+  uint64_t most = 0;
   if (!ask_open(&f, &other, &c, NULL)) return 0;
   ask_warm(&f);
   for (int i = 0; i < 2; i++) {
@@ -153,25 +152,27 @@ static uint64_t fewest_while_asking(size_t n) {
     lock = pg_begin(&other);
     CHECK_INT(pg_do(&other, lock, "lock table ldr_test.lines"), LDR_OK);
     took = run_while_asking(&f, n);
-    if (took < fewest) fewest = took;
+    if (took > most) most = took;
     pg_rollback(&other, lock);
     ask_collect(&f, 0, 1);
     ask_forget(n + 1);
   }
   ask_close(&f, &other);
   pg_settle(live);
-  return fewest;
+  return most;
 }
 
-/* What was asked before a read moved is not what its statement answers. */
+/* What was asked before a read moved is not what its statement answers: else each of them runs twice. One or
+ * two may be started behind the stalled one without having asked, and are started again when they move. */
 TEST(a_read_that_moves_while_it_asks_runs_once) {
-  enum { N = 8, ATTEMPTS = 10 };
-  uint64_t fewest = UINT64_MAX;
-  for (int i = 0; i < ATTEMPTS && fewest > N; i++) {
-    uint64_t took = fewest_while_asking(N);
-    if (took < fewest) fewest = took;
+  enum { N = 8, ATTEMPTS = 5 };
+  uint64_t most = 0;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    uint64_t took = most_while_asking(N);
+    if (took > most) most = took;
   }
-  CHECK_INT(fewest, N);
+  CHECK(most >= N);
+  CHECK(most <= N + N / 2);
 }
 
 /* FT-r16: reads that travel in groups, under one Sync. */
