@@ -24,6 +24,6 @@ shift
 if [ -n "$asan" ]; then
   export LARDER_BUILD=build/address LARDER_LUA=$PWD/build/address/$LARDER_TEST_LUA/lua
   export UBSAN_OPTIONS=print_stacktrace=1
-  left_out=(--exclude-tags=luaossl)
+  left_out=(--exclude-tags=luaossl,slow)
 fi
 exec tools/lua.sh "$LARDER_TEST_LUA" tools/busted.lua ${helper[@]+"${helper[@]}"} ${left_out[@]+"${left_out[@]}"} "$@"

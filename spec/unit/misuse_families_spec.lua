@@ -44,7 +44,7 @@ local function meet(store, name, method, place, kind)
 end
 
 for _, family in ipairs { "auth", "content", "controlplane", "csms" } do
-  describe("misuse of " .. family, function()
+  describe("misuse of " .. family .. " #slow", function() -- too slow on a collector that never rests
     local db = assert(larder.open "memory:")
     local stores = db:stores(family)
 
