@@ -233,7 +233,7 @@ format-check: deps-test
 
 .PHONY: demo bench bench-nginx bench-compare bench-audit bench-families install man env clean help
 demo: all deps-demo
-	@LARDER_PG_CONF='synchronous_commit = on' tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
+	@tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
 bench: all deps-bench
 	@bench/run.sh

@@ -171,13 +171,12 @@ static const ldr_value *greatest(const ldr_value *a, const ldr_value *b) {
 
 static ldr_code assign(assigner *x, const ldr_set *s, const ldr_value *old, const ldr_value *v,
                        ldr_value *out) {
+  if (s->kind == LDR_SET_DEFAULT && x->f->def == LDR_DEF_DATABASE)
+    return ldr_fail(x->err, LDR_UNSUPPORTED,
+                    "the default of %s is made by PostgreSQL; in memory give a value", x->f->name);
   switch (s->kind) {
-    case LDR_SET_DEFAULT:
-      if (x->f->def == LDR_DEF_DATABASE)
-        return ldr_fail(x->err, LDR_UNSUPPORTED,
-                        "the default of %s is made by PostgreSQL; in memory give a value", x->f->name);
-    /* fall through */
-    case LDR_SET_VALUE: *out = *v; return LDR_OK; /* ldr_check_sets has put the default into the value */
+    case LDR_SET_DEFAULT: /* ldr_check_sets has put it into the value */
+    case LDR_SET_VALUE: *out = *v; return LDR_OK;
     case LDR_SET_COALESCE: *out = old->type == LDR_T_NULL ? *v : *old; return LDR_OK;
     case LDR_SET_GREATEST: *out = *greatest(old, v); return LDR_OK;
     default: return combine(x, s, old, v, out);
