@@ -4,10 +4,11 @@
 #include "values/textform.h"
 #include "values/typecheck.h"
 
-/* Texts, numerics and JSON are taken as the server prints them. */
+/* Texts, numerics and JSON are taken as the server prints them; a label is looked up by who knows the enum.
+ */
 static bool is_trusted(ldr_ftype type) {
   ldr_type t = ldr_ftype_get(type)->type;
-  return t == LDR_T_TEXT || t == LDR_T_CHAR || t == LDR_T_NUMERIC || t == LDR_T_JSON;
+  return t == LDR_T_TEXT || t == LDR_T_CHAR || t == LDR_T_NUMERIC || t == LDR_T_JSON || t == LDR_T_ENUM;
 }
 
 /* What was read is a value of the type, so that it can be sent as one. */

@@ -5,6 +5,7 @@ void promise(bool held) {
 }
 
 static ldr_entity *declare(void) {
+  static const char *const labels[] = {"a", "b"};
   const char *key[] = {"c00"};
   ldr_schema *schema;
   ldr_entity *e;
@@ -14,6 +15,11 @@ static ldr_entity *declare(void) {
   for (int t = 0; t < LDR_F_UNKNOWN; t++) {
     char name[] = {'c', (char)('0' + t / 10), (char)('0' + t % 10), 0};
     ldr_field f = {.name = name, .type = (ldr_ftype)t, .null = t != 0, .max_len = t == LDR_F_CHAR ? 3 : 0};
+    if (t == LDR_F_ENUM) {
+      f.enums = labels;
+      f.nenums = 2;
+      f.sql_type = "fuzz.label";
+    }
     promise(ldr_entity_add_field(schema, e, &f, &err) == LDR_OK);
   }
   promise(ldr_entity_set_key(schema, e, "rows_pkey", key, 1, &err) == LDR_OK);

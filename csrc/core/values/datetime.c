@@ -37,6 +37,7 @@ size_t ldr_date_format(int64_t days, char out[LDR_DATETIME_TEXT]) {
 bool ldr_timestamp_parse(const char *text, size_t n, int64_t *out) {
   ldr_scan_text s = {text, text + n};
   ldr_date d;
+  int64_t days;
   int clock = 0, micros = 0, infinity = ldr_infinity_of(text, n);
   if (infinity) {
     *out = infinity > 0 ? LDR_TIME_INF : LDR_TIME_NEG_INF;
@@ -48,8 +49,10 @@ bool ldr_timestamp_parse(const char *text, size_t n, int64_t *out) {
     if (!ldr_take_clock(&s, &clock, &micros)) return false;
   }
   if (!ldr_end_date(&s, &d)) return false;
-  *out = (ldr_days_of(d) - LDR_EPOCH_DAYS) * LDR_DAY_LENGTH; /* six digits of years fit */
-  if (*out < LDR_TIME_FIRST || *out > LDR_TIME_LAST) return false;
+  days = ldr_days_of(d) - LDR_EPOCH_DAYS;
+  if (days < LDR_TIME_FIRST / LDR_DAY_LENGTH || days > LDR_TIME_LAST / LDR_DAY_LENGTH) return false;
+  *out = days * LDR_DAY_LENGTH;
+  if (*out < LDR_TIME_FIRST) return false;
   *out += clock * LDR_SECOND + micros;
   return *out <= LDR_TIME_LAST;
 }

@@ -78,6 +78,7 @@ TEST(timestamps) {
   check_stamp("2026-02-30 00:00:00", NULL);
   check_stamp("294276-12-31T23:59:59.9999999", NULL);
   check_stamp("294277-01-01", NULL);
+  check_stamp("955955-11-11", NULL); /* more microseconds than 64 bits hold */
 }
 
 TEST(times_of_day) {
