@@ -1,5 +1,6 @@
 #include "values/textform.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -25,6 +26,7 @@ static bool text_int(const char *p, size_t n, ldr_value *out) {
 static bool text_float(ldr_ftype t, const char *p, size_t n, ldr_value *out) {
   double f;
   if (!ldr_json_read_double(p, n, &f)) return false;
+  if (t == LDR_F_FLOAT4 && isfinite(f) && !isfinite((float)f)) return false; /* no real is printed so */
   *out = ldr_float(f);
   ldr_value_round(t, out);
   return true;
