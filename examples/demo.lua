@@ -26,9 +26,12 @@ local function chapter(text) print("\n" .. painted("1;36", text) .. "\n" .. pain
 
 local function say(fmt, ...) print("  " .. fmt:format(...)) end
 
--- A line that is written over by the next one; in a pipe there is none.
+-- A line that is written over by the next one, ten times a second at most; in a pipe there is none.
+local last_line = 0
 local function live(fmt, ...)
-  if on_terminal then io.write("\r  " .. painted("2", fmt:format(...)) .. "\27[K") end
+  if not on_terminal or larder.now() - last_line < 100000 then return end
+  last_line = larder.now()
+  io.write("\r  " .. painted("2", fmt:format(...)) .. "\27[K")
 end
 
 local teller = {
