@@ -283,6 +283,23 @@ function migrate.force(db, family, version, opts)
   end)
 end
 
+-- Record the versions that is_applied names, where nothing is recorded yet.
+local function record_applied(db, family, opts, what, is_applied)
+  local refused = false
+  local changes, err = record(db, family, opts, what, function(history, list)
+    refused = #history.applied > 0
+    local all = {}
+    for _, file in ipairs(refused and {} or list) do
+      if is_applied(file.version) then
+        all[#all + 1] = { action = "baseline", version = file.version, name = file.name, applied = true }
+      end
+    end
+    return all
+  end)
+  if refused then return fail("conflict", "not_empty", "%s: versions are recorded already; force changes them", family) end
+  return changes, err
+end
+
 --- Take a database that was made by other means: versions up to `version` count as applied. Refused when anything is recorded.
 ---@param db larder.Db
 ---@param family string
@@ -292,22 +309,7 @@ end
 ---@return larder.Error? err
 function migrate.baseline(db, family, version, opts)
   check_version("migrate.baseline", version)
-  local refused
-  local changes, err = record(db, family, opts, "migrate.baseline", function(history, list)
-    if #history.applied > 0 then
-      refused = true
-      return {}
-    end
-    local all = {}
-    for _, file in ipairs(list) do
-      if file.version <= version then
-        all[#all + 1] = { action = "baseline", version = file.version, name = file.name, applied = true }
-      end
-    end
-    return all
-  end)
-  if refused then return fail("conflict", "not_empty", "%s: versions are recorded already; force changes them", family) end
-  return changes, err
+  return record_applied(db, family, opts, "migrate.baseline", function(applied) return applied <= version end)
 end
 
 --- Take over the record of golang-migrate or dbmate: what its table says is applied counts as applied. Runs nothing, and leaves
@@ -327,20 +329,7 @@ function migrate.adopt(db, family, opts)
     return fail("dirty", "unfinished", "%s: %s says that version %06d stopped in the middle: mend that with %s first", family,
       found.name, found.last, found.tool)
   end
-  local refused
-  local changes
-  changes, err = record(db, family, opts, "migrate.adopt", function(history, list)
-    refused = #history.applied > 0
-    local all = {}
-    for _, file in ipairs(refused and {} or list) do
-      if found.applied(file.version) then
-        all[#all + 1] = { action = "baseline", version = file.version, name = file.name, applied = true }
-      end
-    end
-    return all
-  end)
-  if refused then return fail("conflict", "not_empty", "%s: versions are recorded already; force changes them", family) end
-  return changes, err
+  return record_applied(db, family, opts, "migrate.adopt", found.applied)
 end
 
 --- Make the record agree with the files: checksums of edited files are taken over, versions whose files are gone are forgotten.
