@@ -1,28 +1,9 @@
 -- docs/inside/messages.md: every message of the library, for reading with fresh eyes. `tools/messages.sh` writes it;
 -- spec/unit/docs_spec.lua checks that it is current, so that a new message is seen in review.
 
-local lfs = require "lfs"
+local disk = require "tools.disk"
 
 local messages = {}
-
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function walk(dir, ending, fn)
-  local names = {}
-  for name in lfs.dir(dir) do
-    if name:sub(1, 1) ~= "." then names[#names + 1] = name end
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local path = dir .. "/" .. name
-    if lfs.attributes(path, "mode") == "directory" then walk(path, ending, fn) elseif name:sub(-#ending) == ending then fn(path) end
-  end
-end
 
 -- The string that begins at a place, escapes left as they are; the place behind it.
 local function string_at(text, at)
@@ -50,7 +31,7 @@ local CALLS = {
 }
 
 local function of_file(path, ending)
-  local text, found = slurp(path), {}
+  local text, found = disk.read(path), {}
   for _, call in ipairs(CALLS[ending]) do
     for at in text:gmatch("()" .. call) do
       local stop = text:find("\n\n", at, true) or #text
@@ -80,8 +61,8 @@ function messages.page()
       .. "numbers. A message says what happened, where, and what to do; it never holds a value or a secret.\n",
   }
   for _, source in ipairs { { "csrc/core", ".c" }, { "csrc/lua", ".c" }, { "lua/larder", ".lua" } } do
-    walk(source[1], source[2], function(path)
-      local list = of_file(path, source[2])
+    disk.walk(source[1], function(path)
+      local list = path:sub(-#source[2]) == source[2] and of_file(path, source[2]) or {}
       if #list == 0 then return end
       out[#out + 1] = "## " .. path .. "\n"
       for _, message in ipairs(list) do out[#out + 1] = "- `" .. message:gsub("`", "'") .. "`" end

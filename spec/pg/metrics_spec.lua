@@ -1,16 +1,10 @@
 -- What db:metrics() says is what Prometheus takes, and the dashboard asks for nothing else.
 
 local larder = require "larder"
+local disk = require "tools.disk"
 local json = larder.json
 
 local url = os.getenv "LARDER_TEST_URL"
-
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 --- The metrics of both engines, with something to tell.
 local function texts()
@@ -49,7 +43,7 @@ describe("metrics", function()
     for _, text in ipairs(texts()) do
       for name in text:gmatch "\n(larder_[%w_]+)" do known[name] = true end
     end
-    for _, panel in ipairs(assert(json.decode(slurp "docs/grafana.json")).panels) do
+    for _, panel in ipairs(assert(json.decode(disk.read "docs/grafana.json")).panels) do
       for _, target in ipairs(panel.targets) do
         for name in target.expr:gmatch "larder_[%w_]+" do
           asked = asked + 1

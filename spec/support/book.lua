@@ -2,6 +2,7 @@
 -- a file's path is that file. What the program prints must be what its `-->` comments say.
 
 local larder = require "larder"
+local disk = require "tools.disk"
 local lfs = require "lfs"
 
 local book = {}
@@ -27,13 +28,6 @@ end
 
 local compile = loadstring or load -- luacheck: ignore
 
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 local function file_name(line)
   return line:match "^%-%- ([%w_/%.%-]+%.%w+)$" or line:match "^%-%- (%.%w+)$" or line:match "^# ([%w_/%.%-]+%.%w+)$"
 end
@@ -44,7 +38,7 @@ end
 function book.read(path)
   local files, lines, said = {}, {}, {}
   local language, name, body
-  for line in (slurp(path) .. "\n"):gmatch "(.-)\n" do
+  for line in (disk.read(path) .. "\n"):gmatch "(.-)\n" do
     local kept = ""
     if language and line == "```" then
       if name then files[name] = table.concat(body, "\n") .. "\n" end

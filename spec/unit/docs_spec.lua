@@ -1,22 +1,9 @@
 -- Documentation that can be checked is checked.
 
 local lfs = require "lfs"
+local disk = require "tools.disk"
 
-local function slurp(path)
-  local f = assert(io.open(path, "rb"))
-  local text = f:read "*a"
-  f:close()
-  return text
-end
-
-local function walk(dir, fn)
-  for name in lfs.dir(dir) do
-    if name:sub(1, 1) ~= "." then
-      local path = dir .. "/" .. name
-      if lfs.attributes(path, "mode") == "directory" then walk(path, fn) else fn(path) end
-    end
-  end
-end
+local slurp, walk = disk.read, disk.walk
 
 local function titles()
   local all = {}

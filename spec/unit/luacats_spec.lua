@@ -3,27 +3,11 @@
 
 local larder = require "larder"
 local annotate = require "larder.cli.annotate"
+local disk = require "tools.disk"
 local family = require "larder.family"
-local lfs = require "lfs"
 local luacats = require "spec.support.luacats"
 local reference = require "tools.reference"
 require "spec.support.keyed"
-
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function walk(dir, fn)
-  for name in lfs.dir(dir) do
-    local path = dir .. "/" .. name
-    local is_dir = lfs.attributes(path, "mode") == "directory"
-    if is_dir and name:sub(1, 1) ~= "." then walk(path, fn) end
-    if not is_dir and name:find "%.lua$" then fn(path) end
-  end
-end
 
 local function append(list, more)
   for _, v in ipairs(more) do list[#list + 1] = v end
@@ -32,7 +16,9 @@ end
 -- Faults, declared names and uses of all sources.
 local function of_sources()
   local faults, declared, uses = {}, {}, {}
-  walk("lua/larder", function(path) append(faults, luacats.check(path, slurp(path), declared, uses)) end)
+  disk.walk("lua/larder", function(path)
+    if path:find "%.lua$" then append(faults, luacats.check(path, disk.read(path), declared, uses)) end
+  end)
   return faults, declared, uses
 end
 

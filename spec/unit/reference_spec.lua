@@ -2,15 +2,9 @@
 
 local larder = require "larder"
 local book = require "spec.support.book"
+local disk = require "tools.disk"
 local reference = require "tools.reference"
 require "spec.support.keyed"
-
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 -- What the objects have, found in them.
 local function public_of(object)
@@ -29,7 +23,7 @@ describe("the reference", function()
   for _, value in ipairs(reference.VALUES) do known["larder." .. value[1]] = true end
 
   it("is what the annotations say: tools/reference.sh makes it", function()
-    assert.is_true(reference.page(book.used) == slurp "docs/reference.md", "docs/reference.md is old: run tools/reference.sh")
+    assert.is_true(reference.page(book.used) == disk.read "docs/reference.md", "docs/reference.md is old: run tools/reference.sh")
   end)
 
   it("has an entry for every public function", function()
@@ -64,7 +58,7 @@ describe("the reference", function()
   end)
 
   it("has every error code with an example", function()
-    local page = slurp "docs/errors.md"
+    local page = disk.read "docs/errors.md"
     local code = book.read("docs/errors.md").code
     for _, name in pairs(larder.codes) do
       assert.is_truthy(page:find("\n|[^|]*`" .. name .. "`[^|]*|"), "docs/errors.md does not describe " .. name)
@@ -73,7 +67,7 @@ describe("the reference", function()
   end)
 
   it("has every event", function()
-    local page, events = slurp "docs/operations.md", require "larder.base.events"
+    local page, events = disk.read "docs/operations.md", require "larder.base.events"
     for _, name in ipairs(events.names()) do
       assert.is_truthy(page:find("`" .. name .. "`", 1, true), "docs/operations.md does not describe the event " .. name)
     end
