@@ -1,6 +1,8 @@
 -- docs/reference.md from the annotations of the sources; `tools/reference.sh` writes it.
 -- spec/unit/reference_spec.lua checks that the page is current and complete.
 
+local annotations = require "tools.annotations"
+
 local reference = {}
 
 -- Whose functions are public, in the order of the page: heading, prefix of a call, and the sources with the tables that hold
@@ -49,85 +51,6 @@ for _, part in ipairs(PARTS) do
 end
 local OF_CLASSES = { "config/init", "db/view", "family/init", "transfer/init", "base/events" }
 for _, name in ipairs(OF_CLASSES) do SOURCES["lua/larder/" .. name .. ".lua"] = true end
-
--- "type  words" → the type, which may hold blanks inside of brackets and behind a colon or comma, and the words.
-local function split_type(text)
-  local depth = 0
-  for i = 1, #text do
-    local c = text:sub(i, i)
-    if c:find "[%(%{<%[]" then depth = depth + 1 end
-    if c:find "[%)%}>%]]" then depth = depth - 1 end
-    if c == " " and depth == 0 and not text:sub(i - 1, i - 1):find "[:,|]" then
-      return text:sub(1, i - 1), text:sub(i + 1):match "^%s*(.*)$"
-    end
-  end
-  return text, ""
-end
-
-local function new_block() return { text = {}, params = {}, returns = {}, fields = {} } end
-
--- One line of a comment; returns the item that the next line without a mark of its own goes on with.
-local function read_line(block, line, item)
-  local name, mark, rest = line:match "^%-%-%-@param%s+([%w_%.]+)(%??)%s+(.*)$"
-  if name then
-    local kind, words = split_type(rest)
-    block.params[#block.params + 1] = { name = name, optional = mark == "?", type = kind, text = words }
-    return block.params[#block.params]
-  end
-  name, mark, rest = line:match "^%-%-%-@field%s+([%w_]+)(%??)%s+(.*)$"
-  if name then
-    local kind, words = split_type(rest)
-    block.fields[#block.fields + 1] = { name = name, optional = mark == "?", type = kind, text = words }
-    return block.fields[#block.fields]
-  end
-  rest = line:match "^%-%-%-@return%s+(.*)$"
-  if rest then
-    local kind, words = split_type(rest)
-    block.returns[#block.returns + 1] = { type = kind, text = words }
-    return block.returns[#block.returns]
-  end
-  if line:find "^%-%-%-@" then return nil end
-  rest = line:match "^%-%-%-?%s?(.*)$"
-  if item then
-    item.text = (item.text .. " " .. rest):match "^%s*(.*)$"
-  else
-    block.text[#block.text + 1] = rest
-  end
-  return item
-end
-
--- The function that a line begins: table, sign between, name, parameters.
-local function function_of(line)
-  local object, sign, name, params = line:match "^function ([%w_]+)([%.:])([%w_]+)%((.-)%)"
-  if object then return object, sign, name, params end
-  object, name, params = line:match '^(%w+)%["(%w+)"%] = function%((.-)%)'
-  if object then return object, ".", name, params end
-  object, name = line:match "^(%w+)%.([%w_]+) = [%w_]+%("
-  return object, ":", name, "..."
-end
-
---- What a source says: functions by table and name, and classes by name.
-local function read_source(path, functions, classes)
-  local block, item = new_block(), nil
-  for line in io.lines(path) do
-    local named = line:match "^%-%-%-@class%s+larder%.([%w_]+)"
-    if named then
-      classes[named] = classes[named] or new_block()
-      block, item = new_block(), nil
-      block.class = classes[named]
-    elseif line:find "^%-%-" then
-      item = read_line(block.class or block, line, item)
-    else
-      local object, sign, name, params = function_of(line)
-      if object and not block.class then
-        local place = path .. sign .. object
-        functions[place] = functions[place] or {}
-        table.insert(functions[place], { name = name, params = params, block = block })
-      end
-      block, item = new_block(), nil
-    end
-  end
-end
 
 local function cell(text) return (text:gsub("|", "\\|")) end
 
@@ -187,7 +110,7 @@ function reference.functions()
   local functions, classes, all, paths = {}, {}, {}, {}
   for path in pairs(SOURCES) do paths[#paths + 1] = path end
   table.sort(paths)
-  for _, path in ipairs(paths) do read_source(path, functions, classes) end
+  for _, path in ipairs(paths) do annotations.read(path, functions, classes) end
   for _, part in ipairs(PARTS) do
     for _, source in ipairs(part.sources) do add_source(all, part, source, functions) end
   end

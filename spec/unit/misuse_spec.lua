@@ -2,7 +2,7 @@
 -- that the annotations name: a new function is met without a word here, unless its arguments are `...`.
 
 local larder = require "larder"
-local annotations = require "spec.support.annotations"
+local annotations = require "tools.annotations"
 require "spec.support.keyed"
 
 local function proxy(of) return setmetatable({}, { __index = of, __pairs = function() return next, of end }) end
