@@ -85,4 +85,42 @@ describe("on a terminal", function()
     assert.is_truthy(text:find("install the rock readline (Debian: lua-readline)", 1, true), text)
     assert.is_truthy(text:find("larder> ", 1, true) and text:find("larder> 2\r\n", 1, true), text)
   end)
+
+  -- A command line for every command; each may be run twice. `typed`: what is typed there.
+  local LINES = {
+    check = "check toolterm", config = "config",
+    console = { "console", typed = "1 + 1\\n", answer = "\n2\n" }, createdb = "createdb --help",
+    diff = "diff toolterm", doctor = "doctor", dropdb = "dropdb no_such_database --if-exists", dump = "dump --declared toolterm",
+    export = "export toolterm.items", health = "health --json", import = "import no_such_file", keys = "keys verify no_key",
+    migrate = "migrate status toolterm", new = "new family toolterm", pull = "pull toolterm", query = "query 'select 41 + 1 as n'",
+    seed = "seed", throwaway = "throwaway", transfer = "transfer toolterm", types = "types toolterm", wait = "wait --timeout 5",
+  }
+
+  local function plain(text) return (text:gsub("\27%[[%d;?]*%a", ""):gsub("\r", "")) end
+
+  -- The words of `text` that `other` lacks; figures differ from run to run.
+  local function missing_words(text, other)
+    local there, missing = {}, {}
+    for word in other:gmatch "%a+" do there[word] = true end
+    for word in text:gmatch "%a+" do
+      if not there[word] then missing[#missing + 1] = word end
+    end
+    return missing
+  end
+
+  for file in require("lfs").dir "lua/larder/cli/commands" do
+    local name = file:match "^(%w+)%.lua$"
+    if name then
+      it(name .. " ends as in a pipe, and says the same", function()
+        local line = assert(LINES[name], name .. " has no line here")
+        local command, typed = "-e test " .. (type(line) == "table" and line[1] or line), line.typed
+        local piped, code = here:run(command .. (typed and " </dev/null" or ""), true)
+        local shown, shown_code = here:terminal(command, typed)
+        assert.equal(code, shown_code, shown)
+        if typed then return assert.truthy(plain(shown):find(line.answer, 1, true), shown) end
+        assert.same({}, missing_words(piped, plain(shown)))
+        assert.truthy(piped:find "%a")
+      end)
+    end
+  end
 end)
