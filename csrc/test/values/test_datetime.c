@@ -162,6 +162,9 @@ TEST(spans_of_intervals) {
   ldr_interval_span(a, &days[0], &us[0]);
   ldr_interval_span(b, &days[1], &us[1]);
   CHECK(days[0] == 30 && days[1] == 30 && us[0] == 0 && us[1] == 0);
+  ldr_interval_write(&(ldr_interval){.us = INT64_MIN}, a); /* the bytes of a wire may say any number */
+  ldr_interval_span(a, &days[0], &us[0]);
+  CHECK(days[0] == -106751992 && us[0] == INT64_C(71945224192));
 }
 
 void test_datetime(void);
