@@ -30,6 +30,27 @@ describe("declarations", function()
     db:close()
   end)
 
+  it("leave the names of constraints to PostgreSQL's rule, and the table to the family's", function()
+    local authored = { name = "authored", entities = {
+      { name = "authors", fields = { { name = "id", type = "int8" }, { name = "name", type = "text" } }, key = { "id" },
+        uniques = { { "name", "id" } } },
+      { name = "books", fields = { { name = "id", type = "int8" }, { name = "author_id", type = "int8" } }, key = { "id" },
+        references = { { fields = { "author_id" }, to = "authors" } } },
+    } }
+    local db = assert(larder.open "memory:")
+    local stores = db:stores(larder.declare(authored).name)
+    assert.equal("authored.authors", stores.authors._entity.table)
+    assert(stores.authors:create { id = 1, name = "Ann" })
+    local _, err = stores.authors:create { id = 1, name = "Bob" }
+    assert.equal("authors_pkey", err.constraint)
+    _, err = stores.books:create { id = 1, author_id = 2 }
+    assert.equal("books_author_id_fkey", err.constraint)
+    assert.is_nil(authored.entities[1].table) -- the caller's table is left as it was
+    assert.is_nil(authored.entities[1].key.name)
+    assert.equal(larder.declare(authored).name, "authored")
+    db:close()
+  end)
+
   it("are refused with the place of the fault", function()
     local function refused(over, text)
       local ok, err = pcall(declare, over)
@@ -53,6 +74,14 @@ describe("declarations", function()
     refused({ without = { "agregate" } }, "did you mean aggregate?")
     refused({ scope = { "idd" } }, "did you mean id?")
     refused({ uniques = { [2] = { name = "u", "id" } } }, "hole")
+    refused({ uniques = { "id" } }, "unique must be a table, not a string")
+    refused({ uniques = { { "id" }, { 7 } } }, "unique 2: a field must be a text, not a number")
+    refused({ uniques = { setmetatable({ "id" }, { __index = {} }) } }, "unique")
+    refused({ key = { name = 7, "id" } }, "key: name must be a text, not a number")
+    refused({ table = 7 }, "table must be a text, not a number")
+    refused({ references = { { to = "notes" } } }, "reference: fields must be a list of names, not nil")
+    refused({ references = { { fields = { "id" } } } }, "reference: to must be a text, not nil")
+    refused({ uniques = { { "body" }, { "body" } } }, "the name is taken by another constraint")
     local ok, why = pcall(declare, { nonsense = 1 })
     assert.is_false(ok)
     assert.matches("family_spec.lua:%d+: larder.declare: declaration of family", why)

@@ -4,6 +4,7 @@ local compat = require "larder.base.compat"
 local core = require "larder.core"
 local errors = require "larder.base.errors"
 local misuse = require "larder.base.misuse"
+local complete = require("larder.family.names").completed
 local async = require "larder.store.async"
 local difference = require "larder.family.same"
 local partitions = require "larder.store.partitions"
@@ -40,9 +41,9 @@ local family = {}
 
 ---@class larder.EntityDeclaration
 ---@field name string         store name
----@field table string        "schema.table"
+---@field table? string       "schema.table"; by default family.name
 ---@field fields larder.FieldDeclaration[]
----@field key table           { name = constraint, field, … }
+---@field key table           { name = constraint, field, … }; names of constraints are by default those that PostgreSQL chooses
 ---@field uniques? table[]    { name = constraint, field, …, where = { field = value } }
 ---@field references? table[] { name =, fields = {…}, to = store, on_delete = restrict, cascade or set_null, as =, many = or one = }: as
 -- is what a row here calls the row it refers to in `include`, many (one: where the fields are unique) what that row calls those here
@@ -187,9 +188,7 @@ local function check_entity(full, decl)
   if type(decl.key) ~= "table" then fail(full, "a key is required") end
 end
 
-local function make_entity(family_name, decl)
-  local full = ("%s.%s"):format(family_name, tostring(decl.name))
-  check_entity(full, decl)
+local function make_entity(full, decl)
   local entity = {
     name = decl.name, full = full, table = decl.table, partition = decl.partition, search = decl.search,
     key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
@@ -268,17 +267,19 @@ local function make_family(def)
   if def.migrations ~= nil and type(def.migrations) ~= "string" then fail(def.name, "migrations must be a directory") end
   check_list(def.name, "entities", def.entities)
   local made = setmetatable({ name = def.name, stores = {}, entities = {}, migrations = def.migrations }, Family)
-  local decl = { name = def.name, entities = {} }
+  local decl, whole = { name = def.name, entities = {} }, {}
   for i, entity in ipairs(def.entities) do
     local why = core.shape_fault(entity, "record")
     if why then fail(def.name, "entity %d %s", i, why) end
-    made.entities[i] = make_entity(def.name, entity)
-    made.stores[i] = entity.name
+    local full = ("%s.%s"):format(def.name, tostring(entity.name))
+    check_entity(full, entity)
+    entity = complete(def.name, entity, function(...) fail(full, ...) end)
+    made.entities[i], made.stores[i], whole[i] = make_entity(full, entity), entity.name, entity
     decl.entities[i] = core_entity(entity)
   end
   made.schema = core.schema(decl)
   for _, entity in ipairs(made.entities) do entity.schema = made.schema end
-  relations.link(made.entities, def.entities, fail)
+  relations.link(made.entities, whole, fail)
   relations.tell(made.entities, made.schema)
   return made
 end
