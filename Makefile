@@ -68,7 +68,7 @@ VERSION_FLAG = -DLARDER_VERSION='"$(VERSION)"'
 # ---- building -----------------------------------------------------------------------------------------
 
 .PHONY: all core module
-all: core $(foreach l,lua5.4 luajit,$(call module_of,$l))
+all: core $(foreach l,lua5.4 luajit,$(call module_of,$l) build/$l/bin/larder)
 core: $(ARCHIVE)
 module: $(call module_of,$(LUA_NAME))
 
@@ -134,6 +134,13 @@ $(call module_of,$1).from: FORCE
 -include $(LUA_SRC:csrc/lua/%.c=$(OUT)/$1/%.d)
 endef
 $(foreach l,$(MODULES),$(eval $(call module_rules,$l)))
+
+# The command line tool as a program: $1 its Lua, $2 and $3 where the files in Lua and the module are, whatever LUA_PATH says.
+# luarocks writes such a program itself, so a rock's is left as it is.
+tool = sed -e '1s|env lua$$|env $1|' -e '2s|.*|package.path = "$2/?.lua;$2/?/init.lua;" .. package.path; package.cpath = "$3/?.so;" .. package.cpath|' bin/larder
+build/%/bin/larder: bin/larder Makefile
+	@mkdir -p $(@D)
+	$(Q)$(call tool,$*,$(CURDIR)/lua,$(CURDIR)/build/$*) >$@ && chmod 755 $@
 
 # A file that is touched only when its text changes: flags and compilers are prerequisites like any other.
 note = @mkdir -p $(@D); printf '%s\n' '$1' | cmp -s - $@ || printf '%s\n' '$1' > $@
@@ -259,15 +266,21 @@ install: module
 	cp -R lua/larder/. '$(DESTDIR)$(LUADIR)/larder/'
 	cp -R sql '$(DESTDIR)$(LUADIR)/larder/'
 	install -m 755 $(call module_of,$(LUA_NAME)) '$(DESTDIR)$(LIBDIR)/larder/core.so'
-	sed '1s|env lua$$|env $(if $(filter rock,$(LUA)),lua,$(LUA_NAME))|' bin/larder >'$(DESTDIR)$(BINDIR)/larder'
+	$(if $(filter rock,$(LUA)),cat bin/larder,$(call tool,$(LUA_NAME),$(LUADIR),$(LIBDIR))) >'$(DESTDIR)$(BINDIR)/larder'
 	chmod 755 '$(DESTDIR)$(BINDIR)/larder'
+ifeq ($(DESTDIR)$(filter rock,$(LUA)),)
+	@$(LUA_NAME) -e 'os.exit(pcall(require, "larder"))' 2>/dev/null || printf '%s\n' '' \
+	  '$(LUA_NAME) does not look for modules below $(PREFIX); programs that use larder need:' \
+	  "  export LUA_PATH='$(LUADIR)/?.lua;$(LUADIR)/?/init.lua;;' LUA_CPATH='$(LIBDIR)/?.so;;'"
+endif
 
 # The manual page is made from the command line itself; a spec says when it is old.
 man: module
 	@tools/lua.sh $(LUA_NAME) tools/man.lua >docs/larder.1
 
-# For a shell that is to use the checkout: eval "$$(make env)"
+# For a shell that is to use the checkout, its tool too: eval "$$(make env)"
 env:
+	@echo "export PATH='$(CURDIR)/build/$(LUA_NAME)/bin':\"\$$PATH\""
 	@echo "export LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;'"
 	@echo "export LUA_CPATH='$(CURDIR)/build/$(LUA_NAME)/?.so;;'"
 

@@ -1,10 +1,19 @@
 #!/bin/sh
-# check_rock.sh: `luarocks make` into an empty tree, then the demo and the command line tool from there, outside the
-# checkout and with nothing of it on Lua's paths. Dependencies come from Debian (--deps-mode none).
+# check_rock.sh: `make install` into an empty folder and `luarocks make` into an empty tree, then the command line tool and the
+# demo from there, outside the checkout and with nothing of it on Lua's paths. Dependencies come from Debian (--deps-mode none).
 set -eu
 here=$(pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT INT TERM
+
+# The tool finds its library by itself; what programs need is printed.
+for lua in 5.4 luajit; do
+  make --no-print-directory install PREFIX="$tree/prefix" LUA="$lua" >"$tree/said"
+  grep -q "export LUA_PATH='$tree/prefix/share" "$tree/said"
+  said=$(cd / && env -u LUA_PATH -u LUA_CPATH "$tree/prefix/bin/larder" --version)
+  [ "$said" = "larder dev" ]
+done
+
 luarocks make --deps-mode none --lua-version 5.4 --tree "$tree/rock" larder-dev-1.rockspec
 
 export LUA_PATH="$tree/rock/share/lua/5.4/?.lua;$tree/rock/share/lua/5.4/?/init.lua;;"

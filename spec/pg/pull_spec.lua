@@ -15,6 +15,7 @@ create type strange.mood as enum ('a', 'b');
 create domain strange.mail as text check (value like '%@%');
 create table strange."Order" (id int8 primary key, "user" varchar(20) not null, "weird col" text, during tstzrange not null,
   price money not null default 0, a int, b int, c int generated always as (a + b) stored, m strange.mood, e strange.mail,
+  mood strange.mood not null default 'b', labels text[] not null default '{}',
   tags text[] check (cardinality(tags) < 5), n numeric check (n > 0), constraint a_before_b check (a < b),
   constraint one_of check (a > 0 or b > 0), constraint apart exclude using gist (during with &&));
 comment on table strange."Order" is E'line one\nline ]] two -- three';
@@ -43,6 +44,8 @@ local SAID = {
   "column during is tstzrange, which is not a type of larder: it is left out, and since it is not null and has no default, inserts fail",
   "column price is money", '{ name = "c", type = "int4", null = true, generated = "(a + b)" }',
   '{ name = "m", type = "enum", sql_type = "strange.mood", null = true, enum = { "a", "b" } }', "what the domain strange.mail checks",
+  '{ name = "mood", type = "enum", sql_type = "strange.mood", default = "b", enum = { "a", "b" } }',
+  '{ name = "labels", type = "text[]", default = larder.array {} }',
   "check a_before_b: (a < b)", "check one_of: ((a > 0) OR (b > 0))", "check Order_n_check", "check Order_tags_check",
   "index by_lower", "index by_pattern", "index partial", "index hashed", "unique once_lower", "unique once_some: the condition (b > 5)",
   "exclusion constraint apart", "reference kid_o_fkey", "reference kid_span_fkey", "reference kid_o2_fkey is checked later",

@@ -92,7 +92,7 @@ describe("every command", function()
     local text = pipe:read "*a"
     pipe:close()
     assert.is_truthy(text:find("larder - typed stores", 1, true), text:sub(1, 300))
-    assert.is_truthy(text:find("migrate up family", 1, true))
+    assert.is_truthy(text:find("migrate up [family]", 1, true))
     assert.is_nil(text:find("warning", 1, true))
   end)
 end)
@@ -241,12 +241,38 @@ describe("new and types", function()
       ["migrate up shop --too 3"] = "Did you mean '--to'?", ["migrate up shop"] = "name the file that declares it with --load",
       ["health"] = "looked for DATABASE_URL", ["--url postgre://x health"] = "not valid",
       ["-e prod config"] = "no environment is called prod",
+      ["migrate"] = "Commands:\n  up           Apply what is pending.", ["new"] = "behind new", ["query"] = "Usage: larder query ",
+      ["wait --timeout soon"] = "--timeout must be a number, not 'soon'", ["check"] = "which family? no file .larder declares one",
+      ["migrate up"] = "larder itself has auth, content, controlplane, csms", ["check auth"] = "here: --url URI",
+      ["import shop.items rows.ndjson"] = "shop.items: there is no such file",
       ["-l nosuch.lua check shop"] = "cannot open nosuch.lua", ["import nosuch.csv --into auth.users"] = "there is no such file",
     } do
       local text, code = here:run(command, true)
       assert.same({ command, 2 }, { command, code }, text)
       assert.is_truthy(text:find(wanted, 1, true), text)
     end
+  end)
+
+  it("families that are not named are those of the project", function()
+    here:run "new family one"
+    assert.is_truthy(here:run "types":find("---@class one.Stores", 1, true))
+    local text, code = here:run("--url memory: migrate up", true)
+    assert.same({ 2, true }, { code, text:find("needs PostgreSQL", 1, true) ~= nil }, text)
+    here:run "new family two --file two.lua"
+    here:file(".larder", 'return { require = { "one", "two" } }')
+    text = here:run "types"
+    assert.is_truthy(text:find("---@class one.Stores", 1, true) and text:find("---@class two.Stores", 1, true))
+    text, code = here:run("migrate up", true)
+    assert.same({ 2, true }, { code, text:find("which family? the project declares one, two", 1, true) ~= nil }, text)
+  end)
+
+  it("a declaration that is wrong is told without the tool's own lines", function()
+    here:file("bad.lua", 'return require("larder").declare { name = "bad name", entities = {} }')
+    local text, code = here:run("-l bad.lua types", true)
+    assert.equal(2, code)
+    assert.is_truthy(text:find('bad.lua: family "bad name": names are letters', 1, true), text)
+    here:file("bad.lua", 'local larder = require "larder"\nlarder.declare { name = "bad name", entities = {} }\n')
+    assert.is_truthy(here:run("-l bad.lua types", true):find('bad.lua:2: family "bad name"', 1, true))
   end)
 
   it("types writes annotations, as text and as JSON", function()

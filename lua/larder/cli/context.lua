@@ -57,6 +57,7 @@ function Context:with_db(fn, opts)
   local db, err = self:open(opts.open)
   if not db then
     local code = out.complain(err)
+    if err.fields and err.fields.target and not self.database then out.note "  here: --url URI, or url = \"…\" in a file .larder" end
     return larder.is_error(err) and err.code == "invalid" and exit.MISUSE or code -- a setting is wrong: nothing was tried
   end
   if db:kind() == "memory" and not opts.memory then
@@ -83,6 +84,30 @@ function Context:families(names)
     end
   end
   return names
+end
+
+-- None was named: those that the project declares.
+local function without_name(ctx, only_one)
+  ctx.project:load()
+  local own = ctx.project.families
+  if #own == 1 or #own > 1 and not only_one then return own end
+  local from = #own > 0 and "the project declares " .. table.concat(own, ", ")
+    or "no file .larder declares one; larder itself has " .. table.concat(require "larder.family".names(), ", ")
+  error("which family? " .. from, 0)
+end
+
+--- Families of the command line; without any, those that the project declares. Raises where that is none.
+---@param names string[]
+---@return string[]
+function Context:families_or_own(names)
+  return self:families(#names > 0 and names or without_name(self, false))
+end
+
+--- The family of the command line; without one, the only one that the project declares.
+---@param name string|nil
+---@return string
+function Context:family_or_own(name)
+  return name or without_name(self, true)[1]
 end
 
 --- Is it fine to destroy? On a database that is throw-away, or with --yes, it is; on a terminal the person is asked.

@@ -11,13 +11,12 @@ local parsers = require "larder.cli.parser"
 return function(argv)
   local commands = parsers.commands()
   local parser = parsers.make(commands)
-  local ok, args = parser:pparse(argv)
-  if not ok then
-    io.stderr:write(parser:get_usage(), "\n\n")
-    return out.misuse("%s", args)
+  local args, usage, why = parsers.read(parser, argv)
+  if not args then
+    io.stderr:write(usage, "\n\n")
+    return out.misuse("%s", why)
   end
-  local context
-  ok, context = pcall(Context.new, args)
+  local ok, context = pcall(Context.new, args)
   if not ok then return out.misuse("%s", tostring(context)) end
   local code
   ok, code = pcall(commands[args.command].run, context)

@@ -22,6 +22,22 @@ function parser.commands()
   return by_name
 end
 
+-- Options and arguments that are numbers say their name when they are given something else.
+local function name_numbers(command)
+  for _, list in ipairs { command._options, command._arguments } do
+    for _, item in ipairs(list) do
+      if item._convert == tonumber then
+        item._convert = function(text)
+          local value = tonumber(text)
+          if value then return value end
+          return nil, ("%s must be a number, not '%s'"):format(item._aliases and item._aliases[#item._aliases] or item._name, text)
+        end
+      end
+    end
+  end
+  for _, sub in ipairs(command._commands) do name_numbers(sub) end
+end
+
 ---@param commands table
 function parser.make(commands)
   local p = argparse("larder", "Typed stores for Lua: migrations, checks, data, settings.")
@@ -40,7 +56,37 @@ function parser.make(commands)
   p:require_command(true):command_target "command"
   for _, command in ipairs(commands) do command.describe(p) end
   p:add_complete()
+  name_numbers(p)
   return p
+end
+
+-- The names of the commands that may follow, with what they do.
+local function listed(command)
+  local lines = { "", "", "Commands:" }
+  for _, sub in ipairs(command._commands) do lines[#lines + 1] = ("  %-12s %s"):format(sub._name, sub._description or "") end
+  return table.concat(lines, "\n")
+end
+
+--- Read a command line.
+---@param p table      of parser.make
+---@param argv string[]
+---@return table|nil args  nil: it is wrong
+---@return string? usage   of the command that it names, or the commands that it may name
+---@return string? why
+function parser.read(p, argv)
+  local usage, why
+  p.error = function(command, message) -- argparse calls it with the command that it had come to
+    usage, why = command:get_usage(), message
+    if why == "a command is required" then
+      usage = usage .. listed(command)
+      if command ~= p then why = ("a command is required behind %s"):format(command._name) end
+    end
+    error(why, 0)
+  end
+  local ok, args = pcall(p.parse, p, argv)
+  if ok then return args end
+  if not why then error(args, 0) end
+  return nil, usage, why
 end
 
 return parser

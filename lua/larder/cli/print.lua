@@ -124,11 +124,14 @@ function out.bar(share)
   return "[" .. ("#"):rep(full) .. ("."):rep(room - full) .. "]"
 end
 
---- Where in our own files something was noticed is of no use to the reader.
+--- Where in our own files something was noticed is of no use to the reader, unless it is a fault of ours.
 ---@param err any
 ---@return string
 function out.without_place(err)
   local text = tostring(err)
+  if text:find "^[^:%s]+:%d+: attempt to " or text:find "^[^:%s]+:%d+: bad argument #" then
+    return "a fault of larder, please report it: " .. text
+  end
   while text:find "^[^:%s]+:%d+: " do text = text:gsub("^[^:%s]+:%d+: ", "", 1) end
   return text
 end

@@ -13,6 +13,7 @@
 --     },
 --   }
 
+local families = require "larder.family"
 local lfs = require "lfs"
 local misuse = require "larder.base.misuse"
 
@@ -96,27 +97,52 @@ function project.open(args)
   return self
 end
 
+-- A wrong declaration names the line of the user's that made it. One that is `return larder.declare …` has no line any more,
+-- and the tool's own says nothing.
+local function told(why)
+  local text = tostring(why)
+  local tool = arg and arg[0] and arg[0] .. ":"
+  if tool and text:sub(1, #tool) == tool then text = text:sub(#tool + 1):gsub("^%d+: ", "") end
+  return text
+end
+
 local function declare(value, where)
   if type(value) == "table" and getmetatable(value) == nil and value.name and value.entities then
     local larder = require "larder"
     local ok, why = pcall(larder.declare, value)
-    if not ok then error(where .. ": " .. tostring(why), 0) end
+    if not ok then error(where .. ": " .. told(why), 0) end
   end
+end
+
+local function declared()
+  local set = {}
+  for _, name in ipairs(families.names()) do set[name] = families.known(name) ~= nil end
+  return set
 end
 
 --- Run the user's declarations. A module or file may declare by itself, or return a declaration.
 function Project:load()
-  if self.loaded then return end
-  self.loaded = true
+  if self.families then return end
+  local before = declared()
+  self:run()
+  self.families = {}
+  for _, name in ipairs(families.names()) do
+    if families.known(name) and not before[name] then self.families[#self.families + 1] = name end
+  end
+end
+
+function Project:run()
   for _, name in ipairs(self.modules) do
     local ok, value = pcall(require, name)
-    if not ok then error(("%s: module %s: %s"):format(self.path or "--require", name, tostring(value)), 0) end
+    if not ok then error(("%s: module %s: %s"):format(self.path or "--require", name, told(value)), 0) end
     declare(value, name)
   end
   for _, file in ipairs(self.files) do
     local chunk, why = loadfile(file)
     if not chunk then error(why, 0) end
-    declare(chunk(), file)
+    local ok, value = pcall(chunk)
+    if not ok then error(("%s: %s"):format(file, told(value)), 0) end
+    declare(value, file)
   end
 end
 

@@ -175,7 +175,7 @@ end
 local function nothing_named()
   return errors.invalid({ target = "is not given, and no variable names a database" }, nil, {
     hint = "looked for DATABASE_URL, DB_HOST, DB_NAME, STORAGE_TYPE, USE_POSTGRES, ENABLE_POSTGRES, POSTGRES_PRISMA_URL, "
-      .. 'POSTGRES_HOST, PGHOST, PGDATABASE, PGSERVICE; for the memory engine say larder.open "memory:" or LARDER_ENGINE=memory',
+      .. 'POSTGRES_HOST, PGHOST, PGDATABASE, PGSERVICE; for the memory engine say "memory:" or LARDER_ENGINE=memory',
   })
 end
 

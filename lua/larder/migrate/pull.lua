@@ -3,6 +3,7 @@
 local catalog = require "larder.migrate.catalog"
 local conditions = require "larder.migrate.conditions"
 local core = require "larder.core"
+local errors = require "larder.base.errors"
 local types = require "larder.migrate.types"
 
 local pull = {}
@@ -24,9 +25,9 @@ end
 
 -- ---- fields ----
 
--- The value of a default that is a literal: 'a'::text, 7, (-1), true, '{}'::jsonb.
+-- The value of a default that is a literal: 'a'::text, 'new'::app.state, 7, (-1), true, '{}'::jsonb, '{}'::text[].
 local function literal(text, kind)
-  local quoted = text:match "^'(.*)'::[%w%s\"]+$" or text:match "^'(.*)'$"
+  local quoted = text:match "^'(.*)'::[%w_%s\".]+$" or text:match "^'(.*)'$"
   if quoted then
     local value = quoted:gsub("''", "'")
     if kind == "json" or kind == "jsonb" then return core.json_decode(value) end
@@ -36,6 +37,11 @@ local function literal(text, kind)
   if bare == "true" or bare == "false" then return bare == "true" end
   if kind == "numeric" and tonumber(bare) then return bare end
   return tonumber(bare)
+end
+
+local function literal_of(text, kind)
+  if not kind:find "%[%]$" then return literal(text, kind) end
+  if text:find "^'{}'::[%w_%s\".]+%[%]$" then return setmetatable({}, core.array_mt) end
 end
 
 local function default_of(field, column)
@@ -49,7 +55,7 @@ local function default_of(field, column)
   elseif text == "gen_random_uuid()" then
     field.default = { "uuid" }
   elseif text then
-    field.default = literal(text, field.type)
+    field.default = literal_of(text, field.type)
     if field.default ~= nil or text:find "^NULL" then return true end
     if field.type:find "^json" or field.type:find "%[%]$" then return false end
     field.default = { "database", text }
@@ -281,6 +287,19 @@ local function drop_references(list, by_store)
   end
 end
 
+--- The schemas that have tables, without those of the server and of larder itself.
+---@param db larder.Db
+---@return { name: string, tables: integer }[]|nil
+---@return larder.Error? err
+function pull.schemas(db)
+  return db:query [[
+select n.nspname::text as name, count(*) as tables
+from pg_namespace n
+join pg_class c on c.relnamespace = n.oid and c.relkind in ('r', 'p') and not c.relispartition
+where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'larder')
+group by n.nspname order by n.nspname]]
+end
+
 --- Read every table of a schema. What cannot be declared is left out and named.
 ---@param db larder.Db
 ---@param schema string
@@ -288,6 +307,10 @@ end
 -- left_out: "t has no primary key"
 ---@return larder.Error? err
 function pull.read(db, schema)
+  if not nameable(schema) then
+    return errors.invalid({ schema = ("%q cannot be declared: names are letters, digits and underscores; db:query reads its tables")
+      :format(schema) })
+  end
   local rows, err = db:query(TABLES, schema)
   if not rows then return nil, err end
   local stores, list, left_out, by_store = {}, {}, {}, {}

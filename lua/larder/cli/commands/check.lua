@@ -9,7 +9,7 @@ local command = { name = "check" }
 
 function command.describe(parser)
   local c = parser:command("check", "Compare declarations with the live catalogue (exit code 3: they differ).")
-  c:argument("family", "Families."):args "+"
+  c:argument("family", "Families (default: those of the project)."):args "*"
   c:flag("--json", "Print JSON.")
 end
 
@@ -28,7 +28,7 @@ local function show(name, faults, on_purpose)
 end
 
 function command.run(ctx)
-  local names = ctx:families(ctx.args.family)
+  local names = ctx:families_or_own(ctx.args.family)
   return ctx:with_db(function(db)
     local found, all = 0, {}
     for _, name in ipairs(names) do

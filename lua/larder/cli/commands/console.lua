@@ -156,6 +156,7 @@ end
 
 function command.run(ctx)
   local names = ctx:families(ctx.args.family)
+  if #names == 0 then names = ctx.project.families end
   if #names == 0 then names = require "larder.family".names() end
   return ctx:with_db(function(db)
     local env = surroundings(db, names)

@@ -10,7 +10,7 @@ local command = { name = "diff" }
 
 function command.describe(parser)
   local c = parser:command("diff", "The migration that makes the database equal to the declarations.")
-  c:argument("family", "Family.")
+  c:argument("family", "Family (default: the project's, when it is one)."):args "?"
   c:option("--name", "Write it to the files of a new migration of this name.")
   c:option("--dir", "Directory of the migration files.")
   c:option("--rename", "A column that has got another name, like shop.items.title=name."):count "*"
@@ -53,6 +53,7 @@ local function renames_of(list)
 end
 
 function command.run(ctx)
+  ctx.args.family = ctx:family_or_own(ctx.args.family)
   ctx:families { ctx.args.family }
   if ctx.args.name and not ctx.args.name:find "^[%w_]+$" then error("a migration's name is made of letters, digits and underscores", 0) end
   local dir = ctx.args.name and new_files.migrations(ctx, ctx.args.family)

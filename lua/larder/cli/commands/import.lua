@@ -33,8 +33,8 @@ local function where_of(args)
   if args.into and #args.files > 1 then error("--into goes with one file", 0) end
   local where = {}
   for _, path in ipairs(args.files) do
-    local full = args.into or store_of(path)
     if path ~= "-" and not lfs.attributes(path) then error(path .. ": there is no such file", 0) end
+    local full = args.into or store_of(path)
     if where[full] then error(("two files for %s: %s and %s"):format(full, where[full], path), 0) end
     where[full] = path
   end

@@ -95,7 +95,8 @@ local function each(ctx, fn)
   local a = ctx.args
   local list = a.dir and migration_files.read(a.dir)
   if list and #list == 0 then error(("no migration lies in %s; larder migrate create writes one"):format(a.dir), 0) end
-  if not a.dir and not ctx.project:migrations_of(a.family) then ctx:families { a.family } end
+  if not a.all then a.family = ctx:family_or_own(a.family) end
+  if not a.all and not a.dir and not ctx.project:migrations_of(a.family) then ctx:families { a.family } end
   return ctx:with_db(fn)
 end
 
@@ -278,9 +279,9 @@ end
 
 -- ---- the command line ----
 
-local function common(c, family_default)
-  local f = c:argument("family", "Family of stores.")
-  if family_default then f:default "auth" end
+local function common(c, may_be_left_out)
+  local f = c:argument("family", may_be_left_out and "Family of stores (default: the project's, when it is one)." or "Family of stores.")
+  if may_be_left_out then f:args "?" end
   c:option("--dir", "Directory of the migration files.")
   c:flag("--json", "Print JSON.")
   return c

@@ -10,12 +10,12 @@ local command = { name = "types" }
 
 function command.describe(parser)
   local c = parser:command("types", "Annotations (LuaCATS) of families, for an editor.")
-  c:argument("family", "Families."):args "+"
+  c:argument("family", "Families (default: those of the project)."):args "*"
   c:flag("--json", "Print { families, text } as JSON.")
 end
 
 function command.run(ctx)
-  local names = ctx:families(ctx.args.family)
+  local names = ctx:families_or_own(ctx.args.family)
   local db = assert(larder.open "memory:") -- declarations alone: no server is asked
   local lines = { "---@meta\n-- Written by larder types.\n" }
   for _, name in ipairs(names) do
