@@ -186,7 +186,8 @@ describe("the command line tool", function()
 
   it("says what is wrong with the command line, and does nothing", function()
     local cases = {
-      { "", "a command is required" }, { "frob", "unknown command 'frob'" }, { "migrate up toolshop --count x", "--count must be a number, not 'x'" },
+      { "", "a command is required" }, { "frob", "unknown command 'frob'" },
+      { "migrate up toolshop --count x", "--count must be a number, not 'x'" },
       { "check nosuch", "no family is called nosuch" }, { "--url memory: migrate up auth", "needs PostgreSQL" },
       { "--env liv migrate status auth", "did you mean live?" }, { "--env gone migrate status auth", "NO_SUCH_VARIABLE is not set" },
       { "--load nowhere.lua check auth", "nowhere.lua" },
