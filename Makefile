@@ -159,11 +159,12 @@ deps-%: ; $(if $(filter no,$(DEPS)),@:,@tools/deps.sh $*)
 
 # ---- proof --------------------------------------------------------------------------------------------
 
-.PHONY: test test-c test-lua test-lua5.4 test-luajit test-servers test-nginx test-oom asan asan-nginx tsan valgrind fuzz
+.PHONY: test test-c test-lua test-lua5.4 test-luajit test-servers test-nginx test-oom asan asan-nginx tsan valgrind test-fuzz fuzz
 .PHONY: check-layers lint format format-check
 
 SPEC      ?= spec
 FUZZ_TIME ?= 10
+FUZZ_RUNS ?= 50000
 
 # Everything, part by part; the last line is the sum.
 test: deps-test
@@ -179,7 +180,8 @@ core-tests: $(C_TESTS) $(MODEL)/model
 
 test-lua: test-lua5.4
 	@$(MAKE) --no-print-directory test-luajit
-test-lua5.4 test-luajit: test-%: build/%/larder/core.so | deps-test
+# Both modules: that of the other Lua must be told by its name.
+test-lua5.4 test-luajit: test-%: $(foreach l,lua5.4 luajit,$(call module_of,$l)) | deps-test
 	tools/with_pg.sh tools/busted.sh $* $(BUSTED) $(SPEC)
 
 # The essential parts against every PostgreSQL that larder is for: make test-servers SERVERS="14 18".
@@ -211,12 +213,14 @@ tsan: deps-test
 valgrind: build/lua5.4/larder/core.so | deps-test
 	tools/with_pg.sh tools/busted.sh --valgrind lua5.4 $(BUSTED) $(SPEC)
 
-# Every fuzz target for FUZZ_TIME seconds.
+# Every fuzz target: FUZZ_RUNS inputs, the same ones each time, or what chance brings in FUZZ_TIME seconds.
+test-fuzz: deps-test
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer FUZZ='check $(FUZZ_RUNS)' fuzzers
 fuzz: deps-test
-	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer fuzzers
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer FUZZ='free $(FUZZ_TIME)' fuzzers
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
-	@bad=0; for f in $^; do tools/fuzz.sh "$$f" $(FUZZ_TIME) || bad=1; done; exit $$bad
+	@bad=0; for f in $^; do tools/fuzz.sh $(FUZZ) "$$f" || bad=1; done; exit $$bad
 
 # The installed rock, outside the checkout.
 .PHONY: check-rock
@@ -289,5 +293,5 @@ clean:
 
 help:
 	@echo 'use:    all (default) core module demo bench bench-nginx bench-compare bench-audit bench-families install env clean deps'
-	@echo 'prove:  test test-c test-lua test-servers test-nginx test-oom asan asan-nginx tsan valgrind fuzz check-layers lint format-check format'
+	@echo 'prove:  test test-c test-lua test-servers test-nginx test-oom asan asan-nginx tsan valgrind test-fuzz fuzz check-layers lint format-check format'
 	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'
