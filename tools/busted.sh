@@ -7,14 +7,14 @@
 # that OpenSSL has freed, and the run would end there.
 # The specs may start programs of their own with `tools/lua.sh $LARDER_TEST_LUA`; those run under the same.
 set -eu
-helper=() asan= left_out=()
+helper=--helper=tools/busted_times.lua asan= left_out=()
 while :; do
   case ${1:-} in
     --asan) asan=yes ;;
     --valgrind)
       export LARDER_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full
         --errors-for-leak-kinds=definite --child-silent-after-fork=yes" ;;
-    --gc) helper=(--helper=tools/busted_gc.lua) ;;
+    --gc) helper=--helper=tools/busted_gc.lua ;;
     *) break ;;
   esac
   shift
@@ -26,4 +26,4 @@ if [ -n "$asan" ]; then
   export UBSAN_OPTIONS=print_stacktrace=1
   left_out=(--exclude-tags=luaossl,slow)
 fi
-exec tools/lua.sh "$LARDER_TEST_LUA" tools/busted.lua ${helper[@]+"${helper[@]}"} ${left_out[@]+"${left_out[@]}"} "$@"
+exec tools/lua.sh "$LARDER_TEST_LUA" tools/busted.lua "$helper" ${left_out[@]+"${left_out[@]}"} "$@"
