@@ -80,7 +80,13 @@ static void evict(ldr_lru *t, ldr_stmt *s) {
   ldr_stmt_release(s);
 }
 
+/* s, which may have several shapes; NULL: all. */
+static void forget_shapes(ldr_stmts *c, const ldr_stmt *s) {
+  for (ldr_stmt *found; (found = ldr_shapes_take(&c->simple, s)) != NULL;) ldr_stmt_release(found);
+}
+
 void ldr_stmts_done(ldr_stmts *c) {
+  forget_shapes(c, NULL);
   while (c->ops.oldest) evict(&c->ops, of_node(c->ops.oldest));
   while (c->texts.oldest) evict(&c->texts, of_node(c->texts.oldest));
   ldr_lru_done(&c->ops);
@@ -98,6 +104,7 @@ static void cache(ldr_lru *t, ldr_stmt *s, uint64_t hash) {
 }
 
 void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s) {
+  if (s->e) forget_shapes(c, s);
   if (s->cached) evict(s->e ? &c->ops : &c->texts, s);
 }
 
@@ -244,13 +251,13 @@ static ldr_code compile(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, l
   return code;
 }
 
-ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out, ldr_err *err) {
+static ldr_code find_or_compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out,
+                                ldr_err *err) {
   const op_key key = {op->e, &c->sql, params};
   ldr_lru_node *node;
   uint64_t hash;
   ldr_stmt *s = NULL;
   ldr_code code;
-  ldr_buf_reset(params);
   ldr_buf_reset(&c->sql);
   code = ldr_sqlgen(op, &c->lives, &c->sql, params, err);
   if (code) return code;
@@ -265,6 +272,24 @@ ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt 
   cache(&c->ops, s, hash);
   *out = s;
   return LDR_OK;
+}
+
+ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out, ldr_err *err) {
+  ldr_shape shape;
+  ldr_stmt *kept;
+  ldr_code code;
+  ldr_buf_reset(params);
+  ldr_shape_read(op, &shape);
+  kept = shape.n ? ldr_shapes_find(&c->simple, &shape) : NULL;
+  if (kept) {
+    ldr_shape_params(op, params);
+    if (params->broken) return ldr_fail_nomem(err);
+    *out = ldr_stmt_retain(kept);
+    return LDR_OK;
+  }
+  code = find_or_compile(c, op, params, out, err);
+  if (code == LDR_OK && shape.n) ldr_stmt_release(ldr_shapes_put(&c->simple, &shape, ldr_stmt_retain(*out)));
+  return code;
 }
 
 typedef struct text_key {

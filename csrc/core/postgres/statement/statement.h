@@ -9,6 +9,7 @@
 #include "model/op.h"
 #include "postgres/protocol/connection.h"
 #include "postgres/statement/live.h"
+#include "postgres/statement/shape.h"
 #include "sqltext/effects.h"
 
 typedef struct ldr_stmt ldr_stmt;
@@ -58,6 +59,7 @@ typedef struct ldr_stmts {
   ldr_lru ops, texts;
   ldr_buf sql, columns; /* scratch */
   ldr_lives lives;
+  ldr_shapes simple; /* statements that are found before their text is made */
 } ldr_stmts;
 
 bool ldr_stmts_init(ldr_stmts *c); /* false: out of memory */

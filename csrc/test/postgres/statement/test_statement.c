@@ -202,6 +202,116 @@ TEST(every_part_of_a_predicate_is) {
   teardown();
 }
 
+/* ---- operations that are found by their shape ---- */
+
+static bool same_params(const ldr_buf *a, const ldr_buf *b) {
+  const ldr_param *x = (const ldr_param *)(const void *)a->p, *y = (const ldr_param *)(const void *)b->p;
+  if (a->n != b->n || a->n == 0) return false;
+  for (size_t i = 0; i < a->n / sizeof *x; i++)
+    if (x[i].type != y[i].type || x[i].array != y[i].array || x[i].is_array_value != y[i].is_array_value ||
+        x[i].n != y[i].n || x[i].stride != y[i].stride || x[i].v != y[i].v)
+      return false;
+  return true;
+}
+
+/* The second time it is found without its text, which must make no difference. */
+static bool found_alike(const ldr_op *op) {
+  ldr_buf made = {0}, found = {0};
+  ldr_stmt *first = NULL, *second = NULL;
+  ldr_shape shape;
+  ldr_stmts c;
+  bool alike;
+  ldr_shape_read(op, &shape);
+  CHECK(ldr_stmts_init(&c));
+  CHECK_INT(ldr_stmts_op(&c, op, &made, &first, &err), LDR_OK);
+  CHECK(shape.n > 0 && ldr_shapes_find(&c.simple, &shape) == first);
+  CHECK_INT(ldr_stmts_op(&c, op, &found, &second, &err), LDR_OK);
+  alike = first == second && same_params(&made, &found);
+  ldr_stmts_forget(&c, first);
+  CHECK(ldr_shapes_find(&c.simple, &shape) == NULL);
+  ldr_stmt_release(first);
+  ldr_stmt_release(second);
+  ldr_stmts_done(&c);
+  ldr_buf_free(&made);
+  ldr_buf_free(&found);
+  return alike;
+}
+
+static ldr_op by_key(ldr_op op, const ldr_pred *where) {
+  op.where = where;
+  op.norder = 0;
+  return op;
+}
+
+TEST(a_simple_operation_is_found_by_its_shape) {
+  static const uint16_t cols[] = {C_TENANT, C_ID, C_TAGS, C_SETTINGS};
+  const ldr_value v[] = {fixture_text("a"), fixture_text("b"), fixture_tags(), ldr_null()};
+  const ldr_pred tenant = {.kind = LDR_P_EQ, .field = C_TENANT, .n = 1, .values = &v[0]},
+                 id = {.kind = LDR_P_EQ, .field = C_ID, .n = 1, .values = &v[1]};
+  const ldr_pred *kids[] = {&tenant, &id};
+  const ldr_pred key = {.kind = LDR_P_AND, .n = 2, .kids = kids};
+  const ldr_set sets[] = {{.field = C_TAGS, .value = v[2]}, {.field = C_EMAIL, .value = v[3]}};
+  ldr_op a, b;
+  setup();
+  a = by_key(fixture_select(customers), &key);
+  CHECK(found_alike(&a));
+  SHOWS(b.where = &id);
+  SHOWS(b.nout = 1);
+  SHOWS(b.lock = LDR_LOCK_UPDATE);
+  SHOWS(b.limit = 1);
+  SHOWS(b.offset = 1);
+  SHOWS((b.norder = 3, b.order = fixture_order));
+  SHOWS(b.kind = LDR_OP_DELETE);
+  SHOWS(b.kind = LDR_OP_COUNT);
+  a.kind = LDR_OP_DELETE;
+  CHECK(found_alike(&a));
+  a = by_key(fixture_update(customers, sets, 2), &key);
+  CHECK(found_alike(&a));
+  SHOWS(b.nsets = 1);
+  SHOWS((b.nsets = 1, b.sets = &sets[1]));
+  SHOWS(b.where = &tenant);
+  SHOWS((b.nout = 1, b.out = fixture_out));
+  a = fixture_insert(customers, v, 1);
+  a.cols = cols;
+  a.ncols = 4;
+  CHECK(found_alike(&a));
+  SHOWS(b.ncols = 3);
+  SHOWS(b.nrows = 2);
+  SHOWS(b.on_conflict = LDR_CONFLICT_SKIP);
+  teardown();
+}
+
+static bool is_simple(const ldr_op *op) {
+  ldr_shape shape;
+  ldr_shape_read(op, &shape);
+  return shape.n > 0;
+}
+
+TEST(what_stands_in_the_text_is_in_no_shape) {
+  const ldr_value name = fixture_text("name");
+  const ldr_path path = {.field = C_SETTINGS, .n = 1, .path = &name, .as = {.type = LDR_F_TEXT}};
+  const ldr_pred inside = {.kind = LDR_P_EQ, .field = LDR_NO_FIELD, .path = &path, .n = 1, .values = &name},
+                 like = {.kind = LDR_P_LIKE, .field = C_EMAIL, .n = 1, .values = &name},
+                 nested = {.kind = LDR_P_AND, .n = 1, .kids = (const ldr_pred *[]){&like}},
+                 nothing = {.kind = LDR_P_AND};
+  const ldr_set added = {.field = C_VISITS, .kind = LDR_SET_INCREMENT, .value = ldr_int(1)};
+  ldr_op op;
+  setup();
+  op = by_key(fixture_select(customers), &inside);
+  CHECK(!is_simple(&op));
+  op.where = &like;
+  CHECK(!is_simple(&op));
+  op.where = &nested;
+  CHECK(!is_simple(&op));
+  op.where = &nothing;
+  CHECK(!is_simple(&op));
+  op.where = NULL;
+  CHECK(!is_simple(&op));
+  op = fixture_update(customers, &added, 1);
+  CHECK(!is_simple(&op));
+  teardown();
+}
+
 void test_statement(void);
 void test_statement(void) {
   RUN(values_are_no_part_of_it);
@@ -209,4 +319,6 @@ void test_statement(void) {
   RUN(every_part_of_a_write_is);
   RUN(every_part_of_an_aggregate_is);
   RUN(every_part_of_a_predicate_is);
+  RUN(a_simple_operation_is_found_by_its_shape);
+  RUN(what_stands_in_the_text_is_in_no_shape);
 }
