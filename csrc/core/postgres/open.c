@@ -32,6 +32,7 @@ static void pg_close(ldr_engine *engine) {
   while (e->requests) ldr_request_detach(e->requests);
   ldr_reactor_stop(e);
   ldr_request_free_spares(e);
+  ldr_pgtx_free_spares(e);
   ldr_pool_free(e->pool);
   ldr_conninfo_free(e->info);
   ldr_stmt_release(e->ask_xid);

@@ -1,6 +1,7 @@
 #include "postgres/exec/transaction.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +17,23 @@ enum {
 
 /* ---- open and close ---- */
 
+enum { SPARES_MAX = 16, KEEP_BUFFER = 1 << 12 };
+
+static ldr_pgtx *take_spare(ldr_pg *e) {
+  ldr_pgtx *tx = e->spare_txs;
+  ldr_buf pending;
+  if (tx == NULL) return NULL;
+  e->spare_txs = tx->next;
+  e->nspare_txs--;
+  pending = tx->pending;
+  memset(tx, 0, offsetof(ldr_pgtx, first));
+  tx->pending = pending;
+  return tx;
+}
+
 ldr_code ldr_pgtx_new(ldr_pg *e, bool session, ldr_pgtx **out, ldr_err *err) {
-  ldr_pgtx *tx = ldr_alloc(sizeof *tx);
+  ldr_pgtx *tx = take_spare(e);
+  if (tx == NULL) tx = ldr_alloc(sizeof *tx);
   if (tx == NULL) return ldr_fail_nomem(err);
   tx->e = e;
   tx->session = session;
@@ -35,8 +51,24 @@ void ldr_pgtx_free(ldr_pgtx *tx) {
   else
     tx->e->txs = tx->next;
   if (tx->next) tx->next->prev = tx->prev;
+  if (tx->e->nspare_txs < SPARES_MAX && tx->pending.cap <= KEEP_BUFFER) {
+    ldr_buf_reset(&tx->pending);
+    tx->next = tx->e->spare_txs;
+    tx->e->spare_txs = tx;
+    tx->e->nspare_txs++;
+    return;
+  }
   ldr_buf_free(&tx->pending);
   ldr_free(tx);
+}
+
+void ldr_pgtx_free_spares(ldr_pg *e) {
+  while (e->spare_txs) {
+    ldr_pgtx *tx = e->spare_txs;
+    e->spare_txs = tx->next;
+    ldr_buf_free(&tx->pending);
+    ldr_free(tx);
+  }
 }
 
 /* ---- what travels with the next statement ---- */
@@ -147,9 +179,7 @@ ldr_code ldr_pgtx_rollback_to(ldr_tx *t, ldr_err *err) {
 typedef struct end_request {
   ldr_request base; /* first */
   bool commit;      /* else roll back */
-  bool failed;      /* commit: the transaction has failed, so roll back and return this: */
-  ldr_err first;
-  ldr_buf pending; /* commit: statements that go before it, a rollback to a savepoint above all */
+  bool failed;      /* commit: the transaction has failed, so roll back and return `first` */
   unsigned npending;
   bool wrote;         /* commit: the transaction's id matters */
   unsigned commit_at; /* the command that commits */
@@ -162,6 +192,9 @@ typedef struct end_request {
   int64_t begun;       /* the connecting of the connection that was lost */
   bool proved;         /* the fresh one leads to the same server */
   unsigned attempt;    /* at that proof */
+  /* what clear_end leaves as it is */
+  ldr_buf pending; /* commit: statements that go before it, a rollback to a savepoint above all */
+  ldr_err first;
   char sql[200];
 } end_request;
 
@@ -181,6 +214,12 @@ static void drop_fresh(ldr_request *rq) {
 static void dispose(ldr_request *rq) {
   drop_fresh(rq);
   ldr_buf_free(&end_of(rq)->pending);
+}
+
+/* What is left in a spare from the end of another transaction. */
+static void clear_end(end_request *x) {
+  const size_t own = sizeof x->base;
+  memset((char *)x + own, 0, offsetof(end_request, pending) - own);
 }
 
 static ldr_code submit_one(ldr_request *rq, const char *sql, ldr_err *err) {
@@ -438,15 +477,19 @@ static ldr_code end(ldr_pgtx *tx, bool commit, const ldr_call *call, ldr_task **
     return code;
   }
   x = end_of(rq);
+  clear_end(x);
   x->commit = commit;
   x->failed = tx->failed;
   x->wrote = tx->wrote;
   x->xid = tx->xid;
   x->has_xid = tx->xid != 0;
   if (tx->failed) x->first = tx->first;
-  x->pending = tx->pending;
   x->npending = tx->npending;
-  tx->pending = (ldr_buf){0};
+  x->pending = (ldr_buf){0};
+  if (tx->npending) {
+    x->pending = tx->pending;
+    tx->pending = (ldr_buf){0};
+  }
   rq->slot = tx->slot;
   ldr_pgtx_free(tx);
   return ldr_request_run(rq, NULL, task, err);

@@ -16,6 +16,7 @@ void ldr_pgtx_abandon(ldr_tx *);
 
 /* A transaction, or with session a connection without one; not begun. */
 ldr_code ldr_pgtx_new(ldr_pg *e, bool session, ldr_pgtx **out, ldr_err *err) LDR_MUSTCHECK;
-void ldr_pgtx_free(ldr_pgtx *tx); /* its slot is not touched; NULL is fine */
+void ldr_pgtx_free(ldr_pgtx *tx);     /* its slot is not touched; NULL is fine */
+void ldr_pgtx_free_spares(ldr_pg *e); /* the engine closes */
 
 #endif

@@ -37,12 +37,18 @@ static void destroy(ldr_request *rq) {
   ldr_free(rq);
 }
 
-static void reuse(ldr_request *rq) {
+/* The list of spares of a kind; -1: its requests are too rare to be kept. */
+static int spares_of(const ldr_request_kind *kind) { return kind->size == 0 ? 0 : kind->ends_tx ? 1 : -1; }
+
+static bool reuse(ldr_request *rq) {
   ldr_pg *e = rq->e;
+  int i = spares_of(rq->kind);
+  if (i < 0 || e->spares[i].n >= SPARES_MAX) return false;
   if (rq->args.data.cap > KEEP_BUFFER) ldr_buf_free(&rq->args.data);
-  rq->next = e->spares;
-  e->spares = rq;
-  e->nspares++;
+  rq->next = e->spares[i].first;
+  e->spares[i].first = rq;
+  e->spares[i].n++;
+  return true;
 }
 
 static void abort_exchange(ldr_request *rq) {
@@ -130,10 +136,7 @@ void ldr_request_free(ldr_request *rq) {
   ldr_pg_check_fork(rq->e);
   clear_locked(rq);
   ldr_request_move(rq, LDR_REQUEST_FREE);
-  if (rq->kind->size == 0 && rq->e->nspares < SPARES_MAX)
-    reuse(rq);
-  else
-    destroy(rq);
+  if (!reuse(rq)) destroy(rq);
 }
 
 void ldr_request_detach(ldr_request *rq) {
@@ -142,11 +145,12 @@ void ldr_request_detach(ldr_request *rq) {
 }
 
 void ldr_request_free_spares(ldr_pg *e) {
-  while (e->spares) {
-    ldr_request *rq = e->spares;
-    e->spares = rq->next;
-    destroy(rq);
-  }
+  for (int i = 0; i < LDR_SPARES; i++)
+    while (e->spares[i].first) {
+      ldr_request *rq = e->spares[i].first;
+      e->spares[i].first = rq->next;
+      destroy(rq);
+    }
 }
 
 /* ---- as a task ---- */
@@ -187,10 +191,11 @@ static const ldr_task_ops task_ops = {task_step, task_free};
 /* ---- the beginning ---- */
 
 static ldr_request *make(ldr_pg *e, const ldr_request_kind *kind) {
-  ldr_request *rq = kind->size ? NULL : e->spares;
+  int i = spares_of(kind);
+  ldr_request *rq = i < 0 ? NULL : e->spares[i].first;
   if (rq) {
-    e->spares = rq->next;
-    e->nspares--;
+    e->spares[i].first = rq->next;
+    e->spares[i].n--;
     return rq;
   }
   rq = ldr_alloc(kind->size ? kind->size : sizeof *rq);

@@ -117,7 +117,8 @@ void ldr_pg_check_fork(ldr_pg *e) {
   ldr_pool_check_fork(e->pool);
   if (gone == NULL) return;
   ldr_loop_free(gone);
-  for (ldr_request *rq = e->spares; rq; rq = rq->next) drop_event_fd(rq);
+  for (int i = 0; i < LDR_SPARES; i++)
+    for (ldr_request *rq = e->spares[i].first; rq; rq = rq->next) drop_event_fd(rq);
   e->event_fd_waiters = 0;
   for (ldr_request *rq = e->requests; rq; rq = rq->next) go_on_in_child(rq);
 }

@@ -51,6 +51,8 @@ typedef struct ldr_request_list { /* requests of one state, in the order in whic
   unsigned n;
 } ldr_request_list;
 
+enum { LDR_SPARES = 2 };
+
 typedef struct ldr_pg {
   ldr_engine base;
   ldr_conninfo *info;
@@ -61,8 +63,12 @@ typedef struct ldr_pg {
   ldr_buf params;        /* scratch: ldr_param of the operation at hand */
   ldr_pgtx *txs;         /* open ones */
   ldr_request *requests; /* running ones */
-  ldr_request *spares;   /* done ones with their buffers */
-  unsigned nspares;
+  struct {               /* done ones with their buffers: statements, ends of transactions */
+    ldr_request *first;
+    unsigned n;
+  } spares[LDR_SPARES];
+  ldr_pgtx *spare_txs; /* a list by `next` */
+  unsigned nspare_txs;
   ldr_pg_hook *hook;
   void *hook_ud;
   ldr_pg_counts counts;
@@ -98,7 +104,7 @@ struct ldr_pgtx {
   unsigned sent;        /* … of which the server knows these */
   ldr_buf pending;      /* statements that travel with the next one, each with its zero byte */
   unsigned npending;
-  ldr_err first;
+  ldr_err first; /* the last member: what `failed` does not vouch for was never set */
 };
 
 /* Prepared anew; then without a name, since its table may have changed again. */
