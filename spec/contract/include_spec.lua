@@ -385,6 +385,29 @@ for _, engine in ipairs(engines) do
       end
       assert.equal(3, blog.users:count())
     end)
+
+    it("tells the first nested row that no database takes, before what stands in the way of another, and by its place", function()
+      fill()
+      for _, case in ipairs {
+        { { id = "ann", email = "d@x", name = "D", posts = { { title = "a" }, { title = 5 } } }, "title", "row 2" }, -- ann is there
+        { { email = "d@x", name = "D", posts = { { title = 5 } } }, "title", "" },
+        { { email = 5, posts = { { title = 5 } } }, "email", "" },
+      } do
+        local row, err = blog.users:create(case[1])
+        assert.is_nil(row)
+        assert.equal("invalid", err.code)
+        assert.is_string(err.fields[case[2]])
+        assert.equal(case[3], err.detail or "")
+      end
+      local row, err = blog.users:create { id = "ann", email = "d@x", name = "D", posts = { { title = "a" } } }
+      assert.is_nil(row)
+      assert.equal("users_pkey", err.constraint)
+      assert.equal(5, blog.posts:count())
+    end)
+
+    it("answers a nested create by one value", function()
+      assert.equal(1, select("#", blog.users:create { email = "d@x", name = "D", posts = { { title = "a" } } }))
+    end)
   end)
 end
 

@@ -67,27 +67,31 @@ function support.run(store, method, op)
   end)
 end
 
--- The first row of these inserts that no engine takes: a pipeline reads all of its statements before it runs one.
-local function first_wrong_row(items, method)
-  for _, item in ipairs(items) do
-    local entity, rows = item.store._entity, item.op.rows or item.op.row and { item.op.row } or {}
-    local _, refused = core.batch(entity.schema, entity.name, rows)
-    local err = refused[1] and refused[1].err
-    if err then
-      err.store, err.op = entity.full, method
+-- Behind the operation that failed: the first row that no engine takes. A pipeline reads all of its statements before it runs one, so
+-- that it tells such a row first.
+local function wrong_row_behind(items, failed, method)
+  for i = failed + 1, #items do
+    local item = items[i]
+    local entity, op = item.store._entity, item.op
+    local _, refused = core.batch(entity.schema, entity.name, op.rows or { op.row })
+    local first = refused[1]
+    if first then
+      local err = first.err
+      err.store, err.op, err.detail = entity.full, method, op.rows and "row " .. first.index or nil
       return err
     end
   end
 end
 
+-- Was it refused before an engine saw it? Then it is what a pipeline tells, too.
+local function unread(err) return err.code == "invalid" and not err.sqlstate end
+
 -- One after the other, as the results of a pipeline.
 local function run_each(items, method)
   local results = {}
-  local wrong = #items > 1 and first_wrong_row(items, method)
-  if wrong then return nil, wrong end
   for i, item in ipairs(items) do
     local answer, err = support.run(item.store, method, item.op)
-    if answer == nil then return nil, err end
+    if answer == nil then return nil, not unread(err) and wrong_row_behind(items, i, method) or err end
     results[i] = type(answer) == "table" and { rows = answer } or { affected = answer }
   end
   return results
@@ -120,7 +124,7 @@ function support.run_all(store, method, items, timeout)
     list[i] = { store = item.store._core, op = item.op }
   end
   local results, err = db:_guarded({ store = store._entity.full, op = method }, timeout, function(left)
-    return settle(store._wait, db._engine:pipeline(list, true, { timeout = left, context = db._context }))
+    return settle(store._wait, db._engine:pipeline(list, true, { timeout = left, context = db._context or nil }))
   end)
   if not results then return nil, err end
   err = first_fault(results)
@@ -143,9 +147,10 @@ function support.operate(store, op, method)
   return support.run(store, method or op.op, op)
 end
 
-local function raised(ok, err, ...)
+local function raised(...)
+  local ok, err = ...
   if ok == nil and err ~= nil and not errors.is(err) then error(err, 0) end
-  return ok, err, ...
+  return ...
 end
 
 --- A transaction of a method's own. Misuse inside of it raises, as it does without a transaction.
