@@ -210,4 +210,4 @@ function larder.transfer(from, to, opts)
   end)
 end
 
-return larder
+return misuse.spelled(larder, "larder")

@@ -215,6 +215,28 @@ for _, engine in ipairs(engines) do
       assert.matches('shop.items:list: unknown option "wher"; did you mean where?', why, 1, true)
     end)
 
+    it("says which methods were probably meant, and lets others be asked for", function()
+      for call, why in pairs {
+        [function() items:lst {} end] = "shop.items has no lst; did you mean list?",
+        [function() items:Get("t", 1) end] = "shop.items has no Get; did you mean get?",
+        [function() db:transction(function() end) end] = "a database has no transction; did you mean transaction?",
+        [function() db:with({ tenant = "t" }):storse "shop" end] = "a database has no storse; did you mean stores?",
+        [function() larder.opne "memory:" end] = "larder has no opne; did you mean open?",
+      } do
+        local ok, said = pcall(call)
+        assert.is_false(ok)
+        assert.matches("strict_spec.lua:%d+: " .. why:gsub("%p", "%%%0"), said)
+      end
+      local _, err = db:transaction(function(tx) tx:actve() end)
+      assert.matches("strict_spec.lua:%d+: a transaction has no actve; did you mean active%?", err)
+      -- what some stores have, what begins otherwise, and what is like no method
+      for _, name in ipairs { "soft_delete", "restore", "search", "create_partition", "insert", "set", "_lst", "close" } do
+        assert.is_nil(visits[name], name)
+      end
+      assert.is_nil(db.password)
+      assert.is_nil(larder.version)
+    end)
+
     it("blames the caller's line", function()
       local function line_of(fn)
         local ok, why = pcall(fn)

@@ -85,7 +85,7 @@ describe("waiting in cqueues", function()
     assert.is_true(db:transaction(function() must(db:query "select 1") end))
     db:close()
     db = assert(larder.open(url, { wait = false }))
-    assert.is_nil(db._wait)
+    assert.is_false(db._wait)
     db:close()
   end)
 

@@ -35,6 +35,32 @@ function misuse.names(set)
   return list
 end
 
+--- Let a table say which of its members was probably meant, when one is asked for that it does not have. A name that is near none of
+-- them is nil, as in every table: so are names of larder's own, which begin with `_`, and those in `known`, so that
+-- `if store.method then` may ask for what only some of its kind have.
+---@generic T: table
+---@param members T
+---@param what string          "shop.items": who has them
+---@param known? table<string, any>
+---@return T
+function misuse.spelled(members, what, known)
+  local names
+  return setmetatable(members, { __index = function(_, name)
+    if type(name) ~= "string" or known and known[name] ~= nil then return nil end
+    local first = name:sub(1, 1):lower() -- who mistypes a name, seldom does so at its beginning
+    if first == "_" then return nil end
+    if not names then
+      names = {}
+      for _, member in ipairs(misuse.names(members)) do
+        if member:sub(1, 1) ~= "_" then names[#names + 1] = member end
+      end
+    end
+    local meant = core.nearest(name, names)
+    if meant and meant:sub(1, 1):lower() == first then misuse.raise("%s has no %s; did you mean %s?", what, name, meant) end
+    return nil
+  end })
+end
+
 --- Raise unless t is a list ("list": keys 1 to n and no other), a table with names as its keys ("record"), one with both
 -- ("condition") or with any keys ("table"), without a metatable that hides what it holds.
 ---@param t any

@@ -16,7 +16,7 @@ local PENDING = core.PENDING
 local await
 
 --- The results of a call of the core, once it has finished: `settle(loop, cstore:get(…))`.
----@param loop? larder.Loop  nil: the engine waits by itself and nothing is ever pending
+---@param loop? larder.Loop|false  none: the engine waits by itself and nothing is ever pending
 ---@param first any
 ---@return any ...
 function wait.settle(loop, first, ...)
@@ -31,7 +31,7 @@ function await(loop, task)
 end
 
 --- Let time pass.
----@param loop? larder.Loop
+---@param loop? larder.Loop|false
 ---@param seconds number
 function wait.sleep(loop, seconds)
   if loop then return loop:sleep(seconds) end
@@ -39,11 +39,11 @@ function wait.sleep(loop, seconds)
 end
 
 --- Run fn beside the caller, when there is an event loop to do it.
----@param loop? larder.Loop
+---@param loop? larder.Loop|false
 ---@param fn fun()
 ---@return boolean started
 function wait.spawn(loop, fn)
-  return loop ~= nil and loop:spawn(fn)
+  return loop and loop:spawn(fn) or false
 end
 
 return wait

@@ -24,10 +24,11 @@ local settle = wait.settle
 ---@class larder.Db
 ---@field _engine userdata
 ---@field _config larder.Config
----@field _wait larder.Loop|nil  nil: calls wait inside of the engine
+---@field _wait larder.Loop|false  false: calls wait inside of the engine
 ---@field _dispatcher larder.Dispatcher|nil  of those who wait in the loop
 ---@field _plain boolean  nobody listens, no transaction has a deadline and there is no replica: calls go straight to the engine
----@field _replica larder.Db|nil  where stores read outside of transactions
+---@field _replica larder.Db|false  where stores read outside of transactions
+---@field _context false      a view's is what its calls run as
 local Db = {}
 Db.__index = Db
 Db.__name = "larder.db"
@@ -52,8 +53,9 @@ end
 function Db.new(engine, cfg, opts)
   local chosen, dispatcher = choose_loop(engine, cfg, opts)
   local db = setmetatable({
-    _engine = engine, _config = cfg, _wait = chosen, _dispatcher = dispatcher, _sets = {}, _listeners = {}, _slow = opts.slow or SLOW,
-    _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {},
+    _engine = engine, _config = cfg, _wait = chosen or false, _dispatcher = dispatcher, _sets = {}, _listeners = {},
+    _slow = opts.slow or SLOW,
+    _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {}, _replica = false, _context = false,
     _password = opts.password or {}, _writer_options = async.options(opts.writer), _rejected = {},
   }, Db)
   if opts.histograms then
@@ -211,7 +213,7 @@ end
 
 --- Find out again whether calls may go straight to the engine.
 function Db:_attend()
-  local plain = self._replica == nil and next(self._deadlines) == nil and not events.watched(self)
+  local plain = not self._replica and next(self._deadlines) == nil and not events.watched(self)
   if plain == self._plain then return end
   self._plain = plain
   for _, set in pairs(self._sets) do
@@ -454,5 +456,6 @@ for name, method in pairs(Db) do
 end
 local careful = { [Db.transaction] = true }
 for name, method in pairs(misuse.guarded(public, "_engine", "a database", careful)) do Db[name] = method end
+misuse.spelled(Db, "a database")
 
 return Db

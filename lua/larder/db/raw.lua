@@ -44,7 +44,7 @@ end
 -- A statement of a view runs as the view says; with a transaction or session named, as that does.
 local function seen_by(db, ctx, opts)
   if ctx or not db._context then return opts end
-  return { timeout = opts and opts.timeout, columns = opts and opts.columns, context = db._context }
+  return { timeout = opts and opts.timeout, columns = opts and opts.columns, context = db._context or nil }
 end
 
 -- Alone, what failed did nothing, so that it can be run again.
@@ -109,7 +109,7 @@ function Cursor:open(text, params)
     self.name = "larder_cursor_" .. joined
   else
     relieve(self.db)
-    self.ctx, err = engine:begin { read_only = true, cursor = true, context = self.db._context }
+    self.ctx, err = engine:begin { read_only = true, cursor = true, context = self.db._context or nil }
     if not self.ctx then return self:fail(err) end
     self.owned = true
     owners[self] = true
@@ -231,7 +231,7 @@ end
 
 -- In an event loop the core must know the statements before, or it would wait inside to ask the server about them.
 local function run_pipeline(db, items, atomic, timeout)
-  local opts, engine, known = { timeout = timeout, context = db._context }, db._engine, {}
+  local opts, engine, known = { timeout = timeout, context = db._context or nil }, db._engine, {}
   for _, item in ipairs(db._wait and items or {}) do
     if not known[item.sql] then
       known[item.sql] = true

@@ -81,6 +81,7 @@ end
 
 local methods = { query = Tx.query, active = Tx.active, backend_pid = Tx.backend_pid }
 for name, method in pairs(misuse.guarded(methods, "_ctx", "a transaction")) do Tx[name] = method end
+misuse.spelled(Tx, "a transaction")
 
 -- ---- running the function ----
 
@@ -167,7 +168,7 @@ local function once(db, opts, deadline, fn, attempt)
     ctx, err = db._engine:begin()
   else
     ctx, err = db._engine:begin {
-      isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable, context = db._context,
+      isolation = opts.isolation, read_only = opts.read_only, deferrable = opts.deferrable, context = db._context or nil,
     }
   end
   if not ctx then return false, err end

@@ -13,7 +13,7 @@ local options = require "larder.base.options"
 
 ---@class larder.View: larder.Db
 ---@field _db larder.Db
----@field _context userdata|nil  nil on memory
+---@field _context userdata|false  false on memory
 ---@field _settings string[]  name, value, name, value …
 local View = {}
 
@@ -120,7 +120,7 @@ function view.new(db, opts)
   local list = list_of(opts)
   local context, err = context_of(db, opts, list)
   if context == nil then return nil, err end
-  local made = { _db = db, _sets = {}, _context = context or nil, _settings = list, _is_view = true }
+  local made = { _db = db, _sets = {}, _context = context, _settings = list, _is_view = true }
   if db._replica then
     made._replica, err = view.new(db._replica, opts)
     if not made._replica then return nil, err end

@@ -127,7 +127,14 @@ local function merge(into, methods)
   for name, method in pairs(methods) do into[name] = method end
 end
 
-local function class_of(entity, decl)
+-- Methods that some stores have. Who asks a store for one of them, or for one of another store of its family, gets nil when it has none.
+local GENERIC = {}
+for _, methods in ipairs { read.methods, write.methods, async.methods, write.soft, partitions.methods, search.methods } do
+  merge(GENERIC, methods)
+end
+
+-- known: grows by the names of the methods.
+local function class_of(entity, decl, known)
   local methods = { run = support.operate }
   merge(methods, read.methods)
   merge(methods, write.methods)
@@ -143,9 +150,11 @@ local function class_of(entity, decl)
     end
     methods[name] = nil
   end
+  merge(known, methods)
   entity.plain_create = methods.create == write.methods.create and methods.create_many == write.methods.create_many
   return {
-    __name = "larder.store", __index = misuse.guarded(methods, "_entity", "a store", support.careful),
+    __name = "larder.store",
+    __index = misuse.spelled(misuse.guarded(methods, "_entity", "a store", support.careful), entity.full, known),
     __tostring = function() return "larder.store (" .. entity.full .. ")" end,
   }
 end
@@ -188,7 +197,7 @@ local function check_entity(full, decl)
   if type(decl.key) ~= "table" then fail(full, "a key is required") end
 end
 
-local function make_entity(full, decl)
+local function make_entity(full, decl, known)
   local entity = {
     name = decl.name, full = full, table = decl.table, partition = decl.partition, search = decl.search,
     key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
@@ -207,7 +216,7 @@ local function make_entity(full, decl)
     entity.uniques[#entity.uniques + 1] = unique_info(decl, unique)
   end
   entity.list_options, entity.each_options = read.declared.option_sets(entity.filters)
-  entity.class = class_of(entity, decl)
+  entity.class = class_of(entity, decl, known)
   return entity
 end
 
@@ -245,7 +254,7 @@ function Family:open(db)
   for _, entity in ipairs(self.entities) do
     local store = setmetatable({
       db = db, stores = set, name = entity.full, _entity = entity, _wait = db._wait,
-      _core = db._engine:store(self.schema, entity.name, db._context), _reader = readers and readers[entity.name],
+      _core = db._engine:store(self.schema, entity.name, db._context or nil), _reader = readers and readers[entity.name],
     }, entity.class)
     rawset(set, entity.name, store)
     support.entities[store] = entity
@@ -267,14 +276,14 @@ local function make_family(def)
   if def.migrations ~= nil and type(def.migrations) ~= "string" then fail(def.name, "migrations must be a directory") end
   check_list(def.name, "entities", def.entities)
   local made = setmetatable({ name = def.name, stores = {}, entities = {}, migrations = def.migrations }, Family)
-  local decl, whole = { name = def.name, entities = {} }, {}
+  local decl, whole, known = { name = def.name, entities = {} }, {}, copy_without(GENERIC, nil)
   for i, entity in ipairs(def.entities) do
     local why = core.shape_fault(entity, "record")
     if why then fail(def.name, "entity %d %s", i, why) end
     local full = ("%s.%s"):format(def.name, tostring(entity.name))
     check_entity(full, entity)
     entity = complete(def.name, entity, function(...) fail(full, ...) end)
-    made.entities[i], made.stores[i], whole[i] = make_entity(full, entity), entity.name, entity
+    made.entities[i], made.stores[i], whole[i] = make_entity(full, entity, known), entity.name, entity
     decl.entities[i] = core_entity(entity)
   end
   made.schema = core.schema(decl)
