@@ -118,7 +118,8 @@ local function path(type_)
 end
 
 local BESIDE = {
-  text = { "x", "\195\169", "", "true", "1" }, numeric = { 1, "2.5", larder.decimal "18446744073709551616.5", "1e30" }, bool = { true, false },
+  text = { "x", "\195\169", "", "true", "1" },
+  numeric = { 1, "2.5", larder.decimal "18446744073709551616.5", "1e30" }, bool = { true, false },
 }
 
 local function path_condition()
@@ -233,9 +234,9 @@ function ops.walk()
   end
 end
 
-local function moves_along(set)
+local function moves_along(changed)
   for _, name in ipairs { "big", "f4" } do
-    local change = set[name]
+    local change = changed[name]
     if type(change) == "table" and change.kind == "increment" then return true end
   end
   return false
@@ -261,17 +262,20 @@ local NUMBERS = { "f8", "n", "small", "big", "whole" }
 -- for its group.
 local ONE_SPELLING = { "small", "big", "text", "at", "whole", "flag" }
 
+local function operand_of(fn)
+  local added = fn == "sum" or fn == "avg"
+  if chance(15) then return path(fn == "count" and "text" or "numeric"), false end
+  local on = added and pick(NUMBERS) or fn == "count" and pick(SCALAR) or pick { "small", "big", "text", "at", "whole" }
+  return on, fn == "count" or added and on ~= "f8" and on ~= "n"
+end
+
 local function agg(as)
   local fn = pick { "count", "count", "sum", "avg", "min", "max" }
   if fn == "count" and chance(40) then return { "count", as = as } end
-  local on = pick { "small", "big", "text", "at", "whole" }
-  if fn == "sum" or fn == "avg" then on = pick(NUMBERS) end
-  if fn == "count" then on = pick(SCALAR) end
-  if chance(15) then on = path(fn == "count" and "text" or "numeric") end
-  -- floats are added in the order of the rows, which SQL does not promise: few of them, or none
+  local on, may_be_distinct = operand_of(fn)
   local filter = chance(25) and where(2) or nil
-  if on == "f8" and (fn == "sum" or fn == "avg") then filter = { id = id() } end
-  local may_be_distinct = fn == "count" or (fn == "sum" or fn == "avg") and on ~= "f8" and on ~= "n"
+  -- floats are added in the order of the rows, which SQL does not promise: one of them, or none
+  if on == "f8" and fn ~= "count" then filter = { id = id() } end
   return { fn, on, as = as, filter = filter, distinct = may_be_distinct and chance(25) or nil }
 end
 
