@@ -14,7 +14,10 @@ static ldr_entity *declare(void) {
   promise(ldr_schema_add(schema, "rows", "rows", &e, &err) == LDR_OK);
   for (int t = 0; t < LDR_F_UNKNOWN; t++) {
     char name[] = {'c', (char)('0' + t / 10), (char)('0' + t % 10), 0};
-    ldr_field f = {.name = name, .type = (ldr_ftype)t, .null = t != 0, .max_len = t == LDR_F_CHAR ? 3 : 0};
+    ldr_field f = {.name = name,
+                   .type = (ldr_ftype)t,
+                   .null = t != 0,
+                   .max_len = t == LDR_F_CHAR || t == LDR_F_BIT ? 3 : 0};
     if (t == LDR_F_ENUM) {
       f.enums = labels;
       f.nenums = 2;

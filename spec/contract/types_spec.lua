@@ -22,10 +22,27 @@ local ORDERED = {
     { "2026-01-02T03:04:05.1235", "2026-01-02T03:04:05.124000" } },
   tz0 = { { "1999-12-31T23:59:58.5Z", "1999-12-31T23:59:58.000000Z" }, { "2026-01-02T03:04:05.5+00", "2026-01-02T03:04:06.000000Z" } },
   t1 = { { "03:04:05.14", "03:04:05.100000" }, { "03:04:05.15", "03:04:05.200000" } },
+  ip = { { "0.0.0.0/0" }, { "10.0.0.0/7" }, { "10.0.0.0/8" }, { "10.1.2.3/8" }, { "10.0.0.0/32", "10.0.0.0" }, { "10.0.0.1" },
+    { "255.255.255.255" }, { "::" }, { "::1" }, { "::1.2.3.4" }, { "0:0:0:0:0:ffff:1.2.3.4", "::ffff:1.2.3.4" },
+    { "2001:DB8::", "2001:db8::" }, { "2001:db8:0:1::1" }, { "2001:db8:0:1:1:0:0:1", "2001:db8:0:1:1::1" }, { "fe80::1/10" } },
+  net = { { "0.0.0.0/0" }, { "10.0.0.0/8" }, { "10.0.0.0/9" }, { "10.0.0.0", "10.0.0.0/32" }, { "192.168.0.0/16" }, { "::/0" },
+    { "::1", "::1/128" }, { "2001:db8::/32" } },
+  mac = { { "00:00:00:00:00:00" }, { "0800.2b01.0203", "08:00:2b:01:02:03" }, { "08-00-2B-01-02-FF", "08:00:2b:01:02:ff" },
+    { "ff:ff:ff:ff:ff:ff" } },
+  mac8 = { { "08002b:010203", "08:00:2b:ff:fe:01:02:03" }, { "08:00:2b:ff:fe:01:02:04" },
+    { "ffffffffffffffff", "ff:ff:ff:ff:ff:ff:ff:ff" } },
+  b3 = { { "000" }, { "001" }, { "011" }, { "100" }, { "111" } },
+  vb = { { "" }, { "0" }, { "00" }, { "00000000" }, { "000000000" }, { "00000001" }, { "1" }, { "10" }, { "100000001" }, { "11" } },
+  vb4 = { { "" }, { "0101" }, { "1" } },
   iv2 = { { "-0.125 s", "PT-0.13S" }, { "0.124 s", "PT0.12S" }, { "P1DT1.125S", "P1DT1.13S" } },
 }
 
+-- No min and max: PostgreSQL has none, or not of the type.
+local UNRANKED = { net = true, mac = true, mac8 = true, b3 = true, vb = true, vb4 = true }
+
 local LISTS = {
+  ips = { { "10.0.0.1/8", larder.null, "::1" } }, nets = { { "10.0.0.0/8", "::/0" } }, macs = { { "08:00:2b:01:02:03" } },
+  mac8s = { { "08:00:2b:01:02:03" }, { "08:00:2b:ff:fe:01:02:03" } }, vbs = { { "", "101", larder.null } },
   ds = { { "2026-01-02", larder.null, "infinity" } }, tss = { { "2026-01-02" }, { "2026-01-02T00:00:00.000000" } },
   tms = { { "03:04" }, { "03:04:00" } }, ivs = { { "1 day", 1 }, { "P1D", "PT1S" } }, vcs = { { "a", larder.null, 'b"c' } },
 }
@@ -35,6 +52,11 @@ local BAD = {
   ts = { "2026-01-02T03:04:05Z", "2026-01-02 03:04:05+02", "2026-02-30", 1767323045, "now" },
   t = { "24:00:01", "3:04", "03:04:05Z", 5 },
   iv = { "1.5 days", "P0.5Y", "1 fortnight", "P", true, 0 / 0 },
+  ip = { "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.1/33", "10.0.0.1/", ":::", "::1::", "1:2:3:4:5:6:7:8:9", "::ffff:1.2.3",
+    "fe80::1%eth0",
+    "::/129", "", 5 },
+  net = { "10.0.0.1/8", "10", "::1/64", "host" }, mac = { "08:00:2b:01:02", "08:00:2b:01:02:03:04:05", "08:00-2b:01:02:03", "xx", "" },
+  mac8 = { "08:00:2b:01:02:03:04", "" }, vb = { "012", 1, " " },
   vc = { "abcdef", "a\0b", 5 }, c = { "abcde", "\255" },
 }
 
@@ -99,6 +121,13 @@ for name, target in pairs(targets) do
 
       it("aggregates " .. field, function()
         local n = fill(field)
+        if UNRANKED[field] then
+          local none, err = s.rows:aggregate { aggs = { { "min", field, as = "low" } } }
+          assert.is_nil(none)
+          assert.matches("the aggregate is not for this type", tostring(err))
+          assert.equal(n, assert(s.rows:aggregate { aggs = { { "count", field, distinct = true, as = "n" } } })[1].n)
+          return
+        end
         local row = assert(s.rows:aggregate { aggs = { { "min", field, as = "low" }, { "max", field, as = "high" },
           { "count", field, distinct = true, as = "n" } } })[1]
         assert.same({ low = read(1), high = read(n), n = n }, row)
@@ -300,7 +329,8 @@ describe("declarations of types", function()
 
   it("take SQL's names and lengths", function()
     for _, type in ipairs { "varchar(20)", "character varying", "char", "char(3)", "timestamp without time zone", "time(0)",
-      "numeric(10, 2)", "timestamptz(3)", "interval(6)", "date[]" } do
+      "numeric(10, 2)", "timestamptz(3)", "interval(6)", "date[]", "bit", "bit(3)",
+      "bit varying(5)", "varbit", "inet", "macaddr8[]" } do
       local ok, err = declare { type = type }
       assert.is_true(ok, tostring(err))
     end
@@ -309,6 +339,7 @@ describe("declarations of types", function()
   it("refuse what cannot be exact, with the reason", function()
     local cases = {
       ["in parentheses is not for this type"] = { type = "int4(3)" }, ["digits of a second are 0 to 6"] = { type = "timestamp(9)" },
+      ["has 2 bits, not 3"] = { type = "bit(3)", default = "01" }, ["arrays of bit have no length"] = { type = "bit(3)[]" },
       ["arrays of char have no padding"] = { type = "char(3)[]" }, ["lengths are not checked in arrays"] = { type = "varchar(3)[]" },
       ["there is no type 'varchar%(%)'"] = { type = "varchar()" }, ["did you mean date"] = { type = "dates" },
       ["enum is for text"] = { type = "date", enum = { "x" } }, ["default of f must be a date"] = { type = "date", default = "soon" },

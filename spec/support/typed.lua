@@ -10,6 +10,9 @@ local FIELDS = {
   { "vc", "varchar(5)", "varchar(5)" }, { "c", "char(4)", "char(4)" },
   { "ts3", "timestamp(3)", "timestamp(3)" }, { "tz0", "timestamptz(0)", "timestamptz(0)" },
   { "t1", "time(1)", "time(1)" }, { "iv2", "interval(2)", "interval(2)" },
+  { "ip", "inet" }, { "net", "cidr" }, { "mac", "macaddr" }, { "mac8", "macaddr8" }, { "b3", "bit(3)", "bit(3)" },
+  { "vb", "varbit" }, { "vb4", "varbit(4)", "varbit(4)" },
+  { "ips", "inet[]" }, { "nets", "cidr[]" }, { "macs", "macaddr[]" }, { "mac8s", "macaddr8[]" }, { "vbs", "varbit[]" },
   { "ds", "date[]" }, { "tss", "timestamp[]" }, { "tms", "time[]" }, { "ivs", "interval[]" }, { "vcs", "varchar[]" },
 }
 typed.FIELDS = FIELDS

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "values/bits.h"
 #include "values/typecheck.h"
 
 /* ---- faults ---- */
@@ -187,10 +188,12 @@ static const char *field_fault(const ldr_field *f) {
   if (f->has_min && f->has_max && f->min > f->max) return "min is above max";
   if (f->type == LDR_F_CHAR && f->array)
     return "arrays of char have no padding here: use text[] or varchar[]";
-  if ((f->min_len || f->max_len) && !is_text(f) && !is(f, LDR_T_BYTES))
+  if (f->type == LDR_F_BIT && f->array) return "arrays of bit have no length here: use varbit[]";
+  if ((f->min_len || f->max_len) && !is_text(f) && !is(f, LDR_T_BYTES) && !is(f, LDR_T_BITS))
     return f->array ? "lengths are not checked in arrays, so none is declared"
-                    : "lengths are for text, varchar, char and bytea";
-  if (f->type == LDR_F_CHAR && f->max_len == 0) return "a char has a length: char(3)";
+                    : "lengths are for text, varchar, char, bytea, bit and varbit";
+  if ((f->type == LDR_F_CHAR || f->type == LDR_F_BIT) && f->max_len == 0)
+    return "a char and a bit have a length: char(3), bit(8)";
   if (f->has_digits && (!ldr_field_has_seconds(f) || f->digits < 0 || f->digits > 6))
     return "digits of a second are 0 to 6, of a time, timestamp, timestamptz or interval";
   if (f->max_len && f->min_len > f->max_len) return "min_len is above max_len";
@@ -290,6 +293,9 @@ static ldr_code literal_fits(const ldr_entity *e, const ldr_field *f, const ldr_
   if (code != LDR_OK) return code;
   if (f->nenums && v->type == LDR_T_TEXT && !ldr_field_in_enum(f, v->u.p, v->n))
     return fault(err, e, "field", f->name, "%s is not in its enum", what);
+  if (f->type == LDR_F_BIT && v->type == LDR_T_BITS && ldr_bits_count(v->u.p) != f->max_len)
+    return fault(err, e, "field", f->name, "%s has %u bits, not %u", what, (unsigned)ldr_bits_count(v->u.p),
+                 (unsigned)f->max_len);
   if ((f->has_min && v->u.i < f->min) || (f->has_max && v->u.i > f->max))
     return fault(err, e, "field", f->name, "%s is not between min and max", what);
   return LDR_OK;

@@ -370,9 +370,10 @@ static bool agg_fits(const ldr_agg *a, const ldr_field *f) {
     case LDR_AGG_SUM:
     case LDR_AGG_AVG: return is_number(f);
     case LDR_AGG_MIN:
-    case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid and (before 18) bytea */
+    case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid, macaddr, bits and (before 18) bytea; a cidr's
+                         is an inet */
       return is_number(f) || ldr_ftype_is_text(f->type) || f->type == LDR_F_ENUM ||
-             ldr_field_has_seconds(f) || f->type == LDR_F_DATE;
+             ldr_field_has_seconds(f) || f->type == LDR_F_DATE || (f->type == LDR_F_INET && !f->array);
   }
   return false;
 }

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "crypto/secret.h"
+#include "values/bits.h"
 #include "values/calendar.h"
 #include "values/datetime.h"
 #include "values/numeric.h"
@@ -86,6 +87,14 @@ static ldr_code pad_char(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err
   return LDR_OK;
 }
 
+/* bit(8) takes eight bits and no others: PostgreSQL refuses them, too. */
+static ldr_code check_bits(const ldr_field *f, const ldr_value *v, ldr_err *err) {
+  uint32_t n = ldr_bits_count(v->u.p);
+  if (f->type == LDR_F_BIT && n != f->max_len)
+    return ldr_fail_field(err, f->name, "has %u bits, not %u", (unsigned)n, (unsigned)f->max_len);
+  return check_length(f, n, "bits", err);
+}
+
 /* Away from zero at the half, as PostgreSQL rounds what it counts from 2000. */
 static int64_t round_micros(int64_t us, int digits) {
   static const int64_t units[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
@@ -134,6 +143,7 @@ ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err
     case LDR_T_FLOAT: ldr_value_round(f->type, v); return LDR_OK;
     case LDR_T_CHAR: return pad_char(f, v, a, err);
     case LDR_T_ENUM: return place_label(f, v, err);
+    case LDR_T_BITS: return check_bits(f, v, err);
     case LDR_T_TIME:
     case LDR_T_TIMESTAMP:
     case LDR_T_CLOCK:

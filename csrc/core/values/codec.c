@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "values/bits.h"
 #include "values/datetime.h"
 #include "values/json.h"
+#include "values/network.h"
 #include "values/numeric.h"
 #include "values/time.h"
 
@@ -149,6 +151,43 @@ static bool read_char(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
   return true;
 }
 
+static bool read_network(const char *p, size_t n, ldr_value *out, bool cidr) {
+  if (!ldr_inet_ok(p, n, cidr)) return false;
+  *out = ldr_bytes_of(LDR_T_INET, p, n);
+  return true;
+}
+
+static bool read_inet(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  return read_network(p, n, out, false);
+}
+
+static bool read_cidr(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  return read_network(p, n, out, true);
+}
+
+static bool read_macaddr(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != LDR_MACADDR) return false;
+  *out = ldr_bytes_of(LDR_T_MACADDR, p, n);
+  return true;
+}
+
+static bool read_macaddr8(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (n != LDR_MACADDR8) return false;
+  *out = ldr_bytes_of(LDR_T_MACADDR, p, n);
+  return true;
+}
+
+static bool read_bits(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  (void)scratch;
+  if (!ldr_bits_ok(p, n)) return false;
+  *out = ldr_bytes_of(LDR_T_BITS, p, n);
+  return true;
+}
+
 /* A label alone has no place: whoever knows the declaration looks it up (ldr_enum_find). */
 static bool read_enum(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   (void)scratch;
@@ -232,6 +271,9 @@ static const struct {
     [LDR_F_TIMESTAMP] = {read_timestamp, write_time}, [LDR_F_TIME] = {read_clock, write_time},
     [LDR_F_INTERVAL] = {read_interval, write_bytes},  [LDR_F_VARCHAR] = {read_text, ldr_codec_text},
     [LDR_F_CHAR] = {read_char, write_bytes},          [LDR_F_ENUM] = {read_enum, write_enum},
+    [LDR_F_INET] = {read_inet, write_bytes},          [LDR_F_CIDR] = {read_cidr, write_bytes},
+    [LDR_F_MACADDR] = {read_macaddr, write_bytes},    [LDR_F_MACADDR8] = {read_macaddr8, write_bytes},
+    [LDR_F_BIT] = {read_bits, write_bytes},           [LDR_F_VARBIT] = {read_bits, write_bytes},
     [LDR_F_UNKNOWN] = {read_text, ldr_codec_text},
 };
 
@@ -325,6 +367,15 @@ size_t ldr_codec_datetime(const ldr_value *v, char out[LDR_DATETIME_TEXT]) {
   }
 }
 
+size_t ldr_codec_network(const ldr_value *v, char out[LDR_NETWORK_TEXT]) {
+  return v->type == LDR_T_INET ? ldr_inet_format(v->u.p, out) : ldr_macaddr_format(v->u.p, v->n, out);
+}
+
+static void network_text(const ldr_value *v, ldr_buf *out) {
+  char text[LDR_NETWORK_TEXT];
+  ldr_buf_add(out, text, ldr_codec_network(v, text));
+}
+
 void ldr_codec_quote(ldr_buf *out, const char *s, size_t n) {
   ldr_buf_chr(out, '"');
   for (size_t i = 0; i < n; i++) {
@@ -416,6 +467,9 @@ void ldr_codec_text(const ldr_value *v, ldr_buf *out) {
     case LDR_T_CLOCK:
     case LDR_T_INTERVAL: datetime_text(v, out); break;
     case LDR_T_ENUM: write_enum(v, out); break;
+    case LDR_T_INET:
+    case LDR_T_MACADDR: network_text(v, out); break;
+    case LDR_T_BITS: ldr_bits_format(v->u.p, out); break;
     case LDR_T_ARRAY: array_text(v, out); break;
     case LDR_T_NUMERIC:
     case LDR_T_TEXT:

@@ -3,6 +3,7 @@
 #define LDR_VALUES_CODEC_H
 
 #include "values/datetime.h"
+#include "values/network.h"
 #include "values/value.h"
 
 /* Decode a non-null binary field of the given type. Views into p where the bytes are the value (text, json,
@@ -23,6 +24,8 @@ void ldr_codec_encode_list(ldr_ftype t, const ldr_value *v, size_t n, size_t str
 void ldr_codec_quote(ldr_buf *out, const char *s, size_t n);
 /* The text of a date, timestamp, time of day or interval; its length. */
 size_t ldr_codec_datetime(const ldr_value *v, char out[LDR_DATETIME_TEXT]);
+/* The text of an inet, cidr, macaddr or macaddr8; its length. */
+size_t ldr_codec_network(const ldr_value *v, char out[LDR_NETWORK_TEXT]);
 /* PostgreSQL's text form of a value for a column type we do not know (raw queries). */
 void ldr_codec_text(const ldr_value *v, ldr_buf *out);
 

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "values/bits.h"
 #include "values/codec.h"
 #include "values/datetime.h"
 #include "values/json.h"
+#include "values/network.h"
 #include "values/time.h"
 
 /* ---- scalars ---- */
@@ -78,6 +80,35 @@ static bool text_uuid(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
   return true;
 }
 
+/* Room for `size` bytes at the end of scratch; they count once they are added to scratch->n. */
+static char *room(ldr_buf *scratch, size_t size) {
+  return ldr_buf_reserve(scratch, size) ? scratch->p + scratch->n : NULL;
+}
+
+static bool text_inet(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  char *to = room(scratch, LDR_INET_MAX);
+  size_t size = to ? ldr_inet_parse(p, n, t == LDR_F_CIDR, to) : 0;
+  scratch->n += size;
+  *out = ldr_bytes_of(LDR_T_INET, to, size);
+  return size > 0;
+}
+
+static bool text_macaddr(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  size_t size = t == LDR_F_MACADDR8 ? LDR_MACADDR8 : LDR_MACADDR;
+  char *to = room(scratch, size);
+  if (to == NULL || !ldr_macaddr_parse(p, n, size, to)) return false;
+  scratch->n += size;
+  *out = ldr_bytes_of(LDR_T_MACADDR, to, size);
+  return true;
+}
+
+static bool text_bits(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  size_t from = scratch->n;
+  if (!ldr_bits_parse(p, n, scratch)) return false;
+  *out = ldr_bytes_of(LDR_T_BITS, scratch->p + from, scratch->n - from);
+  return true;
+}
+
 static bool fits(ldr_ftype t, int64_t i) {
   if (t == LDR_F_INT2) return i >= INT16_MIN && i <= INT16_MAX;
   return t != LDR_F_INT4 || (i >= INT32_MIN && i <= INT32_MAX);
@@ -96,6 +127,9 @@ static bool scalar(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_v
     case LDR_T_TIMESTAMP: return text_count(type, ldr_timestamp_parse, p, n, out);
     case LDR_T_CLOCK: return text_count(type, ldr_clock_parse, p, n, out);
     case LDR_T_INTERVAL: return text_interval(p, n, scratch, out);
+    case LDR_T_INET: return text_inet(t, p, n, scratch, out);
+    case LDR_T_MACADDR: return text_macaddr(t, p, n, scratch, out);
+    case LDR_T_BITS: return text_bits(p, n, scratch, out);
     case LDR_T_NUMERIC:
     case LDR_T_CHAR:
     case LDR_T_JSON: *out = ldr_bytes_of(type, p, n); return true;
@@ -217,10 +251,9 @@ bool ldr_textform_decode(ldr_ftype t, bool is_array, const char *p, size_t n, ld
 /* All built-in array types but those that have a decoder, and box[], which has semicolons. */
 bool ldr_textform_is_array(uint32_t oid) {
   static const uint16_t arrays[] = {
-      1006, 1008, 1010, 1011, 1012, 1013, 1017, 1018, 1019, 1027, 1028, 629,  143,  651,  719,
-      775,  791,  1034, 1040, 1041, 1115, 1182, 1183, 1187, 1270, 1561, 1563, 2201, 2207, 2208,
-      2209, 2210, 2211, 2949, 3221, 3643, 3644, 3645, 3735, 3770, 3905, 3907, 3909, 3911, 3913,
-      3927, 4073, 4090, 4097, 4192, 5039, 6150, 6151, 6152, 6153, 6155, 6157,
+      1006, 1008, 1010, 1011, 1012, 1013, 1017, 1018, 1019, 1027, 1028, 629,  143,  719,  791,  1034,
+      1270, 2201, 2207, 2208, 2209, 2210, 2211, 2949, 3221, 3643, 3644, 3645, 3735, 3770, 3905, 3907,
+      3909, 3911, 3913, 3927, 4073, 4090, 4097, 4192, 5039, 6150, 6151, 6152, 6153, 6155, 6157,
   };
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
     if (arrays[i] == oid) return true;

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "values/bits.h"
 #include "values/datetime.h"
 #include "values/json.h"
+#include "values/network.h"
 #include "values/numeric.h"
 #include "values/time.h"
 
@@ -62,10 +64,26 @@ static size_t wire_size(ldr_ftype t) {
     case LDR_F_TIMESTAMP:
     case LDR_F_TIME:
     case LDR_F_TIMESTAMPTZ: return 8;
+    case LDR_F_MACADDR: return LDR_MACADDR;
+    case LDR_F_MACADDR8: return LDR_MACADDR8;
     case LDR_F_INTERVAL:
     case LDR_F_UUID: return 16;
     default: return 0;
   }
+}
+
+static ldr_code fit_inet(const char *field, ldr_ftype t, const char *p, size_t n, ldr_err *err) {
+  if (ldr_inet_ok(p, n, t == LDR_F_CIDR)) return LDR_OK;
+  return ldr_fail_field(err, field, "is not %s", t == LDR_F_CIDR ? "a cidr" : "an inet");
+}
+
+static ldr_code fit_macaddr(const char *field, ldr_ftype t, size_t n, ldr_err *err) {
+  if (n == wire_size(t)) return LDR_OK;
+  return ldr_fail_field(err, field, "is not a %s", ldr_ftype_get(t)->name);
+}
+
+static ldr_code fit_bits(const char *field, const char *p, size_t n, ldr_err *err) {
+  return ldr_bits_ok(p, n) ? LDR_OK : ldr_fail_field(err, field, "is not a string of bits");
 }
 
 static ldr_code fit_element(const char *field, ldr_ftype t, const char *p, size_t n, ldr_err *err) {
@@ -77,6 +95,10 @@ static ldr_code fit_element(const char *field, ldr_ftype t, const char *p, size_
     case LDR_F_CHAR: return fit_text(field, p, n, err);
     case LDR_F_NUMERIC: return fit_numeric_wire(field, p, n, err);
     case LDR_F_JSON: return fit_json(field, p, n, err);
+    case LDR_F_INET:
+    case LDR_F_CIDR: return fit_inet(field, t, p, n, err);
+    case LDR_F_BIT:
+    case LDR_F_VARBIT: return fit_bits(field, p, n, err);
     case LDR_F_JSONB: /* the binary form begins with a version */
       if (n == 0 || p[0] != 1) return ldr_fail_field(err, field, "has a malformed element");
       return fit_json(field, p + 1, n - 1, err);
@@ -130,6 +152,9 @@ ldr_code ldr_typecheck(const char *field, ldr_ftype t, bool array, const ldr_val
     case LDR_T_NUMERIC: return fit_numeric(field, v->u.p, v->n, err);
     case LDR_T_ARRAY: return fit_array(field, t, v->u.p, v->n, err);
     case LDR_T_UUID: return v->n == 16 ? LDR_OK : ldr_fail_field(err, field, "is not a uuid");
+    case LDR_T_INET: return fit_inet(field, t, v->u.p, v->n, err);
+    case LDR_T_MACADDR: return fit_macaddr(field, t, v->n, err);
+    case LDR_T_BITS: return fit_bits(field, v->u.p, v->n, err);
     case LDR_T_ENUM: return v->n >= LDR_ENUM_HEAD ? LDR_OK : ldr_fail_field(err, field, "is no label");
     case LDR_T_INTERVAL:
       return v->n == LDR_INTERVAL_WIRE ? LDR_OK : ldr_fail_field(err, field, "is not an interval");

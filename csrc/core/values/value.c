@@ -5,8 +5,10 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "values/bits.h"
 #include "values/datetime.h"
 #include "values/json.h"
+#include "values/network.h"
 #include "values/numeric.h"
 
 /* ---- column types ---- */
@@ -32,6 +34,12 @@ static const ldr_ftype_info types[LDR_NFTYPES] = {
     [LDR_F_VARCHAR] = {"varchar", "character varying", 1043, 1015, LDR_T_TEXT},
     [LDR_F_CHAR] = {"char", "bpchar", 1042, 1014, LDR_T_CHAR},
     [LDR_F_ENUM] = {"enum", "anyenum", 3500, 0, LDR_T_ENUM},
+    [LDR_F_INET] = {"inet", "inet", 869, 1041, LDR_T_INET},
+    [LDR_F_CIDR] = {"cidr", "cidr", 650, 651, LDR_T_INET},
+    [LDR_F_MACADDR] = {"macaddr", "macaddr", 829, 1040, LDR_T_MACADDR},
+    [LDR_F_MACADDR8] = {"macaddr8", "macaddr8", 774, 775, LDR_T_MACADDR},
+    [LDR_F_BIT] = {"bit", "\"bit\"", 1560, 1561, LDR_T_BITS},
+    [LDR_F_VARBIT] = {"varbit", "bit varying", 1562, 1563, LDR_T_BITS},
     [LDR_F_UNKNOWN] = {"unknown", "unknown", 705, 0, LDR_T_TEXT},
 };
 
@@ -169,11 +177,14 @@ int ldr_value_cmp(const ldr_value *a, const ldr_value *b) {
     case LDR_T_TEXT:
     case LDR_T_BYTES:
     case LDR_T_ENUM:
+    case LDR_T_MACADDR:
     case LDR_T_UUID: return cmp_bytes(a->u.p, a->n, b->u.p, b->n);
     case LDR_T_JSON: return !same_json(a->u.p, a->n, b->u.p, b->n);
     case LDR_T_ARRAY: return !same_array(a, b);
     case LDR_T_INTERVAL: return cmp_intervals(a->u.p, b->u.p);
     case LDR_T_CHAR: return cmp_bytes(a->u.p, bare(a), b->u.p, bare(b));
+    case LDR_T_INET: return ldr_inet_cmp(a->u.p, b->u.p);
+    case LDR_T_BITS: return ldr_bits_cmp(a->u.p, a->n, b->u.p, b->n);
   }
   return 1;
 }
@@ -220,6 +231,9 @@ uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed) {
     case LDR_T_TEXT:
     case LDR_T_BYTES:
     case LDR_T_ENUM:
+    case LDR_T_INET:
+    case LDR_T_MACADDR:
+    case LDR_T_BITS:
     case LDR_T_UUID: return ldr_hash_keyed(v->u.p, v->n, seed);
     case LDR_T_JSON: return hash_json(v->u.p, v->n, seed);
     case LDR_T_ARRAY: return hash_array(v, seed);

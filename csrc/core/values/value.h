@@ -26,7 +26,10 @@ typedef enum ldr_type {
   LDR_T_CLOCK,     /* i: microseconds since midnight */
   LDR_T_INTERVAL,  /* p, n = 16: PostgreSQL's binary form; equal when the spans are */
   LDR_T_ENUM,      /* p, n: the label's place, be16, and the label: so bytes order as labels do */
-  LDR_T_CHAR       /* p, n: a text whose blanks at the end do not count */
+  LDR_T_CHAR,      /* p, n: a text whose blanks at the end do not count */
+  LDR_T_INET,      /* p, n: values/network.h */
+  LDR_T_MACADDR,   /* p, n: 6 or 8 bytes */
+  LDR_T_BITS       /* p, n: values/bits.h */
 } ldr_type;
 
 typedef struct ldr_value {
@@ -62,7 +65,13 @@ typedef enum ldr_ftype {
   LDR_F_INTERVAL,
   LDR_F_VARCHAR,
   LDR_F_CHAR,
-  LDR_F_ENUM,    /* oid: anyenum's, which no column has; each enum has its own */
+  LDR_F_ENUM, /* oid: anyenum's, which no column has; each enum has its own */
+  LDR_F_INET,
+  LDR_F_CIDR,
+  LDR_F_MACADDR,
+  LDR_F_MACADDR8,
+  LDR_F_BIT,
+  LDR_F_VARBIT,
   LDR_F_UNKNOWN, /* raw queries only: a type without a decoder; travels as text */
   LDR_NFTYPES
 } ldr_ftype;

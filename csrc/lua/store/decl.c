@@ -135,7 +135,7 @@ static const char *const field_keys[] = {"name",      "type",  "null",      "min
 
 /* Raises, with the type that was probably meant and all that there are. */
 static void no_type(const l_decl *d, const char *field, const char *type) {
-  char all[200];
+  char all[400];
   size_t n = 0;
   ldr_nearest near;
   ldr_nearest_begin(&near, type);
@@ -158,7 +158,7 @@ static bool apply_modifiers(ldr_field *f, int a, int b, int given) {
     return a > 0;
   }
   if (given > 1 || a < 0) return false;
-  if (f->type == LDR_F_VARCHAR || f->type == LDR_F_CHAR) {
+  if (f->type == LDR_F_VARCHAR || f->type == LDR_F_CHAR || type == LDR_T_BITS) {
     f->max_len = (uint32_t)a;
     return a > 0;
   }
@@ -192,7 +192,8 @@ static void read_type(const l_decl *d, const char *type, ldr_field *f) {
   if (!read_modifiers(name, &a, &b, &given) || !ldr_ftype_by_name(name, &f->type)) no_type(d, f->name, type);
   if (given && !apply_modifiers(f, a, b, given))
     l_decl_fail(d, "field %s: type %s: what stands in parentheses is not for this type", f->name, type);
-  if (f->type == LDR_F_CHAR && f->max_len == 0) f->max_len = 1; /* as in SQL */
+  if ((f->type == LDR_F_CHAR || f->type == LDR_F_BIT) && !f->array && f->max_len == 0)
+    f->max_len = 1; /* as in SQL */
 }
 
 /* { "now" } …: a default that is made, and not a value. A table in a json or array field is a value. */

@@ -9,8 +9,10 @@
 #include "lua/base/state.h"
 #include "lua/base/table.h"
 #include "lua/values/decimal.h"
+#include "values/bits.h"
 #include "values/codec.h"
 #include "values/datetime.h"
+#include "values/network.h"
 #include "values/numeric.h"
 #include "values/time.h"
 #include "values/typecheck.h"
@@ -206,6 +208,37 @@ static ldr_code read_interval(lua_State *L, int idx, const ldr_column *c, l_work
   return bytes(w, c, LDR_T_INTERVAL, wire, sizeof wire, true, out);
 }
 
+static ldr_code read_inet(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  char inet[LDR_INET_MAX];
+  bool cidr = c->type == LDR_F_CIDR;
+  size_t n = 0;
+  if (lua_type(L, idx) == LUA_TSTRING)
+    n = ldr_inet_parse(lua_tostring(L, idx), lua_rawlen(L, idx), cidr, inet);
+  if (n == 0)
+    return fault(w, c,
+                 cidr ? "must be a network, such as 10.1.0.0/16, with nothing to the right of its bits"
+                      : "must be an address, such as 10.1.2.3, 10.1.2.3/16 or ::1");
+  return bytes(w, c, LDR_T_INET, inet, n, true, out);
+}
+
+static ldr_code read_macaddr(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  char mac[LDR_MACADDR8];
+  size_t size = c->type == LDR_F_MACADDR8 ? LDR_MACADDR8 : LDR_MACADDR;
+  if (lua_type(L, idx) != LUA_TSTRING ||
+      !ldr_macaddr_parse(lua_tostring(L, idx), lua_rawlen(L, idx), size, mac))
+    return fault(w, c,
+                 size == LDR_MACADDR ? "must be a MAC address, such as 08:00:2b:01:02:03"
+                                     : "must be a MAC address, such as 08:00:2b:01:02:03:04:05");
+  return bytes(w, c, LDR_T_MACADDR, mac, size, true, out);
+}
+
+static ldr_code read_bits(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  ldr_buf_reset(&w->buf);
+  if (lua_type(L, idx) != LUA_TSTRING || !ldr_bits_parse(lua_tostring(L, idx), lua_rawlen(L, idx), &w->buf))
+    return w->buf.broken ? ldr_fail_nomem(&w->err) : fault(w, c, "must be a text of 0 and 1, such as 0101");
+  return bytes(w, c, LDR_T_BITS, w->buf.p, w->buf.n, true, out);
+}
+
 /* Which labels there are, the message of a row says; a condition's is as short as others. */
 static ldr_code read_enum(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   const ldr_value *found = NULL;
@@ -320,7 +353,9 @@ static reader *const readers[LDR_NFTYPES] = {
     [LDR_F_UUID] = read_uuid,       [LDR_F_TIMESTAMPTZ] = read_time,  [LDR_F_JSON] = read_json,
     [LDR_F_JSONB] = read_json,      [LDR_F_DATE] = read_date,         [LDR_F_TIMESTAMP] = read_timestamp,
     [LDR_F_TIME] = read_clock,      [LDR_F_INTERVAL] = read_interval, [LDR_F_VARCHAR] = read_text,
-    [LDR_F_CHAR] = read_char,       [LDR_F_ENUM] = read_enum,         [LDR_F_UNKNOWN] = read_unknown,
+    [LDR_F_CHAR] = read_char,       [LDR_F_ENUM] = read_enum,         [LDR_F_INET] = read_inet,
+    [LDR_F_CIDR] = read_inet,       [LDR_F_MACADDR] = read_macaddr,   [LDR_F_MACADDR8] = read_macaddr,
+    [LDR_F_BIT] = read_bits,        [LDR_F_VARBIT] = read_bits,       [LDR_F_UNKNOWN] = read_unknown,
 };
 
 ldr_code l_scalar_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
@@ -394,6 +429,22 @@ static void push_datetime(lua_State *L, const ldr_value *v) {
   lua_pushlstring(L, text, ldr_codec_datetime(v, text));
 }
 
+static void push_network(lua_State *L, const ldr_value *v) {
+  char text[LDR_NETWORK_TEXT];
+  lua_pushlstring(L, text, ldr_codec_network(v, text));
+}
+
+static bool push_bits(lua_State *L, l_work *w, const ldr_value *v) {
+  ldr_buf_reset(&w->buf);
+  ldr_bits_format(v->u.p, &w->buf);
+  if (w->buf.broken) {
+    (void)!ldr_fail_nomem(&w->err);
+    return false;
+  }
+  lua_pushlstring(L, w->buf.n ? w->buf.p : "", w->buf.n);
+  return true;
+}
+
 bool l_scalar_push(lua_State *L, l_work *w, const ldr_value *v) {
   switch (v->type) {
     case LDR_T_NULL: lua_pushnil(L); return true;
@@ -411,6 +462,9 @@ bool l_scalar_push(lua_State *L, l_work *w, const ldr_value *v) {
     case LDR_T_TIMESTAMP:
     case LDR_T_CLOCK:
     case LDR_T_INTERVAL: push_datetime(L, v); return true;
+    case LDR_T_INET:
+    case LDR_T_MACADDR: push_network(L, v); return true;
+    case LDR_T_BITS: return push_bits(L, w, v);
     case LDR_T_JSON: return push_json(L, w, v);
     case LDR_T_ARRAY: break; /* no scalar */
   }

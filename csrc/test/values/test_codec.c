@@ -65,6 +65,12 @@ TEST(every_type_in_binary) {
   BOTH(LDR_F_TEXT, txt(""), "");
   BOTH(LDR_F_BYTEA, ldr_bytes_of(LDR_T_BYTES, "\0\xff", 2), "00ff");
   BOTH(LDR_F_UUID, ldr_bytes_of(LDR_T_UUID, uuid_bytes, 16), "00112233445566778899aabbccddeeff");
+  BOTH(LDR_F_INET, ldr_bytes_of(LDR_T_INET, "\x02\x08\0\x04\x0a\x01\x02\x03", 8), "020800040a010203");
+  BOTH(LDR_F_CIDR, ldr_bytes_of(LDR_T_INET, "\x02\x08\x01\x04\x0a\0\0\0", 8), "020801040a000000");
+  BOTH(LDR_F_MACADDR, ldr_bytes_of(LDR_T_MACADDR, uuid_bytes, 6), "001122334455");
+  BOTH(LDR_F_MACADDR8, ldr_bytes_of(LDR_T_MACADDR, uuid_bytes, 8), "0011223344556677");
+  BOTH(LDR_F_BIT, ldr_bytes_of(LDR_T_BITS, "\0\0\0\x03\xa0", 5), "00000003a0");
+  BOTH(LDR_F_VARBIT, ldr_bytes_of(LDR_T_BITS, "\0\0\0\0", 4), "00000000");
   BOTH(LDR_F_JSON, json("{\"a\": 1}"), "7b2261223a20317d");
   BOTH(LDR_F_JSONB, json("{\"a\": 1}"), "017b2261223a20317d");
   BOTH(LDR_F_UNKNOWN, txt("2026-01-01"), "323032362d30312d3031");
@@ -105,6 +111,17 @@ TEST(wrong_lengths_are_refused) {
   REFUSED(LDR_F_TIMESTAMPTZ, "00000000");
   REFUSED(LDR_F_TIMESTAMPTZ, "7ffffffffffffffe"); /* no infinity, and beyond every date */
   REFUSED(LDR_F_JSONB, "");
+  REFUSED(LDR_F_INET, "020801040a000000"); /* says that it is a cidr */
+  REFUSED(LDR_F_INET, "022100040a000000"); /* 33 bits */
+  REFUSED(LDR_F_INET, "030800040a000000"); /* four bytes for IPv6 */
+  REFUSED(LDR_F_INET, "040800040a000000"); /* no such family */
+  REFUSED(LDR_F_INET, "0208000");
+  REFUSED(LDR_F_CIDR, "020801040a000001"); /* to the right of its bits */
+  REFUSED(LDR_F_MACADDR, "0011223344");
+  REFUSED(LDR_F_MACADDR8, "001122334455");
+  REFUSED(LDR_F_BIT, "00000003a8"); /* a bit behind the end */
+  REFUSED(LDR_F_VARBIT, "00000009a0");
+  REFUSED(LDR_F_VARBIT, "ffffffff");
   REFUSED(LDR_F_JSONB, "027b7d");
   REFUSED(LDR_F_NUMERIC, "0002000040000003000c");
 }

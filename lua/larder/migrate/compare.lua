@@ -14,7 +14,9 @@ local function names(list)
   return table.concat(list, ", ")
 end
 
-local TIMES = { date = true, timestamp = true, time = true, interval = true, timestamptz = true }
+-- Types of which one value has several texts.
+local SPELLED = { date = true, timestamp = true, time = true, interval = true, timestamptz = true, inet = true, cidr = true,
+  macaddr = true, macaddr8 = true }
 
 local function sorted_keys(map)
   local list = {}
@@ -48,7 +50,7 @@ end
 -- Is the column's default the declared one? The expression is the catalogue's own, not a caller's.
 function Comparer:same_default(field, column)
   local declared, kind = field.default, ddl.type_of(field)
-  if TIMES[field.type] then -- one value has several texts
+  if SPELLED[field.type] then
     local rows, err = self.db:query(("select (%s)::%s = $1::text::%s as same"):format(column.default, kind, kind), declared)
     if not rows then return nil, err end
     return rows[1].same

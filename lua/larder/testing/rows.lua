@@ -33,6 +33,16 @@ local function numeric(n, field)
   return tostring(math.floor(n % 10 ^ math.min(digits, 9)))
 end
 
+local function mac(n, head)
+  return ("%s:%02x:%02x:%02x"):format(head, math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256)
+end
+
+local function bits(n, field)
+  local list = {}
+  for i = field.max_len or 32, 1, -1 do list[i], n = n % 2, math.floor(n / 2) end
+  return table.concat(list)
+end
+
 local MAKE = {
   bool = function(n) return n % 2 == 0 end,
   int2 = whole, int4 = whole, int8 = whole, numeric = numeric, text = text, bytea = text,
@@ -45,6 +55,10 @@ local MAKE = {
   timestamp = function(n) return (core.time_format(core.now() - n % 100000 * 1000000):gsub("Z", "")) end,
   time = function(n) return ("%02d:%02d:%02d"):format(math.floor(n / 3600) % 24, math.floor(n / 60) % 60, n % 60) end,
   interval = function(n) return ("PT%dS"):format(n) end,
+  inet = function(n) return ("10.%d.%d.%d"):format(math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256) end,
+  cidr = function(n) return ("10.%d.%d.0/24"):format(math.floor(n / 256) % 256, n % 256) end,
+  macaddr = function(n) return mac(n, "08:00:2b") end, macaddr8 = function(n) return mac(n, "08:00:2b:00:00") end,
+  bit = bits, varbit = bits,
   json = function(n) return { n = n % 1000 } end,
   jsonb = function(n) return { n = n % 1000 } end,
 }

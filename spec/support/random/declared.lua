@@ -93,6 +93,17 @@ local BY_TYPE = {
   time = function() return pick { "00:00", "10:30:00.25", "24:00:00" } end,
   interval = function() return pick { "P1M", "30 days", "PT1.5S", "-1 days", "P1DT24H" } end,
   varchar = function(field) return fitted(pick(WORDS), field) end,
+  inet = function() return pick { "10.0.0.1", "10.0.0.1/8", "::1", "::ffff:10.0.0.1" } end,
+  cidr = function() return pick { "10.0.0.0/8", "10.0.0.0/9", "::/0", "10.0.0.0/32" } end,
+  macaddr = function() return pick { "08:00:2b:01:02:03", "08002b010203", "ff:ff:ff:ff:ff:ff" } end,
+  macaddr8 = function() return pick { "08:00:2b:01:02:03", "08:00:2b:ff:fe:01:02:03", "00:00:00:00:00:00:00:01" } end,
+  bit = function(field) return pick { "0", "1" }:rep(field.max_len) end,
+  varbit = function(field) return pick { "", "0", "01", "1", "010" }:sub(1, field.max_len) end,
+  ["inet[]"] = function() return pick { array {}, { "10.0.0.1", "10.0.0.1/32" }, { "::1", null } } end,
+  ["cidr[]"] = function() return pick { array {}, { "10.0.0.0/8" } } end,
+  ["macaddr[]"] = function() return pick { { "08:00:2b:01:02:03" }, { "08002b010203", null } } end,
+  ["macaddr8[]"] = function() return pick { { "08:00:2b:01:02:03" }, array {} } end,
+  ["varbit[]"] = function() return pick { { "", "1" }, { null, "01" } } end,
   enum = function(field) return pick(field.enum) end,
   char = function() return pick { "k1", "k2 ", "K1", "", "k\t" } end,
   ["date[]"] = function() return pick { array {}, { "2026-01-01" }, { "2025-12-31", null } } end,
@@ -117,7 +128,9 @@ end
 -- ---- an entity, sorted by what can be done with its fields ----
 
 local SCALAR = { text = true, uuid = true, int2 = true, int4 = true, int8 = true, numeric = true, bool = true, timestamptz = true,
-  date = true, timestamp = true, time = true, interval = true, varchar = true, char = true, enum = true }
+  date = true, timestamp = true, time = true, interval = true, varchar = true, char = true, enum = true,
+  inet = true, cidr = true, macaddr = true, macaddr8 = true, bit = true, varbit = true }
+local UNRANKED = { bool = true, uuid = true, cidr = true, macaddr = true, macaddr8 = true, bit = true, varbit = true } -- no min and max
 local NUMBER = { int2 = true, int4 = true, int8 = true, numeric = true }
 
 local function unique_fields(decl)
@@ -132,7 +145,7 @@ end
 local function plain_field(field)
   field = copied(field)
   local base, size = field.type:match "^(.-)%(([%d,]+)%)$"
-  if base then field.type, field.max_len = base, base:find "char" and tonumber(size) or nil end
+  if base then field.type, field.max_len = base, (base:find "char" or base:find "bit") and tonumber(size) or nil end
   return field
 end
 
@@ -149,7 +162,7 @@ local function entity_of(made, decl)
     if not field.hidden then
       e.all[#e.all + 1] = field
       if SCALAR[field.type] then e.scalar[#e.scalar + 1] = field end
-      if field.type ~= "bool" and field.type ~= "uuid" and SCALAR[field.type] then e.ordered[#e.ordered + 1] = field end
+      if SCALAR[field.type] and not UNRANKED[field.type] then e.ordered[#e.ordered + 1] = field end
       if field.type == "jsonb" then e.json[#e.json + 1] = field end
     end
   end
