@@ -143,13 +143,33 @@ describe("targets", function()
     fault("", "target")
     fault("no such thing")
     fault(nil, "pool.max", { DATABASE_URL = "postgres://h/d" }, { pool = { max = 0 } })
+    fault("memory:", "pool.mx", {}, { pool = { mx = 4 } })
+    fault({ host = "h", ssl = true }, "ssl")
+  end)
+
+  it("what cannot be read is told with what was meant", function()
+    for target, wanted in pairs {
+      ["mysql://h/d"] = '"mysql" is not a scheme of PostgreSQL: write postgres://', ["memroy:"] = '"memory:"',
+      ["postgres://h/d?sslmod=require"] = "sslmod is not a setting of a connection; did you mean sslmode?",
+      ["host=h aplication_name=x"] = "did you mean application_name?", ["justaname"] = "host=db1 dbname=app",
+    } do
+      local _, err = resolve({}, target)
+      assert.is_truthy(tostring(err):find("the connection string is not valid: ", 1, true), target)
+      assert.is_truthy(tostring(err):find(wanted, 1, true), tostring(err))
+    end
+    local _, err = resolve({}, { host = "h", hots = "x", ssl = true })
+    assert.same({ hots = "is not a setting of a connection; did you mean host?",
+      ssl = "is not a setting of a connection; did you mean sslmode?" }, err.fields)
+    assert(resolve({}, { host = "h", application_name = "a", keepalives = 1, target_session_attrs = "any" }))
   end)
 
   it("no fault quotes a password", function()
     local _, err = resolve({}, "postgres://u:hunter2@h:port/d")
     assert.is_nil(tostring(err):find("hunter2", 1, true))
-    _, err = resolve({}, "host=h password=hunter2 nonsense=1")
-    assert.is_nil(tostring(err):find("hunter2", 1, true))
+    for _, text in ipairs { "host=h password=hunter2 nonsense=1", "postgres://u:a?hunter2=b@h/d", "host=h password=a hunter2=b" } do
+      _, err = resolve({}, text)
+      assert.is_nil(tostring(err):find("hunter2", 1, true))
+    end
   end)
 
   it("a small pool keeps its minimum below its maximum", function()

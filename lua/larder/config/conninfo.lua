@@ -2,6 +2,7 @@
 
 local core = require "larder.core"
 local errors = require "larder.base.errors"
+local misuse = require "larder.base.misuse"
 
 local conninfo = {}
 
@@ -101,6 +102,40 @@ function conninfo.is_uri(text)
   return text:find "^postgres://" ~= nil or text:find "^postgresql://" ~= nil
 end
 
+-- libpq's keywords, for suggestions; a newer libpq may know more, so that it is asked, too.
+local KEYWORDS = {}
+for name in ([[host hostaddr port dbname user password passfile service options application_name fallback_application_name
+  connect_timeout client_encoding sslmode sslcert sslkey sslpassword sslrootcert sslcrl sslcrldir sslsni sslcompression requirepeer
+  requiressl ssl_min_protocol_version ssl_max_protocol_version gssencmode gsslib krbsrvname channel_binding keepalives
+  keepalives_idle keepalives_interval keepalives_count tcp_user_timeout target_session_attrs load_balance_hosts replication]]):gmatch "%S+" do
+  KEYWORDS[name] = true
+end
+
+--- Why a name is no setting of a connection; nil: it is one.
+---@param name string
+---@return string|nil
+function conninfo.unknown(name)
+  if KEYWORDS[name] or name:find "^[%w_]+$" and core.parse_conninfo(name .. "=''") then return nil end
+  local names = misuse.names(KEYWORDS)
+  for ours in pairs(OURS) do names[#names + 1] = ours end
+  return "is not a setting of a connection" .. (name == "ssl" and "; did you mean sslmode?" or misuse.hint(name, names))
+end
+
+-- What is wrong with a text that libpq cannot read. Only names that are nearly those of settings are told: anything else may be
+-- part of a password.
+local function fault_of(text)
+  local wanted = 'write postgres://user@host/database, or settings as in "host=db1 dbname=app", or "memory:"'
+  local scheme = text:match "^(%a[%w+.-]*):"
+  if scheme and not conninfo.is_uri(text) then return ("%q is not a scheme of PostgreSQL: %s"):format(scheme, wanted) end
+  local names = conninfo.is_uri(text) and (text:match "%?(.*)$" or ""):gmatch "%f[^&%z]([^=&]+)="
+    or (" " .. text):gmatch "%s([%w_]+)%s*="
+  for name in names do
+    local why = conninfo.unknown(name)
+    if why and why:find "did you mean" then return name .. " " .. why end
+  end
+  return wanted
+end
+
 --- Read a URI or key/value conninfo.
 ---@param text string
 ---@param prisma? boolean  the text is Prisma's: its own parameters are taken out as well
@@ -117,7 +152,10 @@ function conninfo.parse(text, prisma)
   end
   if next(unknown) then return errors.invalid(unknown) end
   local settings, err = core.parse_conninfo(rest)
-  if not settings then return nil, err end
+  if not settings then
+    if err.code ~= "invalid" then return nil, err end
+    return errors.invalid({}, "the connection string is not valid: " .. fault_of(text))
+  end
   return settings, pool
 end
 

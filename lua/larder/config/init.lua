@@ -219,6 +219,7 @@ local function from_table(b, target)
         if setting then b:set_pool(setting, value, "argument") end
         if not setting then b.faults[name] = "is not a pool setting" end
       else
+        b.faults[name] = conninfo.unknown(ALIASES[name] or name)
         b:set(ALIASES[name] or name, value, "argument", name)
       end
     end
@@ -333,6 +334,7 @@ function config.resolve(target, opts)
   local cfg
   cfg, err = from_target(b, target, file)
   if not cfg then return nil, err end
+  if next(b.faults) then return errors.invalid(b.faults) end -- memory has no use for a pool, and is given none that is misspelt
   cfg, err = add_replica(cfg, b.replica, opts)
   if not cfg or cfg.engine == "memory" then return cfg, err end
   cfg.run_migrations = b.run_migrations

@@ -195,6 +195,9 @@ local function check_entity(full, decl)
     if type(field.name) ~= "string" then fail(full, "field %d: name must be a text, not %s", i, misuse.kind(field.name)) end
   end
   if type(decl.key) ~= "table" then fail(full, "a key is required") end
+  for i, name in ipairs(decl.key) do
+    if type(name) ~= "string" then fail(full, "key: entry %d must be the name of a field, not %s", i, misuse.kind(name)) end
+  end
 end
 
 local function make_entity(full, decl, known)

@@ -249,7 +249,7 @@ local methods = {}
 ---@return larder.Error? err  `invalid`, `capacity` (no room), `unsupported` (a key that the server numbers)
 function methods:insert_async(row, ...)
   support.check_row(self, "insert_async", row)
-  support.no_more(self, "insert_async", 0, ...)
+  support.no_more(self, "insert_async", 1, row, ...)
   if self.db._is_view then
     return nil, errors.new {
       code = "unsupported", store = self._entity.full, op = "insert_async",

@@ -208,7 +208,7 @@ end
 function support.no_more(store, method, last, ...)
   local n = select("#", ...)
   if n > last and (select(last + 1, ...)) ~= nil then
-    support.misuse(store, method, "takes %d arguments at most, not %d", last, n)
+    support.misuse(store, method, "takes %d argument%s at most, not %d", last, last == 1 and "" or "s", n)
   end
 end
 

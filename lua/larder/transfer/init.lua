@@ -152,6 +152,12 @@ function run:all()
   return true
 end
 
+-- Where a refused row stands in its source.
+local function place_of(item)
+  if item.file then return (" (%s:%s)"):format(item.file, item.line) end
+  return item.index and (" (row %d)"):format(item.index) or ""
+end
+
 --- A refused row undoes an atomic transfer; the error carries every such row.
 function run:atomic()
   local rolled_back_on_purpose = false
@@ -159,10 +165,10 @@ function run:atomic()
     local done, why = self:all()
     if not done then return nil, why end
     if #self.report.refused > 0 and not self.opts.dry_run then
-      local first = self.report.refused[1]
+      local n, first = #self.report.refused, self.report.refused[1]
       return nil, errors.new { code = first.err.code, constraint = first.err.constraint, store = first.store,
-        refused = self.report.refused, message = ("%d rows were refused, nothing was written; the first: %s")
-          :format(#self.report.refused, tostring(first.err)) }
+        refused = self.report.refused, message = ("%s refused, nothing was written; the first: %s%s")
+          :format(n == 1 and "1 row was" or n .. " rows were", tostring(first.err), place_of(first)) }
     end
     if self.opts.dry_run then
       rolled_back_on_purpose = true
