@@ -73,6 +73,16 @@ describe("a first user", function()
     fails("migrate up tooltrial", 1, "000002_typo.up.sql:3:", "1 migrations before it are applied and stay")
   end)
 
+  it("may look at the first line alone: a migration is applied or not", function()
+    family()
+    for i = 2, 6 do up(("%06d_more"):format(i), ("create table tooltrial.more%d (id int primary key);\n"):format(i)) end
+    here:run "migrate up | head -1"
+    assert.equal(0, select(2, here:run "migrate up"))
+    local text, code = here:run "migrate status --exit-code"
+    assert.equal(0, code, text)
+    assert.equal("tooltrial: no drift\n", (here:run "check"))
+  end)
+
   it("is told that the condition of a partial unique differs", function()
     family()
     local text = here:slurp "tooltrial.lua"

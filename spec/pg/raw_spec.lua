@@ -73,6 +73,31 @@ describe("raw SQL", function()
     assert.has_error(function() db:query(5) end)
   end)
 
+  it("refuses begin, commit and rollback outside of a transaction, where they would do nothing", function()
+    for _, text in ipairs {
+      "begin", "BEGIN;", "start transaction", " -- why\n/* not */ commit", "rollback", "end", "savepoint a", ";abort",
+    } do
+      local rows, err = db:query(text)
+      assert.same({ nil, "invalid" }, { rows, err.code }, text)
+      assert.is_truthy(tostring(err):find("db:transaction(function() … end)", 1, true), text)
+      rows, err = db:pipeline({}, function(p) p:query "select 1" p:query(text) end)
+      assert.same({ nil, "invalid" }, { rows, err.code }, text)
+    end
+    assert.equal(1, assert(db:query "select 1 as begin")[1].begin)
+    assert.equal(1, assert(db:query "-- begin\nselect 1 as n")[1].n)
+    local _, err = db:query "commit prepared 'nosuch'"
+    assert.equal("42704", err.sqlstate)
+    assert(db:transaction(function(tx)
+      assert(tx:query "savepoint a")
+      assert(db:query "rollback to savepoint a")
+      return true
+    end))
+    assert(db:session(function(session)
+      assert(session:query "begin")
+      return session:query "rollback"
+    end))
+  end)
+
   it("gives a statement its own time limit", function()
     local rows, err = db:query { "select pg_sleep(5)", timeout = 0.05 }
     assert.is_nil(rows)

@@ -1,6 +1,6 @@
 -- Every fault that trials of larder once found, and the test that holds its right answer. The trials were: public bug reports of
--- comparable libraries, both engines against each other (twin), a first use by a stranger, and poolers, clusters and other majors
--- (scale). A row is: its number, what was wrong, and specs with the titles of their tests. What is decided not to change stands in
+-- comparable libraries, both engines against each other (twin), a first use by a stranger (first_use.lua), and poolers, clusters and
+-- other majors (scale). A row is: its number, what was wrong, and specs with the titles of their tests. What is decided not to change stands in
 -- docs/differences.md: there `differs` names the row of its table.
 
 local STRICT, TWIN, VALUES = "spec/contract/strict_spec.lua", "spec/contract/twin_spec.lua", "spec/pg/values_spec.lua"
@@ -8,8 +8,8 @@ local WORDS, DRIFT, STALE = "spec/pg/words_spec.lua", "spec/pg/drift_spec.lua", 
 local BOTH, POSTGRES, MISUSE = "spec/regress/both_spec.lua", "spec/regress/postgres_spec.lua", "spec/unit/misuse_spec.lua"
 local CONFIG, WAYS = "spec/unit/config_spec.lua", "spec/pg/migrate_ways_spec.lua"
 local POOLER, SESSION, RANDOM = "spec/pg/pooler_spec.lua", "spec/pg/session_spec.lua", "spec/contract/random_spec.lua"
-local CLI, RAW, ASYNC, TX = "spec/pg/cli_spec.lua", "spec/pg/raw_spec.lua", "spec/pg/async_spec.lua", "spec/contract/tx_spec.lua"
-local CHECK, COLLATION, LOOP = "spec/pg/check_spec.lua", "spec/pg/collation_spec.lua", "spec/pg/loop_spec.lua"
+local RAW, ASYNC, TX = "spec/pg/raw_spec.lua", "spec/pg/async_spec.lua", "spec/contract/tx_spec.lua"
+local COLLATION, LOOP = "spec/pg/collation_spec.lua", "spec/pg/loop_spec.lua"
 
 local REPORTS = {
   ["public reports"] = {
@@ -119,33 +119,6 @@ local REPORTS = {
     { "both", "raw errors of Lua", BOTH, "when options are wrong in ways that were once raw errors of Lua" },
     { "both", "a lack of memory is told as a bad value", "spec/unit/binding_oom_spec.lua", "" },
   },
-  ["first use"] = {
-    { "S1", "memory that nobody named", CONFIG, "nothing at all is an error that says what was looked for: memory must be named" },
-    { "S1", "the command line does not say where it works", CLI, "says which database it works on, and hides secrets" },
-    { "S2", "a nil in a condition", STRICT, "sees a nil in a condition that larder.where makes" },
-    { "S3", "wrong input that is accepted", MISUSE, "of %s:%s raises at the caller's line" },
-    { "S3", "a lock outside of a transaction", TWIN, "refuses a lock outside of a transaction, which would lock nothing" },
-    { "S4", "assert loses the text or the place", "spec/unit/errors_spec.lua", "become a text with the caller's line by must",
-      "print store, method, place and hint" },
-    { "S5", "the command line cannot see my family", CLI, "makes a family, migrates it, checks it" },
-    { "S6", "a failing migration has no place", CLI, "names file and line of a mistake, and what stays" },
-    { "S7", "the reference is missing", "spec/unit/docs_spec.lua", "" },
-    { "S8", "every request waits 30 seconds when the server is down", POOLER,
-      "is told within seconds to all who wait in a loop, and not after the acquire timeout" },
-    { "S8", "no lazy open", "spec/pg/restart_spec.lua", "need not be there at a lazy open" },
-    { "S9", "bytes from existing columns", DRIFT, "takes varchar, name and domains for text" },
-    { "S10", "check does not compare predicates", CHECK, "is named and mended: " },
-    { "S11", "an empty page is an object in JSON", BOTH, "when an empty page becomes JSON: a list" },
-    { "S12", "numerics compare as texts", BOTH, "when a purely numeric text is compared: larder.decimal does it exactly" },
-    { "S13", "a module of another Lua", "spec/unit/load_spec.lua", "is told by its name in " },
-    { "S14", "declaring twice", "spec/unit/family_spec.lua", "of one name stand once" },
-    { "S15", "positions", STRICT, "blames the caller's line" },
-    { "S16", "a dot in place of the colon", STRICT, "says so when a dot stands in place of the colon" },
-    { "S17", "soft-deleted stores cannot be emptied", STRICT, "purges by a condition, and empties a family" },
-    { "S18", "an error does not say which row", BOTH, "when an error is printed: store, method and place" },
-    { "S18", "a page is cut to 1,000", BOTH, "when the limit of a field is met by increment, and a list has more than a page",
-      differs = "`list { limit = 5000 }`" },
-  },
   scale = {
     { "A1", "PgBouncer is found without effect", POOLER, "is found, and names no statement" },
     { "A2", "statements of other clients", POOLER, "never fails by a statement of another client" },
@@ -160,6 +133,8 @@ local REPORTS = {
   },
 }
 
+for name, rows in pairs(require "spec.regress.first_use") do REPORTS[name] = rows end
+
 local function slurp(path)
   local file = assert(io.open(path, "rb"), path .. " is named here and is not there")
   local text = file:read "*a"
@@ -172,12 +147,20 @@ describe("every fault that a trial found", function()
   for trial, rows in pairs(REPORTS) do
     for _, row in ipairs(rows) do
       it(("has its test: %s %s, %s"):format(trial, row[1], row[2]), function()
-        local text = slurp(row[3])
-        assert.is_string(row[4])
+        assert.is_truthy(row[4] or row.docs or row.differs, "it has none")
+        local text = row[3] and slurp(row[3])
         for i = 4, #row do
           assert.is_truthy(text:find(row[i], 1, true), row[3] .. " has no test called " .. row[i])
         end
         if row.differs then assert.is_truthy(differences:find(row.differs, 1, true), "docs/differences.md: " .. row.differs) end
+        if row.docs then assert.is_truthy(slurp(row.docs[1]):find(row.docs[2], 1, true), row.docs[1] .. " does not say " .. row.docs[2]) end
+      end)
+    end
+    if rows.count then
+      it("is listed: " .. trial, function()
+        local there = {}
+        for _, row in ipairs(rows) do there[row[1]] = true end
+        for i = 1, rows.count do assert.is_true(there[tostring(i)] == true, trial .. " has no row " .. i) end
       end)
     end
   end

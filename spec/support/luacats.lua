@@ -137,7 +137,10 @@ local TAGS = {
   param = function(text) return text:match "^[%w_%.]+%??%s+(.*)$" end, ["return"] = function(text) return text end,
   field = function(text) return text:match "^%[[^%]]*%]%??%s+(.*)$" or text:match "^[%w_]+%??%s+(.*)$" end,
   type = function(text) return text end, alias = function(text) return text:match "^[%w_%.]+%s+(.+)$" end,
-  class = function(text) return text:match "^[%w_%.]+%s*:%s*(.*)$" end,
+  class = function(text) -- those that it has all of: one or more
+    local of = text:match "^[%w_%.]+%s*:%s*(.*)$"
+    return of and (of:gsub(",%s*", "|"))
+  end,
   operator = function(text) return text:match ":%s*(.*)$" end,
 }
 local PLAIN = { generic = true, meta = true, cast = true, see = true, nodiscard = true, deprecated = true, overload = true }

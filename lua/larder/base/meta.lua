@@ -75,8 +75,8 @@
 ---@field create fun(self, row: larder.auth.Tenant): larder.auth.Tenant|nil, larder.Error?
 ---@field get fun(self, id: string, opts?: larder.ReadOptions): larder.auth.Tenant|nil, larder.Error?
 ---@field get_by_name fun(self, name: string): larder.auth.Tenant|nil, larder.Error?
----@field list fun(self, opts?: larder.ListOptions): larder.auth.Tenant[]|nil, larder.ListInfo|larder.Error
----@field update fun(self, row: larder.auth.Tenant, opts?: { only?: table }): larder.auth.Tenant|nil, larder.Error?
+---@field list fun(self, opts?: larder.ListOptions): larder.auth.Tenant[]|nil, larder.ListAnswer
+---@field update fun(self, row: larder.auth.Tenant, opts?: larder.UpdateOptions): larder.auth.Tenant|nil, larder.Error?
 ---@field patch fun(self, id: string, changes: table): larder.auth.Tenant|nil, larder.Error?
 ---@field delete fun(self, id: string): true|nil, integer|larder.Error
 ---@field soft_delete fun(self, id: string): true|nil, integer|larder.Error
@@ -97,9 +97,9 @@
 ---@field create fun(self, row: larder.auth.App): larder.auth.App|nil, larder.Error?
 ---@field get fun(self, tenant_id: string, id: string): larder.auth.App|nil, larder.Error?
 ---@field get_by_name fun(self, tenant_id: string, name: string): larder.auth.App|nil, larder.Error?
----@field list fun(self, tenant_id: string, opts?: larder.ListOptions): larder.auth.App[]|nil, larder.ListInfo|larder.Error
----@field list_by_type fun(self, tenant_id: string, type: string, opts?: larder.ListOptions): larder.auth.App[]|nil, larder.ListInfo|larder.Error
----@field update fun(self, row: larder.auth.App, opts?: { only?: table }): larder.auth.App|nil, larder.Error?
+---@field list fun(self, tenant_id: string, opts?: larder.ListOptions): larder.auth.App[]|nil, larder.ListAnswer
+---@field list_by_type fun(self, tenant_id: string, type: string, opts?: larder.ListOptions): larder.auth.App[]|nil, larder.ListAnswer
+---@field update fun(self, row: larder.auth.App, opts?: larder.UpdateOptions): larder.auth.App|nil, larder.Error?
 ---@field patch fun(self, tenant_id: string, id: string, changes: table): larder.auth.App|nil, larder.Error?
 ---@field delete fun(self, tenant_id: string, id: string): true|nil, integer|larder.Error
 ---@field exists fun(self, tenant_id: string, id: string): boolean|nil, larder.Error?
@@ -123,9 +123,9 @@
 ---@field create fun(self, row: larder.auth.Branch): larder.auth.Branch|nil, larder.Error?
 ---@field get fun(self, tenant_id: string, app_id: string, id: string): larder.auth.Branch|nil, larder.Error?
 ---@field get_by_code fun(self, tenant_id: string, app_id: string, code: string): larder.auth.Branch|nil, larder.Error?
----@field list fun(self, tenant_id: string, app_id: string, opts?: larder.ListOptions): larder.auth.Branch[]|nil, larder.ListInfo|larder.Error
----@field list_by_type fun(self, tenant_id: string, app_id: string, type: string, opts?: larder.ListOptions): larder.auth.Branch[]|nil, larder.ListInfo|larder.Error
----@field update fun(self, row: larder.auth.Branch, opts?: { only?: table }): larder.auth.Branch|nil, larder.Error?
+---@field list fun(self, tenant_id: string, app_id: string, opts?: larder.ListOptions): larder.auth.Branch[]|nil, larder.ListAnswer
+---@field list_by_type fun(self, tenant_id: string, app_id: string, type: string, opts?: larder.ListOptions): larder.auth.Branch[]|nil, larder.ListAnswer
+---@field update fun(self, row: larder.auth.Branch, opts?: larder.UpdateOptions): larder.auth.Branch|nil, larder.Error?
 ---@field patch fun(self, tenant_id: string, app_id: string, id: string, changes: table): larder.auth.Branch|nil, larder.Error?
 ---@field delete fun(self, tenant_id: string, app_id: string, id: string): true|nil, integer|larder.Error
 ---@field exists fun(self, tenant_id: string, app_id: string, id: string): boolean|nil, larder.Error?
@@ -148,9 +148,9 @@
 ---@field get fun(self, tenant_id: string, id: string, opts?: larder.ReadOptions): larder.auth.User|nil, larder.Error?
 ---@field get_by_username fun(self, tenant_id: string, username: string): larder.auth.User|nil, larder.Error?
 ---@field get_by_email fun(self, tenant_id: string, email: string): larder.auth.User|nil, larder.Error?
----@field list fun(self, tenant_id: string, opts?: larder.ListOptions): larder.auth.User[]|nil, larder.ListInfo|larder.Error
----@field list_by_app fun(self, tenant_id: string, app_id: string, opts?: larder.ListOptions): larder.auth.User[]|nil, larder.ListInfo|larder.Error
----@field update fun(self, row: larder.auth.User, opts?: { only?: table }): larder.auth.User|nil, larder.Error?
+---@field list fun(self, tenant_id: string, opts?: larder.ListOptions): larder.auth.User[]|nil, larder.ListAnswer
+---@field list_by_app fun(self, tenant_id: string, app_id: string, opts?: larder.ListOptions): larder.auth.User[]|nil, larder.ListAnswer
+---@field update fun(self, row: larder.auth.User, opts?: larder.UpdateOptions): larder.auth.User|nil, larder.Error?
 ---@field patch fun(self, tenant_id: string, id: string, changes: table): larder.auth.User|nil, larder.Error?
 ---@field delete fun(self, tenant_id: string, id: string): true|nil, integer|larder.Error
 ---@field soft_delete fun(self, tenant_id: string, id: string): true|nil, integer|larder.Error
@@ -171,8 +171,8 @@
 ---@field grant fun(self, tenant_id: string, app_id: string, user_id: string): larder.auth.Grant|nil, larder.Error?
 ---@field revoke fun(self, tenant_id: string, app_id: string, user_id: string): true|nil, integer|larder.Error
 ---@field has_access fun(self, tenant_id: string, app_id: string, user_id: string): boolean|nil, larder.Error?
----@field list_user_apps fun(self, tenant_id: string, user_id: string, opts?: larder.ListOptions): string[]|nil, larder.ListInfo|larder.Error
----@field list_app_users fun(self, tenant_id: string, app_id: string, opts?: larder.ListOptions): string[]|nil, larder.ListInfo|larder.Error
+---@field list_user_apps fun(self, tenant_id: string, user_id: string, opts?: larder.ListOptions): string[]|nil, larder.ListAnswer
+---@field list_app_users fun(self, tenant_id: string, app_id: string, opts?: larder.ListOptions): string[]|nil, larder.ListAnswer
 
 ---@class larder.auth.AppKey
 ---@field tenant_id string
@@ -196,5 +196,5 @@
 ---@field create fun(self, row: larder.auth.AppKey|{ secret_hash: string }): larder.auth.AppKey|nil, larder.Error?
 ---@field get fun(self, id: string): larder.auth.AppKey|nil, larder.Error?
 ---@field get_by_key_id fun(self, tenant_id: string, app_id: string, key_id: string): larder.auth.AppKey|nil, larder.Error?
----@field list_by_app fun(self, tenant_id: string, app_id: string, opts?: larder.ListOptions): larder.auth.AppKey[]|nil, larder.ListInfo|larder.Error
----@field list_by_tenant fun(self, tenant_id: string, opts?: larder.ListOptions): larder.auth.AppKey[]|nil, larder.ListInfo|larder.Error
+---@field list_by_app fun(self, tenant_id: string, app_id: string, opts?: larder.ListOptions): larder.auth.AppKey[]|nil, larder.ListAnswer
+---@field list_by_tenant fun(self, tenant_id: string, opts?: larder.ListOptions): larder.auth.AppKey[]|nil, larder.ListAnswer

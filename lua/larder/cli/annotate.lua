@@ -158,7 +158,7 @@ local function generic(class, key, scope)
   local n = class.name
   local row, err = n .. ".Row|nil, larder.Error?", ", larder.Error?"
   local where, changes = ("where: %s.Where|larder.Predicate"):format(n), ("changes: %s.Changes"):format(n)
-  local page = n .. ".Row[]|nil, larder.ListInfo|larder.Error"
+  local page = n .. ".Row[]|nil, larder.ListAnswer"
   return {
     get = { with(key, ("opts?: %s.ReadOptions"):format(n)), row }, exists = { key, "boolean|nil" .. err },
     find = { { where, ("opts?: %s.ReadOptions"):format(n) }, row },
@@ -187,7 +187,7 @@ local function own_method(class, fields, spec)
     return with(named(fields, spec.get_by), ("opts?: %s.ReadOptions"):format(n)), n .. ".Row|nil, larder.Error?"
   end
   if type(spec) == "table" and spec.list_by then
-    return with(named(fields, spec.list_by), ("opts?: %s.ListOptions"):format(n)), n .. ".Row[]|nil, larder.ListInfo|larder.Error"
+    return with(named(fields, spec.list_by), ("opts?: %s.ListOptions"):format(n)), n .. ".Row[]|nil, larder.ListAnswer"
   end
   return { "...: any" }, "any ..."
 end

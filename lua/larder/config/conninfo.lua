@@ -107,7 +107,8 @@ local KEYWORDS = {}
 for name in ([[host hostaddr port dbname user password passfile service options application_name fallback_application_name
   connect_timeout client_encoding sslmode sslcert sslkey sslpassword sslrootcert sslcrl sslcrldir sslsni sslcompression requirepeer
   requiressl ssl_min_protocol_version ssl_max_protocol_version gssencmode gsslib krbsrvname channel_binding keepalives
-  keepalives_idle keepalives_interval keepalives_count tcp_user_timeout target_session_attrs load_balance_hosts replication]]):gmatch "%S+" do
+  keepalives_idle keepalives_interval keepalives_count tcp_user_timeout target_session_attrs load_balance_hosts
+  replication]]):gmatch "%S+" do
   KEYWORDS[name] = true
 end
 

@@ -245,6 +245,14 @@ local function from_target(b, target, file)
   error("a target is nothing, a text or a table, not a " .. type(target), 0)
 end
 
+-- The same, without faults: memory has no use for a pool, but is given none that is misspelt.
+local function without_faults(b, target, file)
+  local cfg, err = from_target(b, target, file)
+  if not cfg then return nil, err end
+  if next(b.faults) then return errors.invalid(b.faults) end
+  return cfg
+end
+
 -- Does a variable beside which POSTGRES_URL_NON_POOLING stands name the server?
 local function is_from_environment(cfg, lookup)
   local source = cfg.sources.host
@@ -332,9 +340,8 @@ function config.resolve(target, opts)
     for name, value in pairs(pool) do b:set_pool(name, value, "argument") end
   end
   local cfg
-  cfg, err = from_target(b, target, file)
+  cfg, err = without_faults(b, target, file)
   if not cfg then return nil, err end
-  if next(b.faults) then return errors.invalid(b.faults) end -- memory has no use for a pool, and is given none that is misspelt
   cfg, err = add_replica(cfg, b.replica, opts)
   if not cfg or cfg.engine == "memory" then return cfg, err end
   cfg.run_migrations = b.run_migrations

@@ -33,6 +33,34 @@ local function split(sql, set, method)
   return check_text(sql[1], method), options.read(opts, set, "db", method)
 end
 
+-- Words that begin or end a transaction. Outside of one, each statement has a transaction to itself, on whichever connection is
+-- free: `begin` would do nothing, and the statements that follow could not be rolled back.
+local CONTROL = {}
+for word in ("begin start commit end rollback abort savepoint release"):gmatch "%a+" do CONTROL[word] = true end
+
+-- The first word of a statement, in lower case.
+local function first_word(text)
+  local word = text:match "^%a+"
+  if word then return word:lower() end
+  local at, behind = 1, text:match "^[%s;]*()"
+  while behind ~= at do -- blanks and comments
+    at = behind
+    behind = text:match("^%-%-[^\n]*\n?[%s;]*()", at) or text:match("^/%*.-%*/[%s;]*()", at) or at
+  end
+  return (text:match("^%a*", at)):lower()
+end
+
+-- nil, err for a statement that controls transactions where there is none.
+local function refused(db, ctx, text)
+  local word = first_word(text)
+  if not CONTROL[word] or ctx or db:in_transaction() then return false end
+  if text:lower():find(word .. "%s+prepared") or db:kind() == "memory" then return false end
+  return errors.new {
+    code = "invalid", op = "query", message = ("%s does nothing here: each statement has a transaction of its own"):format(word:upper()),
+    hint = "db:transaction(function() … end); db:session is for those who want the connection to themselves",
+  }
+end
+
 -- May a statement have failed by what the core knew of it from before a table changed? Then the core asks the server
 -- anew the next time. 42501, a missing right, is no such failure.
 local function is_doubtful(err)
@@ -69,6 +97,8 @@ end
 ---@param ctx userdata|nil  nil: the transaction of the running coroutine, if there is one
 function raw.query(db, ctx, sql, ...)
   local text, opts = split(sql, QUERY_OPTIONS, "query")
+  local err = refused(db, ctx, text)
+  if err then return nil, err end
   return run(db, ctx, text, pack(...), opts)
 end
 
@@ -247,6 +277,10 @@ function raw.pipeline(db, opts, fn)
   local items = setmetatable({}, Pipeline)
   fn(items)
   if #items == 0 then return {} end
+  for _, item in ipairs(items) do
+    local err = refused(db, nil, item.sql)
+    if err then return nil, err end
+  end
   local atomic = opts.atomic == true or db:in_transaction()
   local results, err = db:_guarded({ op = "pipeline" }, opts.timeout, function(timeout)
     return run_pipeline(db, items, atomic, timeout)

@@ -63,6 +63,10 @@ local declared = {}
 ---@field limit integer   what was used
 ---@field total? integer  when asked for
 
+--- What stands behind the rows: their ListInfo, or the error when there are none. One name, so that an editor takes both
+--- `info.next` and `err.code`.
+---@class larder.ListAnswer: larder.ListInfo, larder.Error
+
 -- ---- one row ----
 
 -- Run an operation that reads rows, and read what the plan includes into them, all of one snapshot.
@@ -259,7 +263,8 @@ end
 -- `list(tenant, opts)`.
 ---@param ... any
 ---@return table[]|nil rows  empty when there are none
----@return larder.ListInfo|larder.Error info
+---@return larder.ListAnswer info
+---@overload fun(self: larder.Store, opts?: larder.ListOptions): table[]|nil, larder.ListAnswer
 function read:list(...)
   local entity = entities[self] or entity_of(self, "list")
   local n = #entity.scope
@@ -290,6 +295,7 @@ end
 -- Rows that are created or deleted meanwhile may or may not be seen; no other row is missed or seen twice.
 ---@param ... any  the values of the store's scope (optional), then options as of list; limit: none by default
 ---@return fun(): table|nil iterator
+---@overload fun(self: larder.Store, opts?: larder.ListOptions): fun(): table|nil
 function read:each(...)
   local entity = self._entity
   local fixed, opts = support.optional_scope(self, "each", ...)

@@ -73,7 +73,7 @@ end
 ---@param user_id string
 ---@param opts? larder.ListOptions
 ---@return string[]|nil ids
----@return larder.ListInfo|larder.Error|nil info
+---@return larder.ListAnswer|nil info
 function user_apps:list_user_apps(tenant_id, user_id, opts)
   if tenant_id == nil or user_id == nil then misuse.raise("auth.user_apps:list_user_apps needs the tenant and the user") end
   return collect(self, "list_user_apps", { tenant_id = tenant_id, user_id = user_id }, "app_id", opts)
@@ -84,7 +84,7 @@ end
 ---@param app_id string
 ---@param opts? larder.ListOptions
 ---@return string[]|nil ids
----@return larder.ListInfo|larder.Error|nil info
+---@return larder.ListAnswer|nil info
 function user_apps:list_app_users(tenant_id, app_id, opts)
   if tenant_id == nil or app_id == nil then misuse.raise("auth.user_apps:list_app_users needs the tenant and the application") end
   return collect(self, "list_app_users", { tenant_id = tenant_id, app_id = app_id }, "user_id", opts)

@@ -14,7 +14,7 @@ local ACCESS = { tenant_id = "tenant_id", user_id = "id" }
 ---@param app_id string
 ---@param opts? larder.ListOptions
 ---@return table[]|nil rows
----@return larder.ListInfo|larder.Error info
+---@return larder.ListAnswer info
 function users:list_by_app(tenant_id, app_id, opts)
   if tenant_id == nil or app_id == nil then misuse.raise("auth.users:list_by_app needs the tenant and the application") end
   local granted = expr.exists("user_apps", ACCESS, { app_id = app_id, status = "active" })

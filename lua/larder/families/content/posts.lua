@@ -21,7 +21,7 @@ end
 ---@param category string
 ---@param opts? larder.ListOptions
 ---@return table[]|nil rows
----@return larder.ListInfo|larder.Error info
+---@return larder.ListAnswer info
 function posts:list_by_category(category, opts)
   needs("list_by_category", category)
   return self:_page("list_by_category", { metadata = { contains = { category = category } } }, opts)
@@ -31,7 +31,7 @@ end
 ---@param tag string
 ---@param opts? larder.ListOptions
 ---@return table[]|nil rows
----@return larder.ListInfo|larder.Error info
+---@return larder.ListAnswer info
 function posts:list_by_tag(tag, opts)
   needs("list_by_tag", tag)
   local tags = setmetatable({ tag }, core.array_mt)

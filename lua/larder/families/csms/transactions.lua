@@ -153,7 +153,7 @@ end
 --- All transactions, by station and id. With options the generic list: a page.
 ---@param opts? larder.ListOptions
 ---@return larder.csms.Transaction[]|nil
----@return larder.ListInfo|larder.Error|nil info
+---@return larder.ListAnswer|nil info
 function transactions:list(opts)
   if opts ~= nil then return read.list(self, opts) end
   return self:_all("list", nil, self._entity.key)
