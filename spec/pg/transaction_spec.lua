@@ -95,6 +95,39 @@ describe("transactions on PostgreSQL", function()
     assert.is_true(ok, tostring(err))
   end)
 
+  it("resolves a commit whose answer was lost by the id that an insert without a row has brought", function()
+    assert(other:query "drop table if exists public.larder_given, public.larder_slow")
+    assert(other:query "create table public.larder_given (id int4 primary key)")
+    assert(other:query "create table public.larder_slow (id int4)")
+    assert(other:query [[create or replace function public.larder_sleeps() returns trigger language plpgsql as
+      $$ begin perform pg_sleep(60); return null; end $$]])
+    assert(other:query [[create constraint trigger larder_slow after insert on public.larder_slow deferrable initially deferred
+      for each row execute function public.larder_sleeps()]])
+    larder.declare { name = "given_ids", entities = { {
+      name = "rows", table = "public.larder_given", fields = { { name = "id", type = "int4" } },
+      key = { name = "larder_given_pkey", "id" },
+    } } }
+    local rows, killed = db:stores("given_ids").rows, nil
+    for id = 1, 3 do assert(db:transaction(function() return rows:create { id = id } end)) end
+    db._engine:set_hook(function(point, pid)
+      if point ~= "after_commit_sent" then return end
+      killed = pid
+      assert(other:query("select pg_terminate_backend($1)", pid))
+    end)
+    local ok, err = db:transaction(function()
+      assert(db:query "insert into public.larder_slow values (1)")
+      return rows:create { id = 4 }
+    end)
+    db._engine:set_hook(nil)
+    assert.is_number(killed)
+    assert.is_nil(ok)
+    assert.equal("connection", err.code, tostring(err))
+    assert.is_true(err.retryable)
+    assert.is_false(rows:exists(4))
+    assert(other:query "drop table public.larder_given, public.larder_slow")
+    assert(other:query "drop function public.larder_sleeps()")
+  end)
+
   it("resolves a commit that never reached the server: aborted, retryable", function()
     local killed
     db._engine:set_hook(function(point, pid)

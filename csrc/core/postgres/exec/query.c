@@ -100,21 +100,28 @@ ldr_code ldr_pgrun_ask_xid(ldr_request *rq, ldr_err *err) {
   return ldr_registry_exec(&rq->slot->prepared, rq->e->ask_xid, 0, NULL, rq->exchange, err);
 }
 
-bool ldr_pgrun_read_xid(const ldr_pgres *res, uint64_t *xid) {
+bool ldr_pgrun_read_xid(const ldr_pgres *res, unsigned column, uint64_t *xid) {
   const char *p;
   size_t n;
   if (res == NULL || ldr_pgres_rows(res) != 1) return false;
-  p = ldr_pgres_cell(res, 0, 0, &n);
+  p = ldr_pgres_cell(res, 0, column, &n);
   if (p && n != 8) return false;
   *xid = p ? ldr_be64(p) : 0;
   return true;
 }
 
 /* COMMIT needs the id, should its answer get lost. Behind the first operation that writes the question costs
- * no wait of its own. */
+ * no wait of its own; an insert that returns no row brings the id itself. */
 static bool should_ask_xid(const ldr_request *rq) {
   const ldr_pgtx *tx = rq->tx;
-  return tx && !tx->session && tx->xid == 0 && rq->stmt->e && !rq->stmt->reads;
+  return tx && !tx->session && tx->xid == 0 && rq->stmt->e && !rq->stmt->reads && !rq->given;
+}
+
+static void note_xid(const ldr_request *rq) {
+  const ldr_exchange *r = rq->exchange;
+  unsigned at = rq->asks_xid ? r->n - 1 : rq->main;
+  if (rq->asks_xid || (rq->given && !rq->tx->session))
+    (void)ldr_pgrun_read_xid(r->cmd[at].res, rq->asks_xid ? 0 : 1, &rq->tx->xid);
 }
 
 /* ---- one statement ---- */
@@ -134,7 +141,8 @@ static ldr_code start(ldr_request *rq, ldr_err *err) {
   if (code == LDR_OK) code = ldr_pgrun_add(rq->slot, s, how, &rq->args, rq->exchange, &rq->main, err);
   if (code == LDR_OK && rq->given == LDR_GIVEN_ASKED) code = ldr_pggiven_ask(rq, err);
   if (code == LDR_OK) code = ldr_pgrun_add_undo(rq, rq->stmt->effects, rq->exchange, err);
-  if (code == LDR_OK && should_ask_xid(rq)) code = ldr_pgrun_ask_xid(rq, err);
+  rq->asks_xid = should_ask_xid(rq);
+  if (code == LDR_OK && rq->asks_xid) code = ldr_pgrun_ask_xid(rq, err);
   if (code) return code;
   ldr_count(&rq->e->counts.queries, 1);
   return ldr_request_submit(rq, err);
@@ -184,8 +192,7 @@ static ldr_code answered(ldr_request *rq, ldr_err *err) {
   ldr_pgres *res;
   if (rq->given == LDR_GIVEN_AGAIN) return ldr_pggiven_reread(rq, err);
   if (ldr_request_failed(rq)) return failed(rq, err);
-  if (rq->tx && rq->main < rq->exchange->n - 1)
-    (void)ldr_pgrun_read_xid(rq->exchange->cmd[rq->exchange->n - 1].res, &rq->tx->xid);
+  if (rq->tx) note_xid(rq);
   rq->answer = res = ldr_exchange_take(rq->exchange, rq->main);
   if (res) ldr_pgrun_note(rq->tx, rq->slot, rq->stmt, ldr_pgres_tag(res));
   if (res && rq->given) return ldr_pggiven_answered(rq, err);

@@ -31,8 +31,8 @@ ldr_code ldr_pgrun_add_undo(ldr_request *rq, unsigned effects, ldr_exchange *r, 
 ldr_pgtx *ldr_pgtx_of(ldr_tx *tx);
 /* One more command, which asks for the id of the request's transaction. */
 ldr_code ldr_pgrun_ask_xid(ldr_request *rq, ldr_err *err) LDR_MUSTCHECK;
-/* Its answer: 0 as long as the transaction has changed nothing. false: there is none. */
-bool ldr_pgrun_read_xid(const ldr_pgres *res, uint64_t *xid);
+/* Its answer, in a column: 0 as long as the transaction has changed nothing. false: there is none. */
+bool ldr_pgrun_read_xid(const ldr_pgres *res, unsigned column, uint64_t *xid);
 
 /* ---- raw statements ---- */
 /* Cached by text; *task only with LDR_PENDING (then the result is fetched with ldr_pg_prepared). */

@@ -36,6 +36,7 @@ ldr_code ldr_pgtx_new(ldr_pg *e, bool session, ldr_pgtx **out, ldr_err *err) {
   if (tx == NULL) tx = ldr_alloc(sizeof *tx);
   if (tx == NULL) return ldr_fail_nomem(err);
   tx->e = e;
+  tx->number = ++e->ntxs;
   tx->session = session;
   tx->next = e->txs;
   if (tx->next) tx->next->prev = tx;
@@ -433,7 +434,8 @@ static ldr_code committed(ldr_request *rq, ldr_err *err) {
 
 static ldr_code commit_answered(ldr_request *rq, ldr_err *err) {
   end_request *x = end_of(rq);
-  if (x->asked < rq->exchange->n) x->has_xid = ldr_pgrun_read_xid(rq->exchange->cmd[x->asked].res, &x->xid);
+  if (x->asked < rq->exchange->n)
+    x->has_xid = ldr_pgrun_read_xid(rq->exchange->cmd[x->asked].res, 0, &x->xid);
   if (rq->exchange->cmd[x->commit_at].res) return committed(rq, err); /* whatever became of the undoing */
   /* the server refused, or ended the session, before it came to COMMIT */
   if (rq->exchange->error && *ldr_exchange_sqlstate(rq->exchange) && rq->exchange->failed < x->commit_at) {

@@ -218,6 +218,7 @@ static void reset(ldr_request *rq) {
   rq->timed_out = rq->forget = rq->as_text = rq->has_event_fd = rq->deletes = false;
   rq->prefix = rq->moves = 0;
   rq->given = 0;
+  rq->asks_xid = false;
   rq->row_known = rq->as_given = rq->task.result.as_given = false;
   rq->asking = NULL;
   rq->unseen = false;

@@ -62,6 +62,7 @@ typedef struct ldr_pg {
   ldr_stmt *ask_xid;     /* for a transaction's id */
   ldr_buf params;        /* scratch: ldr_param of the operation at hand */
   ldr_pgtx *txs;         /* open ones */
+  uint64_t ntxs;         /* that there were */
   ldr_request *requests; /* running ones */
   struct {               /* done ones with their buffers: statements, ends of transactions */
     ldr_request *first;
@@ -91,6 +92,7 @@ typedef struct ldr_pg {
 struct ldr_pgtx {
   ldr_pg *e;
   ldr_pgtx *prev, *next;
+  uint64_t number; /* from 1 */
   ldr_txopts opts;
   ldr_slot *slot;       /* the one connection; NULL: nothing was sent yet */
   ldr_request *request; /* runs in it now */
@@ -163,12 +165,14 @@ struct ldr_request {
   ldr_bind args;
   unsigned prefix;   /* commands of the exchange before the statement's own */
   unsigned main;     /* the command that is the statement itself */
+  bool asks_xid;     /* the last command asks for the transaction's id */
   ldr_pgres *answer; /* of it, until it is collected */
   bool forget;       /* the statement's description may be old */
   bool as_text;      /* … and is: it runs once more, with results as text */
   int given; /* LDR_GIVEN_… (postgres/exec/given.h): how an insert learns what it stored; 0: as usual */
   bool row_known;   /* … and whether its caller can do without the row */
   bool as_given;    /* … and its row is the one that was given */
+  unsigned row_at;  /* … else the command that reads its row, with the catalog behind it */
   int64_t analyzed; /* … the time that came back with it */
   ldr_bind key;     /* … and what reads its row again */
   /* on the loop */

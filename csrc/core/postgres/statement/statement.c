@@ -16,12 +16,17 @@ ldr_stmt *ldr_stmt_retain(ldr_stmt *s) {
   return s;
 }
 
+static void release_given(const ldr_given *g) {
+  ldr_stmt_release(g->insert);
+  ldr_stmt_release(g->in_tx);
+  ldr_stmt_release(g->again);
+}
+
 void ldr_stmt_release(ldr_stmt *s) {
   if (s == NULL || --s->refs > 0) return;
   assert(!s->cached);
   if (s->e) ldr_schema_release(s->e->schema);
-  if (s->given) ldr_stmt_release(s->given->insert);
-  if (s->given) ldr_stmt_release(s->given->again);
+  if (s->given) release_given(s->given);
   ldr_arena_free(&s->arena);
   ldr_free(s);
 }
@@ -230,13 +235,14 @@ static ldr_code make_given(ldr_stmts *c, const ldr_op *op, ldr_stmt *s, ldr_err 
   s->given = g;
   insert.nout = 0;
   code = make_beside(c, &insert, " returning 'now'::timestamptz", &g->insert, err);
+  if (code == LDR_OK)
+    code = make_beside(c, &insert, " returning 'now'::timestamptz, pg_current_xact_id_if_assigned()",
+                       &g->in_tx, err);
   if (code == LDR_OK) code = make_again(c, op, g, err);
   /* a truth value of the key stands in the text, so its parameters are not those of the insert */
   if (code == LDR_OK && g->again->nparams != g->nkey) s->given = NULL;
-  if (code != LDR_OK || s->given) return code;
-  ldr_stmt_release(g->insert);
-  ldr_stmt_release(g->again);
-  return LDR_OK;
+  if (code == LDR_OK && s->given == NULL) release_given(g);
+  return code;
 }
 
 /* The statement of op, whose text is in c->sql. */
@@ -428,8 +434,8 @@ typedef struct prep { /* one name on one connection */
   uint64_t id;   /* with node.hash: the statement's */
   uint64_t sync; /* the last exchange that uses it */
   prep_state state;
-  int64_t proof; /* see ldr_registry_proof */
-  bool evicted;  /* out of the list, owned by the exchange that deallocates it */
+  ldr_proof proof;
+  bool evicted; /* out of the list, owned by the exchange that deallocates it */
   char text[sizeof deallocate + sizeof((ldr_stmt *)0)->name]; /* "deallocate ldr_…" */
 } prep;
 
@@ -492,7 +498,7 @@ static prep *find_or_add(ldr_registry *g, const ldr_stmt *s, ldr_exchange *r) {
   return p;
 }
 
-int64_t *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s) {
+ldr_proof *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s) {
   prep *p = g->cap ? (prep *)(void *)ldr_lru_find(&g->lru, s->id[0], same_prep, &s->id[1]) : NULL;
   return p ? &p->proof : NULL;
 }

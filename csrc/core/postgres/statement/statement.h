@@ -49,6 +49,7 @@ struct ldr_stmt {
  * given has stored its row so; any other time proves nothing, and the row is read again. */
 typedef struct ldr_given {
   ldr_stmt *insert; /* returns that time alone */
+  ldr_stmt *in_tx;  /* returns the transaction's id as well, for which nothing else need be asked then */
   ldr_stmt *again;  /* selects the row by its key */
   unsigned nkey;
   uint16_t key[LDR_MAX_KEY]; /* the parameters of insert that `again` takes */
@@ -114,9 +115,13 @@ ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr
 /* Adds to r the question what s takes and gives. It is asked of a statement without a name, so that nothing
  * stays on the connection that was made from less than is known afterwards. */
 ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
-/* The time at which s was analyzed on this connection when its table was seen to store rows as they are given
- * (see ldr_given); 0: never. NULL: s is not prepared here. */
-int64_t *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s);
+/* What is proven of an insert on one connection (see ldr_given). */
+typedef struct ldr_proof {
+  int64_t analyzed;  /* when s was, as its table was seen to store rows as they are given; 0: it never was */
+  uint64_t asked_in; /* the transaction that looked last; 0: none */
+} ldr_proof;
+/* NULL: s is not prepared here. */
+ldr_proof *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s);
 void ldr_registry_sent(ldr_registry *g);
 void ldr_registry_settle(ldr_registry *g, ldr_exchange *r); /* reads the answers before anybody takes them */
 void ldr_registry_forget_all(ldr_registry *g);              /* after DISCARD, DEALLOCATE ALL or a script */
