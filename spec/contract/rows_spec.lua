@@ -1,4 +1,4 @@
--- Rows of a list are made with the texts and table sizes of the row before: none of it may show.
+-- Rows are made with the texts and table sizes of the row before, in a list and one by one: none of it may show.
 
 local larder = require "larder"
 local engines = require "spec.support.engines"
@@ -73,6 +73,32 @@ for _, engine in ipairs(engines) do
       assert.equal(100, #rows[9].extra.list)
     end)
 
+    -- The documents as they are stored: null stands for itself, numbers and tables are equal.
+    it("are as right when each is read alone, in any order", function()
+      local ids = {}
+      for i, document in ipairs(DOCUMENTS) do ids[i] = create(i, document).id end
+      for round = 1, 3 do
+        for i = 1, #DOCUMENTS do
+          local k = round == 2 and #DOCUMENTS + 1 - i or i
+          local row = assert(items:get("t", ids[k]))
+          assert.same(DOCUMENTS[k], row.extra)
+          assert.equal(("item %03d"):format(k), row.title)
+          assert.same(k % 3 > 0 and { "a", "tag " .. k % 2, "" } or nil, row.tags)
+          assert.same(row.extra, assert(items:patch("t", ids[k], { title = row.title })).extra)
+        end
+      end
+    end)
+
+    it("are right when each text has another length, up to more than is remembered", function()
+      local created = {}
+      for i = 1, 80 do created[i] = create(i, { text = ("x"):rep(i), same = "same", n = i, list = { ("y"):rep(80 - i) } }) end
+      for i = 1, 80 do
+        local row = assert(items:get("t", created[i].id))
+        assert.same({ text = ("x"):rep(i), same = "same", n = i, list = { ("y"):rep(80 - i) } }, row.extra)
+        assert.same(row.extra, created[i].extra)
+      end
+    end)
+
     it("share no table with each other", function()
       for i = 1, 3 do create(i, { list = { "a" }, map = { b = "c" } }) end
       local rows = check(3)
@@ -81,5 +107,42 @@ for _, engine in ipairs(engines) do
       assert.equal("c", rows[2].extra.map.b)
       assert.equal("a", rows[2].tags[1])
     end)
+
+    it("share no table with each other when each is read alone", function()
+      local id = create(1, { list = { "a" }, map = { b = "c" } }).id
+      local first = assert(items:get("t", id))
+      first.extra.list[1], first.extra.map.b, first.tags[1] = "changed", "changed", "changed"
+      assert.same({ list = { "a" }, map = { b = "c" } }, assert(items:get("t", id)).extra)
+    end)
   end)
 end
+
+describe("a row that is read while another one is made", function()
+  local function finalized(fn)
+    local newproxy = rawget(_G, "newproxy") -- Lua 5.1's way to an object with a finalizer
+    if not newproxy then return setmetatable({}, { __gc = fn }) end
+    local proxy = newproxy(true)
+    getmetatable(proxy).__gc = fn
+    return proxy
+  end
+
+  it("by a finalizer leaves both as they are", function()
+    local engine = engines[1].name == "memory" and engines[1] or engines[2]
+    local items = engine.fresh("shop"):stores("shop").items
+    local function document(i) return { role = "role " .. i, tags = { "a", "tag " .. i }, map = { ["name " .. i] = "text " .. i } } end
+    local ids, read = {}, 0
+    for i = 1, 2 do ids[i] = assert(items:create { tenant_id = "t", title = "item " .. i, extra = document(i) }).id end
+    local function finalizer()
+      read = read + 1
+      assert.same(document(2), assert(items:get("t", ids[2])).extra)
+    end
+    for _ = 1, 3000 do
+      finalized(finalizer)
+      local row = assert(items:get("t", ids[1]))
+      assert.same(document(1), row.extra)
+      assert.equal("item 1", row.title)
+    end
+    assert.is_true(read > 100)
+    engine.done()
+  end)
+end)

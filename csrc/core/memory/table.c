@@ -53,11 +53,17 @@ static bool unique_values(const ldr_entity *e, const ldr_unique *u, const ldr_ro
   return true;
 }
 
+/* ldr_value_cmp, with the most common kind of key at hand. */
+static bool equal(const ldr_value *a, const ldr_value *b) {
+  if (a->type != LDR_T_TEXT || b->type != LDR_T_TEXT) return ldr_value_cmp(a, b) == 0;
+  return a->n == b->n && memcmp(a->u.p, b->u.p, a->n) == 0;
+}
+
 static bool row_has(const ldr_entity *e, const ldr_unique *u, const ldr_row *row, const ldr_value *v) {
   for (unsigned i = 0; i < u->n; i++) {
     ldr_value w;
     ldr_row_get(e, row, u->field[i], &w);
-    if (ldr_value_cmp(&w, &v[i]) != 0) return false;
+    if (!equal(&w, &v[i])) return false;
   }
   return true;
 }

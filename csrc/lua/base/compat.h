@@ -19,8 +19,9 @@
 #if LUA_VERSION_NUM >= 504
 
 enum {
-  L_EXACT_INT = 1, /* lua_Integer values of Lua hold 64 bits */
-  L_CDATA = -2     /* no value has this type */
+  L_EXACT_INT = 1,   /* lua_Integer values of Lua hold 64 bits */
+  L_CDATA = -2,      /* no value has this type */
+  L_INTERN_CHEAP = 0 /* making a string that is there costs no more than finding it in a table */
 };
 
 /* Raises when the Lua that loads the module is not the one that it was built for. */
@@ -41,7 +42,11 @@ static inline void l_check_version(lua_State *L) {
   (void)L;
 } /* another Lua lacks functions, and does not load it */
 
-enum { L_EXACT_INT = 0, L_CDATA = 10 }; /* numbers are doubles; wide integers are cdata, LuaJIT's type 10 */
+enum {
+  L_EXACT_INT = 0,
+  L_CDATA = 10,
+  L_INTERN_CHEAP = 1
+}; /* numbers are doubles; wide integers are cdata, LuaJIT's type 10 */
 
 #define LUA_OK              0
 #define lua_isinteger(L, i) ((void)(L), (void)(i), 0)

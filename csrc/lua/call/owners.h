@@ -55,7 +55,8 @@ enum {
 enum {
   L_NAMES_RELATIONS = 0, /* name → { name, number, store, on = { there = "here" }, alive = W or nil } */
   L_NAMES_ENTITY = -1,   /* the ldr_entity that they are of */
-  L_NAMES_OTHERS = -2    /* of the family: store → its table of names */
+  L_NAMES_OTHERS = -2,   /* of the family: store → its table of names */
+  L_NAMES_KEPT = -3      /* what the last row that was answered alone held (values/memo.h) */
 };
 
 extern const l_class l_engine_class; /* "larder.engine" */

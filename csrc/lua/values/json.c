@@ -174,7 +174,7 @@ enum { BATCH = 16, FLAT = 16 };
 static unsigned batch_of(const l_json_decoder *d) { return d->r.depth <= FLAT ? BATCH : 1; }
 
 static void keep_size(unsigned char *size, unsigned n) {
-  if (size) *size = n < UINT8_MAX ? (unsigned char)n : 0;
+  if (size) *size = n <= L_MEMO_LARGEST ? (unsigned char)n : 0;
 }
 
 /* The elements that wait on the stack above the table's place, up to `batch` of them; *ev: what came last. */

@@ -1,22 +1,25 @@
-/* What the row before held. The rows of a list repeat themselves: names of JSON members, states, tenants, the
+/* What the row before held. Rows of a store repeat themselves: names of JSON members, states, tenants, the
  * shape of a document. Each text has a place in its row, and the one that stood there in the row before is
- * kept on the stack: an equal one is taken from there, neither hashed nor interned again. */
+ * kept: an equal one is taken from there, neither hashed nor interned again. The rows of a list keep theirs
+ * on the stack, rows that are answered alone in a table beside the names of the store's fields. */
 #ifndef LDR_LUA_VALUES_MEMO_H
 #define LDR_LUA_VALUES_MEMO_H
-
-#include <string.h>
 
 #include "lua/base/compat.h"
 
 enum {
-  L_MEMO_TEXTS = 48,  /* places; texts behind them are made anew */
-  L_MEMO_TABLES = 16, /* JSON objects and arrays whose size is kept */
-  L_MEMO_TRIES = 4,   /* a place that differs so often in a row is no longer looked at */
-  L_MEMO_LONGEST = 64 /* bytes of a text that is kept */
+  L_MEMO_TEXTS = 48,   /* places; texts behind them are made anew */
+  L_MEMO_TABLES = 16,  /* JSON objects and arrays whose size is kept */
+  L_MEMO_LARGEST = 64, /* members of a table whose size is kept: the next one may have but one */
+  L_MEMO_TRIES = 4,    /* a place that differs so often in a row is no longer looked at … */
+  L_MEMO_AGAIN = 256,  /* … until so many rows were read alone */
+  L_MEMO_LONGEST = 64  /* bytes of a text that is kept */
 };
 
 typedef struct l_memo {
-  int base;             /* stack index of the first place */
+  int base;             /* stack index of the first place; 0: they are in a table */
+  int table_at;         /* stack index of that table; 0: nobody uses the memo */
+  unsigned rows;        /* read alone so far */
   unsigned text, table; /* places of the next ones */
   struct {
     const char *s; /* of the Lua string at its place; NULL: none yet */
@@ -26,33 +29,25 @@ typedef struct l_memo {
   unsigned char sizes[L_MEMO_TABLES]; /* 0: not known */
 } l_memo;
 
-/* Reserves the places on top of the stack. */
-static inline void l_memo_open(lua_State *L, l_memo *m) {
-  luaL_checkstack(L, L_MEMO_TEXTS, "too many columns");
-  memset(m, 0, sizeof *m);
-  m->base = lua_gettop(L) + 1;
-  for (unsigned i = 0; i < L_MEMO_TEXTS; i++) m->seen[i].tries = L_MEMO_TRIES;
-  lua_settop(L, m->base + L_MEMO_TEXTS - 1);
+/* Of a list: reserves the places on top of the stack. */
+void l_memo_open(lua_State *L, l_memo *m);
+/* Of rows that are answered alone: pushes the table of the places. `names`: the store's table of names, which
+ * keeps it; when that is none, or a finalizer runs in the middle of another row, it returns NULL and pushes
+ * nil. Whoever gets a memo closes it; if an error is raised before, it is not used again. */
+l_memo *l_memo_borrow(lua_State *L, int names);
+
+static inline void l_memo_return(l_memo *m) {
+  if (m) m->table_at = 0;
 }
+
+void l_memo_push_text(lua_State *L, l_memo *m, const char *s, size_t n);
 
 /* Pushes a text; m NULL: nothing is kept. */
 static inline void l_memo_push(lua_State *L, l_memo *m, const char *s, size_t n) {
-  unsigned i = m ? m->text++ : L_MEMO_TEXTS;
-  if (i >= L_MEMO_TEXTS || m->seen[i].tries == 0 || n > L_MEMO_LONGEST) {
+  if (m)
+    l_memo_push_text(L, m, s, n);
+  else
     lua_pushlstring(L, s, n);
-    return;
-  }
-  if (m->seen[i].s && m->seen[i].n == n && memcmp(m->seen[i].s, s, n) == 0) {
-    m->seen[i].tries = L_MEMO_TRIES;
-    lua_pushvalue(L, m->base + (int)i);
-    return;
-  }
-  lua_pushlstring(L, s, n);
-  lua_pushvalue(L, -1);
-  lua_replace(L, m->base + (int)i);
-  m->seen[i].s = lua_tolstring(L, -1, NULL);
-  m->seen[i].n = (unsigned)n;
-  m->seen[i].tries--;
 }
 
 /* The place of the next table's size; NULL: none. */

@@ -27,10 +27,12 @@ static unsigned shown(const l_work *w) {
 /* Pushes a value as cell c. Its text has the place of its column in the memo; those inside of JSON and arrays
  * stand behind the columns, from *deep on. */
 static bool push_value(lua_State *L, l_work *w, const ldr_value *v, unsigned c, unsigned *deep) {
-  bool inside = v->type == LDR_T_JSON || v->type == LDR_T_ARRAY, ok;
-  if (w->memo) w->memo->text = inside ? *deep : c;
+  bool inside, ok;
+  if (w->memo == NULL) return l_value_push(L, w, v);
+  inside = v->type == LDR_T_JSON || v->type == LDR_T_ARRAY;
+  w->memo->text = inside ? *deep : c;
   ok = l_value_push(L, w, v);
-  if (w->memo && inside) *deep = w->memo->text;
+  if (inside) *deep = w->memo->text;
   return ok;
 }
 
@@ -61,12 +63,36 @@ static bool push_row(lua_State *L, l_work *w, size_t i, int names, unsigned n) {
   return true;
 }
 
+/* A row that is answered alone begins: pushes what such rows keep, if anything. Returns the row's place. */
+static int begin_alone(lua_State *L, l_work *w) {
+  int at = lua_gettop(L) + 1;
+  w->memo = L_INTERN_CHEAP ? NULL : l_memo_borrow(L, l_at(w)->names);
+  return at;
+}
+
+/* The row is on top, unless it failed: it goes to its place. */
+static bool end_alone(lua_State *L, l_work *w, int at, bool ok) {
+  l_memo_return(w->memo);
+  w->memo = NULL;
+  if (ok && lua_gettop(L) > at) {
+    lua_replace(L, at);
+    lua_settop(L, at);
+  }
+  return ok;
+}
+
 /* Puts the first n rows into the list below their columns' names. */
 static bool fill_list(lua_State *L, l_work *w, size_t n, int names, unsigned ncols) {
   l_memo memo;
   bool ok = true;
-  if (n > 1) l_memo_open(L, &memo);
-  w->memo = n > 1 ? &memo : NULL;
+  if (n == 1) {
+    int at = begin_alone(L, w);
+    ok = end_alone(L, w, at, push_row(L, w, 0, names, ncols));
+    if (ok) lua_rawseti(L, names - 1, 1);
+    return ok;
+  }
+  l_memo_open(L, &memo);
+  w->memo = &memo;
   for (size_t i = 0; i < n && ok; i++) {
     ok = push_row(L, w, i, names, ncols);
     if (ok) lua_rawseti(L, names - 1, (int)i + 1);
@@ -76,19 +102,25 @@ static bool fill_list(lua_State *L, l_work *w, size_t n, int names, unsigned nco
 }
 
 /* Pushes the row of an insert that is stored as it was given: the operation has all of it. */
-static bool push_given(lua_State *L, l_work *w) {
+static bool push_fields_given(lua_State *L, l_work *w) {
   const ldr_op *op = w->op;
+  unsigned deep = op->nout;
   lua_createtable(L, 0, (int)op->nout);
   for (unsigned i = 0; i < op->nout; i++) {
     unsigned f = op->out[i], col = f < op->ncols ? f : op->ncols - 1;
     while (op->cols[col] != f) col = col ? col - 1 : op->ncols - 1;
     if (op->values[col].type == LDR_T_NULL) continue;
     lua_rawgeti(L, l_at(w)->names, (int)f + 1);
-    if (!l_value_push(L, w, &op->values[col]) && !l_unreadable_push(L, w, op->e->fields[f].name))
+    if (!push_value(L, w, &op->values[col], i, &deep) && !l_unreadable_push(L, w, op->e->fields[f].name))
       return false;
     lua_rawset(L, -3);
   }
   return true;
+}
+
+static bool push_given(lua_State *L, l_work *w) {
+  int at = begin_alone(L, w);
+  return end_alone(L, w, at, push_fields_given(L, w));
 }
 
 bool l_rows_push(lua_State *L, l_work *w) {
@@ -117,23 +149,21 @@ bool l_rows_push(lua_State *L, l_work *w) {
 
 bool l_rows_push_first(lua_State *L, l_work *w) {
   unsigned ncols;
-  int names;
+  int at, names;
   if (w->result.as_given) return push_given(L, w);
   if (w->result.rows == NULL || w->result.rows->nrows == 0) {
     lua_pushnil(L);
     return true;
   }
   ncols = shown(w);
+  at = begin_alone(L, w);
   names = push_names(L, w, ncols);
-  if (!push_row(L, w, 0, names, ncols)) return false;
-  if (ncols) lua_replace(L, names);
-  lua_settop(L, names);
-  return true;
+  return end_alone(L, w, at, push_row(L, w, 0, names, ncols));
 }
 
-bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,
+static bool push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,
                         const uint16_t *fields, unsigned n) {
-  if (fields == NULL) n = e->nfields;
+  unsigned deep = n;
   lua_createtable(L, 0, (int)n);
   for (unsigned i = 0; i < n; i++) {
     unsigned f = fields ? fields[i] : i;
@@ -141,10 +171,16 @@ bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_
     ldr_row_get(e, r, f, &v);
     if (v.type == LDR_T_NULL) continue;
     lua_rawgeti(L, l_at(w)->names, (int)f + 1);
-    if (!l_value_push(L, w, &v) && !l_unreadable_push(L, w, e->fields[f].name)) return false;
+    if (!push_value(L, w, &v, i, &deep) && !l_unreadable_push(L, w, e->fields[f].name)) return false;
     lua_rawset(L, -3);
   }
   return true;
+}
+
+bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,
+                        const uint16_t *fields, unsigned n) {
+  int at = begin_alone(L, w);
+  return end_alone(L, w, at, push_packed(L, w, e, r, fields, fields ? n : e->nfields));
 }
 
 /* ---- finish functions ---- */
