@@ -15,9 +15,9 @@ local RELATIONS = { csms = { { fields = { "charge_station_id" }, to = "auth", as
 } } } }
 
 -- Families that are not built in: where they are declared. Their stores come with empty tables.
-local MODULES = { typed = "spec.support.typed" }
+local MODULES = { typed = "spec.support.typed", tangle = "spec.support.tangle" }
 
-for at, name in ipairs { "auth", "controlplane", "csms", "content", "typed" } do
+for at, name in ipairs { "auth", "controlplane", "csms", "content", "typed", "tangle" } do
   describe("random operations on " .. name .. " #random", function()
     local seed = play.seed + at
     local family, entities = declared.generic(name, RELATIONS[name], MODULES[name])

@@ -3,9 +3,9 @@
 
 local larder = require "larder"
 local annotations = require "tools.annotations"
+local wrong = require "spec.support.misuse"
 require "spec.support.keyed"
 
-local function proxy(of) return setmetatable({}, { __index = of, __pairs = function() return next, of end }) end
 local function nothing() end
 
 -- ---- the functions ----
@@ -45,45 +45,6 @@ local function types_of(object)
   return all
 end
 
--- ---- values ----
-
--- By the names of arguments: one that fits.
-local VALID = {
-  row = { k = 1 }, rows = { { k = 5 } }, where = { k = 1 }, changes = { v = 2 }, keys = { 1 }, sql = "select 1", fn = nothing,
-  name = "keyed", list = { { k = 1 } }, store = "int4", on = { k = "k" }, from = { a = 1 }, text = "text", key = 1,
-  condition = { k = 1 }, source = "a", sink = nothing, op = { op = "count" }, def = { name = "x", entities = {} },
-  clock = nothing, timeout = 1, target = "memory:", t = {},
-}
-
-local VALUES = { number = 5, boolean = true, text = "x", ["function"] = nothing, table = { 7 } }
-
--- Words of a type by which it takes values of a kind.
-local TAKES = {
-  number = { "integer", "number" }, boolean = { "boolean" }, text = { "string" }, ["function"] = { "fun%(" },
-  table = { "table", "larder", "%[%]", "^{", "^T$" },
-}
-
-local function takes(type_, kind)
-  for _, word in ipairs(TAKES[kind]) do
-    if type_:find(word) then return true end
-  end
-  return type_ == "any"
-end
-
--- Values that are wrong for an argument of this type.
-local function wrong_for(param)
-  local wrong, any = {}, param.type == "any" or param.type == "T"
-  for kind, value in pairs(VALUES) do
-    if not takes(param.type, kind) then wrong[kind] = value end
-  end
-  if param.name == "opts" then
-    wrong["an unknown option"], wrong["a proxy"], wrong["a list"] = { no_such_option = 1 }, proxy { timeout = 1 }, { "timeout" }
-  elseif takes(param.type, "table") and not any then
-    wrong["a proxy"] = proxy {}
-  end
-  return wrong
-end
-
 local TYPES = { key = "any", ["opts"] = "larder.Options", changes = "table", condition = "larder.Where" }
 
 local function params_of(name, fn)
@@ -101,28 +62,9 @@ end
 local HERE = "misuse_spec.lua:"
 local unpack = table.unpack or unpack -- luacheck: ignore
 
-local function refused(what, method, call, ...)
-  local ok, why = pcall(call, ...)
-  assert.is_false(ok, what .. " was accepted")
-  assert.is_string(why, what .. " raised no text")
-  assert.truthy(why:find(HERE, 1, true), what .. " is blamed on another line: " .. why)
-  assert.truthy(why:find(method, 1, true), what .. ": the method is not named: " .. why)
-end
+local function refused(...) return wrong.refused(HERE, ...) end
 
-local function meet(object, name, fn, call)
-  local params, args = params_of(name, fn), {}
-  for i, param in ipairs(params) do
-    for kind, value in pairs(wrong_for(param)) do
-      local given = { unpack(args, 1, i - 1) }
-      given[i] = value
-      refused(("%s.%s: %s as %s"):format(object, name, kind, param.name), name, call, unpack(given, 1, i))
-    end
-    if not param.optional and param.type ~= "any" then
-      refused(("%s.%s: no %s"):format(object, name, param.name), name, call, unpack(args, 1, i - 1))
-    end
-    args[i] = VALID[param.name]
-  end
-end
+local function meet(object, name, fn, call) return wrong.meet(HERE, object, name, params_of(name, fn), call) end
 
 local function methods_of(object)
   local all = {}

@@ -20,18 +20,18 @@ local function is_decimal(v)
 end
 
 -- What misuse.raise names is the line of whoever computes.
-local function fault(err)
-  return misuse.raise("larder.decimal: %s", err.message)
+local function fault(err, method)
+  return misuse.raise("%s: %s", method or "larder.decimal", err.message)
 end
 
--- The normal form of an operand.
-local function text_of(v)
+-- The normal form of an operand. method: "decimal:cmp", for messages.
+local function text_of(v, method)
   if is_decimal(v) then return v.text end
   if type(v) ~= "string" and type(v) ~= "number" and type(v) ~= "cdata" then
-    misuse.raise("larder.decimal: a number or its text is needed, not %s", misuse.kind(v))
+    misuse.raise("%s: a number or its text is needed, not %s", method or "larder.decimal", misuse.kind(v))
   end
   local text, err = core.decimal_normal(v)
-  if not text then fault(err) end
+  if not text then fault(err, method) end
   return text
 end
 
@@ -40,9 +40,9 @@ local function made(text, err)
   return setmetatable({ text = text }, mt)
 end
 
-local function scale_of(scale)
+local function scale_of(scale, method)
   if type(scale) ~= "number" or scale % 1 ~= 0 or scale < 0 or scale > 4096 then
-    misuse.raise("larder.decimal: a scale is a whole number from 0 to 4096")
+    misuse.raise("%s: a scale is a whole number from 0 to 4096", method)
   end
   return scale
 end
@@ -73,7 +73,7 @@ function mt.__le(a, b) return core.decimal_cmp(text_of(a), text_of(b)) <= 0 end
 ---@param other larder.Decimal|string|number
 ---@return integer
 function Decimal:cmp(other)
-  return core.decimal_cmp(self.text, text_of(other))
+  return core.decimal_cmp(self.text, text_of(other, "decimal:cmp"))
 end
 
 --- The quotient, rounded half away from zero to `scale` fraction digits. `a / b` has as many as PostgreSQL gives.
@@ -81,14 +81,14 @@ end
 ---@param scale integer  0 to 4096
 ---@return larder.Decimal
 function Decimal:div(other, scale)
-  return made(core.decimal_div(self.text, text_of(other), scale_of(scale)))
+  return made(core.decimal_div(self.text, text_of(other, "decimal:div"), scale_of(scale, "decimal:div")))
 end
 
 --- Rounded half away from zero to `scale` fraction digits.
 ---@param scale integer  0 to 4096
 ---@return larder.Decimal
 function Decimal:round(scale)
-  return made(core.decimal_round(self.text, scale_of(scale)))
+  return made(core.decimal_round(self.text, scale_of(scale, "decimal:round")))
 end
 
 --- The nearest Lua number.
@@ -96,6 +96,8 @@ end
 function Decimal:tonumber()
   return core.decimal_tonumber(self.text)
 end
+
+misuse.guard(Decimal, { "cmp", "div", "round", "tonumber" }, "text", "a decimal")
 
 --- A decimal from a text ("12.50"), a Lua number, a 64-bit integer or a decimal. What is no number raises.
 ---@param v larder.Decimal|string|number

@@ -99,7 +99,7 @@ end
 local function most_arguments(method)
   local info = debug.getinfo(method, "Su")
   if not home or info.isvararg or info.source:sub(1, #home) ~= home then return nil end
-  return info.nparams - 1
+  return math.max(info.nparams - 1, 0) -- one written with a dot does not look at its object
 end
 
 --- Raise when something stands behind the last argument that a method takes: it would be ignored.
@@ -145,6 +145,17 @@ function misuse.guarded(methods, mark, object, careful)
     end
   end
   return guarded
+end
+
+--- Guard methods of a class where they stand; the others are called by larder alone.
+---@param class table
+---@param names string[]
+---@param mark string
+---@param object string
+function misuse.guard(class, names, mark, object)
+  local methods = {}
+  for _, name in ipairs(names) do methods[name] = class[name] end
+  for name, method in pairs(misuse.guarded(methods, mark, object)) do class[name] = method end
 end
 
 return misuse

@@ -188,6 +188,7 @@ function Cursor:close()
 end
 
 Cursor.__close = Cursor.close
+misuse.guard(Cursor, { "close" }, "page", "a cursor")
 
 function Cursor:__call()
   if not self.ctx and not self.done then self:open(self.text, self.params) end
@@ -224,6 +225,8 @@ function Session:backend_pid()
   return self._ctx:backend_pid()
 end
 
+misuse.guard(Session, { "query", "backend_pid" }, "_ctx", "a session")
+
 function raw.session(db, opts, fn)
   local ctx, err = db._engine:session { timeout = opts.timeout }
   if not ctx then return nil, err end
@@ -251,7 +254,7 @@ function Pipeline:query(sql, ...)
 end
 
 Pipeline.collects = true -- told from other tables by it
-Pipeline.query = misuse.guarded({ query = Pipeline.query }, "collects", "a pipeline").query
+misuse.guard(Pipeline, { "query" }, "collects", "a pipeline")
 
 local function first_failure(results)
   for i, result in ipairs(results) do

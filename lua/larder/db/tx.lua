@@ -79,8 +79,7 @@ function Tx:backend_pid()
   return self._ctx:backend_pid()
 end
 
-local methods = { query = Tx.query, active = Tx.active, backend_pid = Tx.backend_pid }
-for name, method in pairs(misuse.guarded(methods, "_ctx", "a transaction")) do Tx[name] = method end
+misuse.guard(Tx, { "query", "active", "backend_pid" }, "_ctx", "a transaction")
 misuse.spelled(Tx, "a transaction")
 
 -- ---- running the function ----

@@ -5,6 +5,7 @@ local compat = require "larder.base.compat"
 local core = require "larder.core"
 local Dispatcher = require "larder.loop.dispatcher"
 local Parked = require "larder.loop.waiter"
+local misuse = require "larder.base.misuse"
 
 local current, yield = compat.coroutine, coroutine.yield
 
@@ -90,5 +91,8 @@ function Runtime.spawn()
 end
 
 function Runtime.release() end
+
+-- What a program calls; the rest is larder's own.
+misuse.guard(Runtime, { "pollfd", "getfd", "events", "timeout", "dirty", "step", "waiting" }, "free", "a runtime")
 
 return Runtime

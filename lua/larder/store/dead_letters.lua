@@ -17,12 +17,12 @@ local misuse = require "larder.base.misuse"
 local DeadLetters = {}
 DeadLetters.__index = DeadLetters
 
-local function test_of(filter)
+local function test_of(filter, method)
   if filter == nil then return function() return true end end
   if misuse.callable(filter) then return filter end
   if type(filter) == "string" then return function(letter) return letter.store == filter end end
   if type(filter) == "table" and type(filter.id) == "string" then return function(letter) return letter.id == filter.id end end
-  misuse.raise("dead letters are chosen by a store's name, a letter or a function, not %s", misuse.kind(filter))
+  misuse.raise("dead_letters:%s: they are chosen by a store's name, a letter or a function, not %s", method, misuse.kind(filter))
 end
 
 --- A page of letters. Families that are declared, but not in use yet, become known, so that their rows can be read.
@@ -64,7 +64,7 @@ local function nothing() end
 ---@return integer|nil
 ---@return larder.Error? err
 function DeadLetters:count(filter)
-  return each(self, test_of(filter), nothing)
+  return each(self, test_of(filter, "count"), nothing)
 end
 
 --- A list of them, the oldest first.
@@ -73,7 +73,7 @@ end
 ---@return larder.Error? err
 function DeadLetters:list(filter)
   local list = {}
-  local n, err = each(self, test_of(filter), function(letter) list[#list + 1] = letter end)
+  local n, err = each(self, test_of(filter, "list"), function(letter) list[#list + 1] = letter end)
   if not n then return nil, err end
   return list
 end
@@ -103,7 +103,7 @@ end
 ---@return integer|nil queued
 ---@return larder.Error? err  `capacity`: the queue is full; what was queued before is on its way
 function DeadLetters:replay(filter)
-  return act(self, test_of(filter), "replay")
+  return act(self, test_of(filter, "replay"), "replay")
 end
 
 --- Forget them.
@@ -111,8 +111,10 @@ end
 ---@return integer|nil discarded
 ---@return larder.Error? err
 function DeadLetters:discard(filter)
-  return act(self, test_of(filter), "discard")
+  return act(self, test_of(filter, "discard"), "discard")
 end
+
+misuse.guard(DeadLetters, { "count", "list", "replay", "discard" }, "_writer", "dead letters")
 
 local dead_letters = {}
 

@@ -10,14 +10,21 @@ local testing = {}
 
 local UNDONE = "larder.testing: the test is over"
 
+-- A view passes for its database.
+local function is_database(v) return type(v) == "table" and v._engine ~= nil and v.transaction ~= nil end
+
+local function check_database(method, db, or_function)
+  if is_database(db) then return db end
+  return misuse.raise("larder.testing.%s needs a database%s, not %s", method, or_function or "", misuse.kind(db))
+end
+
 -- A database, or a function that gives one when the test runs.
+local function check_open(method, open)
+  if type(open) ~= "function" then check_database(method, open, ", or a function that gives one") end
+end
+
 local function database(method, open)
-  local db = open
-  if type(open) == "function" then db = open() end
-  if type(db) ~= "table" or not db.transaction then
-    misuse.raise("larder.testing.%s needs a database, or a function that gives one, not %s", method, misuse.kind(db))
-  end
-  return db
+  return check_database(method, type(open) == "function" and open() or open, ", or a function that gives one")
 end
 
 --- An `it` whose tests leave nothing behind: each runs in a transaction that is rolled back. What the test commits itself
@@ -26,9 +33,10 @@ end
 ---@param open larder.Db|fun(): larder.Db  the database, or a function that gives it when a test runs
 ---@return fun(name: string, fn: fun(tx: larder.Tx)) it
 function testing.rolled_back(it, open)
-  if type(it) ~= "function" and type(it) ~= "table" then
+  if not misuse.callable(it) then
     misuse.raise("larder.testing.rolled_back needs the `it` of a test runner, not %s", misuse.kind(it))
   end
+  check_open("rolled_back", open)
   return function(name, fn)
     return it(name, function()
       local db = database("rolled_back", open)
@@ -54,7 +62,7 @@ Frozen.__index = Frozen
 ---@param time? string|number  where it stands; by default 2026-01-01T00:00:00Z
 ---@return larder.Frozen frozen  `advance(seconds)` moves the clock, `thaw()` ends it
 function testing.freeze(db, time)
-  database("freeze", db)
+  check_database("freeze", db)
   local at = core.time_parse(time or "2026-01-01T00:00:00Z")
   if not at then misuse.raise "larder.testing.freeze: the time is not one" end
   local frozen = setmetatable({ db = db, at = at }, Frozen)
@@ -78,6 +86,8 @@ function Frozen:thaw()
   core.ids_from(0)
 end
 
+misuse.guard(Frozen, { "advance", "thaw" }, "at", "a frozen clock")
+
 ---@class larder.Factory
 local Factory = {}
 Factory.__index = Factory
@@ -88,17 +98,15 @@ Factory.__index = Factory
 ---@param family string
 ---@return larder.Factory
 function testing.factory(db, family)
-  database("factory", db)
-  return setmetatable({
-    rows = rows.new(db, family), set = db:stores(family), family = family, db = db, order = db:_family(family).stores,
-  }, Factory)
+  check_database("factory", db)
+  local order = db:_family(family, "larder.testing.factory").stores
+  return setmetatable({ rows = rows.new(db, family), set = db:stores(family), family = family, db = db, order = order }, Factory)
 end
 
 -- A store that is not there raises by itself.
 local function checked(self, method, store, given)
-  if given ~= nil and type(given) ~= "table" then
-    misuse.raise("factory:%s: the fields must be a table, not %s", method, misuse.kind(given))
-  end
+  if type(store) ~= "string" then misuse.raise("factory:%s: a store is named by a text, not %s", method, misuse.kind(store)) end
+  if given ~= nil then misuse.check_shape(given, "record", ("factory:%s: the fields"):format(method)) end
   return self.set[store]
 end
 
@@ -124,7 +132,11 @@ end
 ---@param fixtures table<string, table[]>
 ---@return table<string, table[]> rows  as stored, in the order given
 function Factory:load(fixtures)
-  for store, list in pairs(fixtures) do checked(self, "load", store, list) end
+  misuse.check_shape(fixtures, "record", "factory:load: the table of fixtures")
+  for store, list in pairs(fixtures) do
+    checked(self, "load", store)
+    misuse.check_shape(list, "list", ("factory:load: the rows of %s"):format(store))
+  end
   local made = {}
   errors.must(self.db:transaction(function()
     for _, store in ipairs(self.order) do
@@ -134,6 +146,8 @@ function Factory:load(fixtures)
   end))
   return made
 end
+
+misuse.guard(Factory, { "make", "create", "load" }, "rows", "a factory")
 
 local function register(family, ready, runner)
   local stores = require("larder.family").get(family).stores
@@ -146,6 +160,16 @@ local function register(family, ready, runner)
         end)
       end
     end)
+  end
+end
+
+local function check_runner(runner)
+  if runner == nil then return end
+  misuse.check_shape(runner, "record", "larder.testing.conformance: the runner")
+  for _, name in ipairs { "describe", "it" } do
+    if not misuse.callable(runner[name]) then
+      misuse.raise("larder.testing.conformance: the runner needs a function %s, not %s", name, misuse.kind(runner[name]))
+    end
   end
 end
 
@@ -163,10 +187,13 @@ end
 ---@param runner? { describe: function, it: function }
 ---@return larder.ConformanceReport|nil
 function testing.conformance(family, open, runner)
+  require("larder.family").get(family, "larder.testing.conformance")
+  check_open("conformance", open)
+  check_runner(runner)
   local db, maker
   local function ready()
     if not db then
-      db = type(open) == "function" and open() or open
+      db = database("conformance", open)
       maker = rows.new(db, family)
     end
     return db, maker

@@ -189,14 +189,14 @@ local function row_of(e)
   return row
 end
 
---- A row with rows that belong to it, one level down.
-local function nest(family, e, row)
+--- A row with rows that belong to it, some levels down.
+local function nest(family, e, row, depth)
   for _, name in ipairs(e.relations) do
     local relation = e.made.relations[name]
-    if not relation.parent and chance(20) then
+    if not relation.parent and chance(depth == 1 and 20 or 8) then
       local list, child = array {}, family.by[relation.entity.name]
       for i = 1, relation.many and int(3) or 1 do
-        list[i] = row_of(child)
+        list[i] = depth < 3 and nest(family, child, row_of(child), depth + 1) or row_of(child)
         if chance(90) then
           for _, field in ipairs(relation.to) do list[i][field] = nil end
         end
@@ -357,7 +357,7 @@ end
 
 ops.create, ops.upsert, ops.update = with_row "create", with_row "upsert", with_row "update"
 function ops.nested(family, e)
-  local row = nest(family, e, row_of(e))
+  local row = nest(family, e, row_of(e), 1)
   return function(store) return store:create(row) end
 end
 ops.delete, ops.exists = keyed "delete", keyed "exists"
