@@ -62,13 +62,14 @@ end
 --- What a source says, added to both tables.
 ---@param path string
 ---@param functions table<string, table[]>  path, sign (":" or ".") and the table's name → { name =, params =, block = }
----@param classes table<string, table>      name without "larder." → block
+---@param classes table<string, table>      name without "larder." → block; parent: the class that it extends
 function annotations.read(path, functions, classes)
   local block, item = new_block(), nil
   for line in io.lines(path) do
     local named = line:match "^%-%-%-@class%s+larder%.([%w_]+)"
     if named then
       classes[named] = classes[named] or new_block()
+      classes[named].parent = line:match ":%s*larder%.([%w_]+)" or classes[named].parent
       block, item = new_block(), nil
       block.class = classes[named]
     elseif line:find "^%-%-" then

@@ -41,7 +41,7 @@ local PARTS = {
 -- Tables of options and of what is answered.
 local CLASSES = {
   "OpenOptions", "ConfigOptions", "WriterOptions", "ViewOptions", "TxOptions", "ReadOptions", "ListOptions", "ListInfo", "UpdateOptions",
-  "AggregateOptions", "TransferOptions", "MigrateOptions", "Error", "Event", "FieldDeclaration", "EntityDeclaration",
+  "AggregateOptions", "TransferOptions", "FileOptions", "MigrateOptions", "Error", "Event", "FieldDeclaration", "EntityDeclaration",
   "SearchDeclaration", "PartitionDeclaration", "WriterStats", "WriterStoreStats", "DeadLetter",
 }
 
@@ -49,7 +49,7 @@ local SOURCES = {}
 for _, part in ipairs(PARTS) do
   for _, source in ipairs(part.sources) do SOURCES[source[1]] = true end
 end
-local OF_CLASSES = { "config/init", "db/view", "family/init", "transfer/init", "base/events" }
+local OF_CLASSES = { "config/init", "db/view", "family/init", "transfer/init", "transfer/files", "base/events" }
 for _, name in ipairs(OF_CLASSES) do SOURCES["lua/larder/" .. name .. ".lua"] = true end
 
 local function cell(text) return (text:gsub("|", "\\|")) end

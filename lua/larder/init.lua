@@ -104,8 +104,14 @@ local function check_open(method, target, opts)
   if target ~= nil and type(target) ~= "string" and type(target) ~= "table" then
     misuse.raise("larder.%s: the target must be nothing, a text or a table, not %s", method, misuse.kind(target))
   end
-  if type(target) == "table" then misuse.check_shape(target, "record", "larder." .. method .. ": the target") end
+  if type(target) == "table" then
+    misuse.check_shape(target, "record", "larder." .. method .. ": the target")
+    if target.pool ~= nil then misuse.check_shape(target.pool, "record", "larder." .. method .. ": the target's pool") end
+  end
   opts = options.read(opts, OPTIONS, "larder." .. method)
+  for _, name in ipairs { "pool", "replica", "migrations" } do
+    if type(opts[name]) == "table" then misuse.check_shape(opts[name], "record", ("larder.%s: option %s"):format(method, name)) end
+  end
   if opts.loop and opts.wait ~= nil then misuse.raise("larder.%s takes loop or wait, not both", method) end
   options.read(opts.password, PASSWORD, "larder." .. method, "password")
   async.options(opts.writer)

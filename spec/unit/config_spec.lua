@@ -163,6 +163,20 @@ describe("targets", function()
     assert(resolve({}, { host = "h", application_name = "a", keepalives = 1, target_session_attrs = "any" }))
   end)
 
+  it("a table that names no known engine, no connection string or no pool setting is no reason to go to another server", function()
+    for field, target in pairs {
+      engine = { engine = "mysql", host = "h" }, url = { url = "" }, host = { host = true }, ["pool.mx"] = { host = "h", pool = { mx = 5 } },
+    } do
+      local cfg, err = config.resolve(target, { getenv = function() end, env_file = false })
+      assert.is_nil(cfg, field)
+      assert.equal("invalid", err.code)
+      assert.is_string(err.fields[field], field)
+    end
+    local cfg, err = config.resolve("memory:", { pool = { mx = 5 }, getenv = function() end })
+    assert.is_nil(cfg)
+    assert.equal("is not a pool setting", err.fields["pool.mx"])
+  end)
+
   it("no fault quotes a password", function()
     local _, err = resolve({}, "postgres://u:hunter2@h:port/d")
     assert.is_nil(tostring(err):find("hunter2", 1, true))

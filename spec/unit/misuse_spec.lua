@@ -122,11 +122,11 @@ describe("misuse", function()
     it(("of migrate.%s raises at the caller's line"):format(name), function()
       local n = debug.getinfo(fn, "u").nparams
       if n == 1 then return refused("migrate." .. name, name, function() fn(5) end) end
-      local fitting, wrong = { db, "keyed", n == 4 and 1 or nil }, { 5, {}, n == 4 and 1.5 or nil }
-      wrong[n] = { no_such_option = 1 }
+      local fitting, unfit = { db, "keyed", n == 4 and 1 or nil }, { 5, {}, n == 4 and 1.5 or nil }
+      unfit[n] = { no_such_option = 1 }
       for at = 1, n do
         local args = { unpack(fitting, 1, n) }
-        args[at] = wrong[at]
+        args[at] = unfit[at]
         refused(("migrate.%s: argument %d"):format(name, at), name, function() fn(unpack(args, 1, n)) end)
       end
     end)

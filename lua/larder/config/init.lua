@@ -204,16 +204,26 @@ end
 local ALIASES = { database = "dbname", username = "user", ssl_mode = "sslmode" }
 local NOT_SETTINGS = { url = true, pool = true, engine = true }
 
+local ENGINES = { memory = true, postgres = true, postgresql = true }
+
+-- The connection string in a table of settings. An empty one would stand for libpq's own defaults: some other server.
+local function read_url(b, url)
+  if url == nil then return true end
+  if type(url) ~= "string" or not url:find "%S" then return errors.invalid({ url = "must be a connection string" }) end
+  return b:text(url, "argument url")
+end
+
 local function from_table(b, target)
+  if target.engine ~= nil and not ENGINES[target.engine] then return errors.invalid({ engine = "must be memory or postgres" }) end
   if target.engine == "memory" then return memory "argument" end
-  if target.url then
-    local ok, err = b:text(target.url, "argument url")
-    if not ok then return nil, err end
-  end
+  local ok, err = read_url(b, target.url)
+  if not ok then return nil, err end
   for name, value in pairs(target) do
     if not NOT_SETTINGS[name] then
       if type(name) ~= "string" or type(value) == "table" or type(value) == "function" then
         b.faults[tostring(name)] = "is not a setting"
+      elseif type(value) ~= "string" and type(value) ~= "number" and not conninfo.is_ours(name) then
+        b.faults[name] = "must be a text or a number"
       elseif conninfo.is_ours(name) then
         local setting = conninfo.pool_setting(name)
         if setting then b:set_pool(setting, value, "argument") end
@@ -339,9 +349,11 @@ function config.resolve(target, opts)
   for _, pool in ipairs { opts.pool or {}, type(target) == "table" and target.pool or {} } do
     for name, value in pairs(pool) do b:set_pool(name, value, "argument") end
   end
+  local pool_faults = next(b.faults) and copied(b.faults)
   local cfg
   cfg, err = without_faults(b, target, file)
   if not cfg then return nil, err end
+  if cfg.engine == "memory" and pool_faults then return errors.invalid(pool_faults) end -- it has no pool, but they are no settings
   cfg, err = add_replica(cfg, b.replica, opts)
   if not cfg or cfg.engine == "memory" then return cfg, err end
   cfg.run_migrations = b.run_migrations

@@ -285,8 +285,8 @@ end
 ---@return any ...  what fn returned (true when nothing), or nil and the error
 function Db:session(opts, fn)
   if type(opts) == "function" then opts, fn = fn, opts end
-  if type(fn) ~= "function" then error("session needs a function", 2) end
-  return raw.session(self, opts or {}, fn)
+  if type(fn) ~= "function" then misuse.raise("db:session needs a function, not %s", misuse.kind(fn)) end
+  return raw.session(self, options.read(opts, TIMEOUT, "db", "session"), fn)
 end
 
 --- Rows one by one through a cursor: memory stays flat. Raises what goes wrong on the way.
