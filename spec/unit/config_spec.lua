@@ -165,7 +165,8 @@ describe("targets", function()
 
   it("a table that names no known engine, no connection string or no pool setting is no reason to go to another server", function()
     for field, target in pairs {
-      engine = { engine = "mysql", host = "h" }, url = { url = "" }, host = { host = true }, ["pool.mx"] = { host = "h", pool = { mx = 5 } },
+      engine = { engine = "mysql", host = "h" }, url = { url = "" }, host = { host = true },
+      ["pool.mx"] = { host = "h", pool = { mx = 5 } },
     } do
       local cfg, err = config.resolve(target, { getenv = function() end, env_file = false })
       assert.is_nil(cfg, field)

@@ -213,26 +213,28 @@ local function read_url(b, url)
   return b:text(url, "argument url")
 end
 
+local function read_setting(b, name, value)
+  if type(name) ~= "string" or type(value) == "table" or type(value) == "function" then
+    b.faults[tostring(name)] = "is not a setting"
+  elseif conninfo.is_ours(name) then
+    local setting = conninfo.pool_setting(name)
+    if setting then b:set_pool(setting, value, "argument") end
+    if not setting then b.faults[name] = "is not a pool setting" end
+  elseif type(value) ~= "string" and type(value) ~= "number" then
+    b.faults[name] = "must be a text or a number"
+  else
+    b.faults[name] = conninfo.unknown(ALIASES[name] or name)
+    b:set(ALIASES[name] or name, value, "argument", name)
+  end
+end
+
 local function from_table(b, target)
   if target.engine ~= nil and not ENGINES[target.engine] then return errors.invalid({ engine = "must be memory or postgres" }) end
   if target.engine == "memory" then return memory "argument" end
   local ok, err = read_url(b, target.url)
   if not ok then return nil, err end
   for name, value in pairs(target) do
-    if not NOT_SETTINGS[name] then
-      if type(name) ~= "string" or type(value) == "table" or type(value) == "function" then
-        b.faults[tostring(name)] = "is not a setting"
-      elseif type(value) ~= "string" and type(value) ~= "number" and not conninfo.is_ours(name) then
-        b.faults[name] = "must be a text or a number"
-      elseif conninfo.is_ours(name) then
-        local setting = conninfo.pool_setting(name)
-        if setting then b:set_pool(setting, value, "argument") end
-        if not setting then b.faults[name] = "is not a pool setting" end
-      else
-        b.faults[name] = conninfo.unknown(ALIASES[name] or name)
-        b:set(ALIASES[name] or name, value, "argument", name)
-      end
-    end
+    if not NOT_SETTINGS[name] then read_setting(b, name, value) end
   end
   b:libpq()
   return b:finish()
@@ -333,6 +335,14 @@ local function storage_file(path)
   return file
 end
 
+-- Pool settings that stand beside the target and in it; what is wrong with them, nil for nothing.
+local function read_pools(b, beside, inside)
+  for _, pool in ipairs { beside or {}, inside or {} } do
+    for name, value in pairs(pool) do b:set_pool(name, value, "argument") end
+  end
+  return next(b.faults) and copied(b.faults)
+end
+
 --- Work out what to open.
 ---@param target? string|table  nothing: the environment; "memory:"; a URI or key/value conninfo; a table
 ---@param opts? larder.ConfigOptions
@@ -346,10 +356,7 @@ function config.resolve(target, opts)
   file, err = storage_file(target == nil and (opts.config_file or lookup "LARDER_CONFIG_FILE"))
   if not file then return nil, err end
   local b = builder.new(lookup)
-  for _, pool in ipairs { opts.pool or {}, type(target) == "table" and target.pool or {} } do
-    for name, value in pairs(pool) do b:set_pool(name, value, "argument") end
-  end
-  local pool_faults = next(b.faults) and copied(b.faults)
+  local pool_faults = read_pools(b, opts.pool, type(target) == "table" and target.pool)
   local cfg
   cfg, err = without_faults(b, target, file)
   if not cfg then return nil, err end
