@@ -15,11 +15,12 @@
 
 static bool text_int(const char *p, size_t n, ldr_value *out) {
   bool negative = n > 0 && *p == '-';
-  uint64_t v = 0;
-  if (n == negative || n > 20) return false;
+  uint64_t v = 0, max = (uint64_t)INT64_MAX + negative;
+  if (n == negative) return false;
   for (size_t i = negative; i < n; i++) {
-    if (p[i] < '0' || p[i] > '9') return false;
-    v = v * 10 + (uint64_t)(p[i] - '0');
+    unsigned digit = (unsigned char)p[i] - (unsigned)'0';
+    if (digit > 9 || v > (max - digit) / 10) return false;
+    v = v * 10 + digit;
   }
   *out = ldr_int((int64_t)(negative ? 0 - v : v));
   return true;
@@ -117,7 +118,7 @@ static bool fits(ldr_ftype t, int64_t i) {
 static bool scalar(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   ldr_type type = ldr_ftype_get(t)->type;
   switch (type) {
-    case LDR_T_BOOL: *out = ldr_bool(n == 1 && *p == 't'); return true;
+    case LDR_T_BOOL: *out = ldr_bool(n == 1 && *p == 't'); return n == 1 && (*p == 't' || *p == 'f');
     case LDR_T_INT: return text_int(p, n, out) && fits(t, out->u.i);
     case LDR_T_FLOAT: return text_float(t, p, n, out);
     case LDR_T_TIME: return text_time(p, n, out);
@@ -144,8 +145,8 @@ enum { MAX_DIM = 6 };
 typedef struct literal {
   const char *p, *end;
   ldr_ftype elem;
-  int ndim, nbounds; /* dimensions; bounds that are written in front */
-  int32_t dims[MAX_DIM], lower[MAX_DIM];
+  int ndim, nbounds; /* dimensions; bounds that are written in front: none, or one for each */
+  int32_t dims[MAX_DIM], lower[MAX_DIM], upper[MAX_DIM];
   bool has_null;
   ldr_buf body, token, scratch;
 } literal;
@@ -168,14 +169,20 @@ static bool number(literal *l, int32_t *out) {
 }
 
 static bool bounds(literal *l) {
-  int32_t upper;
   while (take(l, '[')) {
-    if (l->nbounds == MAX_DIM || !number(l, &l->lower[l->nbounds]) || !take(l, ':') || !number(l, &upper) ||
+    int d = l->nbounds++;
+    if (d == MAX_DIM || !number(l, &l->lower[d]) || !take(l, ':') || !number(l, &l->upper[d]) ||
         !take(l, ']'))
       return false;
-    l->nbounds++;
   }
   return l->nbounds == 0 || take(l, '=');
+}
+
+/* Are the bounds those of the elements that came? */
+static bool bounds_fit(const literal *l) {
+  for (int d = 0; d < l->nbounds; d++)
+    if (d >= l->ndim || (int64_t)l->upper[d] - l->lower[d] + 1 != l->dims[d]) return false;
+  return l->nbounds == 0 || l->nbounds == l->ndim;
 }
 
 /* One element's text into token; *quoted: it cannot stand for a null. */
@@ -224,7 +231,7 @@ static bool level(literal *l, int dim) {
 static bool build(literal *l, ldr_buf *out, ldr_value *v) {
   size_t start = out->n;
   ldr_array_begin(out, l->elem, l->ndim, l->dims, l->has_null);
-  for (int d = 0; d < l->nbounds && d < l->ndim && !out->broken; d++)
+  for (int d = 0; d < l->nbounds && !out->broken; d++)
     ldr_buf_patch32(out, start + 12 + 8 * (size_t)d + 4, (uint32_t)l->lower[d]);
   if (l->body.n) ldr_buf_add(out, l->body.p, l->body.n);
   if (out->broken || out->n - start > UINT32_MAX) return false;
@@ -234,7 +241,7 @@ static bool build(literal *l, ldr_buf *out, ldr_value *v) {
 
 static bool array(ldr_ftype elem, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   literal l = {.p = p, .end = p + n, .elem = elem == LDR_F_UNKNOWN ? LDR_F_TEXT : elem};
-  bool ok = bounds(&l) && level(&l, 0) && l.p == l.end && build(&l, scratch, out);
+  bool ok = bounds(&l) && level(&l, 0) && l.p == l.end && bounds_fit(&l) && build(&l, scratch, out);
   if (l.body.broken || l.token.broken || l.scratch.broken) scratch->broken = true;
   ldr_buf_free(&l.body);
   ldr_buf_free(&l.token);
