@@ -220,10 +220,11 @@ local function read_setting(b, name, value)
     local setting = conninfo.pool_setting(name)
     if setting then b:set_pool(setting, value, "argument") end
     if not setting then b.faults[name] = "is not a pool setting" end
+  elseif conninfo.unknown(ALIASES[name] or name) then
+    b.faults[name] = conninfo.unknown(ALIASES[name] or name)
   elseif type(value) ~= "string" and type(value) ~= "number" then
     b.faults[name] = "must be a text or a number"
   else
-    b.faults[name] = conninfo.unknown(ALIASES[name] or name)
     b:set(ALIASES[name] or name, value, "argument", name)
   end
 end
@@ -335,12 +336,11 @@ local function storage_file(path)
   return file
 end
 
--- Pool settings that stand beside the target and in it; what is wrong with them, nil for nothing.
+-- Pool settings that stand beside the target and in it.
 local function read_pools(b, beside, inside)
   for _, pool in ipairs { beside or {}, inside or {} } do
     for name, value in pairs(pool) do b:set_pool(name, value, "argument") end
   end
-  return next(b.faults) and copied(b.faults)
 end
 
 --- Work out what to open.
@@ -356,11 +356,10 @@ function config.resolve(target, opts)
   file, err = storage_file(target == nil and (opts.config_file or lookup "LARDER_CONFIG_FILE"))
   if not file then return nil, err end
   local b = builder.new(lookup)
-  local pool_faults = read_pools(b, opts.pool, type(target) == "table" and target.pool)
+  read_pools(b, opts.pool, type(target) == "table" and target.pool)
   local cfg
   cfg, err = without_faults(b, target, file)
   if not cfg then return nil, err end
-  if cfg.engine == "memory" and pool_faults then return errors.invalid(pool_faults) end -- it has no pool, but they are no settings
   cfg, err = add_replica(cfg, b.replica, opts)
   if not cfg or cfg.engine == "memory" then return cfg, err end
   cfg.run_migrations = b.run_migrations
