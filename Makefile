@@ -242,12 +242,14 @@ format-check: deps-test
 
 # ---- use ----------------------------------------------------------------------------------------------
 
-.PHONY: demo bench bench-nginx bench-compare bench-audit bench-families install man env clean help
+.PHONY: demo bench bench-count bench-nginx bench-compare bench-audit bench-families install man env clean help
 demo: all deps-demo
 	@tools/with_pg.sh tools/lua.sh $(LUA_NAME) examples/demo.lua
 
 bench: all deps-bench
 	@bench/run.sh
+bench-count: all deps-bench
+	@bench/count.sh
 bench-nginx: all deps-bench
 	@bench/nginx/run.sh
 bench-families: all deps-bench
@@ -292,6 +294,6 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'use:    all (default) core module demo bench bench-nginx bench-compare bench-audit bench-families install env clean deps'
+	@echo 'use:    all (default) core module demo bench bench-count bench-nginx bench-compare bench-audit bench-families install env clean deps'
 	@echo 'prove:  test test-c test-lua test-servers test-nginx test-oom asan asan-nginx tsan valgrind test-fuzz fuzz check-layers lint format-check format'
 	@echo 'narrow: make test-lua5.4 SPEC=spec/unit/x_spec.lua BUSTED=--filter=name   make test-c ONLY=json'

@@ -1,6 +1,6 @@
 --- One kind of call again and again: calls.lua KIND SECONDS
 -- on memory ("mem_get" …) or on the server ("patch"); prints "units seconds cpu_seconds peak_kib" as peer.lua does.
--- Keys and rows are made beforehand where they can be.
+-- With BENCH_STEPS it makes that many calls, whatever time they take. Keys and rows are made beforehand where they can be.
 
 local larder = require "larder"
 local now = require("larder.core").now
@@ -49,10 +49,10 @@ local steps = {
 
 local step = assert(steps[call], kind)
 assert(step())
-local units, cpu, start = 0, os.clock(), now()
+local units, cpu, start, wanted = 0, os.clock(), now(), tonumber(os.getenv "BENCH_STEPS")
 local finish
 repeat
   assert(step())
   units, finish = units + 1, now()
-until finish - start >= seconds * 1e6
+until wanted and units >= wanted or not wanted and finish - start >= seconds * 1e6
 print(("%d %.6f %.6f 0"):format(units, (finish - start) / 1e6, os.clock() - cpu))

@@ -1,5 +1,6 @@
 --- Runs one workload with one Lua client: peer.lua PEER WORKLOAD SECONDS ROWS TAG
--- prints "units seconds cpu_seconds peak_kib", or "skip" when the peer does not do that workload.
+-- prints "units seconds cpu_seconds peak_kib", or "skip" when the peer does not do that workload. With BENCH_STEPS it makes that many
+-- steps, whatever time they take.
 --
 -- A peer (bench/peers/*.lua) is a table: connect(target) → connection, then functions of a connection:
 -- get(db, tenant, id), create(db, user), transaction(db, user), list(db, tenant) → rows, batch(db, keys),
@@ -11,6 +12,8 @@ local now = require("larder.core").now
 
 local USERS, TENANTS, BATCH, WORKERS, CONNECTIONS = 100000, 10, 100, 16, 8
 local STAMP = "2025-12-07T14:40:26.865664Z"
+
+local STEPS = tonumber(os.getenv "BENCH_STEPS")
 
 local peer_name, workload, seconds, rows, tag = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4]), arg[5]
 local target = {
@@ -41,6 +44,19 @@ local function fresh(name)
   return user
 end
 
+-- Rows for the next steps, made while the clock stands.
+local SLICE, slice, taken = 200, {}, 0
+
+local function make_rows()
+  for i = 1, SLICE do slice[i] = fresh(tag) end
+  taken = 0
+end
+
+local function next_row()
+  taken = taken + 1
+  return slice[taken]
+end
+
 -- ---- running ----
 
 local function peak_kib()
@@ -50,20 +66,32 @@ local function peak_kib()
   end
 end
 
-local function report(units, start, finish, cpu_start)
-  print(("%d %.6f %.6f %d"):format(units, (finish - start) / 1e6, os.clock() - cpu_start, peak_kib()))
+local function report(units, took, cpu) -- microseconds, seconds
+  print(("%d %.6f %.6f %d"):format(units, took / 1e6, cpu, peak_kib()))
 end
 
---- Repeat a step, which returns its units, for the time that was asked for. The first one meets cold caches.
-local function timed(step)
+local function is_over(steps, took)
+  if STEPS then return steps >= STEPS end
+  return took >= seconds * 1e6
+end
+
+--- Repeat a step, which returns its units, for the time that was asked for. The first one meets cold caches. prepare: called
+-- before every SLICE of steps, while the clock stands.
+local function timed(step, prepare)
+  if prepare then prepare() end
   step()
-  local units, cpu_start, start = 0, os.clock(), now()
-  local finish
+  local units, steps, took, cpu = 0, 0, 0, 0
   repeat
-    units = units + step()
-    finish = now()
-  until finish - start >= seconds * 1e6
-  report(units, start, finish, cpu_start)
+    if prepare then prepare() end
+    local left, cpu_start, start = prepare and SLICE or math.huge, os.clock(), now()
+    local passed
+    repeat
+      units, steps, left = units + step(), steps + 1, left - 1
+      passed = now() - start
+    until left == 0 or is_over(steps, took + passed)
+    took, cpu = took + passed, cpu + os.clock() - cpu_start
+  until is_over(steps, took)
+  report(units, took, cpu)
 end
 
 local function bulk(peer)
@@ -75,7 +103,7 @@ local function bulk(peer)
   local db = peer.connect(target)
   local cpu_start, start = os.clock(), now()
   peer.bulk(db, users)
-  report(rows, start, now(), cpu_start)
+  report(rows, now() - start, os.clock() - cpu_start)
 end
 
 --- A client that blocks: 16 coroutines take turns over 8 connections, and nothing overlaps.
@@ -100,7 +128,7 @@ local function concurrent(peer)
   if not peer.concurrent then return take_turns(peer) end
   local cpu_start = os.clock()
   local units, took = peer.concurrent(target, WORKERS, CONNECTIONS, draw, seconds)
-  report(units, 0, took * 1e6, cpu_start)
+  report(units, took * 1e6, os.clock() - cpu_start)
 end
 
 local function keys()
@@ -109,11 +137,11 @@ local function keys()
   return list
 end
 
--- What a workload needs of a peer, and its step.
+-- What a workload needs of a peer, its step, and what that needs.
 local steps = {
   W1 = { "get", function(peer, db) peer.get(db, draw()) return 1 end },
-  W2 = { "create", function(peer, db) peer.create(db, fresh(tag)) return 1 end },
-  W3 = { "transaction", function(peer, db) peer.transaction(db, fresh(tag)) return 1 end },
+  W2 = { "create", function(peer, db) peer.create(db, next_row()) return 1 end, make_rows },
+  W3 = { "transaction", function(peer, db) peer.transaction(db, next_row()) return 1 end, make_rows },
   W4 = { "list", function(peer, db) return #peer.list(db, (draw())) end },
   W5 = { "batch", function(peer, db) peer.batch(db, keys()) return BATCH end },
 }
@@ -125,7 +153,7 @@ if not peer[(step or whole)[1]] then
   print "skip"
 elseif step then
   local db = peer.connect(target)
-  timed(function() return step[2](peer, db) end)
+  timed(function() return step[2](peer, db) end, step[3])
 else
   whole[2](peer)
 end

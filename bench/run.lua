@@ -56,6 +56,8 @@ end
 local limit = { name = LIMIT, command = "build/bench/limit limit" }
 local programs = {
   { name = LIMIT .. "-alt", command = "build/bench/limit alt", only = { W1 = true, W3 = true, W5 = true } },
+  lua_peer("lua5.4", "bare", "cjson"),
+  lua_peer("luajit", "bare", "cjson"),
   lua_peer("lua5.4", "larder", "larder"),
   lua_peer("lua5.4", "larder_alt", "larder"),
   lua_peer("luajit", "larder", "larder"),

@@ -20,6 +20,13 @@ for program in limit families; do
     "bench/$program.c" -o "build/bench/$program" -lpq -pthread
 done
 
+for lua in lua5.4 luajit; do
+  mkdir -p "build/bench/$lua"
+  # shellcheck disable=SC2046 # several flags
+  "${CC:-gcc}" -std=c11 -O2 -shared -fPIC $(pkg-config --cflags "$lua") \
+    -isystem "$(pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)" bench/peers/bare.c -o "build/bench/$lua/bare.so" -lpq
+done
+
 # Bytes as collation, and memory enough that no workload waits for a disk.
 export LARDER_PG_INITDB=--locale=C.UTF-8
 export LARDER_PG_CONF="shared_buffers = '1GB'
