@@ -148,7 +148,7 @@ TEST(a_turn_follows_every_lock) {
   CHECK_INT(ldr_loop_new(&counting, &turns, &l, &err), LDR_OK);
   for (int i = 0; i < DISTURBERS; i++) CHECK_INT(pthread_create(&disturbers[i], NULL, disturb, &stop), 0);
   for (int i = 0; l && followed && i < 2000; i++) {
-    int64_t until = ldr_deadline(5);
+    int64_t until = ldr_deadline(30);
     int before;
     ldr_loop_lock(l);
     before = atomic_load(&turns);
@@ -358,7 +358,7 @@ TEST(an_idle_loop_takes_what_is_handed_in_at_once) {
   ldr_loop *l = start_shared(&x, LDR_IDLE);
   if (l == NULL) return;
   for (int i = 0; i < 100; i++) {
-    usleep(100); /* the thread goes to sleep again */
+    usleep(atomic_load(&x.by_owner) ? 100 : 20000); /* the thread goes to sleep again, once it is let run */
     ldr_loop_submit_or_run(l, &items[i].post);
   }
   CHECK(atomic_load(&x.by_owner) > 0);

@@ -2,6 +2,7 @@
 #include "support/pgfix.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -196,19 +197,22 @@ long long pg_count(pgfix *f) {
 }
 int pg_pid(pgfix *f, ldr_tx *tx) { return atoi(pg_text(f, tx, "select pg_backend_pid()")); }
 
+enum { TRIES = 6000 }; /* of 5 ms: a machine may be busy */
+
 void pg_kill(pgfix *other, int pid) {
   const struct timespec pause = {0, 5000000};
   char sql[100];
   snprintf(sql, sizeof sql, "select pg_terminate_backend(%d)", pid);
   CHECK_STR(pg_text(other, NULL, sql), "true");
   snprintf(sql, sizeof sql, "select count(*) from pg_stat_activity where pid = %d", pid);
-  for (int i = 0; i < 400 && strcmp(pg_text(other, NULL, sql), "0") != 0; i++) nanosleep(&pause, NULL);
+  for (int i = 0; i < TRIES && strcmp(pg_text(other, NULL, sql), "0") != 0; i++) nanosleep(&pause, NULL);
+  for (int i = 0; i < 400 && kill(pid, 0) == 0; i++) nanosleep(&pause, NULL); /* it closes its socket last */
   nanosleep(&pause, NULL); /* the end of the stream reaches us */
 }
 
 void pg_settle(size_t live) {
   const struct timespec pause = {0, 5000000};
-  for (int i = 0; i < 400 && ldr_mem_live() > live; i++) nanosleep(&pause, NULL);
+  for (int i = 0; i < TRIES && ldr_mem_live() > live; i++) nanosleep(&pause, NULL);
 }
 
 ldr_value pg_str(const char *s) { return ldr_text(s, strlen(s)); }

@@ -1,148 +1,48 @@
-/* The writer: against the memory engine, and against a server that comes and goes. */
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
+/* The writer: batches, refused rows, memory; against the memory engine, and against a server that comes and
+ * goes. */
 #include "memory/db.h"
-#include "support/pgfix.h"
-#include "support/pgproxy.h"
 #include "support/spillfix.h"
 #include "support/test.h"
+#include "support/writerfix.h"
 #include "writer/deliver.h"
-#include "writer/writer.h"
-
-static char dir[64], path[80];
-
-static void make_dir(void) {
-  snprintf(dir, sizeof dir, "/tmp/ldr_writer.XXXXXX");
-  CHECK(mkdtemp(dir) != NULL);
-  snprintf(path, sizeof path, "%s/rows", dir);
-}
-
-static void remove_dir(void) { spill_remove(dir); }
-
-static void nap(int ms) {
-  const struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-  nanosleep(&t, NULL);
-}
-
-/* ---- a server, perhaps behind the proxy, and a writer ---- */
-
-typedef struct wfix {
-  pgfix f;   /* to look into the database */
-  pgfix far; /* what the writer is of */
-  pgproxy *proxy;
-  ldr_writer *w;
-  ldr_err err;
-} wfix;
-
-static ldr_writer_config quick(void) {
-  ldr_writer_config c;
-  ldr_writer_config_default(&c);
-  c.interval = 0.02;
-  c.timeout = 2;
-  return c;
-}
-
-static bool open_writer(wfix *x, const ldr_writer_config *c) {
-  ldr_code code = ldr_writer_new(x->far.db, c, &x->w, &x->err);
-  if (code) printf("    %s\n", x->err.message);
-  CHECK_INT(code, LDR_OK);
-  return code == LDR_OK;
-}
-
-static bool begin(wfix *x, const ldr_writer_config *c) {
-  *x = (wfix){0};
-  if (!pg_open(&x->f, NULL)) return false;
-  x->proxy = pgproxy_start(pg_url());
-  CHECK(x->proxy && pg_open_with(&x->far, NULL, pgproxy_settings(x->proxy)));
-  return x->far.db && open_writer(x, c);
-}
-
-static void finish(wfix *x) {
-  ldr_writer_close(x->w, 5, NULL);
-  pg_close(&x->far);
-  pgproxy_stop(x->proxy);
-  pg_close(&x->f);
-}
-
-static ldr_row *item(const ldr_entity *e, int i, const char *name, int64_t n) {
-  char id[24], text[48];
-  ldr_value v[I_COUNT];
-  ldr_row *row = NULL;
-  ldr_err err;
-  snprintf(id, sizeof id, "k%06d", i);
-  snprintf(text, sizeof text, "n%d", i);
-  pg_item(v, id, name ? name : text, n);
-  CHECK_INT(ldr_row_pack(e, v, &row, &err), LDR_OK);
-  return row;
-}
-
-static ldr_code push(wfix *x, int i) {
-  return ldr_writer_push(x->w, x->far.items, item(x->far.items, i, NULL, i), &x->err);
-}
-
-static void push_many(wfix *x, int from, int n) {
-  for (int i = from; i < from + n; i++) CHECK_INT(push(x, i), LDR_OK);
-}
-
-static bool flush(wfix *x, double seconds) {
-  int64_t until = ldr_deadline(seconds);
-  uint64_t position = 0;
-  CHECK_INT(ldr_writer_flush(x->w, &position, &x->err), LDR_OK);
-  while (ldr_writer_flushed(x->w, position) != LDR_FLUSH_DONE && ldr_now_mono() < until) nap(1);
-  return ldr_writer_flushed(x->w, position) == LDR_FLUSH_DONE;
-}
-
-static ldr_writer_stats stats(wfix *x) {
-  ldr_writer_stats s;
-  ldr_writer_stats_get(x->w, &s);
-  return s;
-}
-
-/* Waits until a counter has come so far. */
-#define UNTIL(cond) \
-  for (int tries_ = 0; tries_ < 1000 && !(cond); tries_++) nap(5)
 
 /* ---- batches ---- */
 
 TEST(rows_go_by_count_or_by_time) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   wfix x;
   c.batch = 100;
   c.interval = 60;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 99);
-  nap(60);
-  CHECK_INT(stats(&x).written, 0);
-  CHECK(stats(&x).oldest_age >= 0.05);
-  push_many(&x, 99, 1);
-  UNTIL(stats(&x).written == 100);
-  CHECK_INT(stats(&x).written, 100);
-  CHECK_INT(stats(&x).batches, 1);
-  push_many(&x, 100, 1);
-  CHECK(flush(&x, 5)); /* somebody waits */
+  if (!wfix_begin(&x, &c)) return;
+  wfix_push_many(&x, 0, 99);
+  wfix_nap(60);
+  CHECK_INT(wfix_stats(&x).written, 0);
+  CHECK(wfix_stats(&x).oldest_age >= 0.05);
+  wfix_push_many(&x, 99, 1);
+  UNTIL(wfix_stats(&x).written == 100);
+  CHECK_INT(wfix_stats(&x).written, 100);
+  CHECK_INT(wfix_stats(&x).batches, 1);
+  wfix_push_many(&x, 100, 1);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE)); /* somebody waits */
   ldr_writer_close(x.w, 5, NULL);
-  c.interval = 0.05;
-  if (open_writer(&x, &c)) {
-    push_many(&x, 200, 3);
-    UNTIL(stats(&x).written == 3);
-    CHECK_INT(stats(&x).batches, 1);
-    CHECK_INT(stats(&x).depth, 0);
-    CHECK(stats(&x).oldest_age == 0);
+  c.interval = 0.5;
+  if (wfix_open(&x, &c)) {
+    wfix_push_many(&x, 200, 3);
+    UNTIL(wfix_stats(&x).written == 3);
+    CHECK_INT(wfix_stats(&x).batches, 1);
+    CHECK_INT(wfix_stats(&x).depth, 0);
+    CHECK(wfix_stats(&x).oldest_age == 0);
   }
   CHECK_INT(pg_count(&x.f), 104);
-  finish(&x);
+  wfix_finish(&x);
 }
 
 /* Children lie before their parents in the queue, but not in the statements. */
 TEST(parents_are_written_before_children) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   wfix x;
   c.interval = 60;
-  if (!begin(&x, &c)) return;
+  if (!wfix_begin(&x, &c)) return;
   for (int i = 0; i < 10; i++) {
     char id[24];
     ldr_value v[L_COUNT] = {pg_str("acme"), ldr_int(i + 1), pg_str("")};
@@ -151,33 +51,34 @@ TEST(parents_are_written_before_children) {
     v[L_ITEM] = pg_str(id);
     CHECK_INT(ldr_row_pack(x.far.lines, v, &row, &x.err), LDR_OK);
     CHECK_INT(ldr_writer_push(x.w, x.far.lines, row, &x.err), LDR_OK);
-    push_many(&x, i, 1);
+    wfix_push_many(&x, i, 1);
   }
-  CHECK(flush(&x, 5));
-  CHECK_INT(stats(&x).written, 20);
-  CHECK_INT(stats(&x).batches, 2);
-  CHECK_INT(stats(&x).rejected, 0);
-  finish(&x);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
+  CHECK_INT(wfix_stats(&x).written, 20);
+  CHECK_INT(wfix_stats(&x).batches, 2);
+  CHECK_INT(wfix_stats(&x).rejected, 0);
+  wfix_finish(&x);
 }
 
 /* FT-w5: rows that the server refuses, among many that are good. */
 TEST(a_refused_row_holds_up_no_other) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   ldr_reject r;
   ldr_value v;
   wfix x;
   c.interval = 60;
-  if (!begin(&x, &c)) return;
+  if (!wfix_begin(&x, &c)) return;
   CHECK_INT(pg_insert(&x.f, NULL, "k000007", "there already"), LDR_OK);
   CHECK_INT(pg_insert(&x.f, NULL, "other", "n100"), LDR_OK);
   for (int i = 0; i < 300; i++)
-    CHECK_INT(ldr_writer_push(x.w, x.far.items, item(x.far.items, i, NULL, i == 200 ? -1000 : i), &x.err),
-              LDR_OK);
-  CHECK(flush(&x, 10));
-  CHECK_INT(stats(&x).written, 297);
-  CHECK_INT(stats(&x).duplicates, 1);
-  CHECK_INT(stats(&x).rejected, 2);
-  CHECK_INT(stats(&x).retries, 0);
+    CHECK_INT(
+        ldr_writer_push(x.w, x.far.items, wfix_item(x.far.items, i, NULL, i == 200 ? -1000 : i), &x.err),
+        LDR_OK);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
+  CHECK_INT(wfix_stats(&x).written, 297);
+  CHECK_INT(wfix_stats(&x).duplicates, 1);
+  CHECK_INT(wfix_stats(&x).rejected, 2);
+  CHECK_INT(wfix_stats(&x).retries, 0);
   CHECK_INT(pg_count(&x.f), 299);
   CHECK(ldr_writer_has_news(x.w));
   CHECK(ldr_writer_take_reject(x.w, &r));
@@ -194,15 +95,15 @@ TEST(a_refused_row_holds_up_no_other) {
   ldr_row_release(r.key);
   CHECK(!ldr_writer_take_reject(x.w, &r));
   for (int i = 0; i < 30; i++) /* the list is bounded; the last ones stay for the writer to free */
-    CHECK_INT(ldr_writer_push(x.w, x.far.items, item(x.far.items, 1000 + i, "n1", 1), &x.err), LDR_OK);
-  CHECK(flush(&x, 10));
-  CHECK_INT(stats(&x).rejected, 32);
+    CHECK_INT(ldr_writer_push(x.w, x.far.items, wfix_item(x.far.items, 1000 + i, "n1", 1), &x.err), LDR_OK);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
+  CHECK_INT(wfix_stats(&x).rejected, 32);
   for (int i = 0; i < LDR_REJECTS; i++) {
     CHECK(ldr_writer_take_reject(x.w, &r));
     ldr_row_release(r.key);
   }
   CHECK(!ldr_writer_take_reject(x.w, &r));
-  finish(&x);
+  wfix_finish(&x);
 }
 
 TEST(the_faults_of_a_row_are_told_from_those_of_the_server) {
@@ -271,67 +172,67 @@ static ldr_code push_line(wfix *x, int item_no, int line) {
 /* The parent's store hangs; its child is tried, finds no parent, and is not refused for that. One that has no
  * parent anywhere is. */
 TEST(a_child_waits_for_its_parent) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   size_t live = ldr_mem_live();
   ldr_store_stats s;
   ldr_tx *tx;
   wfix x;
   c.timeout = 0.3;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 1);
-  CHECK(flush(&x, 5));
+  if (!wfix_begin(&x, &c)) return;
+  wfix_push_many(&x, 0, 1);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
   tx = pg_begin(&x.f);
   CHECK_INT(pg_do(&x.f, tx, "lock table ldr_test.items in share mode"), LDR_OK); /* readers pass */
-  push_many(&x, 1, 5);
-  UNTIL(stats(&x).parked == 1);
+  wfix_push_many(&x, 1, 5);
+  UNTIL(wfix_stats(&x).parked == 1);
   CHECK_INT(push_line(&x, 3, 1), LDR_OK);
   UNTIL(ldr_writer_store_stats(x.w, 1, &s) && s.retries >= 2);
-  CHECK_INT(stats(&x).rejected, 0);
-  CHECK_INT(stats(&x).written, 1);
+  CHECK_INT(wfix_stats(&x).rejected, 0);
+  CHECK_INT(wfix_stats(&x).written, 1);
   pg_rollback(&x.f, tx);
-  CHECK(flush(&x, 10));
-  CHECK_INT(stats(&x).written, 7);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
+  CHECK_INT(wfix_stats(&x).written, 7);
   CHECK_INT(push_line(&x, 999, 2), LDR_OK);
-  CHECK(flush(&x, 10));
-  CHECK_INT(stats(&x).rejected, 1);
-  finish(&x);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
+  CHECK_INT(wfix_stats(&x).rejected, 1);
+  wfix_finish(&x);
   pg_settle(live);
 }
 
 /* Through memory, through files, and through memory again. */
 TEST(rows_leave_in_the_order_they_came) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   size_t live = ldr_mem_live();
   ldr_tx *tx;
   wfix x;
-  make_dir();
+  wfix_make_dir();
   c.queue = 20;
   c.batch = 10;
   c.policy = LDR_POLICY_SPILL;
-  c.spill = path;
+  c.spill = wfix_path;
   c.segment_bytes = 600; /* many files */
-  if (!begin(&x, &c)) return;
+  if (!wfix_begin(&x, &c)) return;
   tx = pg_begin(&x.f);
   CHECK_INT(pg_do(&x.f, tx, "lock table ldr_test.items in access exclusive mode"), LDR_OK);
-  push_many(&x, 0, 100);
-  UNTIL(stats(&x).spilled == 80);
-  CHECK(spill_files(path, ".rows") > 3);
+  wfix_push_many(&x, 0, 100);
+  UNTIL(wfix_stats(&x).spilled == 80);
+  CHECK(spill_files(wfix_path, ".rows") > 3);
   pg_rollback(&x.f, tx);
   for (int i = 100; i < 200; i++) {
-    CHECK_INT(push(&x, i), LDR_OK);
-    if (i % 10 == 0) nap(2);
+    CHECK_INT(wfix_push(&x, i), LDR_OK);
+    if (i % 10 == 0) wfix_nap(2);
   }
-  CHECK(flush(&x, 20));
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
   CHECK_INT(pg_count(&x.f), 200);
-  CHECK_INT(stats(&x).duplicates, 0);
+  CHECK_INT(wfix_stats(&x).duplicates, 0);
   CHECK_INT(pg_do(&x.f, NULL,
                   "do $$ begin if exists (select from (select id, lag(id) over (order by ctid) as before"
                   " from ldr_test.items) t where id < before) then raise 'order'; end if; end $$"),
             LDR_OK);
-  UNTIL(spill_files(path, ".rows") == 0);
-  CHECK_INT(spill_files(path, ".rows"), 0);
-  finish(&x);
-  remove_dir();
+  UNTIL(spill_files(wfix_path, ".rows") == 0);
+  CHECK_INT(spill_files(wfix_path, ".rows"), 0);
+  wfix_finish(&x);
+  wfix_remove_dir();
   pg_settle(live);
 }
 
@@ -339,287 +240,87 @@ TEST(rows_leave_in_the_order_they_came) {
 
 /* FT-w6: the server goes away and comes back. */
 TEST(rows_wait_for_the_server) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   size_t live = ldr_mem_live();
   wfix x;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 10);
-  CHECK(flush(&x, 5));
+  if (!wfix_begin(&x, &c)) return;
+  wfix_push_many(&x, 0, 10);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
   pgproxy_set(x.proxy, PGPROXY_DOWN, 0);
-  push_many(&x, 10, 1000);
-  UNTIL(stats(&x).retries >= 3);
-  CHECK_INT(stats(&x).written, 10);
-  CHECK_INT(stats(&x).last_error.code, LDR_CONNECTION);
-  CHECK(!flush(&x, 0.05));
+  wfix_push_many(&x, 10, 1000);
+  UNTIL(wfix_stats(&x).retries >= 3);
+  CHECK_INT(wfix_stats(&x).written, 10);
+  CHECK_INT(wfix_stats(&x).last_error.code, LDR_CONNECTION);
+  CHECK(!wfix_flush(&x, 0.05));
   pgproxy_set(x.proxy, PGPROXY_PASS, 0);
-  CHECK(flush(&x, 10));
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
   CHECK_INT(pg_count(&x.f), 1010);
-  CHECK_INT(stats(&x).written, 1010);
-  finish(&x);
+  CHECK_INT(wfix_stats(&x).written, 1010);
+  wfix_finish(&x);
   pg_settle(live);
 }
 
 /* FT-w7: the server stored a batch, but its answer is lost. */
 TEST(a_lost_answer_duplicates_nothing) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   size_t live = ldr_mem_live();
   wfix x;
   c.interval = 60;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 1);
-  CHECK(flush(&x, 5)); /* connected, from now on the server speaks only in answer to rows */
+  if (!wfix_begin(&x, &c)) return;
+  wfix_push_many(&x, 0, 1);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE)); /* connected, from now on the server speaks only in answer to rows */
   for (int round = 0; round < 5; round++) {
     pgproxy_set(x.proxy, PGPROXY_CUT_AFTER, (size_t)round * 4);
-    push_many(&x, 1 + round * 100, 100);
-    CHECK(flush(&x, 10));
+    wfix_push_many(&x, 1 + round * 100, 100);
+    CHECK(wfix_flush(&x, WFIX_PATIENCE));
     CHECK(pgproxy_done(x.proxy));
     CHECK_INT(pg_count(&x.f), 1 + (round + 1) * 100);
   }
-  CHECK_INT(stats(&x).retries, 5);
-  CHECK_INT(stats(&x).written + stats(&x).duplicates, 501);
-  CHECK(stats(&x).duplicates >= 100);
-  CHECK_INT(stats(&x).rejected, 0);
-  finish(&x);
+  CHECK_INT(wfix_stats(&x).retries, 5);
+  CHECK_INT(wfix_stats(&x).written + wfix_stats(&x).duplicates, 501);
+  CHECK(wfix_stats(&x).duplicates >= 100);
+  CHECK_INT(wfix_stats(&x).rejected, 0);
+  wfix_finish(&x);
   pg_settle(live);
 }
 
 /* FT-w8: nothing comes back from the server, and nobody is told. */
 TEST(a_statement_has_a_time_limit) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   size_t live = ldr_mem_live();
   ldr_tx *tx;
   wfix x;
   c.timeout = 0.2;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 1);
-  CHECK(flush(&x, 5));
+  if (!wfix_begin(&x, &c)) return;
+  wfix_push_many(&x, 0, 1);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
   tx = pg_begin(&x.f);
   CHECK_INT(pg_do(&x.f, tx, "lock table ldr_test.items in access exclusive mode"), LDR_OK);
-  push_many(&x, 1, 100);
-  UNTIL(stats(&x).retries >= 1);
-  CHECK_INT(stats(&x).last_error.code, LDR_TIMEOUT);
+  wfix_push_many(&x, 1, 100);
+  UNTIL(wfix_stats(&x).retries >= 1);
+  CHECK_INT(wfix_stats(&x).last_error.code, LDR_TIMEOUT);
   pg_rollback(&x.f, tx);
-  CHECK(flush(&x, 10));
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
   CHECK_INT(pg_count(&x.f), 101);
   pgproxy_set(x.proxy, PGPROXY_DROP, 0);
-  push_many(&x, 200, 100);
-  UNTIL(stats(&x).retries >= 2);
+  wfix_push_many(&x, 200, 100);
+  UNTIL(wfix_stats(&x).retries >= 2);
   pgproxy_set(x.proxy, PGPROXY_PASS, 0);
-  CHECK(flush(&x, 10));
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
   CHECK_INT(pg_count(&x.f), 201);
-  finish(&x);
+  wfix_finish(&x);
   pg_settle(live);
 }
-
-/* ---- the queue is full ---- */
-
-TEST(a_full_queue_follows_the_policy) {
-  static const ldr_code answer[] = {[LDR_POLICY_ERROR] = LDR_CAPACITY,
-                                    [LDR_POLICY_BLOCK] = LDR_PENDING,
-                                    [LDR_POLICY_DROP] = LDR_OK,
-                                    [LDR_POLICY_SPILL] = LDR_OK};
-  size_t live = ldr_mem_live();
-  for (int policy = LDR_POLICY_ERROR; policy <= LDR_POLICY_SPILL; policy++) {
-    ldr_writer_config c = quick();
-    wfix x;
-    make_dir();
-    c.queue = 20;
-    c.batch = 10;
-    c.policy = (ldr_policy)policy;
-    c.spill = policy == LDR_POLICY_SPILL ? path : NULL;
-    if (!begin(&x, &c)) return;
-    pgproxy_set(x.proxy, PGPROXY_DOWN, 0);
-    push_many(&x, 0, 20);
-    CHECK_INT(ldr_writer_has_room(x.w, x.far.items), policy == LDR_POLICY_SPILL);
-    CHECK_INT(push(&x, 20), answer[policy]);
-    UNTIL(stats(&x).filed == (policy == LDR_POLICY_SPILL));
-    CHECK_INT(stats(&x).depth, 20);
-    CHECK_INT(stats(&x).filed, policy == LDR_POLICY_SPILL);
-    CHECK_INT(stats(&x).dropped, policy == LDR_POLICY_DROP);
-    pgproxy_set(x.proxy, PGPROXY_PASS, 0);
-    CHECK(flush(&x, 10));
-    CHECK(ldr_writer_has_room(x.w, x.far.items));
-    CHECK_INT(pg_count(&x.f), policy == LDR_POLICY_SPILL ? 21 : 20);
-    CHECK_INT(push(&x, 21), LDR_OK);
-    finish(&x);
-    remove_dir();
-  }
-  pg_settle(live);
-}
-
-/* ---- the end ---- */
-
-TEST(closing_writes_what_waits) {
-  ldr_writer_config c = quick();
-  ldr_writer_stats last = {0};
-  wfix x;
-  c.interval = 60;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 2345);
-  ldr_writer_close(x.w, 10, &last);
-  CHECK_INT(last.written, 2345);
-  CHECK_INT(last.dropped, 0);
-  CHECK_INT(pg_count(&x.f), 2345);
-  x.w = NULL;
-  finish(&x);
-}
-
-/* FT-w9: the process ends while the server is away. */
-TEST(rows_survive_in_the_file) {
-  ldr_writer_config c = quick();
-  ldr_writer_stats last = {0};
-  size_t live = ldr_mem_live();
-  int64_t before;
-  wfix x;
-  make_dir();
-  c.queue = 500;
-  c.batch = 100;
-  c.policy = LDR_POLICY_SPILL;
-  c.spill = path;
-  if (!begin(&x, &c)) return;
-  pgproxy_set(x.proxy, PGPROXY_DOWN, 0);
-  push_many(&x, 0, 800);
-  before = ldr_now_mono();
-  ldr_writer_close(x.w, 0.2, &last);
-  CHECK(ldr_now_mono() - before < 1000000);
-  CHECK_INT(last.written, 0);
-  CHECK_INT(last.dropped, 0);
-  CHECK_INT(last.spilled, 800);
-  pgproxy_set(x.proxy, PGPROXY_PASS, 0);
-  if (!open_writer(&x, &c)) return;
-  CHECK_INT(ldr_writer_know(x.w, x.far.schema, &x.err), LDR_OK);
-  push_many(&x, 700, 200); /* some of them once more */
-  CHECK(flush(&x, 20));
-  CHECK_INT(stats(&x).replayed, 800);
-  CHECK_INT(stats(&x).written, 900);
-  CHECK_INT(stats(&x).duplicates, 100);
-  CHECK_INT(stats(&x).filed, 0);
-  CHECK_INT(pg_count(&x.f), 900);
-  ldr_writer_close(x.w, 5, NULL);
-  if (!open_writer(&x, &c)) return;
-  CHECK_INT(stats(&x).filed, 0); /* nothing is left for a third one */
-  finish(&x);
-  remove_dir();
-  pg_settle(live);
-}
-
-/* Without a file what cannot be written is lost, and told. */
-TEST(without_a_file_rows_are_counted_as_dropped) {
-  ldr_writer_config c = quick();
-  ldr_writer_stats last = {0};
-  size_t live = ldr_mem_live();
-  wfix x;
-  if (!begin(&x, &c)) return;
-  pgproxy_set(x.proxy, PGPROXY_DOWN, 0);
-  push_many(&x, 0, 30);
-  ldr_writer_close(x.w, 0.1, &last);
-  CHECK_INT(last.dropped, 30);
-  x.w = NULL;
-  finish(&x);
-  pg_settle(live);
-}
-
-/* FT-w10: at the end a statement hangs. Closing does not, and the rows under way are safe. */
-TEST(closing_waits_for_no_statement) {
-  ldr_writer_config c = quick();
-  ldr_writer_stats last = {0};
-  size_t live = ldr_mem_live();
-  int64_t before;
-  ldr_tx *tx;
-  wfix x;
-  make_dir();
-  c.timeout = 3;
-  c.spill = path;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 1);
-  CHECK(flush(&x, 5));
-  tx = pg_begin(&x.f);
-  CHECK_INT(pg_do(&x.f, tx, "lock table ldr_test.items in access exclusive mode"), LDR_OK);
-  push_many(&x, 1, 50);
-  nap(100); /* now they are on their way */
-  push_many(&x, 51, 50);
-  before = ldr_now_mono();
-  ldr_writer_close(x.w, 0.1, &last);
-  CHECK(ldr_now_mono() - before < 1000000);
-  CHECK_INT(last.spilled, 100);
-  if (!open_writer(&x, &c)) return;
-  CHECK_INT(ldr_writer_know(x.w, x.far.schema, &x.err), LDR_OK);
-  CHECK(!flush(&x, 0.2)); /* now they are on their way from the file */
-  ldr_writer_close(x.w, 0, &last);
-  CHECK_INT(last.replayed, 100);
-  CHECK_INT(last.spilled, 0);
-  pg_rollback(&x.f, tx);
-  nap(100); /* the statements that hung find nobody to report to */
-  if (!open_writer(&x, &c)) return;
-  CHECK_INT(ldr_writer_know(x.w, x.far.schema, &x.err), LDR_OK);
-  CHECK(flush(&x, 10));
-  CHECK_INT(pg_count(&x.f), 101);
-  CHECK_INT(stats(&x).rejected, 0);
-  finish(&x);
-  remove_dir();
-  pg_settle(live);
-}
-
-/* ---- forks ---- */
-
-#ifndef __SANITIZE_THREAD__ /* it does not know threads in a child of a process with threads */
-
-static int child_of(wfix *x) {
-  ldr_writer_stats last;
-  if (push(x, 2000) != LDR_OK || push(x, 2001) != LDR_OK) return 2;
-  if (!flush(x, 10)) return 3;
-  ldr_writer_close(x->w, 5, &last);
-  return last.written == 2 && last.queued == 2 ? 0 : 4;
-}
-
-/* FT-w11: a fork while rows wait and the thread works. */
-TEST(a_child_starts_anew) {
-  ldr_writer_config c = quick();
-  size_t live = ldr_mem_live();
-  int status = -1;
-  pid_t pid;
-  wfix x;
-  make_dir();
-  c.interval = 60;
-  c.spill = path;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 100);
-  nap(100); /* a sanitizer's allocator does not survive a fork while another thread is in it */
-  pid = fork();
-  if (pid == 0) _exit(child_of(&x));
-  CHECK_INT(waitpid(pid, &status, 0), pid);
-  CHECK_INT(status, 0);
-  CHECK_INT(pg_count(&x.f), 2); /* the child's alone */
-  push_many(&x, 100, 1);
-  CHECK(flush(&x, 5));
-  CHECK_INT(stats(&x).written, 101);
-  CHECK_INT(stats(&x).duplicates, 0);
-  CHECK_INT(pg_count(&x.f), 103);
-  nap(100);
-  pid = fork();
-  if (pid == 0) { /* one that never uses it */
-    ldr_writer_close(x.w, 5, NULL);
-    _exit(0);
-  }
-  CHECK_INT(waitpid(pid, &status, 0), pid);
-  CHECK_INT(status, 0);
-  push_many(&x, 200, 1);
-  finish(&x);
-  remove_dir();
-  pg_settle(live);
-}
-
-#endif
 
 /* ---- memory ---- */
 
 static ldr_code push_memory(ldr_writer *w, const pgfix *f, int i, const char *name, ldr_err *err) {
-  return ldr_writer_push(w, f->items, item(f->items, i, name, i), err);
+  return ldr_writer_push(w, f->items, wfix_item(f->items, i, name, i), err);
 }
 
 /* On the memory engine rows are written at once, and end as they would on PostgreSQL. */
 TEST(memory_writes_at_once) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   ldr_writer_stats s;
   ldr_writer *w = NULL;
   const ldr_txopts o = {0};
@@ -656,7 +357,7 @@ TEST(memory_writes_at_once) {
 }
 
 static bool out_of_memory(void) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   ldr_writer *w = NULL;
   ldr_row *row = NULL;
   ldr_value v[I_COUNT];
@@ -677,22 +378,22 @@ TEST(memory_runs_out) { test_oom("writer", out_of_memory); }
 
 /* … also in the thread: whichever allocation fails, every row is written once. */
 TEST(memory_runs_out_in_the_thread) {
-  ldr_writer_config c = quick();
+  ldr_writer_config c = wfix_config();
   size_t live = ldr_mem_live();
   wfix x;
-  if (!begin(&x, &c)) return;
-  push_many(&x, 0, 1);
-  CHECK(flush(&x, 5));
+  if (!wfix_begin(&x, &c)) return;
+  wfix_push_many(&x, 0, 1);
+  CHECK(wfix_flush(&x, WFIX_PATIENCE));
   for (int n = 1; n <= 30; n++) {
-    push_many(&x, n * 10, 5);
+    wfix_push_many(&x, n * 10, 5);
     ldr_mem_fail_at(n);
-    CHECK(flush(&x, 10));
+    CHECK(wfix_flush(&x, WFIX_PATIENCE));
     ldr_mem_fail_at(0);
   }
   CHECK_INT(pg_count(&x.f), 151);
-  CHECK_INT(stats(&x).written + stats(&x).duplicates, 151);
-  CHECK_INT(stats(&x).rejected, 0);
-  finish(&x);
+  CHECK_INT(wfix_stats(&x).written + wfix_stats(&x).duplicates, 151);
+  CHECK_INT(wfix_stats(&x).rejected, 0);
+  wfix_finish(&x);
   pg_settle(live);
 }
 
@@ -710,13 +411,5 @@ void test_writer(void) {
   RUN(rows_wait_for_the_server);
   RUN(a_lost_answer_duplicates_nothing);
   RUN(a_statement_has_a_time_limit);
-  RUN(a_full_queue_follows_the_policy);
-  RUN(closing_writes_what_waits);
-  RUN(rows_survive_in_the_file);
-  RUN(without_a_file_rows_are_counted_as_dropped);
-  RUN(closing_waits_for_no_statement);
-#ifndef __SANITIZE_THREAD__
-  RUN(a_child_starts_anew);
-#endif
   RUN(memory_runs_out_in_the_thread);
 }

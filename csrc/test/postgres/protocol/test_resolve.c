@@ -495,7 +495,7 @@ TEST(a_slow_name_blocks_no_driven_caller) {
   ask_forget(50);
   CHECK_INT(pg_stats(&f).connects, 1);
   atomic_store(&gate, false);
-  for (int i = 0; i < 500 && pg_stats(&f).connects < 2; i++) ask_turn(&f, 10);
+  for (int i = 0; i < 3000 && pg_stats(&f).connects < 2; i++) ask_turn(&f, 10);
   CHECK_INT(pg_stats(&f).connects, 2); /* once the name is known, it is opened */
   ldr_stmt_release(sleep);
   ask_close(&f, &other);
@@ -508,7 +508,7 @@ TEST(a_driven_caller_gets_to_the_next_address) {
   const char *const changes[] = {"host", "two.test", NULL};
   ldr_pool_config c = pg_config(4);
   pgfix f, other;
-  c.connect_timeout = 5;
+  c.connect_timeout = c.acquire_timeout = PATIENCE;
   if (!ask_open(&f, &other, &c, changes)) return;
   ask_warm(&f);
   for (int round = 0; round < 5; round++) { /* anew each time */
