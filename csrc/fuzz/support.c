@@ -17,6 +17,7 @@ static ldr_entity *declare(void) {
     ldr_field f = {.name = name,
                    .type = (ldr_ftype)t,
                    .null = t != 0,
+                   .generated = t == LDR_F_TSVECTOR,
                    .max_len = t == LDR_F_CHAR || t == LDR_F_BIT ? 3 : 0};
     if (t == LDR_F_ENUM) {
       f.enums = labels;

@@ -3,6 +3,7 @@
 #include "memory/errors.h"
 #include "memory/refs.h"
 #include "memory/set_apply.h"
+#include "memory/unknown.h"
 
 /* One statement under way. */
 typedef struct writer {
@@ -48,6 +49,7 @@ static ldr_code change(writer *w, ldr_memslot *slot, const ldr_value *excluded) 
   ldr_arena_reset(&w->arena);
   unpack(e, ldr_memslot_visible(slot, w->tx)->data, old);
   code = ldr_set_apply(e, w->op->sets, w->op->nsets, old, excluded, &w->arena, values, w->err);
+  if (code == LDR_OK) code = ldr_memop_takes(e, values, w->err);
   if (code == LDR_OK) code = ldr_row_pack(e, values, &row, w->err);
   return code == LDR_OK ? replace(w, slot, row) : code;
 }
@@ -81,11 +83,13 @@ static answer judge_all(writer *w, ldr_conflict conflict, ldr_memslot **by) {
   return what;
 }
 
-static ldr_code check_nulls(writer *w, const ldr_value *values) {
+/* Nulls, and values that memory does not have. */
+static ldr_code check_values(writer *w, const ldr_value *values) {
   const ldr_entity *e = w->t->e;
   for (unsigned i = 0; i < e->nfields; i++)
-    if (values[i].type == LDR_T_NULL && !e->fields[i].null) return ldr_memerr_null(e, i, w->err);
-  return LDR_OK;
+    if (values[i].type == LDR_T_NULL && !e->fields[i].null && !e->fields[i].generated)
+      return ldr_memerr_null(e, i, w->err);
+  return ldr_memop_takes(e, values, w->err);
 }
 
 static bool in_unique(const ldr_memtab *t, uint16_t field) {
@@ -110,7 +114,7 @@ static ldr_code insert_row(writer *w, ldr_value *values) {
   ldr_memslot *by = NULL;
   answer what = INSERT;
   ldr_row *row;
-  ldr_code code = check_nulls(w, values);
+  ldr_code code = check_values(w, values);
   if (code == LDR_OK) code = ldr_row_pack(w->t->e, values, &row, w->err);
   if (code != LDR_OK) return code;
   if (w->op->on_conflict != LDR_CONFLICT_ERROR) {
@@ -203,7 +207,7 @@ static ldr_code load_row(writer *w, ldr_row *row, ldr_conflict conflict) {
   answer what = INSERT;
   ldr_code code;
   unpack(w->t->e, row, values);
-  code = check_nulls(w, values);
+  code = check_values(w, values);
   if (code != LDR_OK) return code;
   if (conflict != LDR_CONFLICT_ERROR) {
     ldr_memtab_probe(w->t, row);

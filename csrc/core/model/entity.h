@@ -103,7 +103,7 @@ typedef struct ldr_entity {
     struct ldr_entity *entity;
     unsigned ref;
   } * children;
-  bool generates;  /* has a field that the server generates */
+  bool generates;  /* has a field that memory does not know */
   int tenant;      /* field number of the tenant column, -1 none */
   int soft_delete; /* field number of the timestamptz marker, -1 none */
 } ldr_entity;
@@ -155,8 +155,9 @@ static inline bool ldr_field_is_engines(const ldr_field *f) {
 }
 /* A time, an interval: does it hold parts of a second? */
 bool ldr_field_has_seconds(const ldr_field *f);
-bool ldr_field_is_time(const ldr_field *f);    /* timestamptz, timestamp or date: a clock can fill it */
-bool ldr_field_comparable(const ldr_field *f); /* json and arrays have no order */
+bool ldr_field_is_time(const ldr_field *f);      /* timestamptz, timestamp or date: a clock can fill it */
+bool ldr_field_has_equality(const ldr_field *f); /* json, xml and tsvector have none */
+bool ldr_field_comparable(const ldr_field *f);   /* nor have arrays an order */
 bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n); /* true when it has none */
 /* Letters, digits and underscores, not beginning with a digit, 1 to 63 bytes: safe as an SQL identifier. */
 bool ldr_name_ok(const char *name, size_t n);

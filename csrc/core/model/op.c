@@ -16,8 +16,6 @@ enum { MAX_DEPTH = 64 }; /* of predicates: whoever walks them may recurse */
 enum { MAX_COMPARED = 65000 };
 
 /* PostgreSQL has no = for json, which keeps its text as written. */
-static bool has_equality(const ldr_field *f) { return f->type != LDR_F_JSON; }
-
 static bool is_number(const ldr_field *f) {
   ldr_type t = f->value_type;
   return t == LDR_T_INT || t == LDR_T_FLOAT || t == LDR_T_NUMERIC;
@@ -107,7 +105,8 @@ static ldr_code check_cols(const checker *c, const ldr_entity *e, const uint16_t
   if (n == 0 || n > LDR_MAX_KEY) return bad(c, "1 to 8 fields stand together");
   for (unsigned i = 0; i < n; i++) {
     if (cols[i] >= e->nfields) return bad(c, "there is no such field");
-    if (!ldr_field_comparable(&e->fields[cols[i]])) return bad(c, "json and arrays do not stand for a row");
+    if (!ldr_field_comparable(&e->fields[cols[i]]))
+      return bad(c, "json, xml, tsvector and arrays do not stand for a row");
     for (unsigned k = 0; k < i; k++)
       if (cols[k] == cols[i]) return bad(c, "a field is named twice");
   }
@@ -143,7 +142,7 @@ static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pr
 
 static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_pred *p) {
   if (!is_jsonb(f) && !f->array) return bad(c, "contains is for jsonb and arrays");
-  if (!has_equality(f)) return bad(c, "json has no equality");
+  if (!ldr_field_has_equality(f)) return bad(c, "json, xml and tsvector have no equality");
   return check_value(c, f, p->values);
 }
 
@@ -201,16 +200,21 @@ static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ld
     case LDR_P_LE:
     case LDR_P_GT:
     case LDR_P_GE:
-      return ldr_field_comparable(f) ? check_value(c, f, p->values) : bad(c, "json and arrays have no order");
+      return ldr_field_comparable(f) ? check_value(c, f, p->values)
+                                     : bad(c, "json, xml, tsvector and arrays have no order");
     case LDR_P_LIKE:
     case LDR_P_ILIKE:
-      return f->value_type == LDR_T_TEXT ? check_pattern(c, f, p) : bad(c, "like is for text");
+      return f->value_type == LDR_T_TEXT && ldr_field_has_equality(f) ? check_pattern(c, f, p)
+                                                                      : bad(c, "like is for text");
     case LDR_P_IN:
       if (f->array) return bad(c, "in is not for arrays");
-      return has_equality(f) ? check_values(c, f, p->values, p->n) : bad(c, "json has no equality");
+      return ldr_field_has_equality(f) ? check_values(c, f, p->values, p->n)
+                                       : bad(c, "json, xml and tsvector have no equality");
     case LDR_P_CONTAINS: return check_contains(c, f, p);
     case LDR_P_HAS_KEY: return is_jsonb(f) ? check_text(c, f, p) : bad(c, "has_key is for jsonb");
-    default: return has_equality(f) ? check_value(c, f, p->values) : bad(c, "json has no equality");
+    default:
+      return ldr_field_has_equality(f) ? check_value(c, f, p->values)
+                                       : bad(c, "json, xml and tsvector have no equality");
   }
 }
 
@@ -312,8 +316,9 @@ static ldr_code check_order(const checker *c, const ldr_entity *e, const ldr_ord
   if ((o->kind == LDR_BY_PATH) != (o->path != NULL)) return bad(c, "an order by a path has one");
   code = check_operand(c, e, o->path ? LDR_NO_FIELD : o->field, o->path);
   if (code != LDR_OK || o->kind == LDR_BY_NULL) return code;
-  return ldr_field_comparable(ldr_operand(e, o->field, o->path)) ? LDR_OK
-                                                                 : bad(c, "json and arrays have no order");
+  return ldr_field_comparable(ldr_operand(e, o->field, o->path))
+             ? LDR_OK
+             : bad(c, "json, xml, tsvector and arrays have no order");
 }
 
 static ldr_code check_orders(const checker *c, const ldr_entity *e) {
@@ -372,7 +377,7 @@ static bool agg_fits(const ldr_agg *a, const ldr_field *f) {
     case LDR_AGG_MIN:
     case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid, macaddr, bits and (before 18) bytea; a cidr's
                          is an inet */
-      return is_number(f) || ldr_ftype_is_text(f->type) || f->type == LDR_F_ENUM ||
+      return is_number(f) || ldr_ftype_is_text(f->type) || ldr_ftype_is_users(f->type) ||
              ldr_field_has_seconds(f) || f->type == LDR_F_DATE || (f->type == LDR_F_INET && !f->array);
   }
   return false;
@@ -399,7 +404,7 @@ static ldr_code check_group(const checker *c, const ldr_group *g) {
   const ldr_field *f;
   if (code != LDR_OK) return code;
   f = ldr_operand(e, g->field, g->path);
-  if (!ldr_field_comparable(f)) return bad(c, "json and arrays make no groups");
+  if (!ldr_field_comparable(f)) return bad(c, "json, xml, tsvector and arrays make no groups");
   if ((unsigned)g->bucket > LDR_YEAR) return bad(c, "there is no such bucket");
   if (g->bucket != LDR_BUCKET_NONE && f->value_type != LDR_T_TIME && f->value_type != LDR_T_TIMESTAMP)
     return bad(c, "buckets are for timestamptz and timestamp");

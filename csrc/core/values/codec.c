@@ -10,6 +10,7 @@
 #include "values/network.h"
 #include "values/numeric.h"
 #include "values/time.h"
+#include "values/tsvector.h"
 
 enum { JSONB_VERSION = 1 };
 
@@ -188,6 +189,13 @@ static bool read_bits(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
   return true;
 }
 
+static bool read_tsvector(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  size_t start = scratch->n;
+  if (!ldr_tsvector_text(p, n, scratch) || scratch->broken) return false;
+  *out = ldr_text(scratch->n > start ? scratch->p + start : "", scratch->n - start);
+  return true;
+}
+
 /* A label alone has no place: whoever knows the declaration looks it up (ldr_enum_find). */
 static bool read_enum(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   (void)scratch;
@@ -261,19 +269,35 @@ static const struct {
   ldr_codec_decoder *decode;
   encoder *encode;
 } codecs[LDR_NFTYPES] = {
-    [LDR_F_BOOL] = {read_bool, write_bool},           [LDR_F_INT2] = {read_int2, write_int2},
-    [LDR_F_INT4] = {read_int4, write_int4},           [LDR_F_INT8] = {read_int8, write_int8},
-    [LDR_F_FLOAT4] = {read_float4, write_float4},     [LDR_F_FLOAT8] = {read_float8, write_float8},
-    [LDR_F_NUMERIC] = {read_numeric, write_numeric},  [LDR_F_TEXT] = {read_text, ldr_codec_text},
-    [LDR_F_BYTEA] = {read_bytea, write_bytes},        [LDR_F_UUID] = {read_uuid, write_bytes},
-    [LDR_F_TIMESTAMPTZ] = {read_time, write_time},    [LDR_F_JSON] = {read_json, write_bytes},
-    [LDR_F_JSONB] = {read_jsonb, write_jsonb},        [LDR_F_DATE] = {read_date, write_date},
-    [LDR_F_TIMESTAMP] = {read_timestamp, write_time}, [LDR_F_TIME] = {read_clock, write_time},
-    [LDR_F_INTERVAL] = {read_interval, write_bytes},  [LDR_F_VARCHAR] = {read_text, ldr_codec_text},
-    [LDR_F_CHAR] = {read_char, write_bytes},          [LDR_F_ENUM] = {read_enum, write_enum},
-    [LDR_F_INET] = {read_inet, write_bytes},          [LDR_F_CIDR] = {read_cidr, write_bytes},
-    [LDR_F_MACADDR] = {read_macaddr, write_bytes},    [LDR_F_MACADDR8] = {read_macaddr8, write_bytes},
-    [LDR_F_BIT] = {read_bits, write_bytes},           [LDR_F_VARBIT] = {read_bits, write_bytes},
+    [LDR_F_BOOL] = {read_bool, write_bool},
+    [LDR_F_INT2] = {read_int2, write_int2},
+    [LDR_F_INT4] = {read_int4, write_int4},
+    [LDR_F_INT8] = {read_int8, write_int8},
+    [LDR_F_FLOAT4] = {read_float4, write_float4},
+    [LDR_F_FLOAT8] = {read_float8, write_float8},
+    [LDR_F_NUMERIC] = {read_numeric, write_numeric},
+    [LDR_F_TEXT] = {read_text, ldr_codec_text},
+    [LDR_F_BYTEA] = {read_bytea, write_bytes},
+    [LDR_F_UUID] = {read_uuid, write_bytes},
+    [LDR_F_TIMESTAMPTZ] = {read_time, write_time},
+    [LDR_F_JSON] = {read_json, write_bytes},
+    [LDR_F_JSONB] = {read_jsonb, write_jsonb},
+    [LDR_F_DATE] = {read_date, write_date},
+    [LDR_F_TIMESTAMP] = {read_timestamp, write_time},
+    [LDR_F_TIME] = {read_clock, write_time},
+    [LDR_F_INTERVAL] = {read_interval, write_bytes},
+    [LDR_F_VARCHAR] = {read_text, ldr_codec_text},
+    [LDR_F_CHAR] = {read_char, write_bytes},
+    [LDR_F_ENUM] = {read_enum, write_enum},
+    [LDR_F_INET] = {read_inet, write_bytes},
+    [LDR_F_CIDR] = {read_cidr, write_bytes},
+    [LDR_F_MACADDR] = {read_macaddr, write_bytes},
+    [LDR_F_MACADDR8] = {read_macaddr8, write_bytes},
+    [LDR_F_BIT] = {read_bits, write_bytes},
+    [LDR_F_VARBIT] = {read_bits, write_bytes},
+    [LDR_F_CITEXT] = {read_text, ldr_codec_text},
+    [LDR_F_XML] = {read_text, ldr_codec_text},
+    [LDR_F_TSVECTOR] = {read_tsvector, ldr_codec_text},
     [LDR_F_UNKNOWN] = {read_text, ldr_codec_text},
 };
 

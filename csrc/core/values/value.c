@@ -40,6 +40,9 @@ static const ldr_ftype_info types[LDR_NFTYPES] = {
     [LDR_F_MACADDR8] = {"macaddr8", "macaddr8", 774, 775, LDR_T_MACADDR},
     [LDR_F_BIT] = {"bit", "\"bit\"", 1560, 1561, LDR_T_BITS},
     [LDR_F_VARBIT] = {"varbit", "bit varying", 1562, 1563, LDR_T_BITS},
+    [LDR_F_CITEXT] = {"citext", "citext", 0, 0, LDR_T_TEXT},
+    [LDR_F_XML] = {"xml", "xml", 142, 143, LDR_T_TEXT},
+    [LDR_F_TSVECTOR] = {"tsvector", "tsvector", 3614, 3643, LDR_T_TEXT},
     [LDR_F_UNKNOWN] = {"unknown", "unknown", 705, 0, LDR_T_TEXT},
 };
 

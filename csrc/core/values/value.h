@@ -72,7 +72,10 @@ typedef enum ldr_ftype {
   LDR_F_MACADDR8,
   LDR_F_BIT,
   LDR_F_VARBIT,
-  LDR_F_UNKNOWN, /* raw queries only: a type without a decoder; travels as text */
+  LDR_F_CITEXT, /* oid: the extension gives one, another in each database */
+  LDR_F_XML,
+  LDR_F_TSVECTOR, /* read only: the database makes it */
+  LDR_F_UNKNOWN,  /* raw queries only: a type without a decoder; travels as text */
   LDR_NFTYPES
 } ldr_ftype;
 
@@ -86,7 +89,7 @@ typedef struct ldr_ftype_info {
 const ldr_ftype_info *ldr_ftype_get(ldr_ftype t);
 /* Of a parameter; 0: the server finds out from what stands around it. */
 static inline uint32_t ldr_ftype_param_oid(ldr_ftype t, bool array) {
-  if (t == LDR_F_ENUM) return 0;
+  if (t == LDR_F_ENUM) return 0; /* a citext has none here */
   return array ? ldr_ftype_get(t)->array_oid : ldr_ftype_get(t)->oid;
 }
 bool ldr_ftype_by_name(const char *name, ldr_ftype *out); /* both spellings: "int8", "bigint" */
@@ -98,6 +101,10 @@ enum { LDR_ENUM_HEAD = 2 }; /* bytes before an enum's label */
 const ldr_value *ldr_enum_find(const ldr_value *labels, unsigned n, const char *p, size_t size);
 /* A type that a user made, by its oid: what a column of an enum may have. */
 static inline bool ldr_oid_is_users(uint32_t oid) { return oid >= 16384; }
+/* Has its type another oid in each database? */
+static inline bool ldr_ftype_is_users(ldr_ftype t) { return t == LDR_F_ENUM || t == LDR_F_CITEXT; }
+/* Does memory know no values of it? What is equal, ordered or well formed is PostgreSQL's to say. */
+static inline bool ldr_ftype_is_servers(ldr_ftype t) { return t == LDR_F_CITEXT || t == LDR_F_XML; }
 bool ldr_ftype_is_text(ldr_ftype t); /* text, varchar, char: of a collation */
 /* Is the value of a type in u.i? */
 static inline bool ldr_type_counts(ldr_type t) {

@@ -228,6 +228,7 @@ static void read_generated(const l_decl *d, int t, ldr_field *f) {
     f->expression = keep(d, -1);
   else if (!lua_isnil(d->L, -1) && !lua_isboolean(d->L, -1))
     l_decl_fail(d, "generated must be true or the SQL expression");
+  if (f->type == LDR_F_TSVECTOR && !f->array) f->generated = true; /* by an expression or a trigger */
   lua_pop(d->L, 1);
 }
 

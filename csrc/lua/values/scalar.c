@@ -355,7 +355,8 @@ static reader *const readers[LDR_NFTYPES] = {
     [LDR_F_TIME] = read_clock,      [LDR_F_INTERVAL] = read_interval, [LDR_F_VARCHAR] = read_text,
     [LDR_F_CHAR] = read_char,       [LDR_F_ENUM] = read_enum,         [LDR_F_INET] = read_inet,
     [LDR_F_CIDR] = read_inet,       [LDR_F_MACADDR] = read_macaddr,   [LDR_F_MACADDR8] = read_macaddr,
-    [LDR_F_BIT] = read_bits,        [LDR_F_VARBIT] = read_bits,       [LDR_F_UNKNOWN] = read_unknown,
+    [LDR_F_BIT] = read_bits,        [LDR_F_VARBIT] = read_bits,       [LDR_F_CITEXT] = read_text,
+    [LDR_F_XML] = read_text,        [LDR_F_TSVECTOR] = read_text,     [LDR_F_UNKNOWN] = read_unknown,
 };
 
 ldr_code l_scalar_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {

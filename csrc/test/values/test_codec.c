@@ -85,6 +85,41 @@ TEST(times_count_from_2000) {
   BOTH(LDR_F_TIMESTAMPTZ, ldr_time(LDR_TIME_NEG_INF), "8000000000000000");
 }
 
+static void check_vector(const char *hex, const char *want) {
+  unsigned char bytes[64];
+  ldr_buf scratch = {0}, text = {0};
+  ldr_value v;
+  size_t n = strlen(hex) / 2;
+  CHECK(ldr_hex_decode(bytes, hex, 2 * n));
+  CHECK(ldr_codec_decode(LDR_F_TSVECTOR, false, (char *)bytes, n, &scratch, &v));
+  ldr_codec_text(&v, &text);
+  CHECK_STR(text.n ? ldr_buf_cstr(&text) : "", want);
+  ldr_buf_free(&scratch);
+  ldr_buf_free(&text);
+}
+
+TEST(search_vectors_are_read_as_they_are_printed) {
+  check_vector("00000000", "");
+  check_vector(
+      "00000001"
+      "636174"
+      "00"
+      "0000",
+      "'cat'");
+  check_vector(
+      "00000002"
+      "61275c"
+      "00"
+      "0003"
+      "0001"
+      "c00c"
+      "400d"
+      "6200"
+      "0001"
+      "bfff",
+      "'a''\\\\':1,12A,13C 'b':16383B");
+}
+
 static void check_refused(int line, ldr_ftype t, bool array, const char *hex) {
   unsigned char bytes[64] = {0};
   ldr_buf scratch = {0};
@@ -122,6 +157,11 @@ TEST(wrong_lengths_are_refused) {
   REFUSED(LDR_F_BIT, "00000003a8"); /* a bit behind the end */
   REFUSED(LDR_F_VARBIT, "00000009a0");
   REFUSED(LDR_F_VARBIT, "ffffffff");
+  REFUSED(LDR_F_TSVECTOR, "");
+  REFUSED(LDR_F_TSVECTOR, "00000001636174");       /* a lexeme without an end */
+  REFUSED(LDR_F_TSVECTOR, "00000001610000020001"); /* a place is missing */
+  REFUSED(LDR_F_TSVECTOR, "000000016100000000");   /* a byte too many */
+  REFUSED(LDR_F_TSVECTOR, "ffffffff");
   REFUSED(LDR_F_JSONB, "027b7d");
   REFUSED(LDR_F_NUMERIC, "0002000040000003000c");
 }
@@ -313,6 +353,7 @@ void test_codec(void);
 void test_codec(void) {
   RUN(every_type_in_binary);
   RUN(times_count_from_2000);
+  RUN(search_vectors_are_read_as_they_are_printed);
   RUN(wrong_lengths_are_refused);
   RUN(malformed_arrays_are_refused);
   RUN(oid_is_an_int8);

@@ -13,8 +13,8 @@ TEST(types_are_found_by_name_and_oid) {
     bool array = true;
     CHECK(ldr_ftype_by_name(info->name, &found) && found == (ldr_ftype)t);
     CHECK(ldr_ftype_by_name(info->sql, &found) && found == (ldr_ftype)t);
-    CHECK(ldr_ftype_by_oid(info->oid, &found, &array) && found == (ldr_ftype)t && !array);
-    if (t == LDR_F_ENUM) continue; /* each enum has an array type of its own */
+    if (info->oid) CHECK(ldr_ftype_by_oid(info->oid, &found, &array) && found == (ldr_ftype)t && !array);
+    if (ldr_ftype_is_users((ldr_ftype)t)) continue; /* their numbers differ between databases */
     CHECK(ldr_ftype_by_oid(info->array_oid, &found, &array) && found == (ldr_ftype)t && array);
   }
 }

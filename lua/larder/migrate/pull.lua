@@ -88,8 +88,8 @@ local function field_of(column, notes)
   local field = declared_type(column)
   field.name, field.null, field.comment = column.name, not column.not_null or nil, column.comment
   if column.domain then notes[#notes + 1] = ("column %s: what the domain %s checks"):format(column.name, column.domain) end
-  if column.generated then
-    field.generated = column.default
+  if column.generated or field.type == "tsvector" then
+    field.generated = column.generated and column.default or true
   elseif not default_of(field, column) then
     notes[#notes + 1] = ("column %s: the default %s"):format(column.name, column.default)
   end

@@ -9,8 +9,12 @@ local SQL = {
   json = "json", jsonb = "jsonb", date = "date", timestamp = "timestamp%s without time zone", time = "time%s without time zone",
   interval = "interval%s", varchar = "character varying%s", char = "character%s",
   inet = "inet", cidr = "cidr", macaddr = "macaddr", macaddr8 = "macaddr8", bit = "bit%s", varbit = "bit varying%s",
+  citext = "citext", xml = "xml", tsvector = "tsvector",
 }
 local SIZED = { varchar = "max_len", char = "max_len", bit = "max_len", varbit = "max_len" } -- of others that have something in parentheses: precision
+
+local UNLISTED = { char = true, bit = true, citext = true, xml = true, tsvector = true } -- no arrays of these
+local MEASURED = { char = true, bit = true } -- bpchar and "bit" without a length are no char(n) and no bit(n)
 
 local declared = {}
 for name, sql in pairs(SQL) do declared[sql:gsub("%%s", "")] = name end
@@ -53,11 +57,11 @@ function types.declared(text)
   local base, array = text:gsub("%[%]$", "")
   local first, second = base:match "%((%d+),?(%d*)%)"
   local name = declared[(base:gsub("%([%d,]+%)", ""))]
-  if not name or array > 0 and (name == "char" or name == "bit" or first) then return nil end
+  if not name or array > 0 and (UNLISTED[name] or first) then return nil end
   local made = { type = name .. (array > 0 and "[]" or "") }
   if first then made[SIZED[name] or "precision"] = tonumber(first) end
   if name == "numeric" and first then made.scale = tonumber(second) or 0 end
-  if (name == "char" or name == "bit") and not first then return nil end -- bpchar without a length is no char(n)
+  if MEASURED[name] and not first then return nil end
   return made
 end
 

@@ -58,7 +58,7 @@ local MAKE = {
   inet = function(n) return ("10.%d.%d.%d"):format(math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256) end,
   cidr = function(n) return ("10.%d.%d.0/24"):format(math.floor(n / 256) % 256, n % 256) end,
   macaddr = function(n) return mac(n, "08:00:2b") end, macaddr8 = function(n) return mac(n, "08:00:2b:00:00") end,
-  bit = bits, varbit = bits,
+  bit = bits, varbit = bits, citext = text, xml = function(n) return ("<n>%d</n>"):format(n) end,
   json = function(n) return { n = n % 1000 } end,
   jsonb = function(n) return { n = n % 1000 } end,
 }

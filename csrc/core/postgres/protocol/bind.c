@@ -70,16 +70,18 @@ static void encode_param(ldr_bind *a, const ldr_param *p) {
     ldr_codec_encode(p->type, v, &a->data);
 }
 
-/* {"sad",NULL}: in binary an array says its elements' oid, which is not known of an enum. */
-static void add_labels(ldr_buf *out, const ldr_param *p) {
+/* {"sad",NULL}: in binary an array says its elements' oid, which is not known of an enum or citext. */
+static void add_texts(ldr_buf *out, const ldr_param *p) {
   ldr_buf_chr(out, '{');
   for (size_t i = 0; i < p->n; i++) {
     const ldr_value *v = ldr_param_value(p, i);
     if (i) ldr_buf_chr(out, ',');
     if (v->type == LDR_T_NULL)
       ldr_buf_str(out, "NULL");
-    else
-      ldr_codec_quote(out, v->u.p + LDR_ENUM_HEAD, v->n - LDR_ENUM_HEAD);
+    else {
+      uint32_t head = v->type == LDR_T_ENUM ? LDR_ENUM_HEAD : 0;
+      ldr_codec_quote(out, v->u.p + head, v->n - head);
+    }
   }
   ldr_buf_chr(out, '}');
 }
@@ -88,7 +90,7 @@ ldr_code ldr_bind_from_params(ldr_bind *a, const ldr_param *p, size_t n, ldr_err
   if (n > LDR_MAX_PARAMS) return too_many(err, n);
   if (!prepare(a, n)) return ldr_fail_nomem(err);
   for (size_t i = 0; i < n; i++) {
-    bool list = p[i].array && !p[i].is_array_value, text = list && p[i].type == LDR_F_ENUM;
+    bool list = p[i].array && !p[i].is_array_value, text = list && ldr_ftype_is_users(p[i].type);
     uint32_t oid = ldr_ftype_param_oid(p[i].type, p[i].array || p[i].is_array_value);
     size_t from = a->data.n;
     if (!list && ldr_param_value(&p[i], 0)->type == LDR_T_NULL) {
@@ -96,7 +98,7 @@ ldr_code ldr_bind_from_params(ldr_bind *a, const ldr_param *p, size_t n, ldr_err
       continue;
     }
     if (text)
-      add_labels(&a->data, &p[i]);
+      add_texts(&a->data, &p[i]);
     else
       encode_param(a, &p[i]);
     if (!add_bytes(a, oid, from, !text)) return too_large(err, i);

@@ -116,6 +116,7 @@ static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
   const ldr_ftype_info *info = ldr_ftype_get(type);
   ldr_ftype live;
   bool live_array;
+  if (type == LDR_F_CITEXT) return ldr_oid_is_users(oid);
   if (oid == (array ? info->array_oid : info->oid)) return true;
   if (!ldr_ftype_by_oid(oid, &live, &live_array) || live_array != array) return false;
   if (type == LDR_F_TEXT) return ldr_ftype_is_text(live);
@@ -125,7 +126,7 @@ static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
 }
 
 bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid) {
-  if (type == LDR_F_ENUM) return ldr_oid_is_users(oid); /* which one, the table was asked */
+  if (ldr_ftype_is_users(type)) return ldr_oid_is_users(oid); /* which one, the table was asked */
   return fits(type, array, oid, false);
 }
 
@@ -158,9 +159,13 @@ static bool bool_of(const ldr_pgres *res, size_t row, unsigned col) {
 static bool keeps(const ldr_field *f, uint32_t oid, int64_t limit) {
   const ldr_ftype_info *type = ldr_ftype_get(f->type);
   int64_t numeric = ((int64_t)f->precision << 16 | f->scale) + 4; /* as the server writes numeric(p,s) */
-  if (oid != (f->array ? type->array_oid : type->oid)) return false;
+  if (oid != (f->array ? type->array_oid : type->oid) || f->type == LDR_F_XML) return false;
   return limit == -1 || (f->type == LDR_F_NUMERIC && !f->array && f->precision && limit == numeric);
 }
+
+/* Of the types that users make, the one with this name. A schema in front of it says that the search path
+ * does not lead to the extension: then = and < would be those of text, without a word. */
+static bool is_citext(const char *type, size_t n) { return n == 6 && memcmp(type, "citext", 6) == 0; }
 
 static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row, bool exact,
                             ldr_live_columns *out, ldr_err *err) {
@@ -169,7 +174,8 @@ static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row,
   int field = name ? ldr_entity_field(t->e, name, n) : -1;
   char live[128];
   if (field < 0 || type == NULL) return LDR_OK; /* not declared */
-  if (!fits(t->e->fields[field].type, t->e->fields[field].array, (uint32_t)int_of(res, row, OID), exact)) {
+  if (!fits(t->e->fields[field].type, t->e->fields[field].array, (uint32_t)int_of(res, row, OID), exact) ||
+      (t->e->fields[field].type == LDR_F_CITEXT && !is_citext(type, n_type))) {
     if (n_type >= sizeof live) n_type = sizeof live - 1;
     memcpy(live, type, n_type);
     live[n_type] = '\0';

@@ -67,8 +67,8 @@ static bool as_expected(const ldr_stmt *s, const ldr_pgres *res, unsigned ncols)
   for (unsigned i = 0; i < ncols; i++) {
     const ldr_ftype_info *type = ldr_ftype_get(s->cols[i].type);
     uint32_t oid = ldr_pgres_oid(res, i);
-    if (s->cols[i].type == LDR_F_ENUM ? !ldr_oid_is_users(oid)
-                                      : oid != (s->cols[i].array ? type->array_oid : type->oid))
+    if (ldr_ftype_is_users(s->cols[i].type) ? !ldr_oid_is_users(oid)
+                                            : oid != (s->cols[i].array ? type->array_oid : type->oid))
       return false;
   }
   return true;
@@ -107,7 +107,7 @@ static void describe(pgrows *r, unsigned ncols) {
       if (same_width) read_as_declared(r->stmt, i, c);
       continue;
     }
-    if (same_width && r->stmt->e && r->stmt->cols[i].type == LDR_F_ENUM) {
+    if (same_width && r->stmt->e && ldr_ftype_is_users(r->stmt->cols[i].type)) {
       *c = r->stmt->cols[i];
       continue;
     }
