@@ -93,6 +93,10 @@ for name, target in pairs(targets) do
       assert(s.types:create { id = 2, f8 = -1e200, f4 = 2.5 })
       assert.same({ avg = 0.0, half = 2.0 }, aggregate("types", { "avg", "f8" }, { "avg", "f4", as = "half" }))
       assert.same({}, aggregate("types", { "avg", "f8", filter = { id = 9 } }))
+      assert(s.types:patch(1, { f8 = 5e-324 }))
+      assert(s.types:patch(2, { f8 = 0 }))
+      local _, code, state = aggregate("types", { "avg", "f8" }) -- half of the least number
+      assert.equal("invalid 22003", tostring(code) .. " " .. tostring(state))
     end)
 
     it("refuses a time bucket that begins before time does", function()

@@ -260,6 +260,7 @@ static ldr_code average_of(aggregation *a, const ldr_field *f, const cell *c, ld
     end = ldr_avg(c->numeric.p, c->numeric.n, c->count, &avg);
   else
     avg = c->floats / (double)c->count;
+  if (type == LDR_T_FLOAT && avg == 0 && c->floats != 0) end = LDR_AVG_RANGE; /* for PostgreSQL an underflow */
   if (end == LDR_AVG_RANGE) return ldr_memerr_range(f, a->err);
   if (end == LDR_AVG_NOMEM) return ldr_fail_nomem(a->err);
   *out = ldr_float(avg);

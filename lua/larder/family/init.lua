@@ -123,6 +123,11 @@ local function check_list(where, what, list)
   if why then fail(where, "%s %s", what, why) end
 end
 
+local function check_record(where, what, t)
+  local why = t ~= nil and core.shape_fault(t, "record")
+  if why then fail(where, "%s %s", what, why) end
+end
+
 local function merge(into, methods)
   for name, method in pairs(methods) do into[name] = method end
 end
@@ -170,6 +175,31 @@ local function soft_rules(decl)
   }
 end
 
+local SOFT_ENTRIES = { hides = "boolean", set = "table", unset = "table", alive = "table" }
+
+local function check_soft(entity, decl)
+  if decl.soft == nil then return end
+  if decl.soft_delete == nil then fail(entity.full, "soft says nothing without soft_delete, the field that marks a row") end
+  for name, value in next, decl.soft do
+    local kind = SOFT_ENTRIES[name]
+    if not kind then fail(entity.full, "soft: unknown entry %s%s", tostring(name), misuse.hint(name, misuse.names(SOFT_ENTRIES))) end
+    if type(value) ~= kind then fail(entity.full, "soft: %s must be a %s, not %s", name, kind, misuse.kind(value)) end
+  end
+  for _, name in ipairs { "set", "unset" } do
+    for field in next, decl.soft[name] or {} do known_field(entity, field, "soft." .. name) end
+  end
+end
+
+local function check_filters(entity)
+  for name, filter in next, entity.filters do
+    if type(filter) == "string" then
+      known_field(entity, filter, "filter " .. name)
+    elseif not misuse.callable(filter) then
+      fail(entity.full, "filter %s must be the name of a field or a function, not %s", name, misuse.kind(filter))
+    end
+  end
+end
+
 --- Names by which upsert may call a unique: its fields, with and without the tenant.
 local function unique_info(decl, unique)
   local all, others = {}, {}
@@ -180,6 +210,19 @@ local function unique_info(decl, unique)
   return { name = unique.name, by_all = table.concat(all, ","), by = table.concat(others, ",") }
 end
 
+local function check_field(full, i, field)
+  if type(field) ~= "table" then fail(full, "field %d must be a table, not %s", i, misuse.kind(field)) end
+  if type(field.name) ~= "string" then fail(full, "field %d: name must be a text, not %s", i, misuse.kind(field.name)) end
+  if field.blank ~= nil and field.blank ~= "default" then fail(full, 'field %s: blank can be "default" alone', field.name) end
+end
+
+local function check_parts(full, decl)
+  for _, name in ipairs { "fields", "scope", "relations" } do check_list(full, name, decl[name]) end
+  if type(decl.order) ~= "string" then check_list(full, "order", decl.order) end
+  for i, relation in ipairs(decl.relations or {}) do check_record(full, ("relation %d"):format(i), relation) end
+  for _, name in ipairs { "soft", "filters", "methods" } do check_record(full, name, decl[name]) end
+end
+
 --- The shape of an entity's table, before anything of it is used.
 local function check_entity(full, decl)
   for name in next, decl do
@@ -188,12 +231,8 @@ local function check_entity(full, decl)
     end
   end
   if type(decl.fields) ~= "table" then fail(full, "fields are required") end
-  check_list(full, "fields", decl.fields)
-  check_list(full, "scope", decl.scope)
-  for i, field in ipairs(decl.fields) do
-    if type(field) ~= "table" then fail(full, "field %d must be a table, not %s", i, misuse.kind(field)) end
-    if type(field.name) ~= "string" then fail(full, "field %d: name must be a text, not %s", i, misuse.kind(field.name)) end
-  end
+  check_parts(full, decl)
+  for i, field in ipairs(decl.fields) do check_field(full, i, field) end
   if type(decl.key) ~= "table" then fail(full, "a key is required") end
   for i, name in ipairs(decl.key) do
     if type(name) ~= "string" then fail(full, "key: entry %d must be the name of a field, not %s", i, misuse.kind(name)) end
@@ -214,6 +253,8 @@ local function make_entity(full, decl, known)
   entity.patches = not (entity.hides or entity.blanks or entity.version) -- by the core alone, see write:patch
   partitions.check(entity, decl.partition, fail)
   search.check(entity, decl.search, fail)
+  check_soft(entity, decl)
+  check_filters(entity)
   for _, name in ipairs(entity.scope) do known_field(entity, name, "scope") end
   for _, unique in ipairs(decl.uniques or {}) do
     entity.uniques[#entity.uniques + 1] = unique_info(decl, unique)
