@@ -99,6 +99,20 @@ for name, target in pairs(targets) do
       assert.equal("invalid 22003", tostring(code) .. " " .. tostring(state))
     end)
 
+    it("computes no figure of a group that having refuses, unless it asks for it", function()
+      for id, row in ipairs { { text = "a", n = "1e400" }, { text = "b", n = "1" }, { text = "b", n = "2" } } do
+        assert(s.types:create { id = id, text = row.text, n = row.n })
+      end
+      local opts = { groups = { "text" }, aggs = { { "count", as = "rows" }, { "avg", "n", as = "half" } }, having = { rows = 2 } }
+      assert.same({ { text = "b", rows = 2, half = 1.5 } }, assert(s.types:aggregate(opts)))
+      opts.order = "-half"
+      assert.same({ { text = "b", rows = 2, half = 1.5 } }, assert(s.types:aggregate(opts)))
+      opts.having = larder.any { { rows = 2 }, larder.not_ { half = { lt = 0 } } }
+      local rows, err = s.types:aggregate(opts)
+      assert.is_nil(rows)
+      assert.equal("22003", err.sqlstate)
+    end)
+
     it("refuses a time bucket that begins before time does", function()
       assert(s.types:create { id = 1, at = "4714-11-24T00:00:00Z BC" })
       for bucket, good in pairs { day = true, hour = true, month = false, year = false } do

@@ -260,7 +260,8 @@ static ldr_code average_of(aggregation *a, const ldr_field *f, const cell *c, ld
     end = ldr_avg(c->numeric.p, c->numeric.n, c->count, &avg);
   else
     avg = c->floats / (double)c->count;
-  if (type == LDR_T_FLOAT && avg == 0 && c->floats != 0) end = LDR_AVG_RANGE; /* for PostgreSQL an underflow */
+  if (type == LDR_T_FLOAT && avg == 0 && c->floats != 0)
+    end = LDR_AVG_RANGE; /* for PostgreSQL an underflow */
   if (end == LDR_AVG_RANGE) return ldr_memerr_range(f, a->err);
   if (end == LDR_AVG_NOMEM) return ldr_fail_nomem(a->err);
   *out = ldr_float(avg);
@@ -293,13 +294,27 @@ static ldr_value *new_values(aggregation *a, size_t n) {
   return ldr_arena_alloc(&a->arena, n * width(a) * sizeof(ldr_value));
 }
 
-static ldr_code values_of(aggregation *a, const group *g, ldr_value *out) {
+/* Does the condition look at this field of the result? */
+static bool looks_at(const ldr_pred *p, unsigned field) {
+  unsigned n = p->kind == LDR_P_NOT ? 1 : p->n;
+  if (p->kind != LDR_P_AND && p->kind != LDR_P_OR && p->kind != LDR_P_NOT) return p->field == field;
+  for (unsigned i = 0; i < n; i++)
+    if (looks_at(p->kids[i], field)) return true;
+  return false;
+}
+
+/* The figures that `having` looks at, or the others. */
+static ldr_code figures_of(aggregation *a, const group *g, bool asked, ldr_value *out) {
   const ldr_op *op = a->op;
   ldr_code code = LDR_OK;
-  for (unsigned i = 0; i < op->ngroups; i++) out[i] = g->value[i];
   for (unsigned i = 0; code == LDR_OK && i < op->naggs; i++)
-    code = result_of(a, &op->aggs[i], &g->cell[i], &out[op->ngroups + i]);
+    if ((op->having && looks_at(op->having, op->ngroups + i)) == asked)
+      code = result_of(a, &op->aggs[i], &g->cell[i], &out[op->ngroups + i]);
   return code;
+}
+
+static void begin_values(const aggregation *a, const group *g, ldr_value *out) {
+  for (unsigned i = 0; i < width(a); i++) out[i] = i < a->op->ngroups ? g->value[i] : ldr_null();
 }
 
 /* What limit and offset leave of n groups, from *from on. */
@@ -326,24 +341,42 @@ static ldr_code results(aggregation *a, ldr_rows **out) {
   ldr_value *values = new_values(a, n);
   ldr_code code = values ? LDR_OK : ldr_fail_nomem(a->err);
   if (code == LDR_OK && a->n) qsort(a->groups, a->n, sizeof *a->groups, compare_groups);
-  for (size_t r = 0; code == LDR_OK && r < n; r++)
-    code = values_of(a, a->groups[from + r], values + r * width(a));
+  for (size_t r = 0; code == LDR_OK && r < n; r++) {
+    begin_values(a, a->groups[from + r], values + r * width(a));
+    code = figures_of(a, a->groups[from + r], false, values + r * width(a));
+  }
   return code == LDR_OK ? hand_out(a, values, n, out) : code;
 }
 
 /* ---- having and order: the groups as rows of op->result ---- */
 
+/* LDR_TRUE: the group is wanted. LDR_BROKEN: a->err says why. */
+static ldr_truth is_wanted(aggregation *a, const group *g, ldr_value *values) {
+  ldr_row *row = NULL;
+  ldr_truth t;
+  if (a->op->having == NULL) return LDR_TRUE;
+  if (figures_of(a, g, true, values) != LDR_OK || ldr_row_pack(a->op->result, values, &row, a->err) != LDR_OK)
+    return LDR_BROKEN;
+  t = ldr_match(&a->m, a->op->result, row, a->op->having);
+  ldr_row_release(row);
+  return t;
+}
+
+/* The figures that `having` does not look at are computed of wanted groups alone: elsewhere they may be
+ * beyond their type. */
 static ldr_code consider(aggregation *a, const group *g, ldr_value *values, ldr_memsort *s,
                          ldr_memrows *rows) {
   ldr_row *row = NULL;
+  ldr_code code;
   ldr_truth t;
-  ldr_code code = values_of(a, g, values);
+  begin_values(a, g, values);
+  t = is_wanted(a, g, values);
+  if (t != LDR_TRUE) return t == LDR_BROKEN ? a->err->code : LDR_OK;
+  code = figures_of(a, g, false, values);
   if (code == LDR_OK) code = ldr_row_pack(a->op->result, values, &row, a->err);
   if (code != LDR_OK) return code;
-  t = ldr_match(&a->m, a->op->result, row, a->op->having);
-  if (t == LDR_BROKEN) code = a->err->code;
-  if (t == LDR_TRUE) code = ldr_memrows_add(rows, row, a->err);
-  if (t == LDR_TRUE && code == LDR_OK) code = ldr_memsort_add(s, &a->m, row, NULL);
+  code = ldr_memrows_add(rows, row, a->err);
+  if (code == LDR_OK) code = ldr_memsort_add(s, &a->m, row, NULL);
   ldr_row_release(row);
   return code;
 }
