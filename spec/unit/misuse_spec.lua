@@ -107,6 +107,16 @@ describe("misuse", function()
     end
   end
 
+  local view, of_db = assert(db:with { tenant = "t" }), types_of "db"
+  for name in pairs(methods_of(db)) do
+    it(("of %s on a view raises at the caller's line"):format(name), function()
+      meet("view", name, of_db[name], function(...)
+        local method = view[name] -- raises where a view has no such method
+        method(view, ...)
+      end)
+    end)
+  end
+
   local types = types_of "larder"
   for name, value in pairs(larder) do
     if type(value) == "function" and not ANYTHING["larder." .. name] then
