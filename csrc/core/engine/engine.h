@@ -29,6 +29,7 @@ typedef struct ldr_setting {
 typedef struct ldr_call {
   int64_t deadline; /* monotonic microseconds, LDR_NEVER: covers pool wait, connect and statement */
   bool block;
+  bool ahead;           /* of a load that blocks: LDR_PENDING once the server is at the rows, see `load` */
   ldr_context *context; /* borrowed; NULL: none. Not in a transaction, which has settings of its own */
 } ldr_call;
 
@@ -110,9 +111,11 @@ typedef struct ldr_context_group { /* calls that run as somebody */
 typedef struct ldr_async_group { /* a thread that works on submitted tasks: see postgres/request/submit.h */
   void (*use)(ldr_engine *);     /* from now on calls that do not block give tasks to submit */
   ldr_code (*submit)(ldr_task *, uint64_t completion_id, ldr_err *);
-  bool (*wait)(ldr_task *, int64_t deadline); /* submits when needed, blocks; false: not finished yet */
-  int (*fd)(ldr_task *);                      /* submits when needed; readable once it is finished; -1 */
-  int (*wake_fd)(ldr_engine *, ldr_err *);    /* readable when `done` should be called; -1: failed */
+  /* Submits when needed, blocks; false: not finished yet. One that its caller steps: until it is to be
+   * stepped. */
+  bool (*wait)(ldr_task *, int64_t deadline);
+  int (*fd)(ldr_task *);                   /* submits when needed; readable once it is finished; -1 */
+  int (*wake_fd)(ldr_engine *, ldr_err *); /* readable when `done` should be called; -1: failed */
   ldr_code (*wake_path)(ldr_engine *, const char **path, ldr_err *); /* the same as a unix socket */
   size_t (*done)(ldr_engine *, uint64_t *completion_ids, size_t max);
 } ldr_async_group;
@@ -158,7 +161,8 @@ typedef struct ldr_engine_ops {
 
   /* Bulk. load: all rows of b or none, by binary COPY or its twin. conflict SKIP leaves rows whose key or
    * unique exists, UPDATE replaces every column of the row with the same key. *loaded = rows written. tx may
-   * be NULL. */
+   * be NULL. With call->ahead the caller may do something else while the server works: it waits and steps
+   * until the task is over, and what it does before it waits does not count against the deadline. */
   ldr_code (*load)(ldr_engine *, ldr_tx *, const ldr_batch *b, ldr_conflict, const ldr_call *,
                    int64_t *loaded, ldr_task **task, ldr_err *);
   /* scan: every row of e in no order, all fields with the hidden ones, as of one snapshot. */

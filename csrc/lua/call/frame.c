@@ -87,6 +87,7 @@ l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng) {
   w->ctx = NULL;
   w->copy = !L_EXACT_INT || (eng && !eng->block); /* LuaJIT: reading a cdata runs Lua code */
   w->call.block = eng == NULL || eng->block;
+  w->call.ahead = false;
   w->call.deadline = eng ? ldr_deadline(eng->timeout) : LDR_NEVER;
   w->store = w->name = NULL;
   w->op = NULL;

@@ -75,7 +75,7 @@ static int task_submit(lua_State *L) {
   return 1;
 }
 
-/* task:wait(seconds | nil) → is it finished? Submits when nobody did, and blocks. */
+/* task:wait(seconds | nil) → is it finished, or to be stepped? Submits when nobody did, and blocks. */
 static int task_wait(lua_State *L) {
   l_work *w = check(L);
   double seconds = luaL_optnumber(L, 2, -1);

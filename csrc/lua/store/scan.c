@@ -21,10 +21,11 @@ static ldr_conflict conflict_option(lua_State *L, int idx) {
   return LDR_CONFLICT_UPDATE;
 }
 
-/* cstore:load(batch [, opts]) → rows written */
+/* cstore:load(batch [, opts]) → rows written. With opts.ahead, of a call that blocks: PENDING, task once the
+ * server is at the rows; task:wait() and task:step() in turns bring the result. */
 int l_bulk_load(lua_State *L) {
   l_slots at;
-  static const char *const names[] = {"tx", "timeout", "name", "on_conflict"};
+  static const char *const names[] = {"tx", "timeout", "name", "on_conflict", "ahead"};
   l_store *s = l_box_check(L, 1, &l_store_class);
   const ldr_batch *b = l_batch_check(L, 2);
   ldr_conflict conflict;
@@ -38,9 +39,10 @@ int l_bulk_load(lua_State *L) {
   w->name = "load";
   lua_pushvalue(L, 2);
   lua_replace(L, l_at(w)->params); /* the rows must outlive a task */
-  base = l_options(L, 3, names, 4, "options");
+  base = l_options(L, 3, names, 5, "options");
   l_work_options(L, w, base, base + 1, base + 2);
   conflict = conflict_option(L, base + 3);
+  w->call.ahead = l_option_bool(L, base + 4, "ahead") && w->call.block;
   if (l_work_tx(w, &tx) != LDR_OK) return l_work_fail(L, w);
   w->finish = l_finish_affected;
   return l_work_after(

@@ -48,25 +48,54 @@ function loader:lacks_made(batch)
   return false
 end
 
+function loader:stored(batch, loaded)
+  self.written = self.written + loaded
+  self.skipped = self.skipped + (batch:count() - loaded)
+  if not self.sum then return true end
+  self.sum:add(batch)
+  return self.on_conflict ~= "update" or verify.rows(self, batch)
+end
+
+--- The server's word on the batch that was sent last.
+function loader:settle()
+  local sent = self.sent
+  if not sent then return true end
+  self.sent = nil
+  local loaded, err = sent.loaded, sent.task
+  while loaded == core.PENDING do
+    local task = err
+    task:wait()
+    loaded, err = task:step()
+  end
+  if not loaded then return nil, err end
+  return self:stored(sent.batch, loaded)
+end
+
+--- Send batch; while the server works on it, the next one is read. Only where a refusal undoes everything.
+function loader:send(batch)
+  local ok, err = self:settle()
+  if not ok then return nil, err end
+  local loaded, task = self.cstore:load(batch, { on_conflict = self.on_conflict, ahead = true })
+  self.sent = { batch = batch, loaded = loaded, task = task }
+  return true
+end
+
 --- Load batch, or find by bisection the rows that the target refuses. place(i): where its i-th row lies in the source, if
 -- that has places.
 function loader:put(batch, place)
-  local loaded, err = self.db:transaction(function()
+  if self.strict and not self:lacks_made(batch) then return self:send(batch) end
+  local ok, err = self:settle()
+  if not ok then return nil, err end
+  local loaded
+  loaded, err = self.db:transaction(function()
     if self:lacks_made(batch) then return self:insert(batch) end
     return self.cstore:load(batch, { on_conflict = self.on_conflict })
   end)
-  if loaded then
-    self.written = self.written + loaded
-    self.skipped = self.skipped + (batch:count() - loaded)
-    if not self.sum then return true end
-    self.sum:add(batch)
-    return self.on_conflict ~= "update" or verify.rows(self, batch)
-  end
+  if loaded then return self:stored(batch, loaded) end
   if self.strict or not ROW_FAULTS[err.code] then return nil, err end
   local n = batch:count()
   if n == 1 then return self:refuse { batch = batch, place = place(1), err = err } end
   local half = math.floor(n / 2)
-  local ok
   ok, err = self:put(batch:slice(1, half), place)
   if not ok then return nil, err end
   return self:put(batch:slice(half + 1, n - half), function(i) return place(half + i) end)
@@ -123,18 +152,24 @@ local function special_fields(decl)
   return made, nulls, json
 end
 
----@param tick fun(done: integer, total: integer)
-function loader:run(reader, chunk, tick)
+function loader:read_all(reader, chunk, tick)
   while true do
     local batch, bad, place = reader.next(chunk)
-    if not batch then
-      if bad then return nil, bad end
-      return self:retry_references()
-    end
+    if not batch then return bad == nil, bad end
     local ok, err = self:take(batch, bad, place)
     if not ok then return nil, err end
     tick(reader.done and reader.done() or self.read, reader.total)
   end
+end
+
+---@param tick fun(done: integer, total: integer)
+function loader:run(reader, chunk, tick)
+  local ran, ok, err = pcall(self.read_all, self, reader, chunk, tick)
+  local settled, why = self:settle() -- also after an error: the transaction goes on, or is rolled back, when it is over
+  if not ran then error(ok, 0) end
+  if not ok then return nil, err end
+  if not settled then return nil, why end
+  return self:retry_references()
 end
 
 ---@param db larder.Db

@@ -223,6 +223,8 @@ static void reset(ldr_request *rq) {
   rq->asking = NULL;
   rq->unseen = false;
   rq->completion_id = 0;
+  rq->streaming = false;
+  rq->left_at = 0;
   rq->outcome = LDR_OK;
   rq->task.ops = &task_ops;
   rq->task.fd = -1;
@@ -260,6 +262,7 @@ ldr_code ldr_request_new(ldr_pg *e, ldr_pgtx *tx, const ldr_request_kind *kind, 
   if (tx) tx->request = rq;
   rq->context = ldr_context_retain(call->context);
   rq->block = call->block;
+  rq->ahead = call->ahead;
   rq->deadline = deadline_of(e, kind, call);
   rq->on_loop = e->reactor && !call->block;
   ldr_err_set(rq->name, sizeof rq->name, name);
@@ -280,6 +283,13 @@ void ldr_pg_wait(int fd, unsigned events, int64_t deadline) {
   while (poll(&p, 1, ldr_millis_left(deadline)) < 0 && errno == EINTR) continue;
 }
 
+void ldr_request_wait(ldr_request *rq, int64_t deadline) {
+  if (rq->e == NULL || ldr_request_state_of(rq) == LDR_REQUEST_DONE) return;
+  if (rq->left_at && rq->deadline != LDR_NEVER) rq->deadline += ldr_now_mono() - rq->left_at;
+  rq->left_at = 0;
+  ldr_pg_wait(rq->task.fd, rq->task.events, deadline < rq->task.deadline ? deadline : rq->task.deadline);
+}
+
 /* The fastest way to wait for an answer that is nearly there is not to sleep. */
 static bool spins(const ldr_request *rq) {
   return rq->e->config.spin > 0 && ldr_request_state_of(rq) == LDR_REQUEST_SENT &&
@@ -292,7 +302,7 @@ static bool is_callers(const ldr_request *rq) {
 
 ldr_code ldr_request_drive(ldr_request *rq, ldr_err *err) {
   ldr_code code = ldr_request_step(rq, err);
-  while (code == LDR_PENDING && !is_callers(rq)) {
+  while (code == LDR_PENDING && !is_callers(rq) && !(rq->ahead && rq->streaming)) {
     if (!spins(rq)) ldr_pg_wait(rq->task.fd, rq->task.events, rq->task.deadline);
     code = ldr_request_step(rq, err);
   }
@@ -306,6 +316,7 @@ ldr_code ldr_request_run(ldr_request *rq, ldr_result *out, ldr_task **task, ldr_
   else if (!rq->on_loop)
     code = task_step(&rq->task, err);
   if (code == LDR_PENDING) {
+    if (rq->ahead) rq->left_at = ldr_now_mono();
     *task = &rq->task;
     return code;
   }

@@ -34,6 +34,8 @@ void ldr_request_stop(ldr_request *rq);
 void ldr_request_detach(ldr_request *rq); /* the task stays its owner's, and is over */
 void ldr_request_free_spares(ldr_pg *e);
 
+/* Blocks until a request that is not on the loop is to be stepped; harmless when it is over. */
+void ldr_request_wait(ldr_request *rq, int64_t deadline);
 /* Polls for what `fd` waits, EINTR included; deadline in monotonic microseconds. */
 void ldr_pg_wait(int fd, unsigned events, int64_t deadline);
 

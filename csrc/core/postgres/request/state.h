@@ -151,7 +151,10 @@ struct ldr_request {
   ldr_request *in_prev, *in_next;  /* on the list of its state */
   ldr_code connected;              /* CONNECTING: how it ended */
   int64_t deadline, wake_at, spin_until;
+  int64_t left_at;  /* when its caller went to do something else; 0: it is at it */
   bool block;       /* the caller waits inside; else a task is handed out */
+  bool ahead;       /* … but no longer than until data is under way: then it is handed out, too */
+  bool streaming;   /* data is under way, or all of it is sent */
   bool on_loop;     /* the reactor runs it; else its caller does, and it is on no list */
   bool timed_out;   /* its deadline passed: what it fails with is that */
   unsigned healed;  /* how often it ran again on its connection, since its statement was stale */

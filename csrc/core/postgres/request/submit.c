@@ -84,7 +84,12 @@ int ldr_task_fd(ldr_task *t) {
 
 bool ldr_task_wait(ldr_task *t, int64_t deadline) {
   ldr_request *rq = (ldr_request *)t;
-  struct pollfd p = {.fd = ldr_task_fd(t), .events = POLLIN};
+  struct pollfd p = {.fd = -1, .events = POLLIN};
+  if (!rq->on_loop) {
+    ldr_request_wait(rq, deadline);
+    return true; /* stepping it goes on with it */
+  }
+  p.fd = ldr_task_fd(t);
   if (p.fd < 0) return true; /* stepping it tells why */
   while (ldr_request_state_of(rq) != LDR_REQUEST_DONE) {
     int n = poll(&p, 1, ldr_millis_left(deadline));

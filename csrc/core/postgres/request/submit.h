@@ -15,7 +15,9 @@
 void ldr_pg_use_reactor(ldr_engine *);
 /* completion_id: reported once by ldr_pg_done; 0: not reported. */
 ldr_code ldr_task_submit(ldr_task *, uint64_t completion_id, ldr_err *) LDR_MUSTCHECK;
-bool ldr_task_wait(ldr_task *, int64_t deadline); /* submits when needed, blocks; false: not finished yet */
+/* Submits when needed, blocks; false: not finished yet. One that its caller steps: until it is to be stepped.
+ */
+bool ldr_task_wait(ldr_task *, int64_t deadline);
 int ldr_task_fd(
     ldr_task *); /* submits when needed; readable once it is finished, the task's own; -1: failed */
 /* Readable when ldr_pg_done should be called; -1: failed. While there is only light work under way,

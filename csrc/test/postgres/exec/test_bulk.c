@@ -1,6 +1,8 @@
 /* Bulk loads, scans, COPY, scripts and pipelines on PostgreSQL. Needs a server. */
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "postgres/request/submit.h"
 #include "support/pgfix.h"
 #include "support/test.h"
 
@@ -81,6 +83,49 @@ TEST(of_two_rows_with_one_key_the_last_wins) {
   CHECK_STR(pg_text(&f, NULL, "select name from ldr_test.items"), "last1");
   ldr_batch_free(b);
   ldr_batch_free(more);
+  pg_close(&f);
+}
+
+/* A load whose caller does something else meanwhile; n: rows loaded. */
+static ldr_code load_ahead(pgfix *f, ldr_tx *tx, const ldr_batch *b, int64_t away_us, int64_t *n) {
+  const ldr_call call = {.deadline = ldr_deadline(30), .block = true, .ahead = true};
+  ldr_task *t = NULL;
+  ldr_code code = f->db->ops->load(f->db, tx, b, LDR_CONFLICT_ERROR, &call, n, &t, &f->err);
+  ldr_request *rq = (ldr_request *)t;
+  if (code != LDR_PENDING) return code;
+  rq->left_at -= away_us; /* as if the caller had been away for so long */
+  rq->deadline -= away_us;
+  rq->task.deadline -= away_us;
+  do {
+    CHECK(ldr_task_wait(t, LDR_NEVER));
+    code = t->ops->step(t, &f->err);
+  } while (code == LDR_PENDING);
+  *n = t->result.affected;
+  t->ops->free(t);
+  return code;
+}
+
+TEST(a_load_goes_on_while_its_caller_is_away) {
+  pgfix f;
+  ldr_batch *b, *more, *again;
+  ldr_tx *tx;
+  int64_t n = 0;
+  if (!pg_open(&f, NULL)) return;
+  b = batch_of(&f, 0, MANY, "n");
+  more = batch_of(&f, MANY, MANY, "n");
+  again = batch_of(&f, MANY / 2, MANY, "n");
+  tx = pg_begin(&f);
+  CHECK_INT(load_ahead(&f, tx, b, 0, &n), LDR_OK);
+  CHECK_INT(n, MANY);
+  CHECK_INT(load_ahead(&f, tx, more, INT64_C(60000000), &n), LDR_OK); /* twice as long as it may take */
+  CHECK_INT(n, MANY);
+  CHECK_INT(pg_commit(&f, tx), LDR_OK);
+  CHECK_INT(load_ahead(&f, NULL, again, 0, &n), LDR_CONFLICT);
+  CHECK_STR(f.err.constraint, "items_pkey");
+  CHECK_INT(pg_count(&f), 2 * MANY);
+  ldr_batch_free(b);
+  ldr_batch_free(more);
+  ldr_batch_free(again);
   pg_close(&f);
 }
 
@@ -480,6 +525,7 @@ void test_bulk(void) {
   RUN(load_is_all_or_nothing);
   RUN(load_skips_or_replaces);
   RUN(of_two_rows_with_one_key_the_last_wins);
+  RUN(a_load_goes_on_while_its_caller_is_away);
   RUN(load_in_a_transaction);
   RUN(loaded_numbers_are_not_given_out_again);
   RUN(scan_gives_back_what_was_loaded);
