@@ -7,7 +7,7 @@ export LC_ALL=C
 PART_TIMEOUT=${PART_TIMEOUT:-1500} # seconds
 logs=build/test-logs
 mkdir -p "$logs"
-make=("${MAKE:-make}" --no-print-directory)
+make=("${MAKE:-make}" --no-print-directory -j"$(nproc)") # what is built; the tests of a part run one after the other
 passed=0 failed=0 skipped=0 table= broken= left_out=
 
 # The lines of a failed part's log that tell why; the end of the log is all that is seen of many a run.

@@ -377,7 +377,7 @@ describe("larder.files", function()
     db:close()
   end)
 
-  it("turn one format into another, in memory that does not grow with the file", function()
+  it("turn one format into another, in memory that does not grow with the file #slow", function()
     dir = os.tmpname()
     os.remove(dir)
     assert(lfs.mkdir(dir))

@@ -173,9 +173,9 @@ describe("the OpenResty example", function()
     local closed = reload_under("/users/u01", { key = key, close = true })
     assert.equal(0, closed.refused + closed.connect + closed.read + closed.write + closed.timeout, closed.text)
     assert.equal(0, kept.refused + kept.timeout, kept.text)
-    -- nginx closes kept connections at a reload; a client that was just writing to one sees that, with a database or without
-    assert.is_true(kept.connect + kept.read + kept.write <= 2 * (plain.connect + plain.read + plain.write) + 4,
-      plain.text .. kept.text)
+    -- nginx closes kept connections at a reload; a client that was just writing to one sees that, with a database or without:
+    -- each of 32 connections at most once for each of two reloads
+    for _, load in ipairs { plain, kept } do assert.is_true(load.connect + load.read + load.write <= 64, load.text) end
     assert.equal("", server:alarms())
   end)
 
@@ -220,7 +220,7 @@ describe("the OpenResty example", function()
   end)
 
   it("FT-o9 fails requests only while the database is down", function()
-    local url = URL .. (URL:find("?", 1, true) and "&" or "?") .. "pool_acquire_timeout=1"
+    local url = URL .. (URL:find("?", 1, true) and "&" or "?") .. "pool_acquire_timeout=5"
     server:stop()
     server = start(url)
     local load = server:load("/users/u01", { connections = 16, seconds = 4, key = key })
@@ -229,6 +229,7 @@ describe("the OpenResty example", function()
     local result = load:result()
     assert.is_true(result.requests > result.refused, result.text)
     assert.equal(0, result.connect + result.read + result.write + result.timeout, result.text)
+    assert.is_truthy(nginx.eventually(function() return get("/users/u01").status == 200 end)) -- the server may have been back late
     for _ = 1, 50 do assert.equal(200, get("/users/u01").status) end
     local after = server:load("/users/u01", { connections = 16, seconds = 1, key = key }):result()
     assert.equal(0, after.refused, after.text)

@@ -69,7 +69,7 @@ describe("an nginx worker", function()
     end
     local asked = socket.gettime()
     assert.is_true(server:ended())
-    assert.is_true(socket.gettime() - asked < 5)
+    assert.is_true(socket.gettime() - asked < 15)
     assert.equal("", server:alarms())
     assert.is_truthy(nginx.eventually(function() return sessions() == 0 end))
   end)
@@ -77,9 +77,9 @@ describe("an nginx worker", function()
   it("FT-o11 cancels a statement on the server when its client goes away", function()
     start { pool = "&pool_max_conns=10" }
     local pending = send_many(30, "/sleep?s=20") -- 20 of them wait for a connection, or behind another statement
-    assert.is_truthy(nginx.eventually(function() return running "pg_sleep" == 10 end, 5), "they do not sleep side by side")
+    assert.is_truthy(nginx.eventually(function() return running "pg_sleep" == 10 end, 15), "they do not sleep side by side")
     for _, request in ipairs(pending) do request:abort() end
-    assert.is_truthy(nginx.eventually(function() return running "pg_sleep" == 0 end, 3))
+    assert.is_truthy(nginx.eventually(function() return running "pg_sleep" == 0 end, 15)) -- not twenty
     for n = 1, 50 do assert.equal(n .. "\n", server:request("/number?n=" .. n).text) end
     assert.equal("", server:alarms())
   end)
@@ -103,8 +103,8 @@ describe("an nginx worker", function()
     ask(20)
     local fds, tasks = count "fd", count "task"
     ask(200)
-    assert.is_true(count "fd" <= fds + 4, ("%d descriptors, then %d"):format(fds, count "fd"))
-    assert.is_true(count "task" <= tasks + 1, ("%d threads, then %d"):format(tasks, count "task"))
+    local function back() return count "fd" <= fds + 4 and count "task" <= tasks + 1 end
+    assert.is_truthy(nginx.eventually(back), ("%d descriptors and %d threads, then %d and %d"):format(fds, tasks, count "fd", count "task"))
     assert.equal(0, sessions())
     assert.same({ pid }, server:workers())
     assert.equal("", server:alarms())
@@ -169,11 +169,11 @@ describe("an nginx worker", function()
 
   it("FT-o17 answers others while 64 requests sleep in the database", function()
     start { pool = "&pool_max_conns=64" }
-    local pending = send_many(64, "/sleep?s=2")
-    local asked = socket.gettime()
-    for _ = 1, 50 do assert.equal("pong\n", server:request("/ping").text) end
-    assert.is_true(socket.gettime() - asked < 1.5, "the worker was blocked")
-    assert.is_truthy(nginx.eventually(function() return running "pg_sleep" >= 60 end, 2))
+    local pending = send_many(64, "/sleep?s=8")
+    for _ = 1, 20 do assert.equal("pong\n", server:request("/ping").text) end
+    assert.is_truthy(nginx.eventually(function() return running "pg_sleep" >= 60 end, 7))
+    for _ = 1, 20 do assert.equal("pong\n", server:request("/ping").text) end
+    assert.is_true(running "pg_sleep" > 0, "the worker was blocked until they woke")
     for _, request in ipairs(pending) do assert.equal(200, assert(request:answer()).status) end
     assert.equal("", server:alarms())
   end)

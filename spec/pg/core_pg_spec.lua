@@ -323,8 +323,8 @@ describe("larder.core on PostgreSQL", function()
 
     it("passes its deadline on", function()
       local started = core.clock()
-      fails("timeout", settle(engine:query("select pg_sleep(5)", { n = 0 }, { timeout = 0.05 })))
-      assert.is_true(core.clock() - started < 2)
+      fails("timeout", settle(engine:query("select pg_sleep(30)", { n = 0 }, { timeout = 0.05 })))
+      assert.is_true(core.clock() - started < 20)
     end)
 
     it("answers closed when the engine is closed under it", function()

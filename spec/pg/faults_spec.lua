@@ -260,7 +260,7 @@ if control and control ~= "" then
       local what = opts.timeout and "with a time limit" or "without a time limit"
 
       it("FT-51 does not hold up a transaction that rolls back, " .. what, function()
-        local ok, err = within(15, function()
+        local ok, err = within(60, function()
           return db:transaction(opts, function()
             assert(db:query "create temp table larder_frozen (n int)")
             freeze()
@@ -274,7 +274,7 @@ if control and control ~= "" then
     end
 
     it("FT-51 is a plain timeout where a transaction that only reads is committed", function()
-      local ok, err = within(15, function()
+      local ok, err = within(60, function()
         return db:transaction({ read_only = true, timeout = 1 }, function()
           assert(db:query "select count(*) as n from pg_class")
           freeze()
@@ -288,7 +288,7 @@ if control and control ~= "" then
     end)
 
     it("FT-51 does not hold up who leaves a cursor early", function()
-      within(15, function()
+      within(60, function()
         local rows = db:each "select g from generate_series(1, 100000) as g"
         assert(rows())
         freeze()
@@ -298,7 +298,7 @@ if control and control ~= "" then
     end)
 
     it("FT-51 does not hold up who leaves a cursor early in a transaction with a time limit", function()
-      local ok, err = within(15, function()
+      local ok, err = within(60, function()
         return db:transaction({ timeout = 1 }, function()
           local rows = db:each "select g from generate_series(1, 100000) as g"
           assert(rows())

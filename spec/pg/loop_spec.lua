@@ -44,7 +44,7 @@ end
 
 --- Is fn() true before long?
 local function soon(fn)
-  local over = core.clock() + 10
+  local over = core.clock() + 30
   repeat
     if fn() then return true end
     core.sleep(0.01)
@@ -100,7 +100,7 @@ for _, name in ipairs(names) do
       end))
       assert.same({ "timeout", "timeout" }, codes)
       assert.equal(20, fast)
-      assert.is_true(core.clock() - started < 3)
+      assert.is_true(core.clock() - started < 15) -- not the statements' twenty
       assert.is_true(soon(function() return running "late" == 0 end))
       assert.equal(1, must(db:query "select 1::int8 as v")[1].v)
     end)
@@ -169,7 +169,7 @@ for _, name in ipairs(names) do
         codes[#codes + 1] = err.code
       end)
       assert.same({ "closed", "closed", "closed", "closed" }, codes)
-      assert.is_true(core.clock() - started < 5)
+      assert.is_true(core.clock() - started < 20) -- not the statements' thirty
       assert.is_true(soon(function() return running "orphaned" == 0 end))
     end)
 
@@ -264,7 +264,7 @@ for _, name in ipairs(names) do
       one.run(db, function() must(db:query "select 1") end)
       local started = core.clock()
       one.run(db, function() must(db:query "select 1") end, function() must(db:query "select 2") end)
-      assert.is_true(core.clock() - started < 0.4)
+      assert.is_true(core.clock() - started < 5)
     end)
 
     it("retries a transaction beside others", function()
@@ -337,7 +337,7 @@ describe("a coroutine that is killed while it waits", function()
           assert.is_true(soon(function() return running "closed" == 0 end))
           local started = core.clock()
           one.run(db, function() assert(must(db:query "select 1::int8 as v")[1].v == 1) end)
-          assert.is_true(core.clock() - started < 2)
+          assert.is_true(core.clock() - started < 20) -- not the statement's sixty
           if name == "manual" then assert.equal(0, db:runtime():waiting()) end
           db:close()
         end)

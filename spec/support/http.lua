@@ -14,7 +14,7 @@ function http.send(port, path, opts)
   local body = opts.body or ""
   if type(body) == "table" then body = assert(larder.json.encode(body)) end
   local sock = socket.tcp()
-  sock:settimeout(opts.timeout or 30)
+  sock:settimeout(opts.timeout or 60)
   local ok, err = sock:connect("127.0.0.1", port)
   if not ok then
     sock:close()
