@@ -73,6 +73,26 @@ describe("raw SQL", function()
     assert.has_error(function() db:query(5) end)
   end)
 
+  it("says in which line and where a statement is wrong", function()
+    local cases = {
+      ["selct 1"] = { 1, 1 }, ["select 1,\n  nosuch\nfrom pg_class"] = { 2, 3 }, ["select 'ä', 'ö',\n'€' || nosuch('ß')"] = { 2, 8 },
+    }
+    for text, wanted in pairs(cases) do
+      local _, err = db:query(text)
+      assert.same(wanted, { err.line, err.place }, text)
+      assert.is_truthy(tostring(err):find((" (line %d)"):format(wanted[1]), 1, true), tostring(err))
+    end
+    local ok, err = pcall(db:each "select 1 as one, nosuch")
+    assert.same({ false, 1, 18 }, { ok, err.line, err.place })
+    ok, err = pcall(db:each "select 1 as one,\nnosuch")
+    assert.same({ false, 2, 1 }, { ok, err.line, err.place })
+    local _
+    _, err = db:session(function(session) return session:query "select 1,\n\nnosuch" end)
+    assert.same({ 3, 1 }, { err.line, err.place })
+    _, err = db:query("insert into public.larder_raw values ($1)", "no number") -- about a value, and no place
+    assert.is_nil(err.line)
+  end)
+
   it("refuses begin, commit and rollback outside of a transaction, where they would do nothing", function()
     for _, text in ipairs {
       "begin", "BEGIN;", "start transaction", " -- why\n/* not */ commit", "rollback", "end", "savepoint a", ";abort",

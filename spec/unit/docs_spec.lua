@@ -139,7 +139,32 @@ describe("documentation", function()
     local page = require("tools.messages").page()
     assert.is_true(page == slurp "docs/inside/messages.md", "docs/inside/messages.md is old: run tools/messages.sh")
     local _, n = page:gsub("\n%- ", "")
-    assert.is_true(n > 500, n .. " messages")
+    assert.is_true(n > 1200, n .. " messages")
+  end)
+
+  -- A text is listed for what it is, so that no way of handing it on can hide it.
+  it("misses no message, however it is raised", function()
+    local of = require("tools.messages").of
+    local in_c = [==[
+      #include "no/message here.h"
+      /* a comment with "no message" in it */
+      static const struct fault f[] = {{"bom", "save it as UTF-8"}, {"x", "is a directory"}};
+      static_hint(h, "read it "
+                     "twice", '"', "and close \"%s\"");
+      _Static_assert(1, "never read by anybody");
+      return cond ? ldr_fail(err, X, "pepper %u: %s", n) : set(err->hint, "write its file; nothing was undone" /* "not this" */);
+      sql = "select a message from t where b"; word("oneword");]==]
+    assert.same({ 'and close \\"%s\\"', "is a directory", "pepper %u: %s", "read it twice", "save it as UTF-8",
+      "write its file; nothing was undone" }, of(in_c, ".c"))
+    local in_lua = [==[
+      -- a comment with "no message" in it
+      --[[ nor "in this" one ]]
+      self.report(("reference %s is missing"):format(name)) faults[x] = 'must be "given" -- always' -- "nor this"
+      return nil, errors.invalid({ key = "is a key of no use" }, nil, { hint = 'say "when", or leave it' })
+      c:option("--to", "The help of an option."):argname "N" text:find "^%s*no pattern" local q = [[select long texts]]
+      it:note "written by hand" db:query "insert into t values" word "one" error("nothing " .. kind .. " of use")]==]
+    assert.same({ " of use", "is a key of no use", 'must be "given" -- always', "reference %s is missing", 'say "when", or leave it',
+      "written by hand" }, of(in_lua, ".lua"))
   end)
 
   it("finds an assertion in every test", function()

@@ -123,3 +123,14 @@ ldr_code ldr_err_at(ldr_err *e, const char *file, unsigned line, unsigned place)
   e->place = place;
   return e->code;
 }
+
+ldr_code ldr_err_at_char(ldr_err *e, const char *text, size_t n, size_t chars) {
+  unsigned line = 1, place = 1;
+  for (size_t i = 0, seen = 0; i < n; i++) {
+    if (((unsigned char)text[i] & 0xC0) == 0x80) continue; /* the rest of a character */
+    if (seen++ == chars) break;
+    place = text[i] == '\n' ? 1 : place + 1;
+    line += text[i] == '\n';
+  }
+  return ldr_err_at(e, "", line, place);
+}

@@ -74,6 +74,8 @@ void ldr_err_add_field(ldr_err *e, const char *field, const char *text);
 /* Adds to an error: which fault it is, and where in which file. Returns its code. */
 ldr_code ldr_err_reason(ldr_err *e, const char *reason);
 ldr_code ldr_err_at(ldr_err *e, const char *file, unsigned line, unsigned place);
+/* The same in a text of n bytes that is no file: behind so many characters, which is how a server counts. */
+ldr_code ldr_err_at_char(ldr_err *e, const char *text, size_t n, size_t chars);
 
 void ldr_err_set(char *dst, size_t size, const char *src); /* bounded copy, never splits a UTF-8 character */
 const char *ldr_code_name(ldr_code code); /* "not_found" …; "internal" for an unknown code */

@@ -125,11 +125,14 @@ static void push_row(lua_State *L) {
   lua_replace(L, -2);
 }
 
-/* Pushes " (file:3)" of an error that has a place in a file, " (row 2)" in a list, else "". */
+/* Pushes " (file:3)" of an error that has a place in a file, " (line 3)" in a statement, " (row 2)" in a
+ * list, else "". */
 static void push_place(lua_State *L) {
   lua_getfield(L, 1, "file");
   lua_getfield(L, 1, "line");
-  if (lua_type(L, -2) != LUA_TSTRING)
+  if (lua_type(L, -2) != LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER)
+    lua_pushfstring(L, " (line %d)", (int)lua_tointeger(L, -1));
+  else if (lua_type(L, -2) != LUA_TSTRING)
     push_row(L);
   else if (names_file(L, lua_tostring(L, -2)))
     lua_pushliteral(L, "");

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include "base/err.h"
 #include "support/test.h"
 
 #define UTF8(s) ldr_utf8_check(s, sizeof s - 1)
@@ -205,4 +206,21 @@ void test_text(void) {
   RUN(ilike_folds_ascii_letters_only);
   RUN(like_does_not_explode);
   RUN(text_survives_lack_of_memory);
+}
+
+TEST(places_in_a_text_count_lines_and_characters) {
+  static const char text[] = "select 'ä',\n  nosuch\n\nfrom";
+  static const struct {
+    size_t chars;
+    unsigned line, place;
+  } cases[] = {{0, 1, 1},  {9, 1, 10}, {11, 1, 12}, {12, 2, 1}, {14, 2, 3},
+               {21, 3, 1}, {22, 4, 1}, {26, 4, 5},  {900, 4, 5}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ldr_err err;
+    ldr_fail(&err, LDR_SYNTAX, "wrong");
+    CHECK_INT(ldr_err_at_char(&err, text, sizeof text - 1, cases[i].chars), LDR_SYNTAX);
+    CHECK_INT(err.line, cases[i].line);
+    CHECK_INT(err.place, cases[i].place);
+    CHECK_STR(err.file, "");
+  }
 }

@@ -15,6 +15,9 @@
 ---@field hint? string
 ---@field store? string
 ---@field op? string
+---@field file? string         of a migration
+---@field line? integer        in the file or statement, from 1
+---@field place? integer       the character in that line, from 1
 ---@field reason? string      unauthorized: malformed, unknown, revoked, expired; migrations: edited, missing, …
 ---@field retryable boolean   repeating the whole transaction may succeed
 

@@ -17,6 +17,10 @@ local POOL_TYPES = {
   acquire_timeout = values.seconds, spin = values.seconds, statement_timeout = values.seconds,
   pgbouncer = pooler,
 }
+local WANTED = {
+  [values.integer] = "must be a whole number", [values.seconds] = "must be a number of seconds, or a duration such as 1m30s",
+  [pooler] = "must be true, false, session or transaction",
+}
 local POOL_DEFAULTS = {
   max = 25, min = 5, connect_timeout = 30, idle_timeout = 600, lifetime = 3600, acquire_timeout = 30,
   queue_max = 1000, statement_cache = 256, -- pgbouncer: the core finds out
@@ -61,7 +65,7 @@ function builder:set_pool(name, value, source, lenient)
   end
   local converted = convert(value)
   if converted == nil then
-    if not lenient then self.faults["pool." .. name] = "cannot be read" end
+    if not lenient then self.faults["pool." .. name] = WANTED[convert] end
     return
   end
   self.pool[name], self.sources["pool." .. name] = converted, source

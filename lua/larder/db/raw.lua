@@ -147,8 +147,11 @@ function Cursor:open(text, params)
     ok, err = transactions.enter(self.db, self.ctx)
   end
   if not ok then self:fail(err) end
-  ok, err = run(self.db, self.ctx, ("declare %s no scroll cursor for %s"):format(self.name, text), params)
-  if not ok then self:fail(err) end
+  local before = ("declare %s no scroll cursor for "):format(self.name)
+  ok, err = run(self.db, self.ctx, before .. text, params)
+  if ok then return end
+  if err.line == 1 then err.place = err.place - #before end -- in the caller's text
+  self:fail(err)
 end
 
 function Cursor:fetch()
@@ -232,7 +235,7 @@ function raw.session(db, opts, fn)
   if not ctx then return nil, err end
   local results = pack(pcall(fn, setmetatable({ _db = db, _ctx = ctx }, Session)))
   settle(db._wait, ctx:rollback {}) -- ends the session, whatever it was in
-  if not results[1] then return nil, results[2] == nil and "error without a value" or results[2] end
+  if not results[1] then return nil, results[2] == nil and "the function raised nil" or results[2] end
   if results.n == 1 then return true end
   return compat.unpack(results, 2, results.n)
 end

@@ -42,7 +42,10 @@ local function empty(store)
     if not n then return nil, err end
   until n == 0
   if store:run({ op = "count" }, "truncate") == 0 then return true end
-  return nil, errors.new { code = "foreign_key", store = store.name, op = "truncate", message = "rows refer to each other in a circle" }
+  return nil, errors.new {
+    code = "foreign_key", store = store._entity.full, op = "truncate",
+    message = "rows refer to each other in a circle: set the references of one of them to null first",
+  }
 end
 
 local function empty_stores(db, stores, names)

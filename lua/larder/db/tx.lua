@@ -86,7 +86,7 @@ misuse.spelled(Tx, "a transaction")
 
 -- Of what pcall returned: did the function fail, and why?
 local function failure(ok, first, second)
-  if not ok then return true, first == nil and "error without a value" or errors.of(first) end
+  if not ok then return true, first == nil and "the function raised nil" or errors.of(first) end
   if first == nil and second ~= nil then return true, second end
   return false
 end

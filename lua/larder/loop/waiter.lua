@@ -11,7 +11,7 @@ function Parked.resume(co)
   local ok, why = coroutine.resume(co)
   if ok then return nil end
   if type(why) == "string" then return debug.traceback(co, why) end
-  if why == nil then return "error without a value" end
+  if why == nil then return "the function raised nil" end
   return why
 end
 

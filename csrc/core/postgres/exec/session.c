@@ -76,18 +76,6 @@ typedef struct script_request {
   const char *sql;
 } script_request;
 
-/* The place behind so many characters, which is how the server counts. */
-static ldr_code at_place(ldr_err *err, const char *sql, size_t chars) {
-  unsigned line = 1, place = 1;
-  for (size_t n = 0; *sql; sql++) {
-    if (((unsigned char)*sql & 0xC0) == 0x80) continue;
-    if (n++ == chars) break;
-    place = *sql == '\n' ? 1 : place + 1;
-    line += *sql == '\n';
-  }
-  return ldr_err_at(err, "", line, place);
-}
-
 static ldr_code script_start(ldr_request *rq, ldr_err *err) {
   return ldr_pgsess_simple(rq, ((script_request *)rq)->sql, err);
 }
@@ -101,7 +89,8 @@ static ldr_code script_answered(ldr_request *rq, ldr_err *err) {
   if (!ldr_request_failed(rq)) return LDR_OK;
   at = rq->exchange->error ? ldr_pgres_error_position(rq->exchange->error) : 0;
   (void)ldr_request_error(rq, err);
-  return at > rq->prefix ? at_place(err, x->sql, at - rq->prefix - 1) : err->code;
+  if (at <= rq->prefix) return err->code;
+  return ldr_err_at_char(err, x->sql, strlen(x->sql), at - rq->prefix - 1);
 }
 
 static const ldr_request_kind script_kind = {

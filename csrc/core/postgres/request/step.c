@@ -67,10 +67,17 @@ static ldr_code fail_lost(const ldr_request *rq, ldr_err *err) {
   return err->code;
 }
 
+/* Where in a statement that the caller wrote. */
+static void note_place(const ldr_request *rq, ldr_err *err) {
+  unsigned at = rq->exchange->error ? ldr_pgres_error_position(rq->exchange->error) : 0;
+  if (at && rq->stmt && rq->stmt->e == NULL) ldr_err_at_char(err, rq->stmt->sql, rq->stmt->sql_n, at - 1);
+}
+
 ldr_code ldr_request_error(ldr_request *rq, ldr_err *err) {
   const ldr_exchange *r = rq->exchange;
   bool stale = ldr_exchange_stale(r);
   ldr_exchange_error(r, rq->deletes || (rq->stmt && rq->stmt->deletes), err);
+  note_place(rq, err);
   ldr_stmt_explain(rq->stmt, err);
   if (rq->timed_out && (r->lost || r->skipped || strcmp(err->sqlstate, "57014") == 0))
     return fail_timeout(rq, err);
