@@ -134,7 +134,7 @@ describe("collation #pg", function()
   it("is named by check where indexes cannot serve, with what to do", function()
     open("coll_icu", "")
     local messages = {}
-    for _, fault in ipairs(assert(check(db, "coll"))) do messages[#messages + 1] = fault.message end
+    for _, fault in ipairs(assert(check(db, "coll"))) do messages[#messages + 1] = fault.message .. ": " .. fault.sql end
     table.sort(messages)
     assert.equal(2, #messages)
     assert.equal('column id: its collation "default" does not order by bytes, so pages and ranges cannot use items_pkey: '

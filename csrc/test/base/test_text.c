@@ -192,22 +192,6 @@ static bool encode(void) {
 
 TEST(text_survives_lack_of_memory) { test_oom("encode", encode); }
 
-void test_text(void);
-void test_text(void) {
-  RUN(utf8_accepts_every_length_and_limit);
-  RUN(utf8_names_the_first_bad_byte);
-  RUN(utf8_counts_characters);
-  RUN(base64url_goes_both_ways);
-  RUN(base64url_refuses_what_is_not_canonical);
-  RUN(hex_goes_both_ways);
-  RUN(uuid_goes_both_ways);
-  RUN(hash_is_the_same_everywhere_and_spreads);
-  RUN(like_is_what_postgresql_says);
-  RUN(ilike_folds_ascii_letters_only);
-  RUN(like_does_not_explode);
-  RUN(text_survives_lack_of_memory);
-}
-
 TEST(places_in_a_text_count_lines_and_characters) {
   static const char text[] = "select 'ä',\n  nosuch\n\nfrom";
   static const struct {
@@ -223,4 +207,21 @@ TEST(places_in_a_text_count_lines_and_characters) {
     CHECK_INT(err.place, cases[i].place);
     CHECK_STR(err.file, "");
   }
+}
+
+void test_text(void);
+void test_text(void) {
+  RUN(utf8_accepts_every_length_and_limit);
+  RUN(utf8_names_the_first_bad_byte);
+  RUN(utf8_counts_characters);
+  RUN(base64url_goes_both_ways);
+  RUN(base64url_refuses_what_is_not_canonical);
+  RUN(hex_goes_both_ways);
+  RUN(uuid_goes_both_ways);
+  RUN(hash_is_the_same_everywhere_and_spreads);
+  RUN(like_is_what_postgresql_says);
+  RUN(ilike_folds_ascii_letters_only);
+  RUN(like_does_not_explode);
+  RUN(text_survives_lack_of_memory);
+  RUN(places_in_a_text_count_lines_and_characters);
 }

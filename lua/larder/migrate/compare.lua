@@ -611,8 +611,8 @@ function Comparer:collations()
     if #row.indexes > 0 then
       local kind = self.live.columns[row.name].type
       local sql = ('%salter column %s type %s collate "C"'):format(self.alter, ddl.name(row.name), kind)
-      self.report(('column %s: its collation "%s" does not order by bytes, so pages and ranges cannot use %s: %s'):format(row.name,
-        row.collation, names(row.indexes), sql), sql,
+      self.report(('column %s: its collation "%s" does not order by bytes, so pages and ranges cannot use %s'):format(row.name,
+        row.collation, names(row.indexes)), sql,
         ('%salter column %s type %s collate %s'):format(self.alter, ddl.name(row.name), kind, '"' .. row.collation .. '"'))
     end
   end
