@@ -24,7 +24,25 @@ end
 
 local function chapter(text) print("\n" .. painted("1;36", text) .. "\n" .. painted("2", ("-"):rep(#text))) end
 
-local function say(fmt, ...) print("  " .. fmt:format(...)) end
+local COLUMNS = 80
+
+local function width(text) return select(2, text:gsub("\27%[[%d;]*m", ""):gsub("[^\128-\191]", "")) end
+
+-- In lines of 80 columns; what goes on stands further in.
+local function folded(text)
+  local lines, line = {}, ""
+  for blanks, word in text:gmatch "(%s*)(%S+)" do
+    if line:find "%S" and width(line .. blanks .. word) > COLUMNS then
+      lines[#lines + 1], line = line, "      " .. word
+    else
+      line = line .. blanks .. word
+    end
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
+local function say(fmt, ...) print(folded("  " .. fmt:format(...))) end
 
 -- A line that is written over by the next one, ten times a second at most; in a pipe there is none.
 local last_line = 0
@@ -314,7 +332,10 @@ local function compare(before, after)
   return same
 end
 
-local function to_try(command, what) say("%s  %s", painted("1", ("%-55s"):format(command)), what) end
+local function to_try(command, what)
+  say("%s", painted("1", command))
+  say("    %s", painted("2", what))
+end
 
 local url = arg[1] or os.getenv "LARDER_TEST_URL"
 if not url then
@@ -364,6 +385,6 @@ local same = compare(before, after)
 
 chapter "Three commands to try"
 to_try("tools/lua.sh lua5.4 examples/blog.lua", "a small blog in memory")
-to_try("tools/lua.sh lua5.4 bin/larder new family shop", "a family of your own: declaration and migration")
+to_try("build/lua5.4/bin/larder new family shop", "a family of your own, with its migration")
 to_try("make test-lua5.4 SPEC=spec/contract/content_spec.lua", "what the engines promise, on both")
 os.exit(same and survived ~= false and served ~= false and answered and 0 or 1)

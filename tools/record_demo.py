@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records `make demo` in a terminal of 110 columns as docs/demo.cast (asciicast v2): asciinema play docs/demo.cast"""
+"""Records `make demo` in a terminal of 80 columns as docs/demo.cast (asciicast v2): asciinema play docs/demo.cast"""
 import fcntl
 import json
 import os
@@ -9,7 +9,7 @@ import sys
 import termios
 import time
 
-COLUMNS, LINES = 110, 34
+COLUMNS, LINES = 80, 34
 LONGEST_PAUSE = 1.5  # seconds; what takes longer is shortened
 
 

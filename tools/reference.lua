@@ -40,9 +40,16 @@ local PARTS = {
 
 -- Tables of options and of what is answered.
 local CLASSES = {
-  "OpenOptions", "ConfigOptions", "WriterOptions", "ViewOptions", "TxOptions", "ReadOptions", "ListOptions", "ListInfo", "UpdateOptions",
-  "AggregateOptions", "TransferOptions", "FileOptions", "MigrateOptions", "Error", "Event", "FieldDeclaration", "EntityDeclaration",
-  "SearchDeclaration", "PartitionDeclaration", "WriterStats", "WriterStoreStats", "DeadLetter",
+  "OpenOptions", "ConfigOptions", "WriterOptions", "ViewOptions", "TxOptions", "ReadOptions", "ListOptions", "EachOptions", "ListInfo",
+  "UpdateOptions", "AggregateOptions", "TransferOptions", "FileOptions", "MigrateOptions", "Error", "Event", "FieldDeclaration",
+  "EntityDeclaration", "SearchDeclaration", "PartitionDeclaration", "WriterStats", "WriterStoreStats", "DeadLetter",
+}
+
+-- Those of CLASSES that a program hands over: each entry has an example (spec/unit/reference_spec.lua).
+reference.OPTIONS = {
+  "OpenOptions", "ConfigOptions", "WriterOptions", "ViewOptions", "TxOptions", "ReadOptions", "ListOptions", "EachOptions", "UpdateOptions",
+  "AggregateOptions", "TransferOptions", "FileOptions", "MigrateOptions", "FieldDeclaration", "EntityDeclaration", "SearchDeclaration",
+  "PartitionDeclaration",
 }
 
 local SOURCES = {}

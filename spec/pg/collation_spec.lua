@@ -138,7 +138,7 @@ describe("collation #pg", function()
     table.sort(messages)
     assert.equal(2, #messages)
     assert.equal('column id: its collation "default" does not order by bytes, so pages and ranges cannot use items_pkey: '
-      .. 'alter table coll.items alter column id type text collate "C"', messages[1])
+      .. 'alter table coll.items alter column id type text collate "C";', messages[1])
     assert.matches("^column title: .* cannot use items_title: ", messages[2])
     db:close()
     open("coll_utf8", "")

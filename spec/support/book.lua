@@ -12,7 +12,7 @@ local EVERYWHERE = {
   "tutorial", "declarations", "queries", "transactions", "moving-data", "testing", "auth", "operations", "security", "recipes",
   "configuration",
 }
-local POSTGRES = { "raw-sql", "errors", "recipes-postgres", "faq" }
+local POSTGRES = { "raw-sql", "errors", "recipes-postgres", "faq", "options" }
 
 --- Names of the pages: all, on every engine, on PostgreSQL alone.
 ---@return string[] all

@@ -53,9 +53,9 @@ describe("annotations", function()
   it("let an editor complete options of generic stores, and take both info.next and err.code of a page", function()
     local text, answer = disk.read "lua/larder/store/read.lua", "larder.ListInfo, larder.Error"
     assert.is_truthy(text:find("---@class larder.ListAnswer: " .. answer, 1, true))
-    for _, method in ipairs { "list", "each" } do
+    for method, options in pairs { list = "ListOptions", each = "EachOptions" } do
       local block = text:match("\n([^\n]*)\nfunction read:" .. method .. "%(")
-      assert.matches("^%-%-%-@overload fun%(self: larder.Store, opts%?: larder.ListOptions%): ", block)
+      assert.matches("^%-%-%-@overload fun%(self: larder.Store, opts%?: larder." .. options .. "%): ", block)
     end
     disk.walk("lua/larder", function(path) -- one name everywhere
       assert.is_nil(disk.read(path):find("larder.ListInfo|larder.Error", 1, true), path)

@@ -57,6 +57,23 @@ describe("the reference", function()
     assert.same({}, missing)
   end)
 
+  it("has an example of every option, in code that runs", function()
+    local code, missing = {}, {}
+    for _, page in ipairs((book.pages())) do
+      local read = book.read("docs/" .. page .. ".md")
+      code[#code + 1] = read.code
+      for _, text in pairs(read.files) do code[#code + 1] = text end
+    end
+    code = table.concat(code, "\n")
+    local _, classes = reference.functions()
+    for _, name in ipairs(reference.OPTIONS) do
+      for _, field in ipairs(assert(classes[name], name).fields) do
+        if not code:find("%f[%w_]" .. field.name .. "%s*=%f[^=]") then missing[#missing + 1] = name .. "." .. field.name end
+      end
+    end
+    assert.same({}, missing)
+  end)
+
   it("has every error code with an example", function()
     local page = disk.read "docs/errors.md"
     local code = book.read("docs/errors.md").code

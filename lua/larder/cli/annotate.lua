@@ -163,7 +163,7 @@ local function generic(class, key, scope)
     get = { with(key, ("opts?: %s.ReadOptions"):format(n)), row }, exists = { key, "boolean|nil" .. err },
     find = { { where, ("opts?: %s.ReadOptions"):format(n) }, row },
     list = { with(scope, ("opts?: %s.ListOptions"):format(n)), page },
-    each = { with(scope, ("opts?: %s.ListOptions"):format(n)), ("fun(): %s.Row|nil"):format(n) },
+    each = { with(scope, ("opts?: %s.ListOptions|larder.EachOptions"):format(n)), ("fun(): %s.Row|nil"):format(n) },
     count = { with(scope, where .. "|nil", "opts?: larder.ReadOptions"), "integer|nil" .. err },
     get_many = { { "keys: any[]", "opts?: larder.ReadOptions" }, ("(%s.Row|false)[]|nil"):format(n) .. err },
     create = { { ("row: %s.New"):format(n), ("opts?: { include?: %s.Include, timeout?: number }"):format(n) }, row },

@@ -58,6 +58,9 @@ local declared = {}
 ---@field after? string   a cursor: info.next of the page before
 ---@field total? boolean  count all matching rows, too
 
+---@class larder.EachOptions: larder.ListOptions
+---@field page? integer   rows fetched at a time (500)
+
 ---@class larder.ListInfo
 ---@field next? string    cursor of the page behind; nil on the last one
 ---@field limit integer   what was used
@@ -295,7 +298,7 @@ end
 -- Rows that are created or deleted meanwhile may or may not be seen; no other row is missed or seen twice.
 ---@param ... any  the values of the store's scope (optional), then options as of list; limit: none by default
 ---@return fun(): table|nil iterator
----@overload fun(self: larder.Store, opts?: larder.ListOptions): fun(): table|nil
+---@overload fun(self: larder.Store, opts?: larder.EachOptions): fun(): table|nil
 function read:each(...)
   local entity = self._entity
   local fixed, opts = support.optional_scope(self, "each", ...)
