@@ -19,10 +19,12 @@ local FIELDS = {
   { name = "flag", type = "bool", null = true },
   { name = "raw", type = "bytea", null = true },
   { name = "token", type = "uuid", null = true },
+  { name = "code", type = "varchar", max_len = 6, null = true },
+  { name = "mark", type = "char", max_len = 4, null = true },
 }
 
 local PLAIN = [[id integer primary key, name text, cost numeric, price numeric(8,2), doc jsonb, at timestamptz,
-  "real" real, tags text[], flag boolean, raw bytea, token uuid]]
+  "real" real, tags text[], flag boolean, raw bytea, token uuid, code varchar(6), mark char(4)]]
 
 local SHOUT = [[create or replace function public.given_shout() returns trigger language plpgsql as
   $$ begin new.name := upper(new.name); return new; end $$]]
@@ -37,6 +39,8 @@ local CHANGING = {
   { "a generated column", with("cost numeric", "cost numeric generated always as (7) stored"), cost = false },
   { "char(n)", with("name text", "name char(6)") },
   { "varchar(n)", with("name text", "name varchar(3)") },
+  { "varchar(n) that is shorter than declared", with("code varchar%(6%)", "code varchar(5)") },
+  { "char(n) that is longer than declared", with("mark char%(4%)", "mark char(5)") },
   { "a scale", with("cost numeric", "cost numeric(6,1)") },
   { "a time's precision", with("at timestamptz", "at timestamptz(0)") },
   { "a domain", with("name text", "name public.given_d") },
@@ -99,6 +103,7 @@ describe("an insert's row #pg", function()
     return {
       id = id, name = "ab  ", cost = "1.25", price = "7", at = "2026-01-02T03:04:05.123456Z", real = 0.1, flag = id % 2 == 0,
       tags = { "a", larder.null, "b,\"" }, raw = "\0\1\255", token = "9C7E1F6A-5A0B-4E0B-8F64-0A4B9C2D1E0F",
+      code = "é\226\130\172 ", mark = "ü",
       doc = { a = -0.0, b = 1e300, c = { larder.null, {}, larder.array {} }, ["ä\\\"\n"] = 12345678901, d = 1e20, e = 0.1 },
     }
   end
@@ -156,6 +161,13 @@ describe("an insert's row #pg", function()
     assert.equal(2, runs())
     check(6, 2)
     assert.equal(4, runs())
+  end)
+
+  it("does not come back from a varchar(n) that is longer than declared", function()
+    must("create table public.given (" .. with("code varchar%(6%)", "code varchar(60)") .. ")")
+    check(1, 3)
+    assert.equal(3, runs())
+    assert.equal("ü   ", stored(3).mark)
   end)
 
   for _, case in ipairs(CHANGING) do

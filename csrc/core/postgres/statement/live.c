@@ -158,9 +158,16 @@ static bool bool_of(const ldr_pgres *res, size_t row, unsigned col) {
  * another, such as text and name, do not count here. */
 static bool keeps(const ldr_field *f, uint32_t oid, int64_t limit) {
   const ldr_ftype_info *type = ldr_ftype_get(f->type);
-  int64_t numeric = ((int64_t)f->precision << 16 | f->scale) + 4; /* as the server writes numeric(p,s) */
   if (oid != (f->array ? type->array_oid : type->oid) || f->type == LDR_F_XML) return false;
-  return limit == -1 || (f->type == LDR_F_NUMERIC && !f->array && f->precision && limit == numeric);
+  if (limit == -1) return true;
+  if (f->array) return false;
+  switch (f->type) { /* as the server writes numeric(p,s), varchar(n) and char(n) */
+    case LDR_F_NUMERIC: return f->precision && limit == ((int64_t)f->precision << 16 | f->scale) + 4;
+    case LDR_F_VARCHAR:
+      return f->max_len && limit >= (int64_t)f->max_len + 4;  /* what it cut is not let through */
+    case LDR_F_CHAR: return limit == (int64_t)f->max_len + 4; /* padded as the server does it */
+    default: return false;
+  }
 }
 
 /* Of the types that users make, the one with this name. A schema in front of it says that the search path
