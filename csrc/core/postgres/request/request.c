@@ -82,9 +82,13 @@ static void abort_work(ldr_request *rq) {
   }
 }
 
-void ldr_request_stop(ldr_request *rq) {
+static void end_on_loop(ldr_request *rq) {
   ldr_err over;
   ldr_code code = ldr_fail(&over, LDR_CLOSED, "this work is over");
+  ldr_request_finished(rq, code, &over);
+}
+
+void ldr_request_stop(ldr_request *rq) {
   bool ended = ldr_request_state_of(rq) == LDR_REQUEST_DONE;
   abort_work(rq);
   ldr_request_unlist(rq);
@@ -94,7 +98,7 @@ void ldr_request_stop(ldr_request *rq) {
   rq->tx = NULL;
   if (ended) return;
   if (rq->on_loop)
-    ldr_request_finished(rq, code, &over);
+    end_on_loop(rq);
   else
     ldr_request_move(rq, LDR_REQUEST_DONE);
 }
