@@ -19,6 +19,13 @@ create table rental.film (film_id serial primary key, title text not null, relea
   rating rental.rating default 'G', special_features text[], fulltext tsvector,
   last_update timestamp not null default now());
 create index film_title_idx on rental.film (title);
+create function rental.search_words() returns trigger language plpgsql as $$ begin
+  new.fulltext := to_tsvector('english', coalesce(new.title, '')); return new; end $$;
+create trigger film_words before insert or update on rental.film for each row execute function rental.search_words();
+create index film_fulltext_idx on rental.film using gist (fulltext);
+create table rental.staff (staff_id serial primary key, email citext unique, picture bytea, last_ip inet,
+  cost numeric(5,2) not null default 19.99 check (cost >= 0),
+  share float8 check (share between 0.5 and 1.5), hired date check (hired >= '1990-01-01'));
 create table rental.film_actor (actor_id smallint not null, film_id smallint not null, last_update timestamp not null default now(),
   primary key (actor_id, film_id));
 create table rental.customer (customer_id int generated always as identity primary key, email varchar(50),
@@ -27,6 +34,8 @@ create table rental.payment (payment_id serial, customer_id int not null referen
   payment_date timestamptz not null, primary key (payment_id, payment_date)) partition by range (payment_date);
 create table rental.payment_rest partition of rental.payment default;
 create view rental.nice_film as select film_id, title from rental.film where rating = 'G';
+create materialized view rental.sales as select customer_id, sum(amount) as total from rental.payment group by customer_id;
+create unique index sales_customer on rental.sales (customer_id);
 ]==]
 
 -- A music store whose names have capitals, as some tools write them.
@@ -62,6 +71,7 @@ describe("an existing database", function()
 
   local function script(sql)
     local session = assert(db._engine:session {})
+    if sql:find "citext" then sql = "drop extension if exists citext cascade; create extension citext schema public;" .. sql end
     local ok, err = session:script(sql)
     session:rollback()
     assert(ok, tostring(err))
@@ -86,7 +96,7 @@ describe("an existing database", function()
 
   it("of a shop that rents films is read and written", function()
     local s, text = stores_of("rental", RENTAL)
-    assert.is_truthy(text:find("Left out: nice_film is a view", 1, true))
+    assert.is_truthy(text:find("nice_film is a view, of which no key is known", 1, true))
     local film = assert(s.film:create { title = "Up", rating = "PG-13", special_features = { "Trailers" }, release_year = 2009 })
     assert.same({ 1, 3, "4.99", "PG-13" }, { film.film_id, film.rental_duration, film.rental_rate, film.rating })
     assert.matches("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%d$", film.last_update)
@@ -101,6 +111,13 @@ describe("an existing database", function()
     assert.matches("^%d%d%d%d%-%d%d%-%d%d$", customer.create_date)
     assert(s.payment:create { customer_id = customer.customer_id, amount = "2.99", payment_date = "2026-01-02T03:04:05Z" })
     assert.equal("2.99", assert(s.payment:aggregate { aggs = { { "sum", "amount", as = "sum" } } })[1].sum)
+    assert.equal("'alien':1", assert(s.film:find { title = "Alien" }).fulltext)
+    assert(db:query "refresh materialized view rental.sales")
+    assert.equal("2.99", assert(s.sales:get(customer.customer_id)).total)
+    local staff = assert(s.staff:create { email = "Jon@x", picture = "\0\255", last_ip = "10.0.0.1", hired = "2026-01-02" })
+    assert.same({ "Jon@x", "\0\255", "10.0.0.1", "19.99" }, { staff.email, staff.picture, staff.last_ip, staff.cost })
+    assert.equal(staff.staff_id, assert(s.staff:find { email = "JON@X" }).staff_id)
+    assert.equal("check", select(2, s.staff:create { cost = "-1" }).code)
     local none, err = s.film:create { title = "Old", release_year = 1800 }
     assert.is_nil(none)
     assert.equal("check", err.code)

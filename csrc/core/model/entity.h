@@ -104,6 +104,7 @@ typedef struct ldr_entity {
     unsigned ref;
   } * children;
   bool generates;  /* has a field that memory does not know */
+  bool read_only;  /* a view or a foreign table: no engine but memory, where tests fill it, writes it */
   int tenant;      /* field number of the tenant column, -1 none */
   int soft_delete; /* field number of the timestamptz marker, -1 none */
 } ldr_entity;

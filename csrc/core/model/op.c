@@ -471,6 +471,12 @@ static ldr_code check_foreign_parts(const checker *c) {
   return LDR_OK;
 }
 
+ldr_code ldr_entity_writable(const ldr_entity *e, ldr_err *err) {
+  if (!e->read_only) return LDR_OK;
+  return ldr_fail(err, LDR_UNSUPPORTED, "%s.%s is read-only: its rows are those of a view or a foreign table",
+                  e->schema->name, e->name);
+}
+
 ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) {
   size_t compared = 0;
   const checker c = {op, err, &compared};

@@ -171,6 +171,7 @@ void l_schema_describe(lua_State *L, l_work *w, const ldr_entity *e) {
     lua_rawseti(L, -2, (int)i + 1);
   }
   lua_setfield(L, -2, "indexes");
+  set_true(L, "read_only", e->read_only);
   if (e->tenant >= 0) set_string(L, "tenant", e->fields[e->tenant].name);
   if (e->soft_delete >= 0) set_string(L, "soft_delete", e->fields[e->soft_delete].name);
 }

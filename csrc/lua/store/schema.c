@@ -137,14 +137,15 @@ static void each(l_decl *d, int t, const char *key, void (*add)(l_decl *, int)) 
 }
 
 static void add_entity(l_decl *d, int t) {
-  static const char *const keys[] = {"name",       "table",   "fields", "key",         "uniques",
-                                     "references", "indexes", "tenant", "soft_delete", NULL};
+  static const char *const keys[] = {"name",    "table",  "fields",      "key",       "uniques", "references",
+                                     "indexes", "tenant", "soft_delete", "read_only", NULL};
   const char *name;
   d->store = NULL;
   l_decl_keys(d, t, "an entity", keys);
   name = l_decl_need_text(d, t, "name");
   l_decl_check(d, ldr_schema_add(d->s, name, l_decl_need_text(d, t, "table"), &d->e, &d->w->err));
   d->store = name;
+  d->e->read_only = l_decl_bool(d, t, "read_only");
   add_fields(d, t);
   set_key(d, t);
   each(d, t, "uniques", add_unique);

@@ -205,7 +205,7 @@ function Writer:store(class, entity, decl)
   self:add("\n--- The store %s.\n---@class %s: larder.Store", class.full, class.name)
   local methods = generic(class, named(fields, decl.key), named(fields, entity.scope))
   for _, name in ipairs(sorted(methods)) do
-    if entity.class.__index[name] and not entity.own[name] then
+    if entity.class.__index[name] and not entity.own[name] and not entity.refuses[name] then
       self:add("---@field %s %s", name, signature(class, methods[name][1], methods[name][2]))
     end
   end

@@ -12,7 +12,11 @@ end
 
 local function truncate_tables(db, stores, names)
   local tables = {}
-  for i, name in ipairs(names) do tables[i] = quoted(stores[name]._entity.table) end
+  for _, name in ipairs(names) do
+    local entity = stores[name]._entity
+    if not entity.read_only then tables[#tables + 1] = quoted(entity.table) end -- a view shows what the tables have
+  end
+  if #tables == 0 then return true end
   local ok, err = db:query("truncate " .. table.concat(tables, ", "))
   if not ok then return nil, err end
   return true

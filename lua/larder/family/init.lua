@@ -50,6 +50,7 @@ local family = {}
 ---@field relations? table[]  the same without a constraint: { fields = {…}, to = store, to_fields = its key, as =, many = or one = }
 ---@field indexes? string[][]
 ---@field tenant? string
+---@field read_only? boolean  a view, a materialized view or a foreign table: its rows are read, and no method writes
 ---@field soft_delete? string field that marks a row as deleted: reads leave it out, delete only marks
 ---@field soft? table         hides = false: reads show marked rows and delete is hard; set, unset: further
 -- changes that marking and unmarking make; alive: the condition of rows that count as there
@@ -63,7 +64,7 @@ local family = {}
 
 local FAMILY_KEYS = support.names("name", "entities", "migrations")
 local CORE_KEYS = support.names("name", "table", "key", "uniques", "references", "indexes", "tenant",
-  "soft_delete")
+  "soft_delete", "read_only")
 local OUR_KEYS = support.names("fields", "soft", "order", "scope", "filters", "methods", "without",
   "partition", "search", "relations")
 
@@ -138,6 +139,19 @@ for _, methods in ipairs { read.methods, write.methods, async.methods, write.sof
   merge(GENERIC, methods)
 end
 
+-- What writes answers this for a view.
+local function refusing(entity, ...)
+  local answers, names = {}, {}
+  for _, methods in ipairs { ... } do merge(names, methods) end
+  for name in pairs(names) do
+    answers[name] = function(...) -- luacheck: no unused
+      return nil, errors.new { code = "unsupported", store = entity.full, op = name,
+        message = entity.full .. " is read-only: its rows are those of a view or a foreign table" }
+    end
+  end
+  return answers
+end
+
 -- known: grows by the names of the methods.
 local function class_of(entity, decl, known)
   local methods = { run = support.operate }
@@ -146,6 +160,8 @@ local function class_of(entity, decl, known)
   merge(methods, async.methods)
   if entity.soft then merge(methods, write.soft) end
   if entity.partition then merge(methods, partitions.methods) end
+  entity.refuses = entity.read_only and refusing(entity, write.methods, { insert_async = true }) or {}
+  merge(methods, entity.refuses)
   if entity.search then merge(methods, search.methods) end
   for name, spec in pairs(decl.methods or {}) do methods[name] = made_method(entity, name, spec) end
   check_list(entity.full, "without", decl.without)
@@ -239,11 +255,23 @@ local function check_entity(full, decl)
   end
 end
 
+-- A view has no constraints, and nothing that writes is of use to it.
+local function check_read_only(full, decl)
+  if not decl.read_only then return end
+  for _, name in ipairs { "uniques", "references", "indexes", "soft_delete", "partition" } do
+    local entry = decl[name]
+    if type(entry) == "table" and next(entry) ~= nil or type(entry) == "string" then
+      fail(full, "a read_only store has no %s%s", name, name == "references" and ": relations say how its rows belong to others" or "")
+    end
+  end
+end
+
 local function make_entity(full, decl, known)
+  check_read_only(full, decl)
   local entity = {
     name = decl.name, full = full, table = decl.table, partition = decl.partition, search = decl.search,
     key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
-    uniques = {}, relations = {},
+    uniques = {}, relations = {}, read_only = decl.read_only,
     order = decl.order, scope = decl.scope or {}, filters = decl.filters or {}, soft = soft_rules(decl),
   }
   entity.own = decl.methods or {}

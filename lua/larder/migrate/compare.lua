@@ -245,6 +245,7 @@ end
 
 -- ---- checks ----
 
+local INTEGERS = { smallint = true, integer = true, bigint = true }
 local BOUNDS = { "min_len", "max_len", "min", "max" }
 
 local function same_enum(a, b)
@@ -274,8 +275,8 @@ local function live_bounds(live, renames)
   for _, check in ipairs(live.checks_list) do
     local column, bounds = conditions.bounds(check.condition)
     column = renames[column] or column
-    local is_int = column and live.columns[column] and live.columns[column].type:find "int"
-    if column and (not bounds.strict or is_int) then
+    local is_int = column and live.columns[column] and INTEGERS[live.columns[column].type] or false
+    if column and conditions.declarable(bounds, is_int) then
       local all = map[column] or { checks = {} }
       map[column] = all
       all.checks[#all.checks + 1] = check
@@ -628,6 +629,25 @@ function Comparer:partitions()
   end
 end
 
+-- ---- a view, a foreign table ----
+
+--- Its columns are those declared. Whether they may be null, and what rows are told apart by, the catalogue does not know.
+function Comparer:view()
+  if not self.live then
+    self.report "view is missing: larder does not make one"
+    return true
+  end
+  for _, field in ipairs(self.decl.fields) do
+    local column, wanted = self.live.columns[field.name], ddl.type_of(field)
+    if not column then
+      self.report(("column %s is missing"):format(field.name))
+    elseif not has_type(column, wanted, field) then
+      self.report(("column %s: declared %s, in the database %s"):format(field.name, wanted, column.type))
+    end
+  end
+  return true
+end
+
 -- ---- a table ----
 
 -- The enums of a missing table that are missing, too: each once, whatever tables have it.
@@ -671,6 +691,7 @@ function compare.table(args)
   local err
   self.live, err = catalog.table(self.db, ddl.qualified(self.decl.table))
   if err then return nil, err end
+  if self.decl.read_only then return self:view() end
   if not self.live then return missing(self) end
   self:rename()
   local ok

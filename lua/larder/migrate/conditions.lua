@@ -213,4 +213,12 @@ function conditions.bounds(text)
   return column, bounds
 end
 
+--- Can a declaration say it? The limits it has are those of integers, and of the lengths of texts.
+---@param bounds table  of conditions.bounds
+---@param is_int boolean
+---@return boolean
+function conditions.declarable(bounds, is_int)
+  return is_int or not (bounds.strict or bounds.min or bounds.max)
+end
+
 return conditions

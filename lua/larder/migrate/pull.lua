@@ -8,6 +8,9 @@ local types = require "larder.migrate.types"
 
 local pull = {}
 
+local unpack = require("larder.base.compat").unpack
+
+local VIEWS = { v = true, m = true, f = true }
 local ACTIONS = { a = "restrict", r = "restrict", c = "cascade", n = "set_null", d = "set_default" }
 
 local TABLES = [[
@@ -100,7 +103,7 @@ local function add_checks(live, by_name, notes)
   for _, check in ipairs(live.checks_list) do
     local column, bounds = conditions.bounds(check.condition)
     local field = column and by_name[column]
-    if field and not (bounds.strict and not field.type:find "^int") then
+    if field and conditions.declarable(bounds, field.type:find "^int%d$" ~= nil) then
       bounds.strict = nil
       for key, value in pairs(bounds) do field[key] = value end
     else
@@ -241,6 +244,18 @@ local function ordered(list, by_store)
   return result
 end
 
+-- A materialized view has a key when a unique index says so; of other views the catalogue knows none. What else it has is not declared.
+local function make_read_only(decl, by_name)
+  decl.read_only = true
+  for _, unique in ipairs(decl.uniques) do
+    if not decl.key and not unique.where then
+      decl.key = { unpack(unique) }
+      for _, name in ipairs(unique) do by_name[name].null = nil end
+    end
+  end
+  decl.uniques, decl.indexes, decl.references = {}, {}, {}
+end
+
 local function read_table(db, schema, name, stores)
   local live, err = catalog.table(db, ('"%s"."%s"'):format(schema, name))
   if not live then return nil, err end
@@ -261,15 +276,18 @@ local function read_table(db, schema, name, stores)
   elseif live.partition_key then
     decl.notes[#decl.notes + 1] = "partitioned by " .. live.partition_key
   end
+  if VIEWS[live.kind] then make_read_only(decl, by_name) end
   if decl.key and not all_known(decl.key, by_name) then decl.unkeyed = true end
-  if by_name.deleted_at and by_name.deleted_at.null then decl.soft_delete = "deleted_at" end
+  if by_name.deleted_at and by_name.deleted_at.null and not decl.read_only then decl.soft_delete = "deleted_at" end
   return decl
 end
 
 -- Why a table cannot be declared; nil: it can.
 local function refused(row, decl)
-  if not row.is_table then return "is " .. row.kind end
   if not nameable(row.name) then return "is no name for a store" end
+  if not row.is_table and not decl.key then
+    return ("is %s, of which no key is known: declare it with read_only = true and the key that its rows have"):format(row.kind)
+  end
   if not decl.key then return "has no primary key" end
   if decl.unkeyed then return "has a primary key with a column that cannot be declared" end
 end
@@ -319,10 +337,8 @@ function pull.read(db, schema)
   end
   for _, row in ipairs(rows) do
     local decl
-    if row.is_table then
-      decl, err = read_table(db, schema, row.name, stores)
-      if not decl then return nil, err end
-    end
+    decl, err = read_table(db, schema, row.name, stores)
+    if not decl then return nil, err end
     local why = refused(row, decl)
     if why then
       left_out[#left_out + 1] = row.name .. " " .. why
@@ -389,6 +405,7 @@ local function entity_text(decl)
   for _, field in ipairs(decl.fields) do add(field_text(field)) end
   add(("      },\n      key = %s,\n"):format(value_text(decl.key)))
   for _, name in ipairs { "uniques", "references", "indexes" } do add(list_text(name, decl[name])) end
+  if decl.read_only then add "      read_only = true,\n" end
   if decl.soft_delete then add(("      soft_delete = %q,\n"):format(decl.soft_delete)) end
   if decl.partition then add(("      partition = %s,\n"):format(value_text(decl.partition))) end
   add "    },\n"

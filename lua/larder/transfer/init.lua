@@ -19,6 +19,11 @@ local verify = require "larder.transfer.verify"
 local CHUNK = 5000
 local REBUILD_FROM = 10000 -- rows from which indexes are cheaper to make again than to keep
 
+-- The checked declaration, without a database.
+local function describe(family, store)
+  return core.memory():store(family.schema, store):describe()
+end
+
 -- ---- one transfer ----
 
 local run = {}
@@ -142,7 +147,8 @@ end
 function run:all()
   for _, family in ipairs(self.families) do
     for _, store in ipairs(family.stores) do
-      local there = not self.source.has or self.source.has(family, store)
+      local view = self.db:kind() ~= "memory" and describe(family, store).read_only -- made of what the other stores hold
+      local there = not view and (not self.source.has or self.source.has(family, store))
       if there then
         local ok, err = self:store(family, store)
         if not ok then return nil, err end
@@ -207,11 +213,6 @@ local function families_of(to, names, find)
     list[i] = is_db(to) and to:_family(name, "larder.transfer") or find(name, "larder.transfer")
   end
   return list
-end
-
--- The checked declaration, without a database.
-local function describe(family, store)
-  return core.memory():store(family.schema, store):describe()
 end
 
 local function source_of(from, families)

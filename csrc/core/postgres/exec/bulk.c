@@ -243,7 +243,9 @@ ldr_code ldr_pgbulk_load(ldr_engine *engine, ldr_tx *t, const ldr_batch *b, ldr_
     *loaded = 0;
     return LDR_OK;
   }
-  code = ldr_request_new(ldr_pg_of(engine), ldr_pgtx_of(t), &load_kind, b->e->name, call, &rq, err);
+  code = ldr_entity_writable(b->e, err);
+  if (code == LDR_OK)
+    code = ldr_request_new(ldr_pg_of(engine), ldr_pgtx_of(t), &load_kind, b->e->name, call, &rq, err);
   if (code) return code;
   x = load_of(rq);
   x->conflict = conflict;

@@ -500,6 +500,8 @@ static void aggregate_rows(gen *g) {
 
 ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_buf *params, ldr_err *err) {
   gen g = {.w = {.text = sql, .params = params, .lives = lives}, .op = op, .t = {op->e, 0}};
+  bool writes = op->kind == LDR_OP_INSERT || op->kind == LDR_OP_UPDATE || op->kind == LDR_OP_DELETE;
+  if (writes && ldr_entity_writable(op->e, err) != LDR_OK) return err->code;
   switch (op->kind) {
     case LDR_OP_SELECT: select_rows(&g); break;
     case LDR_OP_INSERT: insert_rows(&g); break;
