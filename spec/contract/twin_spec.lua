@@ -223,6 +223,7 @@ for name, target in pairs(targets) do
       return function()
         local row, err = s[store]:find(where, { lock = how })
         if row then return "row" end
+        assert(err.table == nil, "the server names no table of a lock")
         return err.code
       end
     end

@@ -75,10 +75,9 @@ ldr_code ldr_memerr_dims(const ldr_field *f, ldr_err *err) {
   return column(err, f);
 }
 
-ldr_code ldr_memerr_locked(const ldr_entity *e, ldr_err *err) {
-  ldr_fail_state(err, LDR_LOCK_TIMEOUT, "55P03", "another transaction holds a lock that the statement needs");
-  ldr_err_set(err->table, sizeof err->table, e->relname);
-  return err->code;
+ldr_code ldr_memerr_locked(ldr_err *err) {
+  return ldr_fail_state(err, LDR_LOCK_TIMEOUT, "55P03",
+                        "another transaction holds a lock that the statement needs");
 }
 
 ldr_code ldr_memerr_twice(ldr_err *err) {

@@ -199,7 +199,7 @@ static ldr_code lock_rows(ldr_undo *tx, ldr_memtab *t, const ldr_memsort *s, ldr
   for (size_t i = 0; i < s->n; i++) {
     ldr_memslot *slot = s->item[i].ver->slot;
     ldr_code code = LDR_OK;
-    if (ldr_memslot_blocked(slot, tx, hold)) return ldr_memerr_locked(t->e, err);
+    if (ldr_memslot_blocked(slot, tx, hold)) return ldr_memerr_locked(err);
     if (tx->lasting) code = ldr_undo_hold(tx, t, slot, hold, err);
     if (code != LDR_OK) return code;
   }

@@ -34,7 +34,7 @@ static ldr_code find_targets(ldr_undo *tx, const ldr_memtab *t, const ldr_row *r
     if (!reference_values(t->e, r, row, v) || (old && unchanged(t->e, r, old, v))) continue;
     switch (ldr_memtab_parent(target, v, tx, &slot)) {
       case LDR_MEM_FREE: return ldr_memerr_missing(t->e, r, err);
-      case LDR_MEM_HELD: return ldr_memerr_locked(r->target, err);
+      case LDR_MEM_HELD: return ldr_memerr_locked(err);
       case LDR_MEM_TAKEN:
         if (tx->lasting) code = ldr_undo_hold(tx, target, slot, LDR_HOLD_KEY_SHARE, err);
         break;
@@ -71,7 +71,7 @@ static ldr_code find_children(const ldr_undo *tx, const ldr_memtab *t, unsigned 
     if (ldr_memtab_by_index(t, t->ref_index[ref], found, tx) == NULL) continue;
     if (ldr_memslot_blocked(found->slot, tx,
                             r->on_delete == LDR_RESTRICT ? LDR_HOLD_KEY_SHARE : LDR_HOLD_CHANGE))
-      return ldr_memerr_locked(t->e, err);
+      return ldr_memerr_locked(err);
     if (r->on_delete == LDR_RESTRICT) return ldr_memerr_still_referred(t->e, r, err);
     code = ldr_memslots_add(out, found->slot, err);
     if (code != LDR_OK) return code;

@@ -27,7 +27,7 @@ static ldr_code check_uniques(const ldr_undo *tx, const ldr_memtab *t, const ldr
     switch (ldr_memtab_clash(t, i, slot, tx, &by)) {
       case LDR_MEM_FREE: break;
       case LDR_MEM_TAKEN: return ldr_memerr_duplicate(t->e, t->hash[i].u, err);
-      case LDR_MEM_HELD: return ldr_memerr_locked(t->e, err);
+      case LDR_MEM_HELD: return ldr_memerr_locked(err);
     }
   }
   return LDR_OK;
@@ -88,7 +88,7 @@ static bool add_version(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row 
 ldr_code ldr_undo_write(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row *row, ldr_err *err) {
   ldr_memhold hold = slot ? hold_of(tx, t, slot, row) : LDR_HOLD_CHANGE;
   ldr_code code = LDR_OK;
-  if (slot && ldr_memslot_blocked(slot, tx, hold)) code = ldr_memerr_locked(t->e, err);
+  if (slot && ldr_memslot_blocked(slot, tx, hold)) code = ldr_memerr_locked(err);
   if (code == LDR_OK && row) {
     ldr_memtab_probe(t, row);
     code = check_uniques(tx, t, slot, err);
@@ -123,7 +123,7 @@ static void unshare(const ldr_memlog *rec) {
 }
 
 ldr_code ldr_undo_hold(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_memhold hold, ldr_err *err) {
-  if (ldr_memslot_blocked(slot, tx, hold)) return ldr_memerr_locked(t->e, err);
+  if (ldr_memslot_blocked(slot, tx, hold)) return ldr_memerr_locked(err);
   if (slot->owner == tx && (hold < LDR_HOLD_UPDATE || slot->pending == NULL)) return LDR_OK;
   if (hold < LDR_HOLD_UPDATE && has_share(tx, slot, hold)) return LDR_OK;
   if (slot->owner ==

@@ -66,7 +66,7 @@ static bool written_here(const writer *w, const ldr_memslot *slot) {
 static answer judge(writer *w, unsigned i, ldr_conflict conflict, ldr_memslot **by) {
   switch (ldr_memtab_clash(w->t, i, NULL, w->tx, by)) {
     case LDR_MEM_FREE: return INSERT;
-    case LDR_MEM_HELD: ldr_memerr_locked(w->t->e, w->err); return FAILED;
+    case LDR_MEM_HELD: ldr_memerr_locked(w->err); return FAILED;
     case LDR_MEM_TAKEN: break;
   }
   if (conflict == LDR_CONFLICT_SKIP) return SKIP;
@@ -105,7 +105,7 @@ static ldr_code lock_in_way(writer *w, ldr_memslot *slot) {
   ldr_memhold hold = LDR_HOLD_CHANGE;
   for (unsigned i = 0; i < w->op->nsets; i++)
     if (in_unique(w->t, w->op->sets[i].field)) hold = LDR_HOLD_UPDATE;
-  if (ldr_memslot_blocked(slot, w->tx, hold)) return ldr_memerr_locked(w->t->e, w->err);
+  if (ldr_memslot_blocked(slot, w->tx, hold)) return ldr_memerr_locked(w->err);
   if (hold == LDR_HOLD_CHANGE || !w->tx->lasting) return LDR_OK;
   return ldr_undo_hold(w->tx, w->t, slot, hold, w->err);
 }

@@ -43,7 +43,7 @@ function play.outcome(op, stores, db)
     if op.many then return "error" end -- of several rows each may have a fault, and SQL promises no order
     -- PostgreSQL does not name the column of an overflow; memory does
     local column = not err.sqlstate and err.column or "-"
-    return table.concat({ "error", err.code, err.constraint or "-", column, err.sqlstate or "-" }, " ")
+    return table.concat({ "error", err.code, err.constraint or "-", column, err.sqlstate or "-", err.table or "-" }, " ")
   end
   return canonical(ok)
 end
