@@ -306,10 +306,19 @@ end
 local BUCKETS = { "minute", "hour", "day", "week", "month", "year" }
 local FIGURES = { "count", "sum", "avg", "min", "max" }
 
+-- Equal values that print differently ("1.5" and "1.50", a month and 30 days) are one group; which of them is shown, SQL does not say.
+local SPELLINGS = { numeric = true, interval = true, char = true }
+
+local function one_spelling(list)
+  local field = pick(list)
+  while SPELLINGS[field.type] do field = list[int(#list)] end
+  return field
+end
+
 local function agg(e, as)
   local fn = pick(FIGURES)
   if (fn == "sum" or fn == "avg") and #e.number == 0 then fn = "max" end
-  local field = pick((fn == "sum" or fn == "avg") and e.number or fn == "count" and e.scalar or e.ordered)
+  local field = (fn == "min" or fn == "max") and one_spelling(e.ordered) or pick(fn == "count" and e.scalar or e.number)
   if fn == "count" and chance(40) then return { "count", as = as } end
   return {
     fn, field.name, as = as, distinct = fn == "count" and chance(40) or nil, filter = chance(25) and where(e) or nil,
@@ -317,7 +326,7 @@ local function agg(e, as)
 end
 
 local function groups(e)
-  local first, second = pick(e.scalar), pick(e.scalar)
+  local first, second = one_spelling(e.scalar), one_spelling(e.scalar)
   local bucketed = first.type == "timestamptz" and { first.name, bucket = pick(BUCKETS), as = "bucket" }
   return { bucketed or first.name, second.name ~= first.name and chance(40) and second.name or nil }
 end
