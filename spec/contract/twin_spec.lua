@@ -73,7 +73,7 @@ for name, target in pairs(targets) do
       local n, err = s.types:count { docs = { contains = larder.array { 1 } } }
       assert.is_nil(n)
       assert.equal("invalid", err.code)
-      assert.matches("json has no equality", err.message)
+      assert.matches("json, xml and tsvector have no equality", err.message)
     end)
 
     it("appends a proposed null to a null array: an empty one", function()
