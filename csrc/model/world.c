@@ -138,8 +138,9 @@ void world_reset(void) {
   if (ready_fd < 0) ready_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) {
+ldr_code ldr_conn_start(const ldr_conninfo *i, double host_limit, ldr_conn **out, ldr_err *err) {
   (void)i;
+  (void)host_limit;
   for (size_t k = 0; k < WORLD_CONNS; k++)
     if (!conns[k].used) {
       conns[k] = (struct ldr_conn){.used = true};
@@ -153,6 +154,21 @@ ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
   (void)err;
   c->connected = true;
   return LDR_OK;
+}
+
+int64_t ldr_conn_due(const ldr_conn *c) {
+  (void)c;
+  return LDR_NEVER;
+}
+
+ldr_code ldr_conn_skip_host(ldr_conn *c, ldr_err *err) {
+  (void)c;
+  return ldr_fail(err, LDR_CONNECTION, "the world has one host");
+}
+
+unsigned ldr_conn_silent(const ldr_conn *c) {
+  (void)c;
+  return 0;
 }
 
 void ldr_conn_close(ldr_conn *c) {

@@ -175,7 +175,7 @@ static const ldr_engine_ops ops = {.name = "postgres",
 /* ---- open ---- */
 
 static ldr_code prove(ldr_pg *e, ldr_err *err) {
-  double patience = e->config.open_timeout > 0 ? e->config.open_timeout : e->config.connect_timeout;
+  double patience = e->config.open_timeout;
   return ldr_pool_connect(e->pool, ldr_deadline(patience > 0 ? patience : -1), err);
 }
 

@@ -324,7 +324,7 @@ static ldr_code ask_connection(ldr_request *rq, ldr_err *err) {
   drop_fresh(rq);
   x->connecting = true;
   if (ldr_now_mono() >= rq->deadline) return unknown(err, "its outcome could not be asked for in time");
-  if (ldr_conn_start(rq->e->info, &x->fresh, err) != LDR_OK) {
+  if (ldr_conn_start(rq->e->info, rq->e->config.connect_timeout, &x->fresh, err) != LDR_OK) {
     ldr_request_sleep(rq, ASK_AGAIN_US);
     return LDR_PENDING;
   }

@@ -7,9 +7,9 @@
 
 typedef struct ldr_pool_config {
   unsigned max, min;        /* 25, 5 */
-  double connect_timeout;   /* seconds, 30 */
+  double connect_timeout;   /* seconds for each host, 30 */
   bool lazy;                /* ldr_pg_open connects to nothing; the first use does */
-  double open_timeout;      /* of ldr_pg_open, which waits; 0: connect_timeout */
+  double open_timeout;      /* of ldr_pg_open, which waits; 0: as long as connecting may take */
   double idle_timeout;      /* 600 */
   double lifetime;          /* 3600, with up to 10 % of jitter */
   double acquire_timeout;   /* 30 */

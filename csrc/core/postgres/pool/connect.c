@@ -44,7 +44,7 @@ ldr_code ldr_pool_start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
     ldr_free(s);
     return ldr_fail_nomem(err);
   }
-  code = ldr_conn_start(p->info, &s->conn, err);
+  code = ldr_conn_start(p->info, p->config.connect_timeout, &s->conn, err);
   if (code) {
     ldr_registry_done(&s->prepared);
     ldr_free(s);
@@ -52,7 +52,8 @@ ldr_code ldr_pool_start_connect(ldr_pool *p, ldr_slot **out, ldr_err *err) {
     return code;
   }
   s->begun = ldr_now_mono();
-  s->connect_by = ldr_pool_after(p->config.connect_timeout);
+  s->give_up = LDR_NEVER;
+  s->connect_by = ldr_conn_due(s->conn);
   ldr_slots_add(&p->slots, s, LDR_SLOT_CONNECTING);
   if (p->loop) ldr_pool_watch(p, s);
   *out = s;
@@ -77,17 +78,29 @@ static void opened(ldr_pool *p, ldr_slot *s) {
   ldr_pool_serve(p);
 }
 
-static ldr_code go_on(ldr_pool *p, ldr_slot *s, ldr_err *err) {
+static ldr_code ready(ldr_pool *p, ldr_slot *s, ldr_err *err) {
   ldr_code code = LDR_OK;
-  if (!socket_ready(s->conn, 0)) return LDR_PENDING;
   if (s->questions == 0) code = ldr_conn_connect(s->conn, err);
   return code ? code : ldr_pool_greet(p, s, err);
 }
 
+/* *silent: that nothing was said in time is why it fails. */
+static ldr_code go_on(ldr_pool *p, ldr_slot *s, bool *silent, ldr_err *err) {
+  ldr_code code = socket_ready(s->conn, 0) ? ready(p, s, err) : LDR_PENDING;
+  if (code == LDR_PENDING && ldr_now_mono() >= ldr_conn_due(s->conn)) {
+    s->questions = 0;
+    code = ldr_conn_skip_host(s->conn, err);
+  }
+  s->connect_by = ldr_sooner(ldr_conn_due(s->conn), s->give_up);
+  *silent = ldr_conn_silent(s->conn) > 0;
+  if (code != LDR_PENDING || ldr_now_mono() < s->give_up) return code;
+  *silent = true;
+  return ldr_fail(err, LDR_CONNECTION, "the server did not answer within the connect timeout");
+}
+
 ldr_code ldr_pool_step_connect(ldr_pool *p, ldr_slot *s, ldr_err *err) {
-  ldr_code code = go_on(p, s, err);
-  bool silent = code == LDR_PENDING && ldr_now_mono() >= s->connect_by;
-  if (silent) code = ldr_fail(err, LDR_CONNECTION, "the server did not answer within the connect timeout");
+  bool silent;
+  ldr_code code = go_on(p, s, &silent, err);
   if (code == LDR_PENDING) {
     if (p->loop) ldr_pool_watch(p, s);
     return code;
@@ -107,6 +120,7 @@ ldr_code ldr_pool_connect(ldr_pool *p, int64_t deadline, ldr_err *err) {
   ldr_slot *s;
   ldr_code code = ldr_pool_start_connect(p, &s, err);
   if (code) return code;
+  s->give_up = deadline;
   s->connect_by = ldr_sooner(s->connect_by, deadline);
   while ((code = ldr_pool_step_connect(p, s, err)) == LDR_PENDING)
     socket_ready(s->conn, ldr_millis_left(s->connect_by));

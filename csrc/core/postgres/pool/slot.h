@@ -29,6 +29,7 @@ typedef struct ldr_slot {
   struct ldr_waiter *connector; /* CONNECTING: the caller that opens it; NULL: nobody, or the loop */
   int64_t since;                /* entered the state */
   int64_t begun;                /* the connecting */
+  int64_t give_up;              /* CONNECTING: whoever waits for it has so long; LDR_NEVER */
   int64_t connect_by, expires;
   bool discard;       /* never recycle: the server refused writes, or session state cannot be undone */
   bool reset;         /* session state was changed: undo it before the next use … */

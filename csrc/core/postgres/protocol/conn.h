@@ -12,6 +12,13 @@ struct ldr_conn {
   PGconn *pg; /* NULL while names are looked up */
   const ldr_conninfo *info;
   ldr_resolve *resolve;      /* the look-up under way */
+  ldr_hostlist hosts;        /* those that are tried */
+  char at[320];              /* the one that is tried now */
+  unsigned silent;           /* hosts left out, since they did not answer in time … */
+  char last_silent[160];     /* … and the last of them */
+  double host_limit;         /* seconds for each host; <= 0: none */
+  int64_t host_due;          /* when it ends for this one … */
+  int64_t give_up;           /* … and for all */
   ldr_exchange *head, *tail; /* in flight, oldest first */
   ldr_exchange *due;         /* whose answers come next; NULL: none is known to come */
   unsigned group_size;       /* the last exchanges, which have no Sync yet */

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "postgres/protocol/conn.h"
 
 /* ---- settings ---- */
@@ -74,11 +76,12 @@ static ldr_code look_up(ldr_conn *c, ldr_err *err) {
   static const char *const impossible[LDR_CONNINFO_MORE][2] = {{"password", "-"}, {"sslmode", "-"}};
   PGconn *pg = attempt(c->info, impossible);
   PQconninfoOption *merged = pg ? PQconninfo(pg) : NULL;
+  const ldr_hosts given = {option(merged, "host"), option(merged, "hostaddr"), option(merged, "port")};
   ldr_code code = LDR_OK;
-  if (merged == NULL)
+  if (merged == NULL || !ldr_hostlist_set(&c->hosts, &given))
     code = ldr_fail_nomem(err);
-  else if (*option(merged, "hostaddr") == '\0')
-    code = ldr_resolve_start(option(merged, "host"), option(merged, "port"), &c->resolve, err);
+  else if (*given.hostaddr == '\0')
+    code = ldr_resolve_start(given.host, given.port, &c->resolve, err);
   PQconninfoFree(merged);
   PQfinish(pg);
   return code;
@@ -94,6 +97,16 @@ static ldr_code failed(const ldr_conn *c, ldr_err *err) {
   return ldr_fail(err, LDR_CAPACITY, "no file descriptor is left for a connection");
 }
 
+/* From the look-up of the names, which has the time of one host, to the hosts and from one to the next. */
+static void note_host(ldr_conn *c) {
+  char now[sizeof c->at];
+  const char *address = PQhostaddr(c->pg);
+  snprintf(now, sizeof now, "%.120s %.60s %.60s", PQhost(c->pg), address ? address : "", PQport(c->pg));
+  if (strcmp(now, c->at) == 0) return;
+  memcpy(c->at, now, sizeof now);
+  if (c->host_limit > 0) c->host_due = ldr_sooner(ldr_deadline(c->host_limit), c->give_up);
+}
+
 static ldr_code begin(ldr_conn *c, const ldr_hosts *found, ldr_err *err) {
   const char *const hosts[LDR_CONNINFO_MORE][2] = {
       {"host", found->host}, {"hostaddr", found->hostaddr}, {"port", found->port}};
@@ -102,17 +115,24 @@ static ldr_code begin(ldr_conn *c, const ldr_hosts *found, ldr_err *err) {
   PQsetNoticeReceiver(c->pg, on_notice, c);
   PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE); /* the only way to the SQLSTATE of a failed connection */
   if (PQstatus(c->pg) == CONNECTION_BAD) return failed(c, err);
+  if (c->give_up == LDR_NEVER && c->host_limit > 0)
+    c->give_up = ldr_deadline(c->host_limit * (double)(ldr_hostlist_count(&c->hosts) + 1));
+  *c->at = '\0';
+  note_host(c);
   c->events = LDR_WRITE;
   return LDR_OK;
 }
 
-ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) {
+ldr_code ldr_conn_start(const ldr_conninfo *i, double host_limit, ldr_conn **out, ldr_err *err) {
   static const ldr_hosts as_given;
   ldr_conn *c = ldr_alloc(sizeof *c);
   ldr_code code;
   if (c == NULL) return ldr_fail_nomem(err);
   c->info = i;
   c->events = LDR_READ;
+  c->host_limit = host_limit;
+  c->give_up = LDR_NEVER;
+  c->host_due = host_limit > 0 ? ldr_deadline(host_limit) : LDR_NEVER;
   code = look_up(c, err);
   if (code == LDR_OK && c->resolve == NULL) code = begin(c, &as_given, err);
   if (code)
@@ -122,23 +142,40 @@ ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) {
   return code;
 }
 
-static ldr_code looked_up(ldr_conn *c, ldr_err *err) {
-  ldr_hosts found;
-  ldr_code code = ldr_resolve_answer(c->resolve, &found, err);
+/* code: of ldr_resolve_answer. */
+static ldr_code looked_up(ldr_conn *c, ldr_code code, const ldr_hosts *found, ldr_err *err) {
   if (code == LDR_PENDING) return code;
-  if (code == LDR_OK) code = begin(c, &found, err);
+  if (code == LDR_OK && !ldr_hostlist_set(&c->hosts, found)) code = ldr_fail_nomem(err);
+  if (code == LDR_OK) code = begin(c, found, err);
   ldr_resolve_free(c->resolve);
   c->resolve = NULL;
   c->dead = code != LDR_OK;
   return code ? code : LDR_PENDING;
 }
 
+/* Of several hosts those that were silent are not in what libpq says of the others. */
+static ldr_code tell_silent(const ldr_conn *c, ldr_code code, ldr_err *err) {
+  char hint[sizeof err->hint];
+  if (c->silent == 0 || code == LDR_CAPACITY) return code;
+  snprintf(hint, sizeof hint, "%s did not answer within the connect timeout", c->last_silent);
+  if (*err->hint == '\0') ldr_err_set(err->hint, sizeof err->hint, hint);
+  return code;
+}
+
 ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
+  ldr_hosts found;
   if (c->dead) return ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost");
-  if (c->resolve) return looked_up(c, err);
+  if (ldr_now_mono() >= c->host_due) return ldr_conn_skip_host(c, err);
+  if (c->resolve) return looked_up(c, ldr_resolve_answer(c->resolve, &found, err), &found, err);
   switch (PQconnectPoll(c->pg)) {
-    case PGRES_POLLING_READING: c->events = LDR_READ; return LDR_PENDING;
-    case PGRES_POLLING_WRITING: c->events = LDR_WRITE; return LDR_PENDING;
+    case PGRES_POLLING_READING:
+      c->events = LDR_READ;
+      note_host(c);
+      return LDR_PENDING;
+    case PGRES_POLLING_WRITING:
+      c->events = LDR_WRITE;
+      note_host(c);
+      return LDR_PENDING;
     case PGRES_POLLING_OK:
       if (PQsetnonblocking(c->pg, 1) != 0) break;
       PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
@@ -148,13 +185,59 @@ ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
     default: break;
   }
   c->dead = true;
-  return failed(c, err);
+  return tell_silent(c, failed(c, err), err);
 }
+
+/* ---- hosts that are silent ---- */
 
 /* The socket is shut before libpq says goodbye, so that a peer that reads nothing cannot block us. */
 static void shut(const ldr_conn *c) {
   if (PQsocket(c->pg) >= 0) shutdown(PQsocket(c->pg), SHUT_RDWR);
 }
+
+static ldr_code nobody_answers(ldr_conn *c, ldr_err *err) {
+  c->dead = true;
+  return tell_silent(c, ldr_fail(err, LDR_CONNECTION, "the server did not answer within the connect timeout"),
+                     err);
+}
+
+/* The names that have addresses by now, and what is no name. */
+static ldr_code skip_names(ldr_conn *c, ldr_err *err) {
+  ldr_hosts found;
+  ldr_code code = ldr_resolve_answer_now(c->resolve, &found, err);
+  return code == LDR_CONNECTION ? nobody_answers(c, err) : looked_up(c, code, &found, err);
+}
+
+/* The session that was begun is ended, and everything is as before the attempt. */
+static void give_up_host(ldr_conn *c) {
+  shut(c);
+  ldr_conn_lose(c);
+  PQfinish(c->pg);
+  c->pg = NULL;
+  c->dead = c->connected = c->fatal = false;
+  c->syncs = 0;
+}
+
+ldr_code ldr_conn_skip_host(ldr_conn *c, ldr_err *err) {
+  ldr_hosts now, rest;
+  ldr_code code;
+  if (c->resolve) return skip_names(c, err);
+  now = (ldr_hosts){PQhost(c->pg), PQhostaddr(c->pg), PQport(c->pg)};
+  if (now.hostaddr == NULL) now.hostaddr = "";
+  c->silent++;
+  snprintf(c->last_silent, sizeof c->last_silent, "%.100s:%.20s", now.host, now.port);
+  if (ldr_now_mono() >= c->give_up || !ldr_hostlist_remove(&c->hosts, &now)) return nobody_answers(c, err);
+  give_up_host(c);
+  rest = (ldr_hosts){c->hosts.host, c->hosts.hostaddr, c->hosts.port};
+  code = begin(c, &rest, err);
+  c->dead = code != LDR_OK;
+  return code ? tell_silent(c, code, err) : LDR_PENDING;
+}
+
+int64_t ldr_conn_due(const ldr_conn *c) { return c->host_due; }
+unsigned ldr_conn_silent(const ldr_conn *c) { return c->silent; }
+
+/* ---- the end ---- */
 
 void ldr_conn_lose(ldr_conn *c) {
   c->dead = true;
@@ -181,6 +264,7 @@ void ldr_conn_close(ldr_conn *c) {
   PQfreemem(c->copied);
   ldr_cancel_release(c->cancel);
   ldr_resolve_free(c->resolve);
+  ldr_hostlist_free(&c->hosts);
   PQfinish(c->pg);
   ldr_free(c);
 }

@@ -19,10 +19,21 @@ ldr_code ldr_conninfo_parse(const char *s, void (*each)(void *ud, const char *ke
 
 /* ---- a connection ---- */
 /* i stays the caller's and must live until the connection is made. A host's name is looked up beside the
- * caller (postgres/protocol/resolve.h); what the settings leave to Kerberos or LDAP is not. */
-ldr_code ldr_conn_start(const ldr_conninfo *i, ldr_conn **out, ldr_err *err) LDR_MUSTCHECK;
-ldr_code ldr_conn_connect(ldr_conn *c,
-                          ldr_err *err) LDR_MUSTCHECK; /* LDR_PENDING until connected or failed */
+ * caller (postgres/protocol/resolve.h); what the settings leave to Kerberos or LDAP is not.
+ *
+ * host_limit: seconds for the look-up of the names, and then for each address of each host, as libpq's
+ * connect_timeout; <= 0: none. A host that says nothing for so long is left out, and the attempt begins anew
+ * with the others (a host that answers and is not what target_session_attrs asks for is asked again). All
+ * together take no longer than the limit times the number of addresses and one more. */
+ldr_code ldr_conn_start(const ldr_conninfo *i, double host_limit, ldr_conn **out, ldr_err *err) LDR_MUSTCHECK;
+/* LDR_PENDING until connected or failed. Call it when the socket is ready, or when ldr_conn_due has passed.
+ */
+ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) LDR_MUSTCHECK;
+int64_t ldr_conn_due(const ldr_conn *c); /* when the host that is tried has had its time */
+/* Goes on without that host, also when it is connected to and says nothing more: exchanges in flight are
+ * lost. LDR_PENDING; LDR_CONNECTION: no other is left. */
+ldr_code ldr_conn_skip_host(ldr_conn *c, ldr_err *err) LDR_MUSTCHECK;
+unsigned ldr_conn_silent(const ldr_conn *c); /* how many hosts did not answer in time */
 void ldr_conn_close(
     ldr_conn *c); /* never blocks; NULL is fine. No exchange may be in flight but dropped ones */
 /* In a forked child: the session is the parent's. Nothing is written to it, now or later. */

@@ -217,15 +217,21 @@ static ldr_code collect(ldr_resolve *r, ldr_err *err) {
     if (l->done && l->found.n == 0 && failed == NULL) failed = l;
   }
   if (r->nout) return LDR_OK;
+  if (failed == NULL)
+    return ldr_fail(err, LDR_CONNECTION, "no host name was translated to an address in time");
   return ldr_fail(err, LDR_CONNECTION, "could not translate host name \"%s\" to address: %s", failed->host,
                   gai_strerror(failed->why));
 }
 
 ldr_code ldr_resolve_answer(ldr_resolve *r, ldr_hosts *out, ldr_err *err) {
   uint64_t expired;
+  if (read(r->fd, &expired, sizeof expired) < 0) return LDR_PENDING;
+  return ldr_resolve_answer_now(r, out, err);
+}
+
+ldr_code ldr_resolve_answer_now(ldr_resolve *r, ldr_hosts *out, ldr_err *err) {
   ldr_hosts lists;
   ldr_code code;
-  if (read(r->fd, &expired, sizeof expired) < 0) return LDR_PENDING;
   pthread_mutex_lock(&r->lock);
   code = collect(r, err);
   pthread_mutex_unlock(&r->lock);

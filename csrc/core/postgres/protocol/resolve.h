@@ -14,21 +14,20 @@
 #define LDR_POSTGRES_PROTOCOL_RESOLVE_H
 
 #include "base/err.h"
+#include "postgres/protocol/hosts.h"
 
 typedef struct ldr_resolve ldr_resolve;
-
-typedef struct ldr_hosts {
-  const char *host, *hostaddr, *port; /* three lists of one length */
-} ldr_hosts;
 
 /* Asks for every name in the list `host`. *out = NULL when there is nothing to ask for: no name, or lists of
  * different lengths, which libpq will refuse. */
 ldr_code ldr_resolve_start(const char *host, const char *port, ldr_resolve **out, ldr_err *err) LDR_MUSTCHECK;
 int ldr_resolve_fd(const ldr_resolve *r); /* readable when the answer is there */
 /* LDR_PENDING until then. Once all names are answered, or two seconds after the first that was: a name whose
- * servers are silent holds up no other. *out is r's. LDR_CONNECTION: no name has an address, and there was
- * nothing else in the list. */
+ * servers are silent holds up no other. *out is r's, three lists of one length. LDR_CONNECTION: no name has
+ * an address, and there was nothing else in the list. */
 ldr_code ldr_resolve_answer(ldr_resolve *r, ldr_hosts *out, ldr_err *err) LDR_MUSTCHECK;
+/* The same with what is there by now: never LDR_PENDING. */
+ldr_code ldr_resolve_answer_now(ldr_resolve *r, ldr_hosts *out, ldr_err *err) LDR_MUSTCHECK;
 /* At any time, never waits: a thread that is still asking frees the last of it. NULL is fine. */
 void ldr_resolve_free(ldr_resolve *r);
 /* The same in a forked child, which has none of these threads. */

@@ -322,10 +322,14 @@ static void set_wait(ldr_request *rq, ldr_task *t) {
     case LDR_REQUEST_EXPIRED:
     case LDR_REQUEST_COPYING:
     case LDR_REQUEST_CANCELLING:
-    case LDR_REQUEST_CONNECTING:
       t->fd = ldr_conn_fd(rq->conn);
       t->events = ldr_conn_events(rq->conn);
       t->deadline = rq->deadline;
+      break;
+    case LDR_REQUEST_CONNECTING:
+      t->fd = ldr_conn_fd(rq->conn);
+      t->events = ldr_conn_events(rq->conn);
+      t->deadline = ldr_sooner(rq->deadline, ldr_conn_due(rq->conn));
       break;
     case LDR_REQUEST_DRAINING: t->deadline = ldr_now_mono() + CANCEL_LOOK_US; break;
     case LDR_REQUEST_SLEEPING: t->deadline = rq->wake_at; break;

@@ -198,7 +198,7 @@ static ldr_conninfo *info(const char *keyword, const char *value) {
 
 static ldr_code connect_to_end(const ldr_conninfo *i) {
   ldr_conn *c = NULL;
-  ldr_code code = ldr_conn_start(i, &c, &err);
+  ldr_code code = ldr_conn_start(i, 0, &c, &err);
   if (code) return code;
   do {
     short events = ldr_conn_events(c) & LDR_WRITE ? POLLOUT : POLLIN;
@@ -217,7 +217,7 @@ TEST(a_connection_that_looks_up_a_name) {
   hold_gate();
   for (int cut = 0; cut < 2; cut++) {
     ldr_conn *c = NULL;
-    CHECK_INT(ldr_conn_start(i, &c, &err), LDR_OK);
+    CHECK_INT(ldr_conn_start(i, 0, &c, &err), LDR_OK);
     for (int k = 0; k < 5; k++) CHECK_INT(ldr_conn_connect(c, &err), LDR_PENDING);
     CHECK(ldr_conn_fd(c) >= 0);
     CHECK_INT(ldr_conn_events(c), LDR_READ);
@@ -295,11 +295,11 @@ TEST(hosts_come_from_settings_environment_and_services) {
 TEST(settings_that_libpq_refuses_are_told_as_ever) {
   ldr_conninfo *i = info("sslmode", "nonsense");
   ldr_conn *c = NULL;
-  CHECK_INT(ldr_conn_start(i, &c, &err), LDR_CONNECTION);
+  CHECK_INT(ldr_conn_start(i, 0, &c, &err), LDR_CONNECTION);
   CHECK(strstr(err.message, "nonsense") != NULL);
   ldr_conninfo_free(i);
   i = info("no_such_setting", "x");
-  CHECK_INT(ldr_conn_start(i, &c, &err), LDR_CONNECTION);
+  CHECK_INT(ldr_conn_start(i, 0, &c, &err), LDR_CONNECTION);
   CHECK(strstr(err.message, "no_such_setting") != NULL);
   ldr_conninfo_free(i);
 }
@@ -312,7 +312,7 @@ TEST(a_fork_while_a_name_is_looked_up) {
   pid_t child;
   ldr_conn *c = NULL;
   hold_gate();
-  CHECK_INT(ldr_conn_start(i, &c, &err), LDR_OK);
+  CHECK_INT(ldr_conn_start(i, 0, &c, &err), LDR_OK);
   fflush(stdout);
   child = fork();
   if (child == 0) {
