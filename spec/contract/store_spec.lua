@@ -171,6 +171,20 @@ for _, engine in ipairs(engines) do
       assert.is_nil(err.message:find("77", 1, true))
     end)
 
+    it("each is closed before its end, and gives no row then", function()
+      fill(9)
+      for _, order in ipairs { "id", "stock" } do
+        local rows, n = items:each("t", { order = order, page = 2 }), 0
+        for _ in rows do
+          n = n + 1
+          if n == 5 then break end
+        end
+        rows:close()
+        assert.is_nil(rows())
+        rows:close()
+      end
+    end)
+
     it("each takes conditions, an order and a limit, and raises what goes wrong", function()
       fill(10)
       local seen = {}

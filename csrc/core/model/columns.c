@@ -31,6 +31,8 @@ void ldr_op_columns(const ldr_op *op, ldr_buf *out) {
     add_column(out, "count", LDR_F_INT8);
     return;
   }
+  if (op->how == LDR_HOW_PLAN) add_column(out, "plan", LDR_F_TEXT);
+  if (op->how == LDR_HOW_PLAN || op->how == LDR_HOW_DECLARE) return;
   if (op->kind != LDR_OP_AGGREGATE) {
     for (unsigned i = 0; i < op->nout; i++) {
       const ldr_field *f = &op->e->fields[op->out[i]];

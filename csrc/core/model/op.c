@@ -496,3 +496,11 @@ ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) {
     default: return LDR_OK;
   }
 }
+
+bool ldr_op_after_is_uniform(const ldr_op *op) {
+  for (unsigned i = 0; i < op->norder; i++) {
+    if (op->order[i].desc != op->order[0].desc) return false;
+    if (op->e->fields[op->order[i].field].null || op->after[i].type == LDR_T_NULL) return false;
+  }
+  return true;
+}

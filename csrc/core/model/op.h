@@ -157,6 +157,9 @@ typedef enum ldr_lock {
   LDR_LOCK_UPDATE_SKIP /* skip locked */,
   LDR_LOCK_UPDATE_NOWAIT
 } ldr_lock;
+/* What a SELECT asks for: its rows; how the server would find them (lines of text); a cursor of them, which
+ * the transaction keeps; the next rows of that cursor. */
+typedef enum ldr_how { LDR_HOW_ROWS, LDR_HOW_PLAN, LDR_HOW_DECLARE, LDR_HOW_FETCH } ldr_how;
 typedef enum ldr_conflict { LDR_CONFLICT_ERROR, LDR_CONFLICT_SKIP, LDR_CONFLICT_UPDATE } ldr_conflict;
 enum { LDR_TARGET_KEY = -1, LDR_TARGET_ANY = -2 /* with SKIP only: the key and every unique */ };
 
@@ -199,6 +202,8 @@ typedef struct ldr_op {
   uint16_t per[LDR_MAX_KEY];
   int64_t per_limit, per_offset;
   ldr_lock lock;
+  ldr_how how;     /* else than ROWS: PostgreSQL alone */
+  unsigned cursor; /* DECLARE, FETCH: its number in the transaction; FETCH takes `limit` rows */
 
   unsigned naggs, ngroups; /* AGGREGATE; order, limit and offset apply to the groups */
   const ldr_agg *aggs;
@@ -226,6 +231,10 @@ ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) LDR_M
  * `after` is used, sets do not touch key or immutable fields, SET kinds fit the field's type. The binding
  * builds only such; tests and fuzzers call it on anything. */
 ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) LDR_MUSTCHECK;
+
+/* Of a keyset (op->after): one direction, and no nulls anywhere. SQL's row comparison says it, and an index
+ * that has the order leads to its place. */
+bool ldr_op_after_is_uniform(const ldr_op *op);
 
 /* The result columns of op, in order: fields of op->out, or groups then aggregates, or "count". Appends
  * ldr_column. */

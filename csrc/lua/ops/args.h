@@ -22,6 +22,8 @@ typedef enum l_opt {
   L_PLAIN,
   L_BY_KEY,
   L_ANY_ORDER,
+  L_HOW,
+  L_CURSOR,
   L_ROWS,
   L_ROW,
   L_ON_CONFLICT,

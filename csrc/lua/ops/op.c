@@ -23,6 +23,8 @@ static const char *const names[L_NOPTS] = {
     [L_PLAIN] = "plain",
     [L_BY_KEY] = "by_key",
     [L_ANY_ORDER] = "any_order",
+    [L_HOW] = "how",
+    [L_CURSOR] = "cursor",
     [L_ROWS] = "rows",
     [L_ROW] = "row",
     [L_ON_CONFLICT] = "on_conflict",
@@ -46,7 +48,8 @@ static const struct kind {
 } kinds[] = {
     {"select", LDR_OP_SELECT,
      COMMON | BIT(L_WHERE) | BIT(L_COLUMNS) | BIT(L_ORDER) | BIT(L_LIMIT) | BIT(L_OFFSET) | BIT(L_AFTER) |
-         BIT(L_LOCK) | BIT(L_PER) | BIT(L_PAGE) | BIT(L_PLAIN) | BIT(L_BY_KEY) | BIT(L_ANY_ORDER),
+         BIT(L_LOCK) | BIT(L_PER) | BIT(L_PAGE) | BIT(L_PLAIN) | BIT(L_BY_KEY) | BIT(L_ANY_ORDER) |
+         BIT(L_HOW) | BIT(L_CURSOR),
      l_op_select},
     {"insert", LDR_OP_INSERT,
      WRITE | BIT(L_ROWS) | BIT(L_ROW) | BIT(L_ON_CONFLICT) | BIT(L_TARGET) | BIT(L_SET) | BIT(L_KEEP_STAMPS),

@@ -97,6 +97,53 @@ static ldr_code get_after(l_opargs *a) {
                            &a->w->op->after, &a->w->err);
 }
 
+/* ---- plans and cursors ---- */
+
+/* Would the server sort? A plan's lines name each of its steps behind an arrow, or first. */
+static bool is_sort(const ldr_value *line) {
+  static const char *const sorts[] = {"Sort", "Incremental Sort"};
+  const char *p = line->u.p;
+  size_t n = line->n;
+  while (n && strchr(" ->", *p)) p++, n--;
+  for (unsigned i = 0; i < 2; i++) {
+    size_t length = strlen(sorts[i]);
+    if (n >= length && memcmp(p, sorts[i], length) == 0 && (n == length || p[length] == ' ')) return true;
+  }
+  return false;
+}
+
+/* → 1: what is behind the cursor would be sorted, or gone through from its start; 0: an index leads to it */
+static int finish_plan(lua_State *L, l_work *w) {
+  ldr_rows *r = w->result.rows;
+  bool sorts = w->op->after && !ldr_op_after_is_uniform(w->op);
+  for (size_t i = 0; r && i < r->nrows && !sorts; i++) {
+    ldr_value line;
+    if (ldr_rows_cell(r, i, 0, &line, &w->err) != LDR_OK) return l_work_fail(L, w);
+    sorts = is_sort(&line);
+  }
+  lua_pushinteger(L, sorts);
+  return l_work_end(L, w, 1);
+}
+
+static ldr_code get_how(l_opargs *a) {
+  static const char *const names[] = {"rows", "plan", "declare", "fetch"};
+  ldr_op *op = a->w->op;
+  int idx = a->base + L_HOW;
+  unsigned how = 0;
+  if (lua_isnil(a->L, idx)) return LDR_OK;
+  while (how < 4 && (lua_type(a->L, idx) != LUA_TSTRING || strcmp(lua_tostring(a->L, idx), names[how]) != 0))
+    how++;
+  if (how == 4) l_work_misuse(a->L, a->w, "how must be plan, declare or fetch");
+  op->how = (ldr_how)how;
+  if (!lua_isnil(a->L, a->base + L_CURSOR))
+    op->cursor = (unsigned)l_int_check(a->L, a->base + L_CURSOR, "cursor");
+  if (op->how == LDR_HOW_PLAN) a->w->finish = finish_plan;
+  if (op->how == LDR_HOW_DECLARE) a->w->finish = l_finish_affected;
+  if (op->how != LDR_HOW_ROWS && a->w->eng->e->ops->sql == NULL)
+    return ldr_fail(&a->w->err, LDR_UNSUPPORTED, "this engine has no plans and no cursors");
+  return LDR_OK;
+}
+
 ldr_code l_op_select(l_opargs *a) {
   bool plain = l_option_bool(a->L, a->base + L_PLAIN, "plain");
   bool by_key = l_option_bool(a->L, a->base + L_BY_KEY, "by_key");
@@ -110,6 +157,7 @@ ldr_code l_op_select(l_opargs *a) {
   if (code == LDR_OK) code = get_lock(a);
   if (code == LDR_OK) code = get_per(a);
   if (code == LDR_OK) code = get_page(a);
+  if (code == LDR_OK) code = get_how(a);
   return code == LDR_OK ? get_after(a) : code;
 }
 

@@ -2,6 +2,7 @@
 
 local core = require "larder.core"
 local config = require "larder.config"
+local cursors = require "larder.db.cursor"
 local errors = require "larder.base.errors"
 local events = require "larder.base.events"
 local family = require "larder.family"
@@ -26,7 +27,7 @@ local settle = wait.settle
 ---@field _config larder.Config
 ---@field _wait larder.Loop|false  false: calls wait inside of the engine
 ---@field _dispatcher larder.Dispatcher|nil  of those who wait in the loop
----@field _plain boolean  nobody listens, no transaction has a deadline and there is no replica: calls go straight to the engine
+---@field _plain boolean  nobody listens, no transaction has a deadline, there is no replica and no cursor that may linger: calls go straight to the engine
 ---@field _replica larder.Db|false  where stores read outside of transactions
 ---@field _context false      a view's is what its calls run as
 local Db = {}
@@ -54,8 +55,8 @@ function Db.new(engine, cfg, opts)
   local chosen, dispatcher = choose_loop(engine, cfg, opts)
   local db = setmetatable({
     _engine = engine, _config = cfg, _wait = chosen or false, _dispatcher = dispatcher, _sets = {}, _listeners = {},
-    _slow = opts.slow or SLOW,
-    _deadlines = setmetatable({}, { __mode = "k" }), _plain = true, _closers = {}, _replica = false, _context = false,
+    _slow = opts.slow or SLOW, _deadlines = setmetatable({}, { __mode = "k" }), _cursors = setmetatable({}, { __mode = "k" }),
+    _plain = true, _closers = {}, _replica = false, _context = false,
     _password = opts.password or {}, _writer_options = async.options(opts.writer), _rejected = {},
   }, Db)
   if opts.histograms then
@@ -213,7 +214,7 @@ end
 
 --- Find out again whether calls may go straight to the engine.
 function Db:_attend()
-  local plain = not self._replica and next(self._deadlines) == nil and not events.watched(self)
+  local plain = not self._replica and next(self._deadlines) == nil and not events.watched(self) and not cursors.may_linger(self)
   if plain == self._plain then return end
   self._plain = plain
   for _, set in pairs(self._sets) do
@@ -228,12 +229,17 @@ end
 function Db:_guarded(event, timeout, fn)
   local ctx = self._engine:ambient()
   local left = ctx and self:_time_left(ctx)
+  cursors.relieve(self)
   if left then
     if left <= 0 then return nil, tx.timed_out() end
     timeout = timeout and math.min(timeout, left) or left
   end
   return events.timed(self, event, fn, timeout)
 end
+
+--- A cursor over what a store asks for.
+---@param source larder.CursorSource
+function Db:_cursor(source) return cursors.new(self, source) end
 
 --- A view of this database whose calls run as a tenant, as a role or with settings of the server, each for its own
 -- statement alone; a transaction of the view runs so as a whole. Cheap: one a request is fine.

@@ -1,10 +1,10 @@
 --- Raw SQL: statements, cursors, pipelines and COPY. Memory answers `unsupported`.
 
 local compat = require "larder.base.compat"
+local cursors = require "larder.db.cursor"
 local errors = require "larder.base.errors"
 local misuse = require "larder.base.misuse"
 local options = require "larder.base.options"
-local transactions = require "larder.db.tx"
 local wait = require "larder.base.wait"
 
 local pack, settle = compat.pack, wait.settle
@@ -105,104 +105,27 @@ end
 -- ---- cursors ----
 
 local PAGE = 500
-local joined = 0 -- cursors opened in a running transaction: one that was left early is still open there
-local owners = setmetatable({}, { __mode = "k" }) -- cursors that hold a connection of their own
 
----@class larder.Cursor
----@operator call: table|nil
-local Cursor = {}
-Cursor.__index = Cursor
-Cursor.__name = "larder.db.cursor"
-
--- A loop that was left early keeps its connection until it is collected, where the language closes nothing (LuaJIT).
--- Whoever would have to wait for a full pool collects first.
-local function relieve(db)
-  if next(owners) == nil then return end
-  local stats = db._engine:stats()
-  if stats.busy >= stats.max then collectgarbage() end
-end
-
-function Cursor:fail(err)
-  self:close()
-  error(err, 0)
-end
-
---- Its own transaction, or a name in the one that runs.
-function Cursor:open(text, params)
-  local engine = self.db._engine
-  local ok, err
-  local around = engine:ambient()
-  if around then
-    ok, err = transactions.admits(self.db, around)
-    self.ctx = ok and around -- else there is nothing of ours in it to close
-    joined = joined + 1
-    self.name = "larder_cursor_" .. joined
-  else
-    relieve(self.db)
-    self.ctx, err = engine:begin { read_only = true, cursor = true, context = self.db._context or nil }
-    if not self.ctx then return self:fail(err) end
-    self.owned = true
-    owners[self] = true
-    self.name = "larder_cursor" -- always the same, so that the core knows its statements
-    ok, err = transactions.enter(self.db, self.ctx)
-  end
-  if not ok then self:fail(err) end
-  local before = ("declare %s no scroll cursor for "):format(self.name)
-  ok, err = run(self.db, self.ctx, before .. text, params)
-  if ok then return end
-  if err.line == 1 then err.place = err.place - #before end -- in the caller's text
-  self:fail(err)
-end
-
-function Cursor:fetch()
-  local rows, err = run(self.db, self.ctx, ("fetch %d from %s"):format(self.page, self.name), { n = 0 })
-  if not rows then return self:fail(err) end
-  self.rows, self.at = rows, 0
-  return #rows > 0
-end
-
-function Cursor:next()
-  if self.done then return nil end
-  if self.at == #self.rows then
-    if #self.rows > 0 and #self.rows < self.page or not self:fetch() then
-      self:close()
-      return nil
-    end
-  end
-  self.at = self.at + 1
-  return self.rows[self.at]
-end
-
---- Leave the rows that are left. Lua 5.4 does it at the end of a loop, LuaJIT does not.
-function Cursor:close()
-  if self.done then return end
-  self.done = true
-  owners[self] = nil
-  local ctx = self.ctx
-  self.ctx = nil
-  if not ctx then return end
-  if self.owned then
-    settle(self.db._wait, ctx:rollback {})
-  elseif ctx:active() then
-    local left = self.db:_time_left(ctx)
-    if left and left <= 0 then return end -- the transaction is over, and the cursor with it
-    settle(self.db._wait, ctx:query("close " .. self.name, { n = 0 }, { timeout = left }))
-  end
-end
-
-Cursor.__close = Cursor.close
-misuse.guard(Cursor, { "close" }, "page", "a cursor")
-
-function Cursor:__call()
-  if not self.ctx and not self.done then self:open(self.text, self.params) end
-  return self:next()
+-- In a transaction of its own always the same, so that the core knows its statements.
+local function cursor_name(number)
+  return number == 0 and "larder_cursor" or "larder_cursor_" .. number
 end
 
 function raw.each(db, sql, ...)
   local text, opts = split(sql, EACH_OPTIONS, "each")
-  local cursor = setmetatable({
-    db = db, text = text, params = pack(...), page = opts and opts.page or PAGE, rows = {}, at = 0,
-  }, Cursor)
+  local params, page = pack(...), opts and opts.page or PAGE
+  local cursor = cursors.new(db, {
+    page = page, name = cursor_name,
+    declare = function(ctx, number)
+      local before = ("declare %s no scroll cursor for "):format(cursor_name(number))
+      local ok, err = run(db, ctx, before .. text, params)
+      if not ok and err.line == 1 then err.place = err.place - #before end -- in the caller's text
+      return ok, err
+    end,
+    fetch = function(ctx, number)
+      return run(db, ctx, ("fetch %d from %s"):format(page, cursor_name(number)), { n = 0 })
+    end,
+  })
   return cursor, nil, nil, cursor
 end
 

@@ -296,14 +296,15 @@ end
 ---@param rows table[]
 ---@param plan table|nil
 ---@param method string
+---@param tx? userdata  a transaction that is not the running coroutine's
 ---@return true|nil
 ---@return larder.Error? err
-function include.load(store, rows, plan, method)
+function include.load(store, rows, plan, method, tx)
   if not plan then return true end
   local level, drops = { { store = store, rows = rows, plan = plan } }, { { rows = rows, names = plan.drop } }
   while #level > 0 do
     local parts, asked = ask(level)
-    local results, err = support.run_all(store, method, asked)
+    local results, err = support.run_all(store, method, asked, nil, tx)
     if not results then return nil, err end
     level = answer(parts, results, drops)
   end
@@ -322,6 +323,24 @@ function include.snapshot(store, opts, fn)
   local db = store.db
   if db:kind() == "memory" or db:in_transaction() then return fn() end
   return support.atomic(db, { isolation = "repeatable_read", read_only = true, timeout = opts.timeout }, fn)
+end
+
+--- Run an operation that reads rows, and read what the plan includes into them, all of one snapshot.
+---@param store larder.Store
+---@param method string
+---@param op table
+---@param plan table|nil
+---@return table[]|nil rows
+---@return string|larder.Error|nil cursor  of the page behind
+function include.select(store, method, op, plan)
+  if not plan then return support.run(store, method, op) end
+  return include.snapshot(store, op, function()
+    local rows, cursor = support.run(store, method, op)
+    if not rows then return nil, cursor end
+    local ok, err = include.load(store, rows, plan, method)
+    if not ok then return nil, err end
+    return rows, cursor
+  end)
 end
 
 --- Run fn, which writes and reads, so that all of it happens or nothing.

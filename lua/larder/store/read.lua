@@ -2,6 +2,7 @@
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
+local each = require "larder.store.each"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
 local include = require "larder.store.include"
@@ -72,18 +73,6 @@ local declared = {}
 
 -- ---- one row ----
 
--- Run an operation that reads rows, and read what the plan includes into them, all of one snapshot.
-local function select_with(store, method, op, plan)
-  if not plan then return run(store, method, op) end
-  return include.snapshot(store, op, function()
-    local rows, cursor = run(store, method, op)
-    if not rows then return nil, cursor end
-    local ok, err = include.load(store, rows, plan, method)
-    if not ok then return nil, err end
-    return rows, cursor
-  end)
-end
-
 -- Names of the fields that a condition speaks of, for the error when no row matches.
 local function fields_of(where)
   local names = {}
@@ -103,7 +92,7 @@ local function select_one(store, method, where, opts, by)
   local plan, rows
   plan, err = include.plan(store, opts)
   if err then return nil, err end
-  rows, err = select_with(store, method, {
+  rows, err = include.select(store, method, {
     op = "select", where = support.both(where, support.alive(store._entity, opts)), limit = 1,
     columns = plan and plan.columns or opts.columns, lock = opts.lock, order = opts.order, timeout = opts.timeout,
   }, plan)
@@ -227,7 +216,7 @@ local function page_of(store, method, op, plan, total)
   local rows, info = {}, { limit = op.limit }
   local err
   if op.limit > 0 then
-    rows, err = select_with(store, method, op, plan)
+    rows, err = include.select(store, method, op, plan)
     if not rows then return nil, err end
     info.next = err -- of rows that are there it is the cursor
   end
@@ -284,7 +273,7 @@ local function pages(store, method, op, left, plan)
     if done then return nil end
     op.limit = left and math.min(op.limit, left) or op.limit
     if op.limit == 0 then return nil end
-    local rows, cursor = select_with(store, method, op, plan)
+    local rows, cursor = include.select(store, method, op, plan)
     if not rows then return nil, cursor end
     if left then left = left - #rows end
     op.after = cursor
@@ -296,9 +285,12 @@ end
 --- Every matching row, in pages underneath, in constant memory; without `order`, in no promised order. What goes wrong
 -- on the way raises.
 -- Rows that are created or deleted meanwhile may or may not be seen; no other row is missed or seen twice.
+-- On PostgreSQL, where no index has the order, the rows behind the first page come by one cursor: of one snapshot, on a
+-- connection of its own (or the transaction's) until the loop ends. LuaJIT does not see a loop that is left early: there
+-- `local rows = store:each(…); for row in rows do … rows:close() break … end`.
 ---@param ... any  the values of the store's scope (optional), then options as of list; limit: none by default
----@return fun(): table|nil iterator
----@overload fun(self: larder.Store, opts?: larder.EachOptions): fun(): table|nil
+---@return larder.Rows iterator
+---@overload fun(self: larder.Store, opts?: larder.EachOptions): larder.Rows
 function read:each(...)
   local entity = self._entity
   local fixed, opts = support.optional_scope(self, "each", ...)
@@ -308,23 +300,13 @@ function read:each(...)
   local plan
   plan, err = include.plan(self, opts)
   if err then error(err, 0) end
-  local next_page = pages(self, "each", {
+  local rows = each.rows(self, "each", {
     op = "select", page = true, where = matching(entity, fixed, opts),
     columns = plan and plan.columns or opts.columns, order = opts.order or entity.order,
     -- nobody named an order: the one that the key's index has, whatever its collation
-    any_order = not (opts.order or entity.order or opts.after) or nil,
-    limit = opts.page or EACH_PAGE, after = opts.after, timeout = opts.timeout,
-  }, opts.limit, plan)
-  local rows, at = {}, 0
-  return function()
-    at = at + 1
-    if rows and rows[at] == nil then
-      rows, err = next_page()
-      if err then error(err, 0) end
-      at = 1
-    end
-    return rows and rows[at]
-  end
+    any_order = not (opts.order or entity.order or opts.after) or nil, after = opts.after, timeout = opts.timeout,
+  }, opts.page or EACH_PAGE, opts.limit, plan)
+  return rows, nil, nil, rows
 end
 
 --- All rows at once, for methods whose answer is a whole list.

@@ -38,7 +38,7 @@ local READS = { select = true, count = true, aggregate = true }
 
 --- The store of the replica, when there is one and the operation may run there: a read that belongs to no transaction
 -- and locks nothing.
-local function reader_of(store, op)
+function support.reader_of(store, op)
   local reader = store._reader
   if reader and READS[op.op] and op.lock == nil and not store.db:in_transaction() then return reader end
   return store
@@ -58,7 +58,7 @@ end
 ---@param op table
 ---@return any ...
 function support.run(store, method, op)
-  if store._reader then store = reader_of(store, op) end
+  if store._reader and not op.tx then store = support.reader_of(store, op) end
   if store.db._plain then return settle(store._wait, store._core:run(op, method)) end
   local event = { store = store._entity.full, op = method }
   return store.db:_guarded(event, op.timeout, function(timeout)
@@ -87,9 +87,10 @@ end
 local function unread(err) return err.code == "invalid" and not err.sqlstate end
 
 -- One after the other, as the results of a pipeline.
-local function run_each(items, method)
+local function run_each(items, method, tx)
   local results = {}
   for i, item in ipairs(items) do
+    item.op.tx = tx
     local answer, err = support.run(item.store, method, item.op)
     if answer == nil then return nil, not unread(err) and wrong_row_behind(items, i, method) or err end
     results[i] = type(answer) == "table" and { rows = answer } or { affected = answer }
@@ -113,18 +114,19 @@ end
 ---@param method string
 ---@param items { store: larder.Store, op: table }[]
 ---@param timeout? number
+---@param tx? userdata  a transaction that is not the running coroutine's
 ---@return { rows?: table[], affected?: integer }[]|nil results
 ---@return larder.Error? err
-function support.run_all(store, method, items, timeout)
+function support.run_all(store, method, items, timeout, tx)
   local db = store.db
-  if #items < 2 or db:kind() == "memory" then return run_each(items, method) end
+  if #items < 2 or db:kind() == "memory" then return run_each(items, method, tx) end
   local list = {}
   for i, item in ipairs(items) do
     item.op.name = method
     list[i] = { store = item.store._core, op = item.op }
   end
   local results, err = db:_guarded({ store = store._entity.full, op = method }, timeout, function(left)
-    return settle(store._wait, db._engine:pipeline(list, true, { timeout = left, context = db._context or nil }))
+    return settle(store._wait, db._engine:pipeline(list, true, { tx = tx, timeout = left, context = db._context or nil }))
   end)
   if not results then return nil, err end
   err = first_fault(results)

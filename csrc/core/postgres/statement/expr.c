@@ -388,15 +388,6 @@ void ldr_sql_order(ldr_sql *w, ldr_sql_scope s, const ldr_order *order, unsigned
 
 static bool given(const ldr_value *v) { return v->type != LDR_T_NULL; }
 
-/* One direction and no nulls anywhere: SQL's row comparison says it, and an index serves it. */
-static bool is_uniform(const ldr_op *op) {
-  for (unsigned i = 0; i < op->norder; i++) {
-    if (op->order[i].desc != op->order[0].desc) return false;
-    if (op->e->fields[op->order[i].field].null || !given(&op->after[i])) return false;
-  }
-  return true;
-}
-
 static void after_uniform(ldr_sql *w, ldr_sql_scope s, const ldr_op *op) {
   const char *open = op->norder > 1 ? "(" : "", *close = op->norder > 1 ? ")" : "";
   ldr_sql_str(w, open);
@@ -469,7 +460,7 @@ static void after_from(ldr_sql *w, ldr_sql_scope s, const ldr_op *op, unsigned i
 
 void ldr_sql_after(ldr_sql *w, ldr_sql_scope s, const ldr_op *op) {
   unsigned first = w->n + 1;
-  if (is_uniform(op)) {
+  if (ldr_op_after_is_uniform(op)) {
     after_uniform(w, s, op);
     return;
   }

@@ -1,5 +1,8 @@
 #include "postgres/statement/sqlgen.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "postgres/statement/each_parent.h"
 
 /* A statement under way: its operation, the words written so far, and the table as `t`. */
@@ -62,6 +65,28 @@ static void source(gen *g) {
   where(g);
 }
 
+/* Statements about cursors take no parameters. */
+static void number(gen *g, int64_t n) {
+  char text[24];
+  snprintf(text, sizeof text, "%" PRId64, n);
+  say(g, text);
+}
+
+static void fetch_rows(gen *g) {
+  say(g, "fetch ");
+  number(g, g->op->limit);
+  say(g, " from larder_each_");
+  number(g, g->op->cursor);
+}
+
+static void ask_for(gen *g) {
+  if (g->op->how == LDR_HOW_PLAN) say(g, "explain (costs off) ");
+  if (g->op->how != LDR_HOW_DECLARE) return;
+  say(g, "declare larder_each_");
+  number(g, g->op->cursor);
+  say(g, " no scroll cursor for ");
+}
+
 static void select_rows(gen *g) {
   static const char *const locks[] = {
       [LDR_LOCK_NONE] = "",
@@ -71,6 +96,11 @@ static void select_rows(gen *g) {
       [LDR_LOCK_UPDATE_NOWAIT] = " for update nowait",
   };
   const ldr_op *op = g->op;
+  if (op->how == LDR_HOW_FETCH) {
+    fetch_rows(g);
+    return;
+  }
+  ask_for(g);
   say(g, "select ");
   columns(g, op->out, op->nout);
   if (op->nper)
