@@ -166,6 +166,8 @@ ldr_code ldr_conn_skip_host(ldr_conn *c, ldr_err *err) {
   return ldr_fail(err, LDR_CONNECTION, "the world has one host");
 }
 
+void ldr_conn_set_pooled(ldr_conn *c) { (void)c; }
+
 unsigned ldr_conn_silent(const ldr_conn *c) {
   (void)c;
   return 0;

@@ -2,6 +2,7 @@
 
 local larder = require "larder"
 local compat = require "larder.base.compat"
+local core = require "larder.core"
 local loops = require "spec.support.loops"
 local must = require "spec.support.must"
 
@@ -123,6 +124,33 @@ for _, mode in ipairs { "transaction", "session" } do
         end
       end
       other:close()
+    end)
+
+    it("ends what is under way when the database is closed", function()
+      local kind = loops.manual
+      local doomed = must(larder.open(url, { loop = "manual", pool = { max = 3 } }))
+      kind.run(doomed, function() must(doomed:query "select 1") end)
+      local answers = {}
+      local function left()
+        return must(plain:query [[select count(*) as n from pg_stat_activity
+          where query like 'select pg_sleep(77%' and state = 'active']])[1].n
+      end
+      for i = 1, 2 do
+        coroutine.wrap(function()
+          local _, err = doomed:query("select pg_sleep(77" .. i .. ")")
+          answers[i] = err
+        end)()
+      end
+      local patience = core.clock() + 20
+      while left() < 2 and core.clock() < patience do doomed:runtime():step() end
+      assert.equal(2, left())
+      local started = core.clock()
+      doomed:close()
+      assert.is_true(core.clock() - started < 10)
+      for i = 1, 2 do assert.equal("closed", answers[i].code) end
+      patience = core.clock() + 20
+      while left() > 0 and core.clock() < patience do core.sleep(0.02) end
+      assert.equal(0, left())
     end)
 
     it("is found by the first use of a lazy database, before anything is sent that relies on a session", function()

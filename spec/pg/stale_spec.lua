@@ -2,6 +2,7 @@
 
 local larder = require "larder"
 local compat = require "larder.base.compat"
+local core = require "larder.core"
 local loops = require "spec.support.loops"
 local must = require "spec.support.must"
 
@@ -230,6 +231,70 @@ describe("a statement whose table has changed", function()
     end
     must(ddl:query "drop schema larder_stale_a cascade")
     must(ddl:query "drop schema larder_stale_b cascade")
+  end)
+
+  -- Nothing that the server answers refutes what a parameter once was: a time would be cut down to a date without a word.
+  describe("takes no parameter as what its column was", function()
+    local TIME, STORED = "2026-01-01T10:00:00Z", "2026-01-01 10:00:00"
+    local INSERT = "insert into public.larder_stale values ($1)"
+
+    local function stored(from)
+      return must(ddl:query("select array_agg(to_char(v at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') order by v) as v from "
+        .. from))[1].v
+    end
+
+    before_each(function()
+      must(ddl:query "drop table if exists public.larder_stale")
+      must(ddl:query "create table public.larder_stale (v date)")
+    end)
+
+    local function in_transaction(db, sql, value)
+      return db:transaction(function() return must(db:query(sql, value)) end)
+    end
+
+    for mode, pool in pairs(MODES) do
+      it("once it has changed the table itself, " .. mode, function()
+        local db = assert(larder.open(url, { pool = pool }))
+        for _ = 1, 2 do must(db:query(INSERT, "2025-01-01")) end
+        must(db:query "alter table public.larder_stale alter v type timestamptz using null")
+        must(db:query(INSERT, TIME))
+        must(db:query "truncate public.larder_stale")
+        must(db:query(INSERT, TIME))
+        must(in_transaction(db, INSERT, TIME))
+        must(db:pipeline({ atomic = true }, function(p) p:query(INSERT, TIME) end))
+        assert.same({ STORED, STORED, STORED }, stored "public.larder_stale")
+        db:close()
+      end)
+    end
+
+    it("seconds after another has changed it", function()
+      local db = assert(larder.open(url, { pool = MODES.named }))
+      for _ = 1, 2 do must(db:query(INSERT, "2025-01-01")) end
+      must(ddl:query "alter table public.larder_stale alter v type timestamptz using null")
+      core.sleep(5.2)
+      must(ddl:query "truncate public.larder_stale")
+      must(db:query(INSERT, TIME))
+      assert.same({ STORED }, stored "public.larder_stale")
+      db:close()
+    end)
+
+    it("under another view's search_path", function()
+      must(ddl:query "create schema larder_stale_a")
+      must(ddl:query "create schema larder_stale_b")
+      must(ddl:query "create table larder_stale_a.t (v date)")
+      must(ddl:query "create table larder_stale_b.t (v timestamptz)")
+      local db = assert(larder.open(url, { pool = MODES.named }))
+      local views = {}
+      for _, name in ipairs { "a", "b" } do views[name] = must(db:with { settings = { search_path = "larder_stale_" .. name } }) end
+      for _, call in ipairs { db.query, in_transaction } do
+        for _, name in ipairs { "a", "b", "a", "b" } do must(call(views[name], "insert into t values ($1)", TIME)) end
+      end
+      assert.same({ STORED, STORED, STORED, STORED }, stored "larder_stale_b.t")
+      assert.equal(4, must(ddl:query "select count(*) as n from larder_stale_a.t where v = '2026-01-01'")[1].n)
+      db:close()
+      must(ddl:query "drop schema larder_stale_a cascade")
+      must(ddl:query "drop schema larder_stale_b cascade")
+    end)
   end)
 
   for name, kind in pairs(loops) do

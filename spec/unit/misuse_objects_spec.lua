@@ -36,7 +36,8 @@ describe("misuse of objects", function()
   local manual = assert(larder.open("memory:", { loop = "manual" }))
   local frozen = testing.freeze(db)
   local objects = {
-    ["session:"] = session_of(), ["cursor:"] = db:each "select 1", ["letters:"] = assert(db:dead_letters()),
+    ["session:"] = session_of(), ["cursor:"] = db:each "select 1", ["rows:"] = db:stores("keyed").int8:each(),
+    ["letters:"] = assert(db:dead_letters()),
     ["decimal:"] = larder.decimal "1", ["runtime:"] = manual:runtime(), ["testing."] = testing, ["frozen:"] = frozen,
     ["factory:"] = testing.factory(db, "keyed"),
   }

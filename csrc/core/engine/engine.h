@@ -49,6 +49,8 @@ typedef struct ldr_txopts {
   ldr_isolation isolation;
   bool read_only, deferrable;
   bool cursor; /* it is there for a cursor alone: errors that name holders say so */
+  const ldr_context
+      *context; /* what it is begun for, which the caller sets in it; lives as long. NULL: none */
 } ldr_txopts;
 
 /* What one more engine to the same database is opened with: a connection of one's own for a thread of one's

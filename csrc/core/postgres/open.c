@@ -191,7 +191,7 @@ ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, con
   code = ldr_conninfo_new(keywords, values, &e->info, err);
   if (code == LDR_OK) code = ldr_pool_new(e->info, config, &e->pool, err);
   if (code == LDR_OK && !ldr_stmts_init(&e->stmts)) code = ldr_fail_nomem(err);
-  if (code == LDR_OK) code = ldr_stmts_text(&e->stmts, ask_xid, sizeof ask_xid - 1, &e->ask_xid, err);
+  if (code == LDR_OK) code = ldr_stmts_text(&e->stmts, ask_xid, sizeof ask_xid - 1, "", &e->ask_xid, err);
   if (code == LDR_OK && !config->lazy) code = prove(e, err);
   if (code) {
     pg_close(&e->base);

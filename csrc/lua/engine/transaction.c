@@ -56,6 +56,7 @@ int l_ctx_begin(lua_State *L) {
   opts.read_only = l_option_bool(L, base + 1, "read_only");
   opts.deferrable = l_option_bool(L, base + 2, "deferrable");
   opts.cursor = l_option_bool(L, base + 4, "cursor");
+  opts.context = c->context;
   if (eng->e == NULL) return l_fail_code(L, LDR_CLOSED, "the database is closed");
   if (eng->e->ops->begin(eng->e, &opts, &c->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, "begin");
   l_ctx_add(c, eng);

@@ -169,7 +169,7 @@ function run:atomic()
   local rolled_back_on_purpose = false
   local ok, err = self.db:transaction(function()
     local done, why = self:all()
-    if not done then return nil, why end
+    if not done then return nil, assert(why, "a transfer failed without a reason") end -- two nils would commit
     if #self.report.refused > 0 and not self.opts.dry_run then
       local n, first = #self.report.refused, self.report.refused[1]
       return nil, errors.new { code = first.err.code, constraint = first.err.constraint, store = first.store,

@@ -53,7 +53,8 @@ function loader:stored(batch, loaded)
   self.skipped = self.skipped + (batch:count() - loaded)
   if not self.sum then return true end
   self.sum:add(batch)
-  return self.on_conflict ~= "update" or verify.rows(self, batch)
+  if self.on_conflict == "update" then return verify.rows(self, batch) end
+  return true
 end
 
 --- The server's word on the batch that was sent last.

@@ -107,6 +107,7 @@ static void take(pipe_request *p, size_t i, ldr_exchange *r) {
   entry *x = &p->entries[i];
   x->answer = ldr_exchange_take(r, x->main);
   if (x->answer) ldr_pgrun_note(p->base.tx, p->base.slot, x->stmt, ldr_pgres_tag(x->answer));
+  if (x->answer && x->stmt->e == NULL) ldr_stmts_note_tag(&p->base.e->stmts, ldr_pgres_tag(x->answer));
 }
 
 /* An answer that nobody can read. Alone, what only reads is run again. */

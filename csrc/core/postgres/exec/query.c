@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "postgres/exec/given.h"
+#include "postgres/request/context.h"
 #include "postgres/statement/undo.h"
 
 ldr_pgtx *ldr_pgtx_of(ldr_tx *tx) { return (ldr_pgtx *)(void *)tx; }
@@ -195,6 +196,7 @@ static ldr_code answered(ldr_request *rq, ldr_err *err) {
   if (rq->tx) note_xid(rq);
   rq->answer = res = ldr_exchange_take(rq->exchange, rq->main);
   if (res) ldr_pgrun_note(rq->tx, rq->slot, rq->stmt, ldr_pgres_tag(res));
+  if (res && rq->stmt->e == NULL) ldr_stmts_note_tag(&rq->e->stmts, ldr_pgres_tag(res));
   if (res && rq->given) return ldr_pggiven_answered(rq, err);
   if (res == NULL || rq->as_text || !ldr_stmt_refuted(rq->stmt, res)) return LDR_OK;
   ldr_pgres_free(res);
@@ -290,7 +292,8 @@ ldr_code ldr_pg_prepare(ldr_engine *engine, ldr_tx *tx, const char *sql, size_t 
   ldr_pg *e = ldr_pg_of(engine);
   ldr_stmt *s = NULL;
   ldr_request *rq = NULL;
-  ldr_code code = ldr_stmts_text(&e->stmts, sql, n, &s, err);
+  const char *path = ldr_pgcontext_path(tx ? ldr_pgtx_of(tx)->opts.context : call->context);
+  ldr_code code = ldr_stmts_text(&e->stmts, sql, n, path, &s, err);
   if (code) return code;
   if (s->described) {
     *out = s;

@@ -72,6 +72,7 @@ static void opened(ldr_pool *p, ldr_slot *s) {
   if (p->loop) ldr_pool_watch(p, s);
   p->failures = 0;
   p->stats.connects++;
+  if (p->server.pooler) ldr_conn_set_pooled(s->conn);
   if (p->unnamed) s->prepared.cap = 0; /* it may have begun before that was known */
   s->expires = p->config.lifetime > 0 ? ldr_pool_after(p->config.lifetime * (1 - chance(p) / 10)) : LDR_NEVER;
   ldr_slots_move(&p->slots, s, LDR_SLOT_IDLE);

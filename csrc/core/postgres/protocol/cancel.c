@@ -4,7 +4,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "async/thread.h"
 #include "base/clock.h"
@@ -17,6 +19,7 @@ struct ldr_cancel {
   const ldr_cancel_ops *ops;
   void *handle;
   bool insist;
+  int line;       /* -1: none, or closed */
   unsigned times; /* delivered again; its thread's */
   int64_t deadline;
   atomic_bool returned;
@@ -29,7 +32,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of these: */
 static ldr_cancel *first, **last = &first;
 static unsigned threads;
 
+static void hang_up(int line) {
+  if (line < 0) return;
+  shutdown(line, SHUT_RDWR); /* a forked child may hold it open */
+  close(line);
+}
+
 static void finish(ldr_cancel *x) {
+  hang_up(x->line);
   atomic_store(&x->returned, true);
   ldr_cancel_release(x);
 }
@@ -116,13 +126,15 @@ static bool enlist(ldr_cancel *x) {
 
 /* ---- one cancel ---- */
 
-ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insist) {
+ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insist, int line) {
   ldr_cancel *x = handle ? ldr_alloc(sizeof *x) : NULL;
   bool ok;
   if (x == NULL) {
+    hang_up(line);
     ops->free(handle);
     return NULL;
   }
+  x->line = line;
   x->ops = ops;
   x->handle = handle;
   x->insist = insist;

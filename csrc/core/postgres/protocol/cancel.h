@@ -16,10 +16,11 @@ typedef struct ldr_cancel_ops {                    /* of what delivers it */
   void (*free)(void *handle);                      /* of NULL, too */
 } ldr_cancel_ops;
 
-/* Takes over handle; NULL: none is sent. insist: the connection is given up, so that no later statement can
- * be hit, and the cancel is repeated, as one that arrives before its statement has begun is lost. NULL: out
- * of memory, none is sent. Any thread. */
-ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insist);
+/* Takes over handle and line. handle NULL: none is sent. insist: the connection is given up, so that no later
+ * statement can be hit, and the cancel is repeated, as one that arrives before its statement has begun is
+ * lost. line: a descriptor that stays open until the cancel is delivered, or given up; -1: none. NULL: out of
+ * memory, none is sent. Any thread. */
+ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insist, int line);
 bool ldr_cancel_under_way(const ldr_cancel *x); /* NULL is fine */
 void ldr_cancel_release(ldr_cancel *x);         /* NULL is fine */
 

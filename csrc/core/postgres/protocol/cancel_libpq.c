@@ -38,7 +38,7 @@ static void *handle_of(PGconn *pg) { return PQgetCancel(pg); }
 
 #endif
 
-ldr_cancel *ldr_cancel_send(PGconn *pg, bool insist) {
+ldr_cancel *ldr_cancel_send(PGconn *pg, bool insist, int line) {
   static const ldr_cancel_ops by_libpq = {deliver, release};
-  return ldr_cancel_start(&by_libpq, handle_of(pg), insist);
+  return ldr_cancel_start(&by_libpq, handle_of(pg), insist, line);
 }

@@ -7,6 +7,6 @@
 #include "postgres/protocol/cancel.h"
 
 /* Asks the server to cancel what runs on pg; see ldr_cancel_start. */
-ldr_cancel *ldr_cancel_send(PGconn *pg, bool insist);
+ldr_cancel *ldr_cancel_send(PGconn *pg, bool insist, int line);
 
 #endif

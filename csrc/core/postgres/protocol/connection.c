@@ -30,11 +30,27 @@ ldr_code ldr_conninfo_parse(const char *s, void (*each)(void *ud, const char *ke
 
 /* ---- cancelling ---- */
 
+/* The line to the server, of which c lets go without a word. -1: no descriptor is left. */
+static int take_line(const ldr_conn *c) {
+  int fd = PQsocket(c->pg), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  int line = null < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (line >= 0 && dup3(null, fd, O_CLOEXEC) < 0) {
+    close(line);
+    line = -1;
+  }
+  if (null >= 0) close(null);
+  return line;
+}
+
 static void cancel(ldr_conn *c, bool insist) {
+  int line;
   if (c->dead || !c->connected || (!insist && ldr_conn_cancelling(c))) return;
   ldr_cancel_release(c->cancel);
-  c->cancel = ldr_cancel_send(c->pg, insist);
+  line = insist && c->pooled ? take_line(c) : -1;
+  c->cancel = ldr_cancel_send(c->pg, insist, line);
 }
+
+void ldr_conn_set_pooled(ldr_conn *c) { c->pooled = true; }
 
 void ldr_conn_cancel(ldr_conn *c) { cancel(c, false); }
 

@@ -2,17 +2,20 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct pg_context {
   ldr_context base; /* first */
   ldr_buf sql;
   ldr_bind args;
+  char *path; /* NULL: it sets none */
 } pg_context;
 
 static void context_free(ldr_context *c) {
   pg_context *x = (pg_context *)c;
   ldr_buf_free(&x->sql);
   ldr_bind_free(&x->args);
+  ldr_free(x->path);
   ldr_free(x);
 }
 
@@ -39,6 +42,20 @@ static ldr_code bind_settings(ldr_bind *args, const ldr_setting *s, size_t n, ld
   return code;
 }
 
+static bool keep_path(pg_context *x, const ldr_setting *s, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (strcasecmp(s[i].name, "search_path") != 0) continue;
+    x->path = ldr_strndup(s[i].value, strlen(s[i].value));
+    return x->path;
+  }
+  return true;
+}
+
+const char *ldr_pgcontext_path(const ldr_context *c) {
+  const pg_context *x = (const pg_context *)(const void *)c;
+  return x && x->path ? x->path : "";
+}
+
 ldr_code ldr_pgcontext_new(const ldr_setting *settings, size_t n, ldr_context **out, ldr_err *err) {
   pg_context *x;
   ldr_code code;
@@ -47,7 +64,7 @@ ldr_code ldr_pgcontext_new(const ldr_setting *settings, size_t n, ldr_context **
   if (x == NULL) return ldr_fail_nomem(err);
   x->base.refs = 1;
   x->base.free = context_free;
-  code = write_sql(&x->sql, n) ? LDR_OK : ldr_fail_nomem(err);
+  code = write_sql(&x->sql, n) && keep_path(x, settings, n) ? LDR_OK : ldr_fail_nomem(err);
   if (code == LDR_OK) code = bind_settings(&x->args, settings, n, err);
   if (code == LDR_OK)
     *out = &x->base;

@@ -13,6 +13,8 @@
 /* See ldr_context_group. */
 ldr_code ldr_pgcontext_new(const ldr_setting *settings, size_t n, ldr_context **out,
                            ldr_err *err) LDR_MUSTCHECK;
+/* The search_path that it sets; "" when it sets none, or c is NULL. */
+const char *ldr_pgcontext_path(const ldr_context *c);
 /* One more command of r, which sets them; NULL adds none. Reads c only: on any thread. */
 ldr_code ldr_pgcontext_add(const ldr_context *c, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
 

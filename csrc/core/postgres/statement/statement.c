@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "postgres/statement/sqlgen.h"
 
@@ -298,22 +299,42 @@ ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt 
   return code;
 }
 
+enum { DESCRIPTION_US = 5000000 }; /* how long parameters are believed */
+
 typedef struct text_key {
   const char *p;
   size_t n;
+  const char *path;
 } text_key;
 
 static bool same_text(const ldr_lru_node *node, const void *key) {
   const ldr_stmt *s = (const ldr_stmt *)(const void *)node;
   const text_key *k = key;
-  return s->sql_n == k->n && memcmp(s->sql, k->p, k->n) == 0;
+  return s->sql_n == k->n && memcmp(s->sql, k->p, k->n) == 0 && strcmp(s->path, k->path) == 0;
 }
 
-ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out, ldr_err *err) {
-  text_key key = {sql, n};
-  uint64_t hash = ldr_hash64(sql, n, 0);
+static bool is_old(const ldr_stmts *c, const ldr_stmt *s) {
+  int64_t since = atomic_load(&s->since);
+  if (!s->described || s->nparams == 0) return false;
+  return since <= atomic_load(&c->changed) || ldr_now_mono() - since > DESCRIPTION_US;
+}
+
+void ldr_stmts_note_tag(ldr_stmts *c, const char *tag) {
+  static const char *const changes[] = {"ALTER ", "CREATE ", "DROP "};
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+    if (strncmp(tag, changes[i], strlen(changes[i])) == 0) atomic_store(&c->changed, ldr_now_mono());
+}
+
+ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, const char *path, ldr_stmt **out,
+                        ldr_err *err) {
+  text_key key = {sql, n, path};
+  uint64_t hash = ldr_hash64(sql, n, *path ? ldr_hash64(path, strlen(path), 0) : 0);
   ldr_lru_node *node = ldr_lru_find(&c->texts, hash, same_text, &key);
   ldr_stmt *s;
+  if (node && is_old(c, of_node(node))) {
+    ldr_stmts_forget(c, of_node(node));
+    node = NULL;
+  }
   if (node) {
     *out = ldr_stmt_retain(of_node(node));
     return LDR_OK;
@@ -322,8 +343,14 @@ ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out,
   if (ldr_utf8_check(sql, n) != n) return ldr_fail(err, LDR_INVALID, "the statement is not valid UTF-8");
   s = new_stmt(sql, n);
   if (s == NULL) return ldr_fail_nomem(err);
+  s->path = ldr_arena_copy(&s->arena, path, strlen(path));
+  if (s->path == NULL) {
+    ldr_stmt_release(s);
+    return ldr_fail_nomem(err);
+  }
   name_it(s);
   s->effects = ldr_sqltext_effects(sql, n);
+  atomic_store(&s->since, ldr_now_mono()); /* before the server is asked */
   s->alone = (s->effects & ~(unsigned)LDR_EFFECT_WRITES) != 0;
   cache(&c->texts, s, hash);
   *out = s;

@@ -5,6 +5,8 @@
 #ifndef LDR_POSTGRES_STATEMENT_STATEMENT_H
 #define LDR_POSTGRES_STATEMENT_STATEMENT_H
 
+#include <stdatomic.h>
+
 #include "base/lru.h"
 #include "model/op.h"
 #include "postgres/protocol/connection.h"
@@ -32,6 +34,8 @@ struct ldr_stmt {
   const char *sql;
   size_t sql_n;
   unsigned nparams, ncols;
+  const char *path;        /* raw: the search_path that it is described under; "": the connection's */
+  _Atomic int64_t since;   /* raw: described then, and not before the server was asked; 0: not yet */
   uint32_t *oids;          /* of the parameters; NULL: the server finds out */
   ldr_column *params;      /* raw, once described */
   const ldr_column *cols;  /* results, as the operation or the server describes them */
@@ -60,7 +64,8 @@ typedef struct ldr_stmts {
   ldr_lru ops, texts;
   ldr_buf sql, columns; /* scratch */
   ldr_lives lives;
-  ldr_shapes simple; /* statements that are found before their text is made */
+  ldr_shapes simple;       /* statements that are found before their text is made */
+  _Atomic int64_t changed; /* when a text of ours last changed tables or types; 0: never */
 } ldr_stmts;
 
 bool ldr_stmts_init(ldr_stmts *c); /* false: out of memory */
@@ -70,9 +75,16 @@ void ldr_stmts_done(ldr_stmts *c);
  * one. *out is counted for the caller. */
 ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out,
                       ldr_err *err) LDR_MUSTCHECK;
-/* The statement of a text, perhaps not described yet. *out is counted for the caller. */
-ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, ldr_stmt **out, ldr_err *err) LDR_MUSTCHECK;
-void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s); /* who asks next gets a new one */
+/* The statement of a text under a search_path ("": the connection's), perhaps not described yet. *out is
+ * counted for the caller.
+ *
+ * What a text gives is checked against each answer. What it takes nothing refutes: the server keeps the types
+ * that it was told, so that a time would be cut down to the date that a column was. So texts with parameters
+ * are described anew once a few seconds have passed, or when we changed tables ourselves. */
+ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, const char *path, ldr_stmt **out,
+                        ldr_err *err) LDR_MUSTCHECK;
+void ldr_stmts_note_tag(ldr_stmts *c, const char *tag); /* of what was run; any thread */
+void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s);       /* who asks next gets a new one */
 
 unsigned ldr_stmt_params(const ldr_stmt *s, const ldr_column **types);
 ldr_stmt *ldr_stmt_retain(ldr_stmt *s);
