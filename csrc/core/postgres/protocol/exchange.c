@@ -103,3 +103,12 @@ void ldr_exchange_end(ldr_exchange *r, bool lost) {
   *(l->last ? &l->last->next : &l->first) = r;
   l->last = r;
 }
+
+/* A parameter of another type fails as an operator or cast that is not there, as a value that cannot be read,
+ * or (a type that was made anew) as a fault inside of the server. */
+bool ldr_state_doubts(const char *sqlstate) {
+  static const char *const states[] = {"42", "0A000", "22P02", "22P03", "22003", "XX000"};
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+    if (strncmp(sqlstate, states[i], strlen(states[i])) == 0) return true;
+  return false;
+}

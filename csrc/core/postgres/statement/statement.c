@@ -411,39 +411,11 @@ ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) {
   return LDR_OK;
 }
 
-ldr_code ldr_stmt_usable(const ldr_stmt *s, ldr_err *err) {
-  if (s->doubled == NULL) return LDR_OK;
-  return ldr_fail(err, LDR_INVALID,
-                  "two columns of the result are called \"%.60s\": give one of them a name with AS",
-                  s->doubled);
-}
-
 bool ldr_stmt_refuted(const ldr_stmt *s, const ldr_pgres *res) {
   if (s->e || !ldr_pgres_has_rows(res)) return false;
   for (unsigned i = 0; i < ldr_pgres_cols(res); i++)
     if (!ldr_pgres_is_text(res, i) && !has_decoder(ldr_pgres_oid(res, i))) return true;
   return false;
-}
-
-/* A parameter of another type fails as an operator or cast that is not there, as a value that cannot be read,
- * or (a type that was made anew) as a fault inside of the server. */
-static bool is_doubt(const char *sqlstate) {
-  static const char *const states[] = {"42", "0A000", "22P02", "22P03", "22003", "XX000"};
-  for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-    if (strncmp(sqlstate, states[i], strlen(states[i])) == 0) return true;
-  return false;
-}
-
-bool ldr_stmt_doubted(const ldr_stmt *s, const char *sqlstate) {
-  return s->e == NULL && s->described && is_doubt(sqlstate);
-}
-
-bool ldr_stmt_changes_session(const char *sql) {
-  return ldr_sqltext_effects(sql, strlen(sql)) & LDR_EFFECT_SESSION;
-}
-
-bool ldr_stmt_only_once(const ldr_stmt *s) {
-  return s->e == NULL && s->gives_rows && (s->effects & LDR_EFFECT_WRITES);
 }
 
 /* ---- the registry of a connection ---- */
@@ -612,7 +584,7 @@ static void settle_cmd(ldr_registry *g, const ldr_exchange *r, const ldr_cmd *c,
     p->state = p->state == PREP_STALE || (failed_here && failed_with(r, "42P05")) ? PREP_STALE : PREP_MISSING;
   else if (failed_here && failed_with(r, "26000"))
     p->state = PREP_MISSING;
-  else if (failed_here && is_doubt(ldr_exchange_sqlstate(r)))
+  else if (failed_here && ldr_state_doubts(ldr_exchange_sqlstate(r)))
     p->state = PREP_STALE;
 }
 
