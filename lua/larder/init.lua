@@ -27,6 +27,9 @@ larder.increment, larder.append, larder.merge = expr.increment, expr.append, exp
 larder.coalesce, larder.greatest = expr.coalesce, expr.greatest
 larder.merge_deep, larder.set_path, larder.path, larder.matches = expr.merge_deep, expr.set_path, expr.path, expr.matches
 larder.default, larder.excluded = expr.default, expr.excluded
+larder.field, larder.value, larder.lower, larder.upper, larder.length = expr.field, expr.value, expr.lower, expr.upper, expr.length
+larder.abs, larder.add, larder.sub, larder.mul = expr.abs, expr.add, expr.sub, expr.mul
+larder.bucket, larder.part = expr.bucket, expr.part
 
 --- Error codes under their own names.
 larder.codes = errors.codes

@@ -40,6 +40,7 @@ for _, engine in ipairs(engines) do
       return ids(posts:list { where = { larder.matches(path, value) }, order = "id" })
     end
 
+    local function by_rating_of() return larder.path { "metadata", "rating", type = "numeric" } end
     local theme, rating = larder.path("metadata", "theme"), larder.path("metadata", "rating")
 
     it("compare with values of their own type", function()
@@ -80,15 +81,19 @@ for _, engine in ipairs(engines) do
       assert.equal(2, assert(posts:update_where({ larder.matches(theme, "dark") }, { likes = 9 })))
     end)
 
-    it("order rows, which page by offset then", function()
+    it("order rows", function()
       local by_rating = larder.path { "metadata", "rating", type = "numeric" }
       assert.equal("3 1 2 7 4 5 6", ids(posts:list { order = { by_rating, "id" }, offset = 0 }))
       assert.equal("2 1", ids(posts:list { order = { { by = by_rating, desc = true }, "id" }, offset = 4, limit = 2 }))
       assert.equal("7 1 3 2 4 5 6", ids(posts:list { order = { theme }, offset = 0 }))
       assert.equal("p3", assert(posts:find({ title = { like = "t%" } }, { order = { by_rating } })).id)
-      local rows, err = posts:list { order = { by_rating } }
+      local rows, err = posts:list { order = { { rank = { { id = "p2" } } } } }
       assert.is_nil(rows)
       assert.is_string(err.fields.order)
+    end)
+
+    it("order rows that another path was asked of", function()
+      assert.equal("3 1", ids(posts:list { where = { larder.matches(theme, "dark") }, order = { by_rating_of() }, offset = 0 }))
     end)
 
     it("make groups and figures", function()

@@ -94,11 +94,17 @@ local WHERE = {
     function() return { deleted_at = { gte = "2026-01-05T02:00:00+02:00" } } end,
     function() return { blob = "\0\1" } end,
     function() return { token = "00000000-0000-4000-8000-000000000003" } end,
+    function() return { larder.matches(larder.upper "email", "E" .. random(10)), visits = { gt = random(50) } } end,
+    function() return { ["org.rank"] = { gte = random(5) } } end,
+    function() return { larder.matches(larder.add("score", "visits"), { gt = random(100) }) } end,
+    function() return { larder.matches(larder.part("day", "deleted_at"), { random(9), random(9) }) } end,
   },
   teams = {
     function() return { org_id = org() } end,
     function() return { lead_id = larder.null } end,
     function() return { size = { 1, 2, 3 } } end,
+    function() return { ["lead.org.name"] = { "n1", "n2", "n3" } } end,
+    function() return { larder.matches(larder.mul("size", larder.coalesce("lead.visits", 3)), { lt = 100 }) } end,
   },
   badges = {
     function() return { org_id = org() } end,
@@ -271,6 +277,12 @@ local FIGURES = {
       }
     end,
     function() return { groups = { { "deleted_at", bucket = "day", as = "day" } }, order = "-day", offset = 1 } end,
+    function()
+      return {
+        groups = { "org.name", { larder.part("weekday", "deleted_at"), as = "day" } }, order = "-org_name",
+        aggs = { { "count", as = "n" }, { "sum", larder.sub("visits", 10), as = "visits" }, { "avg", larder.abs "score", as = "score" } },
+      }
+    end,
   },
   teams = { function() return { aggs = { { "sum", "size", as = "size" } }, groups = { "lead_id" }, having = { size = { gte = 2 } } } end },
   badges = { function() return { aggs = { { "count", as = "n" } }, groups = { "person_id" }, order = "n desc", limit = 3 } end },

@@ -176,7 +176,7 @@ static bool narrow(const ldr_memcur *c, const ldr_memindex *ix, ldr_value *v, pl
 /* Does an item of the order distinguish no rows? */
 static bool idle(const ldr_memcur *c, unsigned item) {
   const ldr_order *o = &c->q->order[item];
-  if (o->kind == LDR_BY_RANK) return false;
+  if (o->kind != LDR_BY_FIELD && o->kind != LDR_BY_NULL) return false;
   if (fixed(c, o->field)) return true;
   for (unsigned i = 0; i < item; i++)
     if (c->q->order[i].kind == LDR_BY_FIELD && c->q->order[i].field == o->field) return true;
@@ -210,9 +210,11 @@ static bool keyset_possible(const ldr_memcur *c) {
   const ldr_memquery *q = c->q;
   for (unsigned i = 0; i < q->norder; i++) {
     const ldr_value *f = fixed(c, q->order[i].field);
+    if (q->order[i].kind != LDR_BY_FIELD) continue;
     if (f && ldr_order_values(f, &q->after[i]) != 0) return false;
     for (unsigned k = 0; k < i; k++)
-      if (q->order[k].field == q->order[i].field && ldr_order_values(&q->after[k], &q->after[i]) != 0)
+      if (q->order[k].kind == LDR_BY_FIELD && q->order[k].field == q->order[i].field &&
+          ldr_order_values(&q->after[k], &q->after[i]) != 0)
         return false;
   }
   return true;

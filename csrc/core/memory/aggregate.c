@@ -7,6 +7,7 @@
 #include "memory/avg.h"
 #include "memory/errors.h"
 #include "memory/sort.h"
+#include "model/walk.h"
 #include "values/numeric.h"
 
 __extension__ typedef __int128 wide; /* a sum of int64s cannot leave it */
@@ -46,8 +47,8 @@ typedef struct aggregation {
   ldr_hash index;
   group **groups;
   size_t n, cap;
-  ldr_buf spare;   /* for the next numeric sum */
-  ldr_buf scratch; /* m's */
+  ldr_buf spare;          /* for the next numeric sum */
+  ldr_memscratch scratch; /* m's */
   ldr_err *err;
 } aggregation;
 
@@ -84,10 +85,10 @@ static group *add_group(aggregation *a, uint32_t code, const ldr_value *v) {
 }
 
 /* An operand's value that lasts as long as the aggregation. */
-static ldr_code value_of(aggregation *a, const ldr_row *row, unsigned field, const ldr_path *path,
+static ldr_code value_of(aggregation *a, const ldr_row *row, unsigned field, const ldr_expr *x,
                          ldr_value *out) {
-  ldr_code code = ldr_match_operand(&a->m, a->op->e, row, field, path, out);
-  if (code != LDR_OK || path == NULL) return code;
+  ldr_code code = ldr_match_operand(&a->m, a->op->e, row, field, x, out);
+  if (code != LDR_OK || x == NULL) return code;
   return ldr_value_copy(out, &a->arena) ? LDR_OK : ldr_fail_nomem(a->err);
 }
 
@@ -95,11 +96,11 @@ static ldr_code value_of(aggregation *a, const ldr_row *row, unsigned field, con
 static ldr_code group_values(aggregation *a, const ldr_row *row, ldr_value *v) {
   for (unsigned i = 0; i < a->op->ngroups; i++) {
     const ldr_group *g = &a->op->groups[i];
-    ldr_code code = value_of(a, row, g->field, g->path, &v[i]);
+    ldr_code code = value_of(a, row, g->field, g->expr, &v[i]);
     if (code != LDR_OK) return code;
     if ((v[i].type == LDR_T_TIME || v[i].type == LDR_T_TIMESTAMP) &&
         !ldr_time_trunc(v[i].u.i, g->bucket, &v[i].u.i))
-      return ldr_memerr_time(&a->op->e->fields[g->field], a->err);
+      return ldr_memerr_time(ldr_operand(a->op->e, g->field, g->expr), a->err);
   }
   return LDR_OK;
 }
@@ -176,7 +177,7 @@ static ldr_code take_row(aggregation *a, const ldr_agg *agg, cell *c, const ldr_
   if (t == LDR_BROKEN) return a->err->code;
   if (t != LDR_TRUE) return LDR_OK;
   if (ldr_agg_operand(a->op->e, agg)) {
-    ldr_code code = value_of(a, row, (unsigned)agg->field, agg->path, &v);
+    ldr_code code = value_of(a, row, (unsigned)agg->field, agg->expr, &v);
     if (code != LDR_OK) return code;
     if (v.type == LDR_T_NULL) return LDR_OK;
   }
@@ -294,13 +295,16 @@ static ldr_value *new_values(aggregation *a, size_t n) {
   return ldr_arena_alloc(&a->arena, n * width(a) * sizeof(ldr_value));
 }
 
-/* Does the condition look at this field of the result? */
-static bool looks_at(const ldr_pred *p, unsigned field) {
-  unsigned n = p->kind == LDR_P_NOT ? 1 : p->n;
-  if (p->kind != LDR_P_AND && p->kind != LDR_P_OR && p->kind != LDR_P_NOT) return p->field == field;
-  for (unsigned i = 0; i < n; i++)
-    if (looks_at(p->kids[i], field)) return true;
-  return false;
+static bool is_field(void *ud, const ldr_entity *e, unsigned field, bool null_alone) {
+  const unsigned *wanted = ud;
+  (void)e;
+  (void)null_alone;
+  return field == *wanted;
+}
+
+/* Does having look at this field of the result? */
+static bool looks_at(const ldr_op *op, unsigned field) {
+  return op->having && ldr_pred_reads(op->result, op->having, is_field, &field);
 }
 
 /* The figures that `having` looks at, or the others. */
@@ -308,7 +312,7 @@ static ldr_code figures_of(aggregation *a, const group *g, bool asked, ldr_value
   const ldr_op *op = a->op;
   ldr_code code = LDR_OK;
   for (unsigned i = 0; code == LDR_OK && i < op->naggs; i++)
-    if ((op->having && looks_at(op->having, op->ngroups + i)) == asked)
+    if (looks_at(op, op->ngroups + i) == asked)
       code = result_of(a, &op->aggs[i], &g->cell[i], &out[op->ngroups + i]);
   return code;
 }
@@ -412,7 +416,7 @@ static void free_all(aggregation *a) {
       ldr_hash_free(&a->groups[i]->cell[k].seen);
     }
   ldr_buf_free(&a->spare);
-  ldr_buf_free(&a->scratch);
+  ldr_memscratch_free(&a->scratch);
   ldr_free(a->groups);
   ldr_hash_free(&a->index);
   ldr_arena_free(&a->arena);

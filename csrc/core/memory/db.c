@@ -162,7 +162,10 @@ static ldr_code execute(ldr_undo *w, ldr_memtab *t, const ldr_op *op, ldr_result
   if (op->kind == LDR_OP_AGGREGATE) return aggregate(w, t, op, res, err);
   code = rows_of(w, t, op, given ? NULL : &rows, &res->affected, err);
   res->as_given = given;
-  if (code == LDR_OK && op->nout && !given) code = ldr_memrows_take(&rows, op, &res->rows, err);
+  if (code == LDR_OK && op->ncomputed)
+    code = ldr_memrows_compute(w, t, &rows, op, &res->rows, err);
+  else if (code == LDR_OK && op->nout && !given)
+    code = ldr_memrows_take(&rows, op, &res->rows, err);
   ldr_memrows_free(&rows);
   return code;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "memory/eval.h"
 #include "memory/lists.h"
 #include "values/codec.h"
 #include "values/json.h"
@@ -180,32 +181,14 @@ static ldr_truth match_kids(const ldr_matcher *m, const ldr_entity *e, const ldr
   return result;
 }
 
-static ldr_code follow(const ldr_matcher *m, const ldr_path *path, const ldr_value *json, ldr_value *out) {
-  ldr_json_text steps[LDR_MAX_PATH];
-  ldr_json_event kind = LDR_JSON_END;
-  ldr_ftype type = path->as.type;
-  ldr_buf *made = m->scratch;
-  ldr_code code;
-  *out = ldr_null();
-  if (json->type == LDR_T_NULL) return LDR_OK;
-  for (unsigned i = 0; i < path->n; i++) steps[i] = (ldr_json_text){path->path[i].u.p, path->path[i].n};
-  ldr_buf_reset(made);
-  code = ldr_json_at(json->u.p, json->n, steps, path->n, type == LDR_F_JSONB, &kind, made, m->err);
-  if (code != LDR_OK) return code;
-  if (kind == LDR_JSON_NULL || kind == LDR_JSON_END) return LDR_OK;
-  if (type == LDR_F_JSONB) *out = ldr_bytes_of(LDR_T_JSON, made->p, made->n);
-  if (type == LDR_F_TEXT && kind == LDR_JSON_STRING) *out = ldr_text(made->p, made->n);
-  if (type == LDR_F_NUMERIC && kind == LDR_JSON_INT) *out = ldr_bytes_of(LDR_T_NUMERIC, made->p, made->n);
-  if (type == LDR_F_BOOL && (kind == LDR_JSON_TRUE || kind == LDR_JSON_FALSE))
-    *out = ldr_bool(kind == LDR_JSON_TRUE);
-  return LDR_OK;
-}
-
 ldr_code ldr_match_operand(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, unsigned field,
-                           const ldr_path *path, ldr_value *out) {
-  ldr_value json;
-  ldr_row_get(e, row, path ? path->field : field, path ? &json : out);
-  return path ? follow(m, path, &json, out) : LDR_OK;
+                           const ldr_expr *x, ldr_value *out) {
+  if (x) {
+    ldr_arena_reset(&m->scratch->values);
+    return ldr_mem_eval(m, e, row, x, out);
+  }
+  ldr_row_get(e, row, field, out);
+  return LDR_OK;
 }
 
 ldr_truth ldr_match(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_pred *p) {
@@ -216,9 +199,9 @@ ldr_truth ldr_match(const ldr_matcher *m, const ldr_entity *e, const ldr_row *ro
     case LDR_P_OR: return match_kids(m, e, row, p);
     case LDR_P_NOT: return negate(ldr_match(m, e, row, p->kids[0]));
     case LDR_P_KEYS: return match_keys(m, e, row, p);
-    case LDR_P_EXISTS: return m->exists(m->ud, e, row, p, m->err);
+    case LDR_P_EXISTS: return m->exists(m->ud, e, row, p, NULL, m->err);
     default:
-      if (ldr_match_operand(m, e, row, p->field, p->path, &v) != LDR_OK) return LDR_BROKEN;
+      if (ldr_match_operand(m, e, row, p->field, p->expr, &v) != LDR_OK) return LDR_BROKEN;
       return match_value(m, p, &v);
   }
 }
@@ -255,14 +238,14 @@ int ldr_order_rows(const ldr_entity *e, const ldr_order *order, const ldr_row *a
   return order->desc ? -c : c;
 }
 
-bool ldr_order_after(const ldr_entity *e, const ldr_order *order, unsigned n, const ldr_row *row,
-                     const ldr_value *after) {
+ldr_truth ldr_order_after(const ldr_matcher *m, const ldr_entity *e, const ldr_order *order, unsigned n,
+                          const ldr_row *row, const ldr_value *after) {
   for (unsigned i = 0; i < n; i++) {
     ldr_value v;
     int c;
-    ldr_row_get(e, row, order[i].field, &v);
+    if (ldr_match_operand(m, e, row, order[i].field, order[i].expr, &v) != LDR_OK) return LDR_BROKEN;
     c = ldr_order_values(&v, &after[i]);
-    if (c != 0) return order[i].desc ? c < 0 : c > 0;
+    if (c != 0) return truth(order[i].desc ? c < 0 : c > 0);
   }
-  return false;
+  return LDR_FALSE;
 }

@@ -3,23 +3,11 @@
 #ifndef LDR_MEMORY_MATCH_H
 #define LDR_MEMORY_MATCH_H
 
-#include "model/op.h"
-#include "model/row.h"
-
-typedef enum ldr_truth { LDR_FALSE, LDR_TRUE, LDR_UNKNOWN, LDR_BROKEN /* see the matcher's err */ } ldr_truth;
-
-typedef struct ldr_matcher {
-  /* Answers LDR_P_EXISTS for a row of `outer`; never LDR_UNKNOWN. */
-  ldr_truth (*exists)(void *ud, const ldr_entity *outer, const ldr_row *row, const ldr_pred *p, ldr_err *err);
-  void *ud;
-  ldr_err *err;
-  ldr_buf *scratch;           /* where a path's value is made */
-  struct ldr_memlists *lists; /* indexes of long lists (memory/lists.h); NULL: none are made */
-} ldr_matcher;
+#include "memory/matcher.h"
 
 /* The value of an operand; a view into the row, or into m->scratch until the next operand. */
 ldr_code ldr_match_operand(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, unsigned field,
-                           const ldr_path *path, ldr_value *out) LDR_MUSTCHECK;
+                           const ldr_expr *x, ldr_value *out) LDR_MUSTCHECK;
 
 /* Does p hold for a row of e? NULL holds always. The only faults: out of memory, a broken LIKE pattern
  * (22025). */
@@ -30,10 +18,11 @@ ldr_code ldr_match_rank(const ldr_matcher *m, const ldr_entity *e, const ldr_row
 
 /* <0, 0, >0 in ascending order, null after everything. */
 int ldr_order_values(const ldr_value *a, const ldr_value *b);
-/* One item of an order; not for LDR_BY_RANK and LDR_BY_PATH. */
+/* One item of an order; not for LDR_BY_RANK and LDR_BY_EXPR. */
 int ldr_order_rows(const ldr_entity *e, const ldr_order *order, const ldr_row *a, const ldr_row *b);
-/* Does the row come after the keyset values (one an order item, all LDR_BY_FIELD)? */
-bool ldr_order_after(const ldr_entity *e, const ldr_order *order, unsigned n, const ldr_row *row,
-                     const ldr_value *after);
+/* Does the row come after the keyset values (one an order item, LDR_BY_FIELD or LDR_BY_EXPR)? Never
+ * LDR_UNKNOWN. */
+ldr_truth ldr_order_after(const ldr_matcher *m, const ldr_entity *e, const ldr_order *order, unsigned n,
+                          const ldr_row *row, const ldr_value *after);
 
 #endif

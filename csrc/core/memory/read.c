@@ -25,7 +25,7 @@ static bool join(const ldr_entity *outer, const ldr_row *row, const ldr_pred *p,
 }
 
 static ldr_truth exists(void *ud, const ldr_entity *outer, const ldr_row *row, const ldr_pred *p,
-                        ldr_err *err) {
+                        const ldr_row **row_found, ldr_err *err) {
   const ldr_memquery *from = ud;
   ldr_value values[LDR_MAX_KEY];
   ldr_pred eq[LDR_MAX_KEY], all;
@@ -39,12 +39,13 @@ static ldr_truth exists(void *ud, const ldr_entity *outer, const ldr_row *row, c
   code = ldr_memreader_next(&r, &found);
   ldr_memreader_close(&r);
   if (code != LDR_OK) return LDR_BROKEN;
+  if (found && row_found) *row_found = found->data;
   return found ? LDR_TRUE : LDR_FALSE;
 }
 
 /* ---- the reader ---- */
 
-ldr_matcher ldr_memread_matcher(const ldr_memquery *q, ldr_buf *scratch, ldr_err *err) {
+ldr_matcher ldr_memread_matcher(const ldr_memquery *q, ldr_memscratch *scratch, ldr_err *err) {
   union { /* the matcher hands it back to exists(), which only reads it */
     const void *in;
     void *out;
@@ -54,7 +55,7 @@ ldr_matcher ldr_memread_matcher(const ldr_memquery *q, ldr_buf *scratch, ldr_err
 
 void ldr_memreader_open(ldr_memreader *r, const ldr_memquery *q, ldr_err *err) {
   ldr_memcur_open(&r->cur, q);
-  r->scratch = (ldr_buf){0};
+  r->scratch = (ldr_memscratch){0};
   r->m = ldr_memread_matcher(q, &r->scratch, err);
   r->lists.n = 0;
   r->m.lists = &r->lists;
@@ -62,7 +63,7 @@ void ldr_memreader_open(ldr_memreader *r, const ldr_memquery *q, ldr_err *err) {
 
 void ldr_memreader_close(ldr_memreader *r) {
   ldr_memcur_close(&r->cur);
-  ldr_buf_free(&r->scratch);
+  ldr_memscratch_free(&r->scratch);
   ldr_memlists_free(&r->lists);
 }
 
@@ -90,9 +91,10 @@ ldr_code ldr_memreader_next(ldr_memreader *r, ldr_memver **out) {
       return LDR_OK;
     }
     t = holds(r, v->data);
+    if (t == LDR_TRUE && q->after)
+      t = ldr_order_after(&r->m, q->tab->e, q->order, q->norder, v->data, q->after);
     if (t == LDR_BROKEN) return r->m.err->code;
     if (t != LDR_TRUE) continue;
-    if (q->after && !ldr_order_after(q->tab->e, q->order, q->norder, v->data, q->after)) continue;
     *out = v;
     return LDR_OK;
   }
@@ -129,6 +131,41 @@ ldr_code ldr_memrows_take(ldr_memrows *l, const ldr_op *op, ldr_rows **out, ldr_
   ldr_code code = ldr_rows_from_packed(op->e, op->out, op->nout, l->row, l->n, out, err);
   l->n = 0; /* the counts went over */
   ldr_memrows_free(l);
+  return code;
+}
+
+static ldr_code compute_row(const ldr_matcher *m, const ldr_op *op, const ldr_row *row, ldr_arena *a,
+                            ldr_value *v) {
+  for (unsigned i = 0; i < op->nout; i++) ldr_row_get(op->e, row, op->out[i], v++);
+  for (unsigned i = 0; i < op->ncomputed; i++, v++) {
+    ldr_code code = ldr_match_operand(m, op->e, row, op->computed[i].field, op->computed[i].expr, v);
+    if (code != LDR_OK) return code;
+    if (!ldr_value_copy(v, a)) return ldr_fail_nomem(m->err);
+  }
+  return LDR_OK;
+}
+
+ldr_code ldr_memrows_compute(ldr_undo *tx, const ldr_memtab *t, const ldr_memrows *l, const ldr_op *op,
+                             ldr_rows **out, ldr_err *err) {
+  const ldr_memquery q = {.tab = t, .tx = tx};
+  const unsigned width = op->nout + op->ncomputed;
+  ldr_memscratch scratch = {{0}, {0}};
+  ldr_matcher m = ldr_memread_matcher(&q, &scratch, err);
+  ldr_arena arena = {0};
+  ldr_buf cols = {0};
+  ldr_value *values = l->n > SIZE_MAX / sizeof *values / width
+                          ? NULL
+                          : ldr_arena_alloc(&arena, l->n * width * sizeof *values);
+  ldr_code code = values ? LDR_OK : ldr_fail_nomem(err);
+  ldr_op_columns(op, &cols);
+  if (code == LDR_OK && cols.broken) code = ldr_fail_nomem(err);
+  for (size_t i = 0; i < l->n && code == LDR_OK; i++)
+    code = compute_row(&m, op, l->row[i], &arena, values + i * width);
+  if (code == LDR_OK)
+    code = ldr_rows_from_values((const ldr_column *)(const void *)cols.p, width, values, l->n, out, err);
+  ldr_buf_free(&cols);
+  ldr_arena_free(&arena);
+  ldr_memscratch_free(&scratch);
   return code;
 }
 

@@ -12,7 +12,7 @@
 typedef struct ldr_memreader {
   ldr_memcur cur;
   ldr_matcher m;
-  ldr_buf scratch; /* m's */
+  ldr_memscratch scratch; /* m's */
   ldr_memlists lists;
 } ldr_memreader;
 
@@ -20,7 +20,7 @@ void ldr_memreader_open(ldr_memreader *r, const ldr_memquery *q, ldr_err *err);
 ldr_code ldr_memreader_next(ldr_memreader *r, ldr_memver **out) LDR_MUSTCHECK; /* NULL at the end */
 void ldr_memreader_close(ldr_memreader *r);
 /* Predicates as q's transaction sees them. */
-ldr_matcher ldr_memread_matcher(const ldr_memquery *q, ldr_buf *scratch, ldr_err *err);
+ldr_matcher ldr_memread_matcher(const ldr_memquery *q, ldr_memscratch *scratch, ldr_err *err);
 
 /* A growing list of counted rows, on their way into a result. Zero-initialise. */
 typedef struct ldr_memrows {
@@ -31,6 +31,10 @@ ldr_code ldr_memrows_add(ldr_memrows *l, ldr_row *row, ldr_err *err) LDR_MUSTCHE
 void ldr_memrows_free(ldr_memrows *l);
 /* Moves the rows into a result set; the list is empty afterwards, also on failure. */
 ldr_code ldr_memrows_take(ldr_memrows *l, const ldr_op *op, ldr_rows **out, ldr_err *err) LDR_MUSTCHECK;
+
+/* The same for an operation with computed columns; the list stays. */
+ldr_code ldr_memrows_compute(ldr_undo *tx, const ldr_memtab *t, const ldr_memrows *l, const ldr_op *op,
+                             ldr_rows **out, ldr_err *err) LDR_MUSTCHECK;
 
 /* A growing list of slots. Zero-initialise. */
 typedef struct ldr_memslots {

@@ -4,7 +4,7 @@
 
 /* ---- comparing ---- */
 
-static bool is_computed(const ldr_order *o) { return o->kind == LDR_BY_RANK || o->kind == LDR_BY_PATH; }
+static bool is_computed(const ldr_order *o) { return o->kind == LDR_BY_RANK || o->kind == LDR_BY_EXPR; }
 
 static int compare_rest(const ldr_memsort *s, const ldr_memitem *a, const ldr_memitem *b, unsigned from) {
   unsigned key = 0;
@@ -91,7 +91,7 @@ static ldr_code compute(ldr_memsort *s, const ldr_matcher *m, const ldr_order *o
     *out = ldr_int(rank);
     return code;
   }
-  code = ldr_match_operand(m, s->e, row, o->field, o->path, out);
+  code = ldr_match_operand(m, s->e, row, o->field, o->expr, out);
   return code == LDR_OK && !ldr_value_copy(out, &s->arena) ? ldr_fail_nomem(m->err) : code;
 }
 

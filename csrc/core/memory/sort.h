@@ -8,7 +8,7 @@
 typedef struct ldr_memitem {
   const ldr_row *row;
   ldr_memver *ver;      /* whose row it is; NULL: a computed one */
-  const ldr_value *key; /* one for each order item by rank or path; NULL when there is none */
+  const ldr_value *key; /* one for each order item by rank or expression; NULL when there is none */
   ldr_value first;      /* the row's value of the first order item, when that is a field */
 } ldr_memitem;
 

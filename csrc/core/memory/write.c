@@ -14,6 +14,7 @@ typedef struct writer {
   ldr_memrows *out; /* NULL: the rows are not wanted */
   int64_t affected;
   ldr_arena arena; /* bytes of one row under construction */
+  ldr_memscratch scratch;
   ldr_err *err;
 } writer;
 
@@ -26,6 +27,7 @@ static ldr_code finish(writer *w, ldr_code code, int64_t *affected) {
   if (code == LDR_OK) code = ldr_memfk_run(w->tx, w->from, w->err);
   if (code == LDR_OK) *affected = w->affected;
   ldr_arena_free(&w->arena);
+  ldr_memscratch_free(&w->scratch);
   return code;
 }
 
@@ -106,8 +108,21 @@ static ldr_code lock_in_way(writer *w, ldr_memslot *slot) {
   for (unsigned i = 0; i < w->op->nsets; i++)
     if (in_unique(w->t, w->op->sets[i].field)) hold = LDR_HOLD_UPDATE;
   if (ldr_memslot_blocked(slot, w->tx, hold)) return ldr_memerr_locked(w->err);
-  if (hold == LDR_HOLD_CHANGE || !w->tx->lasting) return LDR_OK;
+  /* a change holds it by itself; but with a condition there may be none */
+  if ((hold == LDR_HOLD_CHANGE && w->op->where == NULL) || !w->tx->lasting) return LDR_OK;
   return ldr_undo_hold(w->tx, w->t, slot, hold, w->err);
+}
+
+/* Changes the row in the way, unless the statement's condition does not hold of it. */
+static ldr_code change_in_way(writer *w, ldr_memslot *slot, const ldr_value *excluded) {
+  const ldr_memquery q = {.tab = w->t, .tx = w->tx};
+  ldr_matcher m = ldr_memread_matcher(&q, &w->scratch, w->err);
+  ldr_code code = lock_in_way(w, slot);
+  ldr_truth holds;
+  if (code != LDR_OK) return code;
+  holds = ldr_match(&m, w->t->e, ldr_memslot_visible(slot, w->tx)->data, w->op->where);
+  if (holds == LDR_BROKEN) return w->err->code;
+  return holds == LDR_TRUE ? change(w, slot, excluded) : LDR_OK;
 }
 
 static ldr_code insert_row(writer *w, ldr_value *values) {
@@ -124,10 +139,7 @@ static ldr_code insert_row(writer *w, ldr_value *values) {
   }
   if (what == INSERT) return replace(w, NULL, row);
   ldr_row_release(row);
-  if (what == REPLACE) {
-    code = lock_in_way(w, by);
-    return code == LDR_OK ? change(w, by, values) : code;
-  }
+  if (what == REPLACE) return change_in_way(w, by, values);
   return what == SKIP ? LDR_OK : w->err->code;
 }
 

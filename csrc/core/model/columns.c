@@ -10,6 +10,10 @@ static void add_field(ldr_buf *out, const char *name, const ldr_field *f) {
   ldr_buf_add(out, &c, sizeof c);
 }
 
+static void add_group(ldr_buf *out, const ldr_op *op, const ldr_group *g) {
+  add_field(out, g->name, ldr_operand(op->e, g->field, g->expr));
+}
+
 static ldr_ftype type_of_sum(ldr_ftype t) {
   if (t == LDR_F_NUMERIC) return LDR_F_NUMERIC;
   return t == LDR_F_FLOAT4 || t == LDR_F_FLOAT8 ? LDR_F_FLOAT8 : LDR_F_INT8;
@@ -38,12 +42,10 @@ void ldr_op_columns(const ldr_op *op, ldr_buf *out) {
       const ldr_field *f = &op->e->fields[op->out[i]];
       add_field(out, f->name, f);
     }
+    for (unsigned i = 0; i < op->ncomputed; i++) add_group(out, op, &op->computed[i]);
     return;
   }
-  for (unsigned i = 0; i < op->ngroups; i++) {
-    const ldr_field *f = ldr_operand(op->e, op->groups[i].field, op->groups[i].path);
-    add_field(out, op->groups[i].name, f);
-  }
+  for (unsigned i = 0; i < op->ngroups; i++) add_group(out, op, &op->groups[i]);
   for (unsigned i = 0; i < op->naggs; i++) aggregate_column(op, &op->aggs[i], out);
 }
 

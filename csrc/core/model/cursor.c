@@ -13,6 +13,16 @@ enum { VERSION = 2, HEAD = 9, TAIL = 8 };
 
 /* ---- the sort that a cursor belongs to ---- */
 
+static void put_value(const ldr_value *v, ldr_buf *b);
+
+/* What an expression's name does not say. */
+static void add_constants(const ldr_expr *x, ldr_buf *b) {
+  ldr_buf_chr(b, (char)x->bucket);
+  ldr_buf_chr(b, (char)x->part);
+  if (x->kind == LDR_X_VALUE) put_value(x->values, b);
+  for (unsigned i = 0; x->args && i < x->n; i++) add_constants(x->args[i], b);
+}
+
 /* By names and not by numbers: a declaration that gained a field still reads its old cursors. */
 static ldr_code sort_hash(const ldr_op *op, uint64_t *out, ldr_err *err) {
   ldr_buf b = {0};
@@ -20,10 +30,11 @@ static ldr_code sort_hash(const ldr_op *op, uint64_t *out, ldr_err *err) {
   ldr_buf_add(&b, op->e->schema->name, strlen(op->e->schema->name) + 1);
   ldr_buf_add(&b, op->e->name, strlen(op->e->name) + 1);
   for (unsigned i = 0; i < op->norder; i++) {
-    const ldr_field *f = &op->e->fields[op->order[i].field];
+    const ldr_field *f = ldr_operand(op->e, op->order[i].field, op->order[i].expr);
     ldr_buf_chr(&b, op->order[i].desc);
     ldr_buf_chr(&b, (char)f->type);
     ldr_buf_add(&b, f->name, strlen(f->name) + 1);
+    if (op->order[i].expr) add_constants(op->order[i].expr, &b);
   }
   broken = b.broken;
   if (!broken) *out = ldr_hash64(b.p, b.n, LDR_CURSOR_SEED);
@@ -35,9 +46,9 @@ static ldr_code sort_hash(const ldr_op *op, uint64_t *out, ldr_err *err) {
 static ldr_code check_order(const ldr_op *op, ldr_err *err) {
   if (op->norder == 0) return ldr_fail(err, LDR_INVALID, "a cursor needs an order");
   for (unsigned i = 0; i < op->norder; i++) {
-    if (op->order[i].kind != LDR_BY_FIELD)
-      return ldr_fail(err, LDR_INVALID, "only orders by fields have cursors");
-    if (op->e->fields[op->order[i].field].hidden)
+    if (op->order[i].kind != LDR_BY_FIELD && op->order[i].kind != LDR_BY_EXPR)
+      return ldr_fail(err, LDR_INVALID, "only orders by fields and expressions have cursors");
+    if (ldr_operand_hidden(op->e, op->order[i].field, op->order[i].expr))
       return ldr_fail(err, LDR_INVALID, "an order by a hidden field has no cursors");
   }
   return LDR_OK;
@@ -142,7 +153,7 @@ static bool in_place(const ldr_field *f, const ldr_value *v) {
 
 static ldr_code get_values(const ldr_op *op, reader *r, ldr_value *values, ldr_err *err) {
   for (unsigned i = 0; i < op->norder; i++) {
-    const ldr_field *f = &op->e->fields[op->order[i].field];
+    const ldr_field *f = ldr_operand(op->e, op->order[i].field, op->order[i].expr);
     ldr_code code;
     if (!get_value(r, &values[i])) return not_a_cursor(err);
     if (values[i].type == LDR_T_NULL && f->null) continue;
@@ -192,4 +203,13 @@ ldr_code ldr_cursor_decode(const ldr_op *op, const char *s, size_t n, ldr_arena 
   code = get_values(op, &r, values, err);
   if (code == LDR_OK) *out = values;
   return code;
+}
+
+bool ldr_op_after_is_uniform(const ldr_op *op) {
+  for (unsigned i = 0; i < op->norder; i++) {
+    if (op->order[i].desc != op->order[0].desc) return false;
+    if (ldr_operand(op->e, op->order[i].field, op->order[i].expr)->null) return false;
+    if (op->after[i].type == LDR_T_NULL) return false;
+  }
+  return true;
 }

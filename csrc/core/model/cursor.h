@@ -16,4 +16,8 @@ ldr_code ldr_cursor_encode(const ldr_op *op, const ldr_value *values, ldr_buf *o
 ldr_code ldr_cursor_decode(const ldr_op *op, const char *s, size_t n, ldr_arena *a, const ldr_value **out,
                            ldr_err *err) LDR_MUSTCHECK;
 
+/* Of a keyset (op->after): one direction, and no nulls anywhere. SQL's row comparison says it, and an index
+ * that has the order leads to its place. */
+bool ldr_op_after_is_uniform(const ldr_op *op);
+
 #endif

@@ -92,6 +92,7 @@ static ldr_code check_values(const checker *c, const ldr_field *f, const ldr_val
 }
 
 static ldr_code check_pred(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth);
+static ldr_code check_expr(const checker *c, const ldr_entity *e, const ldr_expr *x, unsigned depth);
 
 static ldr_code check_kids(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth) {
   ldr_code code = LDR_OK;
@@ -162,35 +163,106 @@ static ldr_code check_pattern(const checker *c, const ldr_field *f, const ldr_pr
                      : LDR_OK;
 }
 
-static ldr_code check_path(const checker *c, const ldr_entity *e, const ldr_path *p) {
-  if (p->field >= e->nfields || !is_jsonb(&e->fields[p->field])) return bad(c, "a path is for jsonb");
-  if (p->n == 0 || p->n > LDR_MAX_PATH || p->path == NULL) return bad(c, "a path has 1 to 32 steps");
-  if (p->as.array || p->as.name == NULL) return bad(c, "a path has no proper type");
-  switch (p->as.type) {
+/* ---- expressions ---- */
+
+static bool joins_on(const ldr_pred *p, const ldr_unique *u) {
+  for (unsigned i = 0; i < u->n; i++) {
+    unsigned k = 0;
+    while (k < p->non && p->on[k].inner != u->field[i]) k++;
+    if (k == p->non) return false;
+  }
+  return u->n > 0 && u->nwhen == 0;
+}
+
+bool ldr_pred_one_row(const ldr_pred *p) {
+  if (joins_on(p, &p->inner->key)) return true;
+  for (unsigned i = 0; i < p->inner->nuniques; i++)
+    if (joins_on(p, &p->inner->uniques[i])) return true;
+  return false;
+}
+
+enum { MAX_EXPR_DEPTH = 16 };
+
+static ldr_code check_path(const checker *c, const ldr_entity *e, const ldr_expr *x) {
+  if (x->field >= e->nfields || !is_jsonb(&e->fields[x->field])) return bad(c, "a path is for jsonb");
+  if (x->n == 0 || x->n > LDR_MAX_PATH || x->values == NULL) return bad(c, "a path has 1 to 32 steps");
+  switch (x->as.type) {
     case LDR_F_TEXT:
     case LDR_F_NUMERIC:
     case LDR_F_BOOL:
     case LDR_F_JSONB: break;
     default: return bad(c, "a path has no proper type");
   }
-  for (unsigned i = 0; i < p->n; i++) {
-    ldr_code code = ldr_typecheck(p->as.name, LDR_F_TEXT, false, &p->path[i], c->err);
+  for (unsigned i = 0; i < x->n; i++) {
+    ldr_code code = ldr_typecheck(x->as.name, LDR_F_TEXT, false, &x->values[i], c->err);
     if (code != LDR_OK) return code;
-    if (p->path[i].type != LDR_T_TEXT) return bad(c, "a path is made of texts");
+    if (x->values[i].type != LDR_T_TEXT) return bad(c, "a path is made of texts");
   }
   return LDR_OK;
 }
 
-static ldr_code check_operand(const checker *c, const ldr_entity *e, unsigned field, const ldr_path *path) {
-  if (path) return field == LDR_NO_FIELD ? check_path(c, e, path) : bad(c, "a path stands beside a field");
+static ldr_code check_args(const checker *c, const ldr_entity *e, const ldr_expr *x, unsigned depth) {
+  ldr_code code = LDR_OK;
+  bool constant = true;
+  if (x->args == NULL || x->n == 0 || x->n > LDR_MAX_ARGS) return bad(c, "a function has 1 to 8 arguments");
+  for (unsigned i = 0; i < x->n && code == LDR_OK; i++) {
+    code = check_expr(c, e, x->args[i], depth + 1);
+    constant = constant && code == LDR_OK && x->args[i]->kind == LDR_X_VALUE;
+  }
+  return code == LDR_OK && constant ? bad(c, "a function of constants alone") : code;
+}
+
+static ldr_code check_related(const checker *c, const ldr_entity *e, const ldr_expr *x, unsigned depth) {
+  ldr_code code;
+  if (x->row == NULL || x->row->kind != LDR_P_EXISTS || x->n != 1 || x->args == NULL)
+    return bad(c, "a related value has a row");
+  code = check_pred(c, e, x->row, depth);
+  if (code != LDR_OK) return code;
+  if (!ldr_pred_one_row(x->row)) return bad(c, "a related value is of one row");
+  return check_expr(c, x->row->inner, x->args[0], depth + 1);
+}
+
+/* Is the declared type the one that x has? */
+static ldr_code check_type(const checker *c, const ldr_entity *e, const ldr_expr *x) {
+  ldr_expr own = *x;
+  const char *why = ldr_expr_infer(e, &own);
+  if (why) return ldr_fail_field(c->err, x->as.name, "%s", why);
+  if (own.as.type != x->as.type || own.as.array != x->as.array || own.as.value_type != x->as.value_type)
+    return bad(c, "an expression has another type than it says");
+  return LDR_OK;
+}
+
+static ldr_code check_expr(const checker *c, const ldr_entity *e, const ldr_expr *x, unsigned depth) {
+  ldr_code code = LDR_OK;
+  if (x == NULL) return bad(c, "an expression is missing");
+  if (depth > MAX_EXPR_DEPTH) return bad(c, "expressions are nested too deep");
+  if (x->as.name == NULL) return bad(c, "an expression has no name");
+  switch (x->kind) {
+    case LDR_X_FIELD: break;
+    case LDR_X_PATH: code = check_path(c, e, x); break;
+    case LDR_X_VALUE:
+      if (x->values == NULL) return bad(c, "a constant has no value");
+      code = ++*c->compared > MAX_COMPARED ? bad(c, "its conditions name more than 65000 values")
+                                           : check_value(c, &x->as, x->values);
+      break;
+    case LDR_X_CALL: code = check_args(c, e, x, depth); break;
+    case LDR_X_RELATED: code = check_related(c, e, x, depth); break;
+    default: return bad(c, "there is no such expression");
+  }
+  return code == LDR_OK ? check_type(c, e, x) : code;
+}
+
+static ldr_code check_operand(const checker *c, const ldr_entity *e, unsigned field, const ldr_expr *x) {
+  if (x)
+    return field == LDR_NO_FIELD ? check_expr(c, e, x, 0) : bad(c, "an expression stands beside a field");
   return field < e->nfields ? LDR_OK : bad(c, "there is no such field");
 }
 
 static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ldr_pred *p) {
   const ldr_field *f;
-  ldr_code code = check_operand(c, e, p->field, p->path);
+  ldr_code code = check_operand(c, e, p->field, p->expr);
   if (code != LDR_OK) return code;
-  f = ldr_operand(e, p->field, p->path);
+  f = ldr_operand(e, p->field, p->expr);
   if (p->kind == LDR_P_IS_NULL) return LDR_OK;
   if (++*c->compared > MAX_COMPARED) return bad(c, "its conditions name more than 65000 values");
   if (p->kind != LDR_P_IN && p->n != 1) return bad(c, "a comparison has one value");
@@ -291,15 +363,35 @@ static ldr_code check_sets(const checker *c) {
   return LDR_OK;
 }
 
+static ldr_code check_computed(const checker *c) {
+  const ldr_op *op = c->op;
+  for (unsigned i = 0; i < op->ncomputed; i++) {
+    const ldr_group *g = &op->computed[i];
+    ldr_code code = check_operand(c, op->e, g->field, g->expr);
+    if (code != LDR_OK) return code;
+    if (g->bucket != LDR_BUCKET_NONE) return bad(c, "a column has no bucket");
+    if (g->name == NULL || !ldr_name_ok(g->name, strlen(g->name)))
+      return bad(c, "a result column has no proper name");
+    for (unsigned k = 0; k < i; k++)
+      if (strcmp(op->computed[k].name, g->name) == 0) return bad(c, "two result columns share a name");
+    for (unsigned k = 0; k < op->nout; k++)
+      if (strcmp(op->e->fields[op->out[k]].name, g->name) == 0)
+        return bad(c, "two result columns share a name");
+  }
+  return LDR_OK;
+}
+
 static ldr_code check_out(const checker *c) {
   const ldr_op *op = c->op;
   bool none = op->kind == LDR_OP_COUNT || op->kind == LDR_OP_AGGREGATE;
   if (none && op->nout) return bad(c, "it returns no fields");
-  if (op->kind == LDR_OP_SELECT && op->nout == 0) return bad(c, "a select names its fields");
-  if (op->nout && op->out == NULL) return bad(c, "its fields are missing");
+  if (op->kind == LDR_OP_SELECT && op->nout + op->ncomputed == 0) return bad(c, "a select names its fields");
+  if (op->kind != LDR_OP_SELECT && op->ncomputed) return bad(c, "only a select computes columns");
+  if ((op->nout && op->out == NULL) || (op->ncomputed && op->computed == NULL))
+    return bad(c, "its fields are missing");
   for (unsigned i = 0; i < op->nout; i++)
     if (op->out[i] >= op->e->nfields) return bad(c, "there is no such field");
-  return LDR_OK;
+  return check_computed(c);
 }
 
 static ldr_code check_rank(const checker *c, const ldr_entity *e, const ldr_order *o) {
@@ -313,10 +405,10 @@ static ldr_code check_order(const checker *c, const ldr_entity *e, const ldr_ord
   ldr_code code;
   if ((unsigned)o->kind > LDR_BY_RANK) return bad(c, "there is no such order");
   if (o->kind == LDR_BY_RANK) return check_rank(c, e, o);
-  if ((o->kind == LDR_BY_PATH) != (o->path != NULL)) return bad(c, "an order by a path has one");
-  code = check_operand(c, e, o->path ? LDR_NO_FIELD : o->field, o->path);
+  if ((o->kind == LDR_BY_EXPR) != (o->expr != NULL)) return bad(c, "an order by an expression has one");
+  code = check_operand(c, e, o->expr ? LDR_NO_FIELD : o->field, o->expr);
   if (code != LDR_OK || o->kind == LDR_BY_NULL) return code;
-  return ldr_field_comparable(ldr_operand(e, o->field, o->path))
+  return ldr_field_comparable(ldr_operand(e, o->field, o->expr))
              ? LDR_OK
              : bad(c, "json, xml, tsvector and arrays have no order");
 }
@@ -328,18 +420,24 @@ static ldr_code check_orders(const checker *c, const ldr_entity *e) {
   return code;
 }
 
+static bool is_again(const ldr_op *op, unsigned i) {
+  for (unsigned k = 0; k < i; k++)
+    if (op->order[k].kind == LDR_BY_FIELD && op->order[k].field == op->order[i].field) return true;
+  return false;
+}
+
 /* A keyset must tell every row from every other: its order holds the whole key. */
 static ldr_code check_after(const checker *c) {
   const ldr_op *op = c->op;
   unsigned keys = 0;
   for (unsigned i = 0; i < op->norder; i++) {
+    const ldr_order *o = &op->order[i];
     const ldr_field *f;
     ldr_code code = LDR_OK;
-    bool again = false;
-    if (op->order[i].kind != LDR_BY_FIELD) return bad(c, "a keyset is for orders by fields");
-    f = &op->e->fields[op->order[i].field];
-    for (unsigned k = 0; k < i; k++) again = again || op->order[k].field == op->order[i].field;
-    if (!again && ldr_entity_in_key(op->e, op->order[i].field)) keys++;
+    if (o->kind != LDR_BY_FIELD && o->kind != LDR_BY_EXPR)
+      return bad(c, "a keyset is for orders by fields and expressions");
+    f = ldr_operand(op->e, o->field, o->expr);
+    if (o->kind == LDR_BY_FIELD && !is_again(op, i) && ldr_entity_in_key(op->e, o->field)) keys++;
     if (op->after[i].type != LDR_T_NULL || !f->null) code = check_value(c, f, &op->after[i]);
     if (code != LDR_OK) return code;
   }
@@ -400,10 +498,10 @@ static ldr_code check_names(const checker *c) {
 
 static ldr_code check_group(const checker *c, const ldr_group *g) {
   const ldr_entity *e = c->op->e;
-  ldr_code code = check_operand(c, e, g->field, g->path);
+  ldr_code code = check_operand(c, e, g->field, g->expr);
   const ldr_field *f;
   if (code != LDR_OK) return code;
-  f = ldr_operand(e, g->field, g->path);
+  f = ldr_operand(e, g->field, g->expr);
   if (!ldr_field_comparable(f)) return bad(c, "json, xml, tsvector and arrays make no groups");
   if ((unsigned)g->bucket > LDR_YEAR) return bad(c, "there is no such bucket");
   if (g->bucket != LDR_BUCKET_NONE && f->value_type != LDR_T_TIME && f->value_type != LDR_T_TIMESTAMP)
@@ -415,8 +513,8 @@ static ldr_code check_agg(const checker *c, const ldr_agg *a) {
   const ldr_entity *e = c->op->e;
   const ldr_field *f;
   ldr_code code = LDR_OK;
-  if (a->path || a->field != -1)
-    code = check_operand(c, e, a->path ? LDR_NO_FIELD : (unsigned)a->field, a->path);
+  if (a->expr || a->field != -1)
+    code = check_operand(c, e, a->expr ? LDR_NO_FIELD : (unsigned)a->field, a->expr);
   if (code != LDR_OK) return code;
   f = ldr_agg_operand(e, a);
   if (f == NULL && a->fn != LDR_AGG_COUNT) return bad(c, "there is no such field to aggregate");
@@ -448,7 +546,8 @@ static ldr_code check_groups_wanted(const checker *c) {
   const ldr_op *op = c->op;
   ldr_code code = LDR_OK;
   for (unsigned i = 0; i < op->ngroups; i++) /* SQL would have to say it, with its parameters, once more */
-    if (op->groups[i].path && op->norder == 0) return bad(c, "groups by a path need an order");
+    if (op->groups[i].expr && ldr_ftype_is_text(op->groups[i].expr->as.type) && op->norder == 0)
+      return bad(c, "groups by a text that is no field need an order");
   if (op->having == NULL && op->norder == 0) return LDR_OK;
   if (op->result == NULL || op->result->nfields != op->ngroups + op->naggs)
     return bad(c, "its result is not described");
@@ -467,7 +566,8 @@ static ldr_code check_foreign_parts(const checker *c) {
     return bad(c, "keyset and lock are for a select");
   if (op->kind != LDR_OP_AGGREGATE && (op->naggs || op->ngroups || op->having))
     return bad(c, "it has no aggregates");
-  if (op->kind == LDR_OP_INSERT && op->where) return bad(c, "an insert has no where");
+  if (op->kind == LDR_OP_INSERT && op->where && op->on_conflict != LDR_CONFLICT_UPDATE)
+    return bad(c, "a where of an insert is for the row that is updated");
   return LDR_OK;
 }
 
@@ -495,12 +595,4 @@ ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) {
     case LDR_OP_AGGREGATE: code = check_aggregate(&c); return code == LDR_OK ? check_groups_wanted(&c) : code;
     default: return LDR_OK;
   }
-}
-
-bool ldr_op_after_is_uniform(const ldr_op *op) {
-  for (unsigned i = 0; i < op->norder; i++) {
-    if (op->order[i].desc != op->order[0].desc) return false;
-    if (op->e->fields[op->order[i].field].null || op->after[i].type == LDR_T_NULL) return false;
-  }
-  return true;
 }

@@ -5,9 +5,8 @@
 #ifndef LDR_MODEL_OP_H
 #define LDR_MODEL_OP_H
 
-#include "model/entity.h"
+#include "model/expr.h"
 #include "values/param.h"
-#include "values/time.h"
 
 typedef enum ldr_op_kind {
   LDR_OP_SELECT,
@@ -17,25 +16,6 @@ typedef enum ldr_op_kind {
   LDR_OP_COUNT,
   LDR_OP_AGGREGATE
 } ldr_op_kind;
-
-/* ---- operands: a field, or a value inside of a jsonb field ---- */
-
-enum { LDR_NO_FIELD = UINT16_MAX, LDR_MAX_PATH = 32 };
-
-/* What the members named in path[] lead to; a text of digits also counts as a place in an array, from 0. It
- * is of one type: any other value, JSON's null and nothing at all are null. */
-typedef struct ldr_path {
-  uint16_t field; /* jsonb */
-  unsigned n;
-  const ldr_value *path; /* texts */
-  ldr_field as;          /* text, numeric, bool or jsonb, with the path's name: as if it were a field */
-} ldr_path;
-
-/* The type of an operand. Where a path stands, `field` is LDR_NO_FIELD, so that nobody takes it for a field.
- */
-static inline const ldr_field *ldr_operand(const ldr_entity *e, unsigned field, const ldr_path *path) {
-  return path ? &path->as : &e->fields[field];
-}
 
 /* ---- predicates: SQL's three-valued logic on both engines ---- */
 typedef enum ldr_pred_kind {
@@ -61,7 +41,7 @@ typedef enum ldr_pred_kind {
 typedef struct ldr_pred {
   ldr_pred_kind kind;
   uint16_t field;
-  const ldr_path *path; /* in place of the field */
+  const ldr_expr *expr; /* in place of the field */
   uint32_t n;           /* kids or values */
   const struct ldr_pred **kids;
   const ldr_value *values;
@@ -114,14 +94,14 @@ typedef struct ldr_set {
 /* ---- order ---- */
 typedef enum ldr_order_kind {
   LDR_BY_FIELD,
-  LDR_BY_PATH /* a value inside of a jsonb field */,
+  LDR_BY_EXPR,
   LDR_BY_NULL /* field IS NULL: false first */,
   LDR_BY_RANK /* number of the first predicate that holds, n when none */
 } ldr_order_kind;
 typedef struct ldr_order {
   ldr_order_kind kind;
   uint16_t field;
-  const ldr_path *path; /* LDR_BY_PATH */
+  const ldr_expr *expr; /* LDR_BY_EXPR */
   bool desc;            /* nulls last when ascending, first when descending, as PostgreSQL */
   unsigned nranks;
   const ldr_pred **ranks;
@@ -131,23 +111,24 @@ typedef struct ldr_order {
 typedef enum ldr_agg_fn { LDR_AGG_COUNT, LDR_AGG_SUM, LDR_AGG_AVG, LDR_AGG_MIN, LDR_AGG_MAX } ldr_agg_fn;
 typedef struct ldr_agg {
   ldr_agg_fn fn;
-  int field;              /* -1: count(*), or the path */
+  int field;              /* -1: count(*), or the expression */
   const ldr_pred *filter; /* NULL: all rows of the group */
   const char *name;       /* of the result column */
   bool distinct;          /* each value once */
-  const ldr_path *path;   /* in place of the field */
+  const ldr_expr *expr;   /* in place of the field */
 } ldr_agg; /* count, sum of ints → int8; sum of float8 → float8, of numeric → numeric; avg → float8; min, max
               → the field's type */
 typedef struct ldr_group {
   uint16_t field;
-  const ldr_path *path; /* in place of the field; such groups need an order */
+  const ldr_expr *expr; /* in place of the field; those of text need an order */
   ldr_bucket bucket;    /* timestamptz only: truncated in UTC */
   const char *name;
-} ldr_group; /* without an order, groups come out in ascending order of the group columns, nulls last */
+} ldr_group; /* also a computed column, without a bucket. Without an order, groups come out in ascending order
+                of the group columns, nulls last */
 
 /* What an aggregate is of; NULL: rows. */
 static inline const ldr_field *ldr_agg_operand(const ldr_entity *e, const ldr_agg *a) {
-  return a->path || a->field >= 0 ? ldr_operand(e, (unsigned)a->field, a->path) : NULL;
+  return a->expr || a->field >= 0 ? ldr_operand(e, (unsigned)a->field, a->expr) : NULL;
 }
 
 typedef enum ldr_lock {
@@ -168,7 +149,8 @@ typedef struct ldr_op {
   const ldr_entity *e;
   const char *name;      /* store method, for errors and events: "users.list" */
   int64_t now;           /* the operation's clock, microseconds: stamps and defaults were made from it */
-  const ldr_pred *where; /* NULL: every row */
+  const ldr_pred *where; /* NULL: every row; of an INSERT with LDR_CONFLICT_UPDATE: what must hold of the row
+                            in the way, which else stays as it is and is not returned */
 
   /* INSERT: nrows × ncols values; columns not named take NULL (defaults were filled in before, see
    * model/validate.h), but an IDENTITY column that is not named is assigned by the engine */
@@ -188,14 +170,16 @@ typedef struct ldr_op {
   /* result rows: SELECT, and RETURNING of the writes. nout = 0 on a write: only the number of rows */
   unsigned nout;
   const uint16_t *out;
+  unsigned ncomputed; /* SELECT: more columns behind those, each with a name of its own */
+  const ldr_group *computed;
   unsigned norder;
   const ldr_order *order; /* total: the binding ends it by the key */
   bool any_order; /* texts may be ordered by their columns' own collation: any order will do that a keyset
                      follows */
   int64_t limit;  /* -1: none */
   int64_t offset;
-  const ldr_value
-      *after; /* keyset: norder values of the last row seen; only LDR_BY_FIELD orders; NULL: from the start */
+  const ldr_value *after; /* keyset: norder values of the last row seen; LDR_BY_FIELD and LDR_BY_EXPR; NULL:
+                             from the start */
   /* Per parent: of the rows that are equal in the fields per[], in the given order, those behind the first
    * per_offset, at most per_limit of them (-1: all). nper = 0: off. */
   unsigned nper;
@@ -232,13 +216,21 @@ ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) LDR_M
  * builds only such; tests and fuzzers call it on anything. */
 ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) LDR_MUSTCHECK;
 
-/* Of a keyset (op->after): one direction, and no nulls anywhere. SQL's row comparison says it, and an index
- * that has the order leads to its place. */
-bool ldr_op_after_is_uniform(const ldr_op *op);
-
 /* The result columns of op, in order: fields of op->out, or groups then aggregates, or "count". Appends
  * ldr_column. */
 void ldr_op_columns(const ldr_op *op, ldr_buf *columns);
+
+/* Goes through every field that the operation reads: in its conditions, orders, groups and figures, those of
+ * other stores, too. null_alone: it is asked whether it is null, no more. see: true ends the walk. Returns
+ * whether it was ended. */
+typedef bool (*ldr_see_field)(void *ud, const ldr_entity *e, unsigned field, bool null_alone);
+bool ldr_op_reads(const ldr_op *op, ldr_see_field see, void *ud);
+bool ldr_operand_reads(const ldr_entity *e, unsigned field, const ldr_expr *x, ldr_see_field see, void *ud);
+/* Does it read a secret? */
+bool ldr_operand_hidden(const ldr_entity *e, unsigned field, const ldr_expr *x);
+/* Is there one row at most for which the LDR_P_EXISTS holds: are its fields the key of `inner`, or a unique
+ * without a condition? */
+bool ldr_pred_one_row(const ldr_pred *p);
 
 /* The result columns of an aggregate as the fields of an entity without a table or key; NULL: out of memory.
  */

@@ -52,7 +52,8 @@ static const struct kind {
          BIT(L_HOW) | BIT(L_CURSOR),
      l_op_select},
     {"insert", LDR_OP_INSERT,
-     WRITE | BIT(L_ROWS) | BIT(L_ROW) | BIT(L_ON_CONFLICT) | BIT(L_TARGET) | BIT(L_SET) | BIT(L_KEEP_STAMPS),
+     WRITE | BIT(L_ROWS) | BIT(L_ROW) | BIT(L_ON_CONFLICT) | BIT(L_TARGET) | BIT(L_SET) | BIT(L_KEEP_STAMPS) |
+         BIT(L_WHERE),
      l_op_insert},
     {"update", LDR_OP_UPDATE, WRITE | BIT(L_WHERE) | BIT(L_SET) | BIT(L_KEEP_STAMPS), l_op_update},
     {"delete", LDR_OP_DELETE, WRITE | BIT(L_WHERE), l_op_delete},
@@ -96,7 +97,9 @@ ldr_code l_op_build(l_opargs *a, int idx) {
   code = l_where_get(a->L, a->base + L_WHERE, w, a->e, &w->op->where);
   if (code == LDR_OK) code = k->build(a);
   /* the rows and sets of an insert were checked while they were read */
-  return code == LDR_OK && k->kind != LDR_OP_INSERT && !a->nothing ? ldr_op_check(w->op, &w->err) : code;
+  return code == LDR_OK && (k->kind != LDR_OP_INSERT || w->op->where) && !a->nothing
+             ? ldr_op_check(w->op, &w->err)
+             : code;
 }
 
 ldr_code l_op_count(l_opargs *a) {

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "lua/base/int.h"
-#include "lua/base/state.h"
 #include "lua/values/strict.h"
 
 /* ---- fields ---- */
@@ -53,20 +52,20 @@ static ldr_code get_step(lua_State *L, int idx, l_work *w, ldr_value *out) {
 }
 
 /* "metadata.theme" */
-static const char *name_of(l_work *w, const ldr_entity *e, const ldr_path *p) {
+static const char *name_of(l_work *w, const ldr_entity *e, const ldr_expr *p) {
   ldr_buf name = {0};
   const char *copy;
   ldr_buf_str(&name, e->fields[p->field].name);
   for (unsigned i = 0; i < p->n; i++) {
     ldr_buf_chr(&name, '.');
-    ldr_buf_add(&name, p->path[i].u.p, p->path[i].n);
+    ldr_buf_add(&name, p->values[i].u.p, p->values[i].n);
   }
   copy = name.broken ? NULL : ldr_arena_copy(&w->arena, name.p, name.n);
   ldr_buf_free(&name);
   return copy;
 }
 
-static ldr_code get_steps(lua_State *L, int idx, l_work *w, ldr_path *p) {
+static ldr_code get_steps(lua_State *L, int idx, l_work *w, ldr_expr *p) {
   size_t n = lua_rawlen(L, idx);
   ldr_value *steps;
   if (n == 0 || n > LDR_MAX_PATH) return faulty(w, "has 1 to 32 steps behind the field");
@@ -79,28 +78,19 @@ static ldr_code get_steps(lua_State *L, int idx, l_work *w, ldr_path *p) {
     lua_pop(L, 1);
     if (code != LDR_OK) return code;
   }
-  p->path = steps;
+  p->values = steps;
   p->n = (unsigned)n;
   return LDR_OK;
 }
 
-bool l_is_path(lua_State *L, int idx) {
-  bool yes = false;
-  if (!l_has_mt(L, idx, L_EXPR_MT)) return false;
-  lua_getfield(L, idx, "kind");
-  yes = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "path") == 0;
-  lua_pop(L, 1);
-  return yes;
-}
-
-void l_path_type(ldr_path *p, ldr_ftype type) {
+void l_path_type(ldr_expr *p, ldr_ftype type) {
   p->as.type = type;
   p->as.value_type = ldr_ftype_get(type)->type;
   p->as.null = true;
 }
 
 /* The type that the path says; text when it says none. */
-static ldr_code get_type(lua_State *L, int idx, l_work *w, ldr_path *p, bool *typed) {
+static ldr_code get_type(lua_State *L, int idx, l_work *w, ldr_expr *p, bool *typed) {
   static const ldr_ftype types[] = {LDR_F_TEXT, LDR_F_NUMERIC, LDR_F_BOOL, LDR_F_JSONB};
   lua_getfield(L, idx, "type");
   *typed = !lua_isnil(L, -1);
@@ -116,8 +106,8 @@ static ldr_code get_type(lua_State *L, int idx, l_work *w, ldr_path *p, bool *ty
   return *typed ? faulty(w, "is text, numeric, bool or jsonb") : LDR_OK;
 }
 
-ldr_code l_path_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, ldr_path **out, bool *typed) {
-  ldr_path *p = ldr_arena_zalloc(&w->arena, sizeof *p);
+ldr_code l_path_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, ldr_expr **out, bool *typed) {
+  ldr_expr *p = ldr_arena_zalloc(&w->arena, sizeof *p);
   int field;
   ldr_code code;
   if (p == NULL) return ldr_fail_nomem(&w->err);
@@ -128,6 +118,7 @@ ldr_code l_path_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, ldr_p
   if (field < 0) return w->err.code;
   if (e->fields[field].type != LDR_F_JSONB || e->fields[field].array)
     return ldr_fail_field(&w->err, e->fields[field].name, "is not jsonb: no path leads into it");
+  p->kind = LDR_X_PATH;
   p->field = (uint16_t)field;
   code = get_steps(L, idx, w, p);
   if (code == LDR_OK) code = get_type(L, idx, w, p, typed);

@@ -1,5 +1,6 @@
 /* order: "created_at desc, id", or a list of items: "-created_at", { null = "field" }, { rank = { W1, W2 } },
- * larder.path(…) and { by = larder.path(…), desc = true }. */
+ * larder.path(…) or another expression, and { by = larder.path(…), desc = true }. A field may be a related
+ * row's: "author.name". */
 #include <string.h>
 
 #include "lua/ops/args.h"
@@ -8,7 +9,7 @@
 /* The orders found so far; there is room for all. */
 typedef struct list {
   l_opargs *a;
-  const ldr_entity *e; /* whose fields are meant */
+  l_builder b; /* of the fields that are meant */
   ldr_order *v;
   unsigned n;
 } list;
@@ -34,20 +35,17 @@ static bool is(const char *s, size_t n, const char *text) {
 
 /* One of "field", "field asc", "field desc", "-field", as order o without its kind. */
 static ldr_code read_field(list *l, const char *s, const char *end, ldr_order *o) {
-  const ldr_entity *e = l->e;
   size_t n, nd;
   const char *name = word(s, end, &n), *dir = word(name + n, end, &nd);
   bool minus = n > 0 && *name == '-';
-  int field;
+  unsigned field;
+  ldr_code code;
   if (n <= (size_t)minus || memchr(name, '\0', n)) return malformed(l);
   if (nd && (minus || (!is(dir, nd, "asc") && !is(dir, nd, "desc")))) return malformed(l);
   for (const char *p = dir + nd; p < end; p++)
     if (!blank(*p)) return malformed(l);
-  field = ldr_entity_field(e, name + minus, n - minus);
-  if (field < 0) {
-    const char *copy = ldr_arena_copy(&l->a->w->arena, name + minus, n - minus);
-    return l_no_field(l->a->w, e, copy ? copy : "order");
-  }
+  code = l_name_get(&l->b, name + minus, n - minus, &field, &o->expr);
+  if (code != LDR_OK) return code;
   o->field = (uint16_t)field;
   o->desc = minus || is(dir, nd, "desc");
   return LDR_OK;
@@ -56,6 +54,7 @@ static ldr_code read_field(list *l, const char *s, const char *end, ldr_order *o
 static ldr_code add_text(list *l, const char *s, const char *end) {
   ldr_order o = {.kind = LDR_BY_FIELD};
   ldr_code code = read_field(l, s, end, &o);
+  if (o.expr) o.kind = LDR_BY_EXPR;
   if (code == LDR_OK) l->v[l->n++] = o;
   return code;
 }
@@ -69,7 +68,7 @@ static ldr_code add_rank(list *l, int idx) {
   for (unsigned i = 0; i < o.nranks; i++) {
     ldr_code code;
     lua_rawgeti(L, idx, (int)i + 1);
-    code = l_where_get(L, -1, l->a->w, l->e, &o.ranks[i]);
+    code = l_where_get(L, -1, l->a->w, l->b.e, &o.ranks[i]);
     lua_pop(L, 1);
     if (code != LDR_OK) return code;
   }
@@ -77,13 +76,12 @@ static ldr_code add_rank(list *l, int idx) {
   return LDR_OK;
 }
 
-/* larder.path(…), or { by = larder.path(…), desc = true } */
-static ldr_code add_path(list *l, int idx, bool desc) {
-  ldr_order o = {.kind = LDR_BY_PATH, .field = LDR_NO_FIELD, .desc = desc};
-  ldr_path *path;
-  bool typed;
-  ldr_code code = l_path_get(l->a->L, idx, l->a->w, l->e, &path, &typed);
-  o.path = path;
+static ldr_code add_expr(list *l, int idx, bool desc) {
+  ldr_order o = {.kind = LDR_BY_EXPR, .desc = desc};
+  unsigned field;
+  ldr_code code = l_operand_get(&l->b, idx, &field, &o.expr);
+  o.field = (uint16_t)field;
+  if (o.expr == NULL) o.kind = LDR_BY_FIELD;
   if (code == LDR_OK) l->v[l->n++] = o;
   return code;
 }
@@ -91,18 +89,18 @@ static ldr_code add_path(list *l, int idx, bool desc) {
 static ldr_code add_by(list *l, int idx) {
   lua_State *L = l->a->L;
   bool desc;
-  if (!l_is_path(L, lua_gettop(L))) return malformed(l);
+  if (lua_type(L, -1) != LUA_TSTRING && !l_is_expr(L, lua_gettop(L))) return malformed(l);
   lua_getfield(L, idx, "desc");
   desc = lua_toboolean(L, -1);
   lua_pop(L, 1);
-  return add_path(l, lua_gettop(L), desc);
+  return add_expr(l, lua_gettop(L), desc);
 }
 
 static ldr_code add_table(list *l, int idx) {
   lua_State *L = l->a->L;
   ldr_order o = {.kind = LDR_BY_NULL};
   ldr_code code;
-  if (l_is_path(L, idx)) return add_path(l, idx, false);
+  if (l_is_expr(L, idx)) return add_expr(l, idx, false);
   l_shape_check(L, l->a->w, idx, L_RECORD, "an item of order");
   lua_getfield(L, idx, "by");
   if (!lua_isnil(L, -1)) {
@@ -117,6 +115,7 @@ static ldr_code add_table(list *l, int idx) {
     lua_getfield(L, idx, "null");
     if (lua_type(L, -1) != LUA_TSTRING) return malformed(l);
     code = read_field(l, lua_tostring(L, -1), lua_tostring(L, -1) + lua_rawlen(L, -1), &o);
+    if (code == LDR_OK && o.expr) code = malformed(l);
     if (code == LDR_OK) l->v[l->n++] = o;
   }
   lua_settop(L, idx);
@@ -170,10 +169,12 @@ static size_t room(lua_State *L, int idx) {
 
 ldr_code l_op_order(l_opargs *a, int idx, const ldr_entity *e, const uint16_t *last, unsigned nlast) {
   lua_State *L = a->L;
-  list l = {a, e, NULL, 0};
+  list l = {a, {.L = L, .w = a->w, .e = e}, NULL, 0};
   ldr_code code = LDR_OK;
   l.v = ldr_arena_alloc(&a->w->arena, (room(L, idx) + nlast) * sizeof *l.v);
   if (l.v == NULL) return ldr_fail_nomem(&a->w->err);
+  if (lua_istable(L, idx) || (lua_type(L, idx) == LUA_TSTRING && strchr(lua_tostring(L, idx), '.')))
+    l.b = l_builder_of(L, a->w, e); /* relations may be named */
   if (lua_type(L, idx) == LUA_TSTRING && memchr(lua_tostring(L, idx), '\0', lua_rawlen(L, idx)))
     code = malformed(&l);
   else if (lua_type(L, idx) == LUA_TSTRING)

@@ -58,17 +58,17 @@ ldr_code l_pred_not(l_builder *b, const ldr_pred *p, const ldr_pred **out) {
 
 typedef struct l_operand {
   unsigned field;
-  const ldr_path *path; /* in place of the field */
+  const ldr_expr *expr; /* in place of the field */
   bool typed;           /* its type is known; else it is that of the value beside it */
 } l_operand;
 
 static const ldr_field *field_of(const l_builder *b, const l_operand *o) {
-  return ldr_operand(b->e, o->field, o->path);
+  return ldr_operand(b->e, o->field, o->expr);
 }
 
 static ldr_pred *pred_on(l_builder *b, ldr_pred_kind kind, const l_operand *o) {
   ldr_pred *p = l_pred_new(b, kind, o->field);
-  if (p) p->path = o->path;
+  if (p) p->expr = o->expr;
   return p;
 }
 
@@ -190,14 +190,14 @@ static ldr_ftype type_for(lua_State *L, operand takes, ldr_pred_kind kind, int i
 
 static ldr_code operand_for(l_builder *b, const l_operand *any, operand takes, ldr_pred_kind kind, int idx,
                             l_operand *out) {
-  ldr_path *path;
+  ldr_expr *path;
   *out = *any;
   if (any->typed || (takes == LIST && !lua_istable(b->L, idx))) return LDR_OK;
   path = ldr_arena_alloc(&b->w->arena, sizeof *path);
   if (path == NULL) return nomem(b);
-  *path = *any->path;
+  *path = *any->expr;
   l_path_type(path, type_for(b->L, takes, kind, idx));
-  out->path = path;
+  out->expr = path;
   out->typed = true;
   return LDR_OK;
 }
@@ -290,12 +290,41 @@ ldr_code l_pred_field(l_builder *b, unsigned field, int idx, l_preds *l) {
   return add_plain(b, &o, idx, l);
 }
 
-ldr_code l_pred_path(l_builder *b, const ldr_path *path, bool typed, int idx, l_preds *l) {
-  const l_operand any = {LDR_NO_FIELD, path, typed};
+ldr_code l_pred_expr(l_builder *b, const ldr_expr *x, bool typed, int idx, l_preds *l) {
+  const l_operand any = {LDR_NO_FIELD, x, typed};
   l_operand o;
   ldr_code code;
   if (lua_istable(b->L, idx) && all_operators(b->L, idx)) return apply_all(b, &any, idx, l);
   code = operand_for(b, &any, lua_istable(b->L, idx) && l_sequence(b->L, idx) >= 0 ? LIST : OWN, LDR_P_EQ,
                      idx, &o);
   return code == LDR_OK ? add_plain(b, &o, idx, l) : code;
+}
+
+/* ---- relations ---- */
+
+bool l_relation_open(l_builder *b, int idx) {
+  int name = lua_absindex(b->L, idx);
+  if (b->names == 0) return false;
+  lua_rawgeti(b->L, b->names, L_NAMES_RELATIONS);
+  if (lua_istable(b->L, -1)) {
+    lua_pushvalue(b->L, name);
+    lua_rawget(b->L, -2);
+    lua_remove(b->L, -2);
+  }
+  if (lua_istable(b->L, -1)) return true;
+  lua_pop(b->L, 1);
+  return false;
+}
+
+void l_relation_enter(l_builder *in, const ldr_entity *e) {
+  lua_State *L = in->L;
+  lua_pushnil(L);
+  if (in->names) {
+    lua_rawgeti(L, in->names, L_NAMES_OTHERS);
+    lua_getfield(L, -1, e->name);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  }
+  in->e = e;
+  in->names = lua_istable(L, -1) ? lua_gettop(L) : 0;
 }

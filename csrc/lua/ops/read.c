@@ -52,26 +52,55 @@ static ldr_code get_per(l_opargs *a) {
   return LDR_OK;
 }
 
-/* The cursor after a page is made from the order fields of its last row, so these are fetched too; Lua does
- * not see the ones that nobody asked for. */
-static ldr_code fetch_order_fields(l_opargs *a) {
+static bool is_fetched(const ldr_op *op, const ldr_order *o) {
+  for (unsigned i = 0; i < op->nout; i++)
+    if (o->expr == NULL && op->out[i] == o->field) return true;
+  for (unsigned i = 0; i < op->ncomputed; i++)
+    if (op->computed[i].expr == o->expr && op->computed[i].field == o->field) return true;
+  return false;
+}
+
+/* "larder_3": a column that Lua does not see */
+static const char *hidden_name(l_work *w, unsigned i) {
+  ldr_buf name = {0};
+  const char *copy;
+  ldr_buf_fmt(&name, "larder_%u", i);
+  copy = name.broken ? NULL : ldr_arena_copy(&w->arena, name.p, name.n);
+  ldr_buf_free(&name);
+  return copy;
+}
+
+/* The cursor after a page is made from the values that its last row is ordered by, so these are fetched too;
+ * Lua does not see the ones that nobody asked for, which stand behind the others. */
+static ldr_code fetch_order_values(l_opargs *a) {
   ldr_op *op = a->w->op;
+  bool computes = op->ncomputed > 0;
   uint16_t *out = ldr_arena_alloc(&a->w->arena, (op->nout + op->norder) * sizeof *out);
-  if (out == NULL) return ldr_fail_nomem(&a->w->err);
+  ldr_group *more = NULL;
+  for (unsigned i = 0; i < op->norder; i++) computes = computes || op->order[i].expr;
+  if (computes) more = ldr_arena_zalloc(&a->w->arena, (op->ncomputed + op->norder) * sizeof *more);
+  if (out == NULL || (computes && more == NULL)) return ldr_fail_nomem(&a->w->err);
   memcpy(out, op->out, op->nout * sizeof *out);
+  if (op->ncomputed) memcpy(more, op->computed, op->ncomputed * sizeof *more);
   op->out = out;
-  a->w->nshow = op->nout;
+  op->computed = more;
+  a->w->nshow = op->nout + op->ncomputed;
   for (unsigned i = 0; i < op->norder; i++) {
-    unsigned k = 0;
-    while (k < op->nout && out[k] != op->order[i].field) k++;
-    if (k == op->nout) out[op->nout++] = op->order[i].field;
+    const ldr_order *o = &op->order[i];
+    if (is_fetched(op, o)) continue;
+    if (!computes) {
+      out[op->nout++] = o->field;
+      continue;
+    }
+    more[op->ncomputed] = (ldr_group){.field = o->field, .expr = o->expr, .name = hidden_name(a->w, i)};
+    if (more[op->ncomputed++].name == NULL) return ldr_fail_nomem(&a->w->err);
   }
   return LDR_OK;
 }
 
-static bool by_fields(const ldr_op *op) {
+static bool has_keyset(const ldr_op *op) {
   for (unsigned i = 0; i < op->norder; i++)
-    if (op->order[i].kind != LDR_BY_FIELD) return false;
+    if (op->order[i].kind != LDR_BY_FIELD && op->order[i].kind != LDR_BY_EXPR) return false;
   return true;
 }
 
@@ -79,13 +108,13 @@ static ldr_code get_page(l_opargs *a) {
   l_work *w = a->w;
   if (!l_option_bool(a->L, a->base + L_PAGE, "page") || a->nothing) return LDR_OK;
   if (w->op->limit < 0) l_work_misuse(a->L, a->w, "a page needs a limit");
-  if (!by_fields(w->op)) { /* a cursor is made of fields */
+  if (!has_keyset(w->op)) { /* a cursor is made of values */
     if (!lua_isnil(a->L, a->base + L_OFFSET)) return LDR_OK;
-    return ldr_fail_field(&w->err, "order", "is not by fields alone, so its pages go by offset: name one");
+    return ldr_fail_field(&w->err, "order", "is not by values alone, so its pages go by offset: name one");
   }
   w->keep = w->op->limit;
   if (w->op->limit < INT64_MAX) w->op->limit++; /* one more row tells whether there is a next page */
-  return fetch_order_fields(a);
+  return fetch_order_values(a);
 }
 
 static ldr_code get_after(l_opargs *a) {
@@ -144,11 +173,58 @@ static ldr_code get_how(l_opargs *a) {
   return LDR_OK;
 }
 
+static ldr_code get_group(l_opargs *a, int t, ldr_group *out);
+
+/* Is the item of columns on top of the stack the name of a field of the store's own? */
+static bool is_plain(lua_State *L) {
+  return lua_type(L, -1) != LUA_TSTRING ? false : !strchr(lua_tostring(L, -1), '.');
+}
+
+/* columns with values among them that are computed, or of related rows. */
+static ldr_code get_columns(l_opargs *a, int idx) {
+  lua_State *L = a->L;
+  ldr_op *op = a->w->op;
+  unsigned n = l_list_check(L, a->w, idx, "columns");
+  uint16_t *out = ldr_arena_alloc(&a->w->arena, (n + 1) * sizeof *out);
+  ldr_group *computed = ldr_arena_zalloc(&a->w->arena, (n + 1) * sizeof *computed);
+  if (out == NULL || computed == NULL) return ldr_fail_nomem(&a->w->err);
+  for (unsigned i = 0; i < n; i++) {
+    ldr_code code = LDR_OK;
+    int field;
+    lua_rawgeti(L, idx, (int)i + 1);
+    if (is_plain(L)) {
+      field = l_field_get(L, -1, a->w, op->e);
+      if (field < 0) return a->w->err.code;
+      out[op->nout++] = (uint16_t)field;
+    } else {
+      code = get_group(a, lua_gettop(L), &computed[op->ncomputed]);
+      if (code == LDR_OK && computed[op->ncomputed++].bucket != LDR_BUCKET_NONE)
+        code = ldr_fail_field(&a->w->err, "bucket", "is for groups; a column takes larder.bucket");
+    }
+    lua_pop(L, 1);
+    if (code != LDR_OK) return code;
+  }
+  op->out = out;
+  op->computed = computed;
+  return LDR_OK;
+}
+
+static ldr_code choose_columns(l_opargs *a) {
+  int idx = a->base + L_COLUMNS;
+  bool plain = true;
+  for (int i = 1, n = lua_istable(a->L, idx) ? (int)lua_rawlen(a->L, idx) : 0; i <= n && plain; i++) {
+    lua_rawgeti(a->L, idx, i);
+    plain = lua_type(a->L, -1) != LUA_TTABLE && (lua_type(a->L, -1) != LUA_TSTRING || is_plain(a->L));
+    lua_pop(a->L, 1);
+  }
+  return plain ? l_op_columns(a, idx) : get_columns(a, idx);
+}
+
 ldr_code l_op_select(l_opargs *a) {
   bool plain = l_option_bool(a->L, a->base + L_PLAIN, "plain");
   bool by_key = l_option_bool(a->L, a->base + L_BY_KEY, "by_key");
   const ldr_unique *key = &a->e->key;
-  ldr_code code = l_op_columns(a, a->base + L_COLUMNS);
+  ldr_code code = choose_columns(a);
   a->w->op->any_order = l_option_bool(a->L, a->base + L_ANY_ORDER, "any_order");
   a->w->finish = by_key ? l_finish_by_key : l_finish_rows;
   if (code == LDR_OK && by_key) code = l_op_by_key(a);
@@ -183,29 +259,19 @@ static const char *named_text(l_opargs *a, int t, const char *key, const char *o
   return s;
 }
 
-/* The path on top of the stack, which is popped. */
-static ldr_code item_path(l_opargs *a, int *out, const ldr_path **path) {
-  ldr_path *p;
-  bool typed;
-  ldr_code code = l_path_get(a->L, lua_gettop(a->L), a->w, a->w->op->e, &p, &typed);
-  lua_pop(a->L, 1);
-  *path = p;
-  *out = LDR_NO_FIELD;
-  return code;
-}
-
-/* The field named t[i]; -1 when nil and that is allowed. A path stands in place of a field, which is
- * LDR_NO_FIELD then. */
-static ldr_code item_field(l_opargs *a, int t, int i, bool optional, int *out, const ldr_path **path) {
-  int field = -1;
+/* The field or expression at t[i]; *field is -1 for nil, which is allowed when it is optional, and
+ * LDR_NO_FIELD beside an expression. */
+static ldr_code item_operand(l_opargs *a, int t, int i, bool optional, int *field, const ldr_expr **x) {
+  l_builder b = l_builder_of(a->L, a->w, a->w->op->e);
+  unsigned found = 0;
+  ldr_code code = LDR_OK;
   bool none;
   lua_rawgeti(a->L, t, i);
-  none = lua_isnil(a->L, -1);
-  if (l_is_path(a->L, lua_gettop(a->L))) return item_path(a, out, path);
-  if (!none || !optional) field = l_field_get(a->L, -1, a->w, a->w->op->e);
+  none = optional && lua_isnil(a->L, -1);
+  if (!none) code = l_operand_get(&b, lua_gettop(a->L), &found, x);
   lua_pop(a->L, 1);
-  *out = field;
-  return field < 0 && !(none && optional) ? a->w->err.code : LDR_OK;
+  *field = none ? -1 : (int)found;
+  return code;
 }
 
 /* An aggregate or group has up to n positions, and these names beside them. */
@@ -223,6 +289,11 @@ static void check_item(l_opargs *a, int t, unsigned n, const char *const *names,
   }
 }
 
+/* What groups and figures show must be no secret. */
+static ldr_code secret(l_opargs *a, unsigned field, const ldr_expr *x) {
+  return ldr_fail_field(&a->w->err, ldr_operand(a->w->op->e, field, x)->name, "is a secret");
+}
+
 /* { "count" | "sum" | …, field, as = name, filter = W } */
 static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
   static const char *const agg_names[] = {"as", "filter", "distinct", NULL};
@@ -235,8 +306,10 @@ static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
   if (fn == NULL || i == 5)
     l_work_misuse(a->L, a->w, "an aggregate is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }");
   out->fn = (ldr_agg_fn)i;
-  code = item_field(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field, &out->path);
+  code = item_operand(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field, &out->expr);
   if (code != LDR_OK) return code;
+  if (out->fn != LDR_AGG_COUNT && ldr_operand_hidden(a->w->op->e, (unsigned)out->field, out->expr))
+    return secret(a, (unsigned)out->field, out->expr);
   out->name = named_text(a, t, "as", fn);
   lua_getfield(a->L, t, "distinct");
   out->distinct = l_option_bool(a->L, lua_gettop(a->L), "distinct");
@@ -261,21 +334,29 @@ static ldr_code get_bucket(l_opargs *a, int t, ldr_bucket *out) {
 /* "field", or { "field", bucket =, as = } */
 static ldr_code get_group(l_opargs *a, int t, ldr_group *out) {
   static const char *const names[] = {"as", "bucket", NULL};
-  int field;
-  ldr_code code = LDR_OK;
-  if (lua_istable(a->L, t)) {
-    check_item(a, t, 1, names, "a group");
-    code = item_field(a, t, 1, false, &field, &out->path);
+  bool plain = !lua_istable(a->L, t) || l_is_expr(a->L, t);
+  const char *otherwise;
+  unsigned found;
+  int field = LDR_NO_FIELD;
+  ldr_code code;
+  if (plain) {
+    l_builder b = l_builder_of(a->L, a->w, a->w->op->e);
+    code = l_operand_get(&b, t, &found, &out->expr);
+    field = (int)found;
   } else {
-    field = l_field_get(a->L, t, a->w, a->w->op->e);
-    if (field < 0) code = a->w->err.code;
+    check_item(a, t, 1, names, "a group");
+    code = item_operand(a, t, 1, false, &field, &out->expr);
   }
   if (code != LDR_OK) return code;
+  if (ldr_operand_hidden(a->w->op->e, (unsigned)field, out->expr))
+    return secret(a, (unsigned)field, out->expr);
   out->field = (uint16_t)field;
-  out->name = ldr_operand(a->w->op->e, out->field, out->path)->name;
-  if (!lua_istable(a->L, t)) return LDR_OK;
-  out->name = named_text(a, t, "as", out->name);
-  return get_bucket(a, t, &out->bucket);
+  if (!plain) out->name = named_text(a, t, "as", NULL);
+  if (!plain) code = get_bucket(a, t, &out->bucket);
+  if (code != LDR_OK || out->name) return code;
+  otherwise = out->expr ? l_expr_column(a->w, out->expr) : a->w->op->e->fields[field].name;
+  out->name = otherwise;
+  return otherwise ? LDR_OK : a->w->err.code;
 }
 
 /* Length of the list in option opt; 0 when nil. */
@@ -290,7 +371,7 @@ static ldr_code get_wanted_groups(l_opargs *a) {
   uint16_t *groups;
   ldr_code code;
   bool wanted = !lua_isnil(a->L, a->base + L_HAVING) || !lua_isnil(a->L, a->base + L_ORDER);
-  for (unsigned i = 0; i < op->ngroups; i++) wanted = wanted || op->groups[i].path;
+  for (unsigned i = 0; i < op->ngroups; i++) wanted = wanted || op->groups[i].expr;
   if (!wanted) return LDR_OK;
   groups = ldr_arena_alloc(&a->w->arena, (op->ngroups + 1) * sizeof *groups);
   op->result = ldr_op_result(op, &a->w->arena);

@@ -19,36 +19,26 @@ static ldr_code empty(l_builder *b, const char *what) {
 
 /* ---- plain tables: all entries hold together ---- */
 
+static bool comes_before(const ldr_pred *p, const ldr_pred *q) {
+  int names = p->expr && q->expr ? strcmp(p->expr->as.name, q->expr->as.name) : 0;
+  if (p->field != q->field || names) return p->field < q->field || (p->field == q->field && names < 0);
+  return p->kind < q->kind;
+}
+
 /* By field and operator: Lua visits a table in any order, but one condition should have one statement. */
 static void sort(l_preds *l) {
   for (uint32_t i = 1; i < l->n; i++) {
     const ldr_pred *p = l->kids[i];
     uint32_t k = i;
     for (; k > 0; k--) {
-      const ldr_pred *q = l->kids[k - 1];
-      if (q->field < p->field || (q->field == p->field && q->kind <= p->kind)) break;
-      l->kids[k] = q;
+      if (!comes_before(p, l->kids[k - 1])) break;
+      l->kids[k] = l->kids[k - 1];
     }
     l->kids[k] = p;
   }
 }
 
 static ldr_code add_relation(l_builder *b, int relation, int idx, l_preds *l);
-
-/* Pushes the relation that has the name at idx; false: nothing, there is none. */
-static bool open_relation(l_builder *b, int idx) {
-  int name = lua_absindex(b->L, idx);
-  if (b->names == 0) return false;
-  lua_rawgeti(b->L, b->names, L_NAMES_RELATIONS);
-  if (lua_istable(b->L, -1)) {
-    lua_pushvalue(b->L, name);
-    lua_rawget(b->L, -2);
-    lua_remove(b->L, -2);
-  }
-  if (lua_istable(b->L, -1)) return true;
-  lua_pop(b->L, 1);
-  return false;
-}
 
 /* The field that has the name, a text, at idx: by the address of Lua's string where that will do. -1: none.
  */
@@ -64,13 +54,22 @@ static int field_of(const l_builder *b, int idx) {
   return field;
 }
 
+/* The same beside "relation.field". */
+static ldr_code add_dotted(l_builder *b, int idx, l_preds *fields) {
+  const ldr_expr *x;
+  unsigned field;
+  ldr_code code = l_name_get(b, lua_tostring(b->L, idx - 1), lua_rawlen(b->L, idx - 1), &field, &x);
+  return code == LDR_OK ? l_pred_expr(b, x, true, idx, fields) : code;
+}
+
 /* What stands beside a name: on top of the stack, the name, a text, below it. */
 static ldr_code add_named(l_builder *b, l_preds *fields, l_preds *relations) {
   lua_State *L = b->L;
   int idx = lua_gettop(L), field = field_of(b, idx - 1);
   ldr_code code;
   if (field >= 0) return l_pred_field(b, (unsigned)field, idx, fields);
-  if (!open_relation(b, idx - 1)) return l_no_field(b->w, b->e, lua_tostring(L, idx - 1));
+  if (strchr(lua_tostring(L, idx - 1), '.')) return add_dotted(b, idx, fields);
+  if (!l_relation_open(b, idx - 1)) return l_no_field(b->w, b->e, lua_tostring(L, idx - 1));
   code = add_relation(b, idx + 1, idx, relations);
   lua_settop(L, idx);
   return code;
@@ -167,20 +166,6 @@ static ldr_code get_on(l_builder *b, int idx, ldr_pred *p) {
   return LDR_OK;
 }
 
-/* Makes e the one whose fields are meant, and pushes its names, or nil. */
-static void enter(l_builder *in, const ldr_entity *e) {
-  lua_State *L = in->L;
-  lua_pushnil(L);
-  if (in->names) {
-    lua_rawgeti(L, in->names, L_NAMES_OTHERS);
-    lua_getfield(L, -1, e->name);
-    lua_replace(L, -3);
-    lua_pop(L, 1);
-  }
-  in->e = e;
-  in->names = lua_istable(L, -1) ? lua_gettop(L) : 0;
-}
-
 static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   lua_State *L = b->L;
   ldr_pred *p = l_pred_new(b, LDR_P_EXISTS, 0);
@@ -193,7 +178,7 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   if (lua_type(L, -1) == LUA_TSTRING) p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
   if (p->inner == NULL)
     return ldr_fail(&b->w->err, LDR_INVALID, "exists: there is no such store in this family");
-  enter(&in, p->inner);
+  l_relation_enter(&in, p->inner);
   lua_getfield(L, idx, "on");
   code = get_on(b, lua_gettop(L), p);
   if (code != LDR_OK) return code;
@@ -227,7 +212,7 @@ static ldr_code related(l_builder *b, int relation, int where, bool negated, con
   p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
   if (p->inner == NULL)
     return ldr_fail(&b->w->err, LDR_INVALID, "a relation leads to no store of this family");
-  enter(&in, p->inner);
+  l_relation_enter(&in, p->inner);
   lua_getfield(L, relation, "on");
   code = get_on(b, lua_gettop(L), p);
   lua_getfield(L, relation, "alive");
@@ -248,6 +233,10 @@ static ldr_code related(l_builder *b, int relation, int where, bool negated, con
   *out = p;
   lua_settop(L, top);
   return code;
+}
+
+static ldr_code related_row(l_builder *b, int relation, const ldr_pred **out) {
+  return related(b, relation, 0, false, out);
 }
 
 /* Adds the predicate, or that it does not hold. */
@@ -386,15 +375,16 @@ static ldr_code get_keys(l_builder *b, int idx, const ldr_pred **out) {
 /* { kind = "matches", path = larder.path(…), value = as beside a field } */
 static ldr_code get_matches(l_builder *b, int idx, const ldr_pred **out) {
   l_preds l = {0};
-  ldr_path *path;
+  ldr_expr *x;
   bool typed;
   ldr_code code;
   lua_getfield(b->L, idx, "path");
-  if (!l_is_path(b->L, lua_gettop(b->L))) l_work_misuse(b->L, b->w, "larder.matches takes a larder.path");
-  code = l_path_get(b->L, lua_gettop(b->L), b->w, b->e, &path, &typed);
+  if (!l_is_expr(b->L, lua_gettop(b->L)))
+    l_work_misuse(b->L, b->w, "larder.matches takes a larder.path, larder.field or a function of one");
+  code = l_expr_get(b, lua_gettop(b->L), &x, &typed);
   if (code != LDR_OK) return code;
   lua_getfield(b->L, idx, "value");
-  code = l_pred_path(b, path, typed, lua_gettop(b->L), &l);
+  code = l_pred_expr(b, x, typed, lua_gettop(b->L), &l);
   lua_pop(b->L, 2);
   return code == LDR_OK ? l_preds_join(b, LDR_P_AND, &l, out) : code;
 }
@@ -431,7 +421,8 @@ static ldr_code get(l_builder *b, int idx, const ldr_pred **out) {
   return code;
 }
 
-/* Index of the table of names at hand when it is that of e, which the result of an aggregate has not; else 0.
+/* Stack index of the table of names at hand when it is that of e, which the result of an aggregate has not;
+ * else 0.
  */
 static int names_of(lua_State *L, const l_work *w, const ldr_entity *e) {
   int names = l_at(w)->names;
@@ -443,14 +434,18 @@ static int names_of(lua_State *L, const l_work *w, const ldr_entity *e) {
   return own ? names : 0;
 }
 
+l_builder l_builder_of(lua_State *L, l_work *w, const ldr_entity *e) {
+  return (l_builder){L, w, e, 0, names_of(L, w, e), related_row};
+}
+
 ldr_code l_where_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, const ldr_pred **out) {
-  l_builder b = {L, w, e, 0, names_of(L, w, e)};
+  l_builder b = l_builder_of(L, w, e);
   *out = NULL;
   return lua_isnil(L, idx) ? LDR_OK : get(&b, lua_absindex(L, idx), out);
 }
 
 ldr_code l_where_key(l_work *w, const ldr_entity *e, const ldr_value *values, const ldr_pred **out) {
-  l_builder b = {NULL, w, e, 0, 0};
+  l_builder b = {.w = w, .e = e};
   l_preds l = {0};
   for (unsigned i = 0; i < e->key.n; i++) {
     ldr_pred *p = l_pred_new(&b, LDR_P_EQ, e->key.field[i]);

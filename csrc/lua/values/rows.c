@@ -9,10 +9,10 @@
  * of an entity have theirs in its table of names. */
 static int push_names(lua_State *L, l_work *w, unsigned n) {
   int first = lua_gettop(L) + 1;
-  bool fields = w->op && w->op->nout;
+  unsigned fields = w->op ? w->op->nout : 0;
   luaL_checkstack(L, (int)n + 12, "too many columns");
   for (unsigned i = 0; i < n; i++) {
-    if (fields)
+    if (i < fields)
       lua_rawgeti(L, l_at(w)->names, w->op->out[i] + 1);
     else
       lua_pushstring(L, w->result.rows->cols[i].name);
@@ -196,6 +196,15 @@ static int lost(lua_State *L, l_work *w) {
   return n;
 }
 
+/* The column that has the value which rows are ordered by. */
+static unsigned order_column(const ldr_op *op, const ldr_order *o) {
+  unsigned i = 0;
+  while (i < op->nout && (o->expr || op->out[i] != o->field)) i++;
+  if (i < op->nout) return i;
+  for (i = 0; op->computed[i].expr != o->expr || op->computed[i].field != o->field;) i++;
+  return op->nout + i;
+}
+
 /* Pushes the cursor after row number `last`: the values of its order fields, which ops/op.c put among the
  * columns. */
 static ldr_code push_cursor(lua_State *L, l_work *w, size_t last) {
@@ -203,8 +212,7 @@ static ldr_code push_cursor(lua_State *L, l_work *w, size_t last) {
   ldr_value *v = ldr_arena_alloc(&w->arena, op->norder * sizeof *v);
   ldr_code code = v ? LDR_OK : ldr_fail_nomem(&w->err);
   for (unsigned i = 0; i < op->norder && code == LDR_OK; i++) {
-    unsigned col = 0;
-    while (op->out[col] != op->order[i].field) col++;
+    unsigned col = order_column(op, &op->order[i]);
     code = ldr_rows_cell(w->result.rows, last, col, &v[i], &w->err);
     if (code == LDR_OK && !ldr_value_copy(&v[i], &w->arena)) code = ldr_fail_nomem(&w->err);
   }

@@ -138,15 +138,17 @@ TEST(orders_put_nulls_last_then_first) {
 
 TEST(keysets) {
   const ldr_order order[] = {DESC(U_SCORE), ASC(U_EMAIL), ASC(U_ID)};
+  const ldr_matcher m = {.err = &w.err};
   ldr_row *row;
   CHECK(world_open(&w));
   row = user(); /* 5, null, 1 */
-  CHECK(ldr_order_after(w.e[USERS], order, 3, row, (ldr_value[]){INT(6), NUL, INT(9)}));
-  CHECK(!ldr_order_after(w.e[USERS], order, 3, row, (ldr_value[]){INT(4), NUL, INT(0)}));
-  CHECK(ldr_order_after(w.e[USERS], order, 3, row, (ldr_value[]){NUL, TEXT("x"), INT(0)}));
-  CHECK(ldr_order_after(w.e[USERS], order, 3, row, (ldr_value[]){INT(5), TEXT("x"), INT(9)}));
-  CHECK(ldr_order_after(w.e[USERS], order, 3, row, (ldr_value[]){INT(5), NUL, INT(0)}));
-  CHECK(!ldr_order_after(w.e[USERS], order, 3, row, (ldr_value[]){INT(5), NUL, INT(1)}));
+  CHECK_INT(ldr_order_after(&m, w.e[USERS], order, 3, row, (ldr_value[]){INT(6), NUL, INT(9)}), LDR_TRUE);
+  CHECK_INT(ldr_order_after(&m, w.e[USERS], order, 3, row, (ldr_value[]){INT(4), NUL, INT(0)}), LDR_FALSE);
+  CHECK_INT(ldr_order_after(&m, w.e[USERS], order, 3, row, (ldr_value[]){NUL, TEXT("x"), INT(0)}), LDR_TRUE);
+  CHECK_INT(ldr_order_after(&m, w.e[USERS], order, 3, row, (ldr_value[]){INT(5), TEXT("x"), INT(9)}),
+            LDR_TRUE);
+  CHECK_INT(ldr_order_after(&m, w.e[USERS], order, 3, row, (ldr_value[]){INT(5), NUL, INT(0)}), LDR_TRUE);
+  CHECK_INT(ldr_order_after(&m, w.e[USERS], order, 3, row, (ldr_value[]){INT(5), NUL, INT(1)}), LDR_FALSE);
   ldr_row_release(row);
   world_close(&w);
 }

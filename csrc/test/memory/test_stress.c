@@ -135,7 +135,8 @@ static ldr_batch *expected(ldr_tx *tx, const ldr_op *op, listing *out) {
   s->close(s);
   for (size_t i = 0; b && i < b->n; i++) {
     if (ldr_match(&m, op->e, b->rows[i], op->where) != LDR_TRUE) continue;
-    if (op->after && !ldr_order_after(op->e, op->order, op->norder, b->rows[i], op->after)) continue;
+    if (op->after && ldr_order_after(&m, op->e, op->order, op->norder, b->rows[i], op->after) != LDR_TRUE)
+      continue;
     if (n < MOST) out->row[n++] = b->rows[i];
   }
   sort_order = op->order;

@@ -172,6 +172,126 @@ TEST(semi_joins) {
   teardown();
 }
 
+/* ---- expressions ---- */
+
+static bool expr_good(const ldr_expr *x) {
+  return where_good((ldr_pred){.kind = LDR_P_IS_NULL, .field = LDR_NO_FIELD, .expr = x});
+}
+
+/* fn(field, field) of the type that it has */
+static bool call_good(ldr_fn fn, unsigned a, unsigned b, unsigned n, ldr_ftype type) {
+  ldr_expr x = {.kind = LDR_X_FIELD, .field = (uint16_t)a}, y = {.kind = LDR_X_FIELD, .field = (uint16_t)b};
+  const ldr_expr *args[] = {&x, &y};
+  ldr_expr call = {
+      .kind = LDR_X_CALL, .fn = fn, .n = n, .args = args, .bucket = LDR_DAY, .as = {.name = "x"}};
+  CHECK(ldr_expr_infer(customers, &x) == NULL && ldr_expr_infer(customers, &y) == NULL);
+  call.as.type = type;
+  call.as.value_type = ldr_ftype_get(type)->type;
+  return expr_good(&call);
+}
+
+TEST(expressions) {
+  ldr_value v = ldr_int(1);
+  ldr_expr x = {.kind = LDR_X_VALUE, .values = &v, .as = {.name = "v", .type = LDR_F_INT8}}, deep[20];
+  const ldr_expr *args[] = {&x}, *next[20];
+  setup();
+  CHECK(call_good(LDR_FN_LOWER, C_EMAIL, 0, 1, LDR_F_TEXT));
+  CHECK(!call_good(LDR_FN_LOWER, C_EMAIL, 0, 1, LDR_F_INT8)); /* not what it says */
+  CHECK(!call_good(LDR_FN_LOWER, C_EMAIL, C_EMAIL, 2, LDR_F_TEXT));
+  CHECK(!call_good(LDR_FN_UPPER, C_VISITS, 0, 1, LDR_F_TEXT));
+  CHECK(call_good(LDR_FN_LENGTH, C_EMAIL, 0, 1, LDR_F_INT8));
+  CHECK(call_good(LDR_FN_ABS, C_VISITS, 0, 1, LDR_F_INT8));
+  CHECK(call_good(LDR_FN_ADD, C_VISITS, C_BALANCE, 2, LDR_F_NUMERIC));
+  CHECK(!call_good(LDR_FN_ADD, C_VISITS, C_EMAIL, 2, LDR_F_NUMERIC));
+  CHECK(!call_good(LDR_FN_ADD, C_VISITS, 0, 1, LDR_F_INT8));
+  CHECK(call_good(LDR_FN_COALESCE, C_EMAIL, C_ID, 2, LDR_F_TEXT));
+  CHECK(!call_good(LDR_FN_COALESCE, C_SETTINGS, C_TAGS, 2, LDR_F_JSONB));
+  CHECK(call_good(LDR_FN_BUCKET, C_CREATED, 0, 1, LDR_F_TIMESTAMPTZ));
+  CHECK(!call_good(LDR_FN_PART, C_EMAIL, 0, 1, LDR_F_INT8));
+  CHECK(!call_good((ldr_fn)77, C_EMAIL, 0, 1, LDR_F_TEXT));
+  CHECK(ldr_expr_infer(customers, &x) == NULL);
+  CHECK(expr_good(&x));
+  for (int i = 0; i < 20; i++) {
+    next[i] = i ? &deep[i - 1] : &x;
+    deep[i] = (ldr_expr){.kind = LDR_X_CALL, .fn = LDR_FN_ABS, .n = 1, .args = &next[i], .as = {.name = "x"}};
+    CHECK(ldr_expr_infer(customers, &deep[i]) == NULL);
+  }
+  CHECK(!expr_good(&deep[0])); /* of a constant alone */
+  x = (ldr_expr){.kind = LDR_X_FIELD, .field = C_VISITS};
+  CHECK(ldr_expr_infer(customers, &x) == NULL);
+  for (int i = 0; i < 20; i++) CHECK(ldr_expr_infer(customers, &deep[i]) == NULL);
+  CHECK(expr_good(&deep[10]));
+  CHECK(!expr_good(&deep[19]));
+  x.field = C_COUNT;
+  CHECK(!expr_good(&x));
+  x = (ldr_expr){.kind = LDR_X_RELATED, .n = 1, .args = args, .as = {.name = "x"}};
+  CHECK(!expr_good(&x)); /* without a row */
+  teardown();
+}
+
+TEST(computed_columns) {
+  ldr_expr email = {.kind = LDR_X_FIELD, .field = C_EMAIL};
+  ldr_group g[2] = {{.field = LDR_NO_FIELD, .expr = &email, .name = "mail"},
+                    {.field = C_VISITS, .name = "n"}};
+  ldr_op op;
+  setup();
+  CHECK(ldr_expr_infer(customers, &email) == NULL);
+  op = fixture_select(customers);
+  op.computed = g;
+  op.ncomputed = 2;
+  CHECK(good(&op));
+  op.nout = 0;
+  CHECK(good(&op));
+  op.nout = 2;
+  g[1].name = "mail";
+  CHECK(!good(&op));
+  g[1].name = "id"; /* a field that is there */
+  CHECK(!good(&op));
+  g[1].name = NULL;
+  CHECK(!good(&op));
+  g[1].name = "n";
+  g[1].bucket = LDR_DAY;
+  CHECK(!good(&op));
+  g[1].bucket = LDR_BUCKET_NONE;
+  g[1].field = C_COUNT;
+  CHECK(!good(&op));
+  g[1].field = C_VISITS;
+  op = fixture_update(customers, NULL, 0);
+  op.computed = g;
+  op.ncomputed = 1;
+  CHECK(!good(&op));
+  teardown();
+}
+
+TEST(related_values_are_of_one_row) {
+  ldr_pred any = {.kind = LDR_P_AND};
+  const ldr_pred *kids[] = {&any};
+  ldr_pred row = {
+      .kind = LDR_P_EXISTS, .n = 1, .kids = kids, .non = 2, .on = {{C_TENANT, O_TENANT}, {C_ID, O_CUSTOMER}}};
+  ldr_expr email = {.kind = LDR_X_FIELD, .field = C_EMAIL}, note = {.kind = LDR_X_FIELD, .field = O_NOTE};
+  const ldr_expr *args[] = {&email};
+  ldr_expr x = {.kind = LDR_X_RELATED, .n = 1, .args = args, .row = &row, .as = {.name = "x"}};
+  ldr_pred p = {.kind = LDR_P_IS_NULL, .field = LDR_NO_FIELD, .expr = &x};
+  ldr_op op;
+  setup();
+  op = fixture_select(orders);
+  op.norder = 0;
+  op.where = &p;
+  row.inner = customers;
+  CHECK(ldr_expr_infer(customers, &email) == NULL && ldr_expr_infer(orders, &note) == NULL);
+  CHECK(ldr_expr_infer(orders, &x) == NULL);
+  CHECK(good(&op));
+  op = fixture_select(customers); /* the other way round there are many */
+  op.where = &p;
+  row.inner = orders;
+  row.on[1].inner = O_CUSTOMER;
+  row.on[1].outer = C_ID;
+  args[0] = &note;
+  CHECK(ldr_expr_infer(customers, &x) == NULL);
+  CHECK(!good(&op));
+  teardown();
+}
+
 /* ---- selects ---- */
 
 TEST(orders_and_limits) {
@@ -510,6 +630,9 @@ void test_op(void) {
   RUN(lists);
   RUN(trees);
   RUN(semi_joins);
+  RUN(expressions);
+  RUN(computed_columns);
+  RUN(related_values_are_of_one_row);
   RUN(orders_and_limits);
   RUN(keysets);
   RUN(limits_per_value);

@@ -165,20 +165,133 @@ function expr.path(field, ...)
   return setmetatable(t, core.expr_mt)
 end
 
---- The value that a path leads to is so: `larder.matches(larder.path("metadata", "theme"), "dark")`, or a list, or operators, as beside
--- a field. Without a type of its own, the path has that of the value beside it.
----@param path larder.Expression
+--- The value of a path, a field or a function of those is so: `larder.matches(larder.path("metadata", "theme"), "dark")`, or a list, or
+-- operators, as beside a field. A path without a type of its own has that of the value beside it.
+---@param of larder.Expression
 ---@param value any
 ---@return larder.Predicate
-function expr.matches(path, value)
+function expr.matches(of, value)
   if value == nil then misuse.raise "larder.matches needs a value; larder.null stands for no value" end
-  return pred("matches", { path = path, value = value })
+  return pred("matches", { path = of, value = value })
 end
 
---- v where the field is null; anything else stays.
+-- ---- values computed from fields ----
+
+local VALUES = { path = true, field = true, call = true, value = true }
+
+--- A field where an expression may stand: `larder.field "price"`, or one of a related row, `larder.field "author.name"`.
+---@param name string
+---@return larder.Expression
+function expr.field(name)
+  if type(name) ~= "string" then misuse.raise("larder.field takes the name of a field, not %s", misuse.kind(name)) end
+  return setmetatable({ kind = "field", name = name }, core.expr_mt)
+end
+
+--- A value among the arguments of a function, where a text alone would name a field: `larder.coalesce("name", larder.value "none")`.
 ---@param v any
 ---@return larder.Expression
-function expr.coalesce(v) return set("coalesce", v) end
+function expr.value(v)
+  if v == nil or v == core.null then misuse.raise "larder.value needs a value" end
+  return setmetatable({ kind = "value", value = v }, core.expr_mt)
+end
+
+-- A text names a field; an expression is taken as it is; anything else is a value.
+local function argument(fn, i, v)
+  if type(v) == "string" then return expr.field(v) end
+  local marked = type(v) == "table" and getmetatable(v) == core.expr_mt
+  if marked and VALUES[v.kind] then return v end
+  if marked or v == nil or v == core.null then
+    misuse.raise("larder.%s: argument %d must be a field, an expression or a value, not %s", fn, i,
+      marked and "a change" or misuse.kind(v))
+  end
+  return expr.value(v)
+end
+
+local function call(fn, unit, n, ...)
+  local t = { kind = "call", fn = fn, unit = unit }
+  for i = 1, n do t[i] = argument(fn, i, (select(i, ...))) end
+  return setmetatable(t, core.expr_mt)
+end
+
+-- A function of one field; unit: the argument before it, if there is one.
+local function call_of(fn, unit, of)
+  if type(of) ~= "string" and (type(of) ~= "table" or getmetatable(of) ~= core.expr_mt) then
+    misuse.raise("larder.%s: argument %d must be a field or an expression, not %s", fn, unit and 2 or 1, misuse.kind(of))
+  end
+  return call(fn, unit, 1, of)
+end
+
+--- A text with its ASCII letters in lower case. Arguments here and below: a text names a field ("title", "author.name"), or an
+-- expression, or a value that is no text (see larder.value).
+---@param of string|larder.Expression
+---@return larder.Expression
+function expr.lower(of) return call_of("lower", nil, of) end
+
+--- A text with its ASCII letters in upper case.
+---@param of string|larder.Expression
+---@return larder.Expression
+function expr.upper(of) return call_of("upper", nil, of) end
+
+--- How many characters a text has, or bytes a bytea.
+---@param of string|larder.Expression
+---@return larder.Expression
+function expr.length(of) return call_of("length", nil, of) end
+
+--- A number without its sign.
+---@param of string|larder.Expression
+---@return larder.Expression
+function expr.abs(of) return call_of("abs", nil, of) end
+
+--- The sum of two numbers. Integers give int8, with a numeric among them numeric; a numeric and a float do not go together.
+---@param a any
+---@param b any
+---@return larder.Expression
+function expr.add(a, b) return call("add", nil, 2, a, b) end
+
+--- The difference of two numbers.
+---@param a any
+---@param b any
+---@return larder.Expression
+function expr.sub(a, b) return call("sub", nil, 2, a, b) end
+
+--- The product of two numbers.
+---@param a any
+---@param b any
+---@return larder.Expression
+function expr.mul(a, b) return call("mul", nil, 2, a, b) end
+
+local BUCKETS = { "minute", "hour", "day", "week", "month", "year" }
+local PARTS = { "year", "month", "day", "hour", "minute", "weekday" }
+
+local function check_unit(fn, unit, known)
+  for _, name in ipairs(known) do
+    if unit == name then return unit end
+  end
+  misuse.raise("larder.%s: argument 1 must be %s, not %s%s", fn, table.concat(known, ", "), tostring(unit), misuse.hint(unit, known))
+end
+
+--- The start of the minute, hour, day, week (Monday), month or year that a timestamptz (in UTC) or timestamp lies in.
+---@param unit "minute"|"hour"|"day"|"week"|"month"|"year"
+---@param of string|larder.Expression
+---@return larder.Expression
+function expr.bucket(unit, of) return call_of("bucket", check_unit("bucket", unit, BUCKETS), of) end
+
+--- A part of a timestamptz (in UTC) or timestamp, as an integer; weekday: Monday is 1, Sunday 7.
+---@param unit "year"|"month"|"day"|"hour"|"minute"|"weekday"
+---@param of string|larder.Expression
+---@return larder.Expression
+function expr.part(unit, of) return call_of("part", check_unit("part", unit, PARTS), of) end
+
+--- In changes, `coalesce(v)`: v where the field is null; anything else stays. Elsewhere, `coalesce(a, b, …)`: the first of them that is
+-- not null.
+---@param v any
+---@param ... any
+---@return larder.Expression
+function expr.coalesce(v, ...)
+  local n = select("#", ...)
+  if n == 0 then return set("coalesce", v) end
+  return call("coalesce", nil, n + 1, v, ...)
+end
 
 --- The greater of field and v; null is less than anything.
 ---@param v any

@@ -25,7 +25,7 @@ local ONE_OPTIONS = options.extend(COUNT_OPTIONS, { columns = "list", lock = LOC
 local FIND_OPTIONS = options.extend(ONE_OPTIONS, { order = "string|list" })
 -- limit and offset often come from a request: what is wrong with them is an answer, `invalid`
 local LIST_OPTIONS = options.extend(FIND_OPTIONS, {
-  where = "condition", limit = "any", offset = "any", after = "string", total = "boolean",
+  where = "condition", limit = "any", offset = "any", after = "string", total = "boolean", distinct = "boolean",
 })
 local EACH_OPTIONS = options.extend(COUNT_OPTIONS, {
   where = "condition", order = "string|list", limit = "count", after = "string", columns = "list", page = "positive", include = "table",
@@ -45,7 +45,8 @@ local read = {}
 local declared = {}
 
 ---@class larder.ReadOptions
----@field columns? string[]
+---@field columns? (string|larder.Expression|table)[]  fields, those of related rows ("author.name", as author_name), computed ones
+-- ({ larder.lower "name", as = "low" })
 ---@field with_deleted? boolean  rows marked as deleted: seen or not (each store has its own default)
 ---@field lock? "update"|"share"|"update_skip"|"update_nowait"  in a transaction; refused outside of one
 ---@field timeout? number  seconds
@@ -58,6 +59,7 @@ local declared = {}
 ---@field offset? integer
 ---@field after? string   a cursor: info.next of the page before
 ---@field total? boolean  count all matching rows, too
+---@field distinct? boolean  different rows of the columns, each once; ordered by the columns, paged by offset
 
 ---@class larder.EachOptions: larder.ListOptions
 ---@field page? integer   rows fetched at a time (500)
@@ -227,6 +229,23 @@ local function page_of(store, method, op, plan, total)
   return rows, info
 end
 
+local NOT_DISTINCT = { "after", "total", "lock", "include" }
+
+-- Different rows of the columns are groups without a figure.
+local function distinct_page(store, method, where, opts, limit)
+  if opts.columns == nil then support.misuse(store, method, "distinct needs columns: of whole rows each is there once") end
+  for _, name in ipairs(NOT_DISTINCT) do
+    if opts[name] then
+      return errors.invalid({ [name] = "does not go with distinct" }, nil, { store = store._entity.full, op = method })
+    end
+  end
+  local rows, err = run(store, method, {
+    op = "aggregate", groups = opts.columns, where = where, order = opts.order, limit = limit, offset = opts.offset, timeout = opts.timeout,
+  })
+  if not rows then return nil, err end
+  return rows, { limit = limit }
+end
+
 --- A page under fixed conditions; what list and every list_by_… come down to.
 function read:_page(method, fixed, opts, order)
   local entity = self._entity
@@ -237,6 +256,7 @@ function read:_page(method, fixed, opts, order)
   ok, err = support.refuse_hidden(entity, opts.columns)
   if ok then ok, err = support.refuse_lone_lock(self, method, opts.lock) end
   if not ok then return nil, err end
+  if opts.distinct then return distinct_page(self, method, matching(entity, fixed, opts), opts, limit) end
   local plan
   plan, err = include.plan(self, opts)
   if err then return nil, err end

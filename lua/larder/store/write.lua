@@ -17,7 +17,9 @@ local DELETE_OPTIONS = options.set { timeout = "seconds" }
 local WHERE_OPTIONS = options.extend(DELETE_OPTIONS, { with_deleted = "boolean" })
 local PATCH_OPTIONS = options.extend(WHERE_OPTIONS, { where = "condition", keep_stamps = "boolean", include = "table" })
 local UPDATE_OPTIONS = options.extend(PATCH_OPTIONS, { only = "list" })
-local UPSERT_OPTIONS = options.extend(DELETE_OPTIONS, { key = "string|list", set = "table", only = "list", include = "table" })
+local UPSERT_OPTIONS = options.extend(DELETE_OPTIONS, {
+  key = "string|list", set = "table", only = "list", where = "condition", include = "table",
+})
 local MANY_OPTIONS = options.extend(DELETE_OPTIONS, {
   on_conflict = { "skip" }, skip_duplicates = "boolean", returning = "boolean",
 })
@@ -28,6 +30,13 @@ local write = {}
 -- ---- insert ----
 
 local not_stored = support.not_stored
+
+local function not_as_expected(store, method)
+  return errors.new {
+    code = "conflict", store = store._entity.full, op = method,
+    message = store._entity.full .. ": the row is not as expected any more",
+  }
+end
 
 -- No row was changed. Was there none, was it not as expected, or did something of the database's own take the change?
 local function unchanged(store, method, where, expected, by)
@@ -42,10 +51,7 @@ local function unchanged(store, method, where, expected, by)
     if not n then return nil, err end
   end
   if expected == nil or n > 0 and not in_memory then return nil, not_stored(store, method) end
-  return nil, errors.new {
-    code = "conflict", store = store._entity.full, op = method,
-    message = store._entity.full .. ": the row is not as expected any more",
-  }
+  return nil, not_as_expected(store, method)
 end
 
 local function stored(store, row, err)
@@ -140,15 +146,16 @@ end
 local function upserted(store, op)
   local rows, err = run(store, "upsert", op)
   if not rows then return nil, err end
-  if not rows[1] then return nil, not_stored(store, "upsert") end
+  if not rows[1] then return nil, (op.where == nil and not_stored or not_as_expected)(store, "upsert") end
   return rows[1]
 end
 
 --- Insert the row, or change the one that is in its way.
 ---@param row table
----@param opts? { key?: string|string[], set?: table, only?: string[], timeout?: number, include?: larder.Include }
+---@param opts? { key?: string|string[], set?: table, only?: string[], where?: larder.Where, timeout?: number, include?: larder.Include }
 -- key: the unique (its name or fields) that decides; the key by default. set: what to change, with
--- larder.excluded for the proposed row's value; by default every given field, or those in `only`.
+-- larder.excluded for the proposed row's value; by default every given field, or those in `only`. where: the row in the way is changed
+-- only while this holds, else `conflict`; a row that is not there is created.
 ---@return table|nil row  as stored
 ---@return larder.Error? err
 function write:upsert(row, opts)
@@ -163,7 +170,8 @@ function write:upsert(row, opts)
   if entity.blanks then row = support.without_blanks(entity, row) end
   local target = target_of(self, opts.key)
   local op = {
-    op = "insert", row = row, on_conflict = "update", target = target, set = set, returning = true, timeout = opts.timeout,
+    op = "insert", row = row, on_conflict = "update", target = target, set = set, where = opts.where, returning = true,
+    timeout = opts.timeout,
   }
   if opts.include == nil then return upserted(self, op) end
   return include.after(self, "upsert", opts, function() return upserted(self, op) end)

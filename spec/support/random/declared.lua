@@ -1,6 +1,7 @@
 -- Random operations on any family, made from its declaration: generic methods, includes and figures by group.
 
 local larder = require "larder"
+local computed = require "spec.support.random.computed"
 local rng = require "spec.support.random.rng"
 
 local pick, chance, int = rng.pick, rng.chance, rng.int
@@ -219,7 +220,8 @@ local COMPARE = { "eq", "ne", "lt", "lte", "gt", "gte" }
 
 local function leaf(e)
   local field = pick(e.all)
-  local kind = int(6)
+  local kind = int(7)
+  if kind == 7 then return computed.condition(e, function(f) return BY_TYPE[f.type](f) end) end
   if kind == 1 then return { [field.name] = { is_null = chance(50) } } end
   if kind == 2 and #e.json > 0 then return { [pick(e.json).name] = chance(50) and { contains = pick(JSON)() } or { has_key = "a" } } end
   field = pick(e.scalar)
@@ -328,12 +330,13 @@ end
 local function groups(e)
   local first, second = one_spelling(e.scalar), one_spelling(e.scalar)
   local bucketed = first.type == "timestamptz" and { first.name, bucket = pick(BUCKETS), as = "bucket" }
+  if chance(25) then return { computed.group(e, "computed"), chance(40) and second.name or nil } end
   return { bucketed or first.name, second.name ~= first.name and chance(40) and second.name or nil }
 end
 
 local function figures(e)
   local opts = { aggs = {}, where = chance(40) and where(e) or nil, with_deleted = e.soft and chance(20) or nil }
-  for i = 1, int(3) do opts.aggs[i] = agg(e, "agg_" .. i) end
+  for i = 1, int(3) do opts.aggs[i] = (chance(20) and computed.figure or agg)(e, "agg_" .. i) end
   if chance(75) then
     opts.groups = groups(e)
     if chance(40) then opts.order = { (chance(50) and "-" or "") .. "agg_1" } end
@@ -364,6 +367,11 @@ local function with_row(method)
   end
 end
 
+function ops.upsert_where(_, e)
+  local row, opts = row_of(e), { where = where(e) }
+  return function(store) return store:upsert(row, opts) end
+end
+
 ops.create, ops.upsert, ops.update = with_row "create", with_row "upsert", with_row "update"
 function ops.nested(family, e)
   local row = nest(family, e, row_of(e), 1)
@@ -384,13 +392,21 @@ function ops.list(family, e)
     where = where(e), order = order(e), limit = int(5), total = chance(30) or nil, include = chance(60) and include(family, e, 1) or nil,
     with_deleted = e.soft and chance(30) or nil,
   }
+  if chance(25) then opts.order, opts.offset = computed.order(e), chance(30) and int(3) - 1 or nil end
+  if chance(15) then opts.columns = computed.columns(e) end
   return function(store)
     local page, info = store:list(opts)
     if not page then return nil, info end
-    local second = info.next
-      and store:list { where = opts.where, order = opts.order, limit = 3, after = info.next, with_deleted = opts.with_deleted }
+    local second = info.next and store:list {
+      where = opts.where, order = opts.order, limit = 3, after = info.next, with_deleted = opts.with_deleted, columns = opts.columns,
+    }
     return { page = page, more = info.next ~= nil, total = info.total, second = second }
   end
+end
+
+function ops.distinct(_, e)
+  local opts = { distinct = true, columns = groups(e), where = chance(50) and where(e) or nil, limit = int(6), offset = int(3) - 1 }
+  return function(store) return store:list(opts) end
 end
 
 function ops.find(family, e)
@@ -399,7 +415,9 @@ function ops.find(family, e)
 end
 
 function ops.each(family, e)
-  local opts = { where = where(e), order = order(e), page = int(3), limit = 12, include = include(family, e, 1) }
+  local opts = {
+    where = where(e), order = chance(25) and computed.order(e) or order(e), page = int(3), limit = 12, include = include(family, e, 1)
+  }
   return function(store)
     local rows = array {}
     for row in store:each(opts) do rows[#rows + 1] = row end
@@ -441,7 +459,8 @@ for _, method in ipairs { "soft_delete", "restore", "purge" } do
 end
 
 local WEIGHTS = {
-  create = 34, upsert = 8, update = 5, patch = 10, get = 8, exists = 2, delete = 4, create_many = 6, list = 14, find = 4, each = 3,
+  create = 34, upsert = 8, upsert_where = 5, distinct = 4,
+  update = 5, patch = 10, get = 8, exists = 2, delete = 4, create_many = 6, list = 14, find = 4, each = 3,
   count = 3, aggregate = 14, get_many = 2, update_where = 2, delete_where = 1, soft_delete = 4, restore = 2, purge = 1, nested = 6,
 }
 local BAG = {}

@@ -14,7 +14,7 @@ static const ldr_pred *parents_in(const ldr_op *op, const ldr_pred *p) {
     for (uint32_t i = 0; i < p->n && found == NULL; i++) found = parents_in(op, p->kids[i]);
     return found;
   }
-  if (p->path || (p->kind != LDR_P_IN && p->kind != LDR_P_KEYS)) return NULL;
+  if (p->expr || (p->kind != LDR_P_IN && p->kind != LDR_P_KEYS)) return NULL;
   if (p->kind == LDR_P_KEYS) cols = ldr_pred_cols(op->e, p, &n);
   for (unsigned i = 0; i < op->nper; i++)
     for (unsigned k = 0; k < n; k++) same += cols[k] == op->per[i];
@@ -23,7 +23,7 @@ static const ldr_pred *parents_in(const ldr_op *op, const ldr_pred *p) {
 
 static bool is_fixed(const ldr_pred *p, unsigned field) {
   bool found = false;
-  if (p->kind == LDR_P_EQ) return p->path == NULL && p->field == field;
+  if (p->kind == LDR_P_EQ) return p->expr == NULL && p->field == field;
   for (uint32_t i = 0; p->kind == LDR_P_AND && i < p->n && !found; i++) found = is_fixed(p->kids[i], field);
   return found;
 }

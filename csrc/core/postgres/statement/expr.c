@@ -57,7 +57,7 @@ void ldr_sql_reference(ldr_sql *w, unsigned number) {
   ldr_sql_uint(w, number);
 }
 
-static ldr_param of_field(const ldr_field *f, const ldr_value *v) {
+ldr_param ldr_sql_param_of(const ldr_field *f, const ldr_value *v) {
   return (ldr_param){
       .type = f->type, .array = f->array, .is_array_value = f->array, .n = 1, .stride = 1, .v = v};
 }
@@ -68,7 +68,7 @@ void ldr_sql_param(ldr_sql *w, const ldr_param *p) {
 }
 
 void ldr_sql_value(ldr_sql *w, const ldr_field *f, const ldr_value *v) {
-  ldr_param p = of_field(f, v);
+  ldr_param p = ldr_sql_param_of(f, v);
   ldr_sql_param(w, &p);
 }
 
@@ -122,48 +122,144 @@ void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field) {
     ldr_sql_column(w, s, field);
 }
 
-/* ---- operands ---- */
+/* ---- expressions: what each means is said in model/expr.h; memory/eval.c computes the same ---- */
 
-static void inside(ldr_sql *w, ldr_sql_scope s, const ldr_path *p, const char *op, unsigned number) {
-  ldr_sql_column(w, s, p->field);
+static void inside(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x, const char *op, unsigned number) {
+  ldr_sql_column(w, s, x->field);
   ldr_sql_str(w, op);
   ldr_sql_reference(w, number);
 }
 
 /* A value of the type wanted, or null: a cast never meets what it cannot take. The path is one parameter. */
-static void path_value(ldr_sql *w, ldr_sql_scope s, const ldr_path *p) {
-  ldr_param steps = {.type = LDR_F_TEXT, .array = true, .n = p->n, .stride = 1, .v = p->path};
-  ldr_ftype type = p->as.type;
+static void path_value(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
+  ldr_param steps = {.type = LDR_F_TEXT, .array = true, .n = x->n, .stride = 1, .v = x->values};
+  ldr_ftype type = x->as.type;
   ldr_sql_collect(w, &steps);
   if (type == LDR_F_JSONB) {
     ldr_sql_str(w, "nullif(");
-    inside(w, s, p, " #> ", w->n);
+    inside(w, s, x, " #> ", w->n);
     ldr_sql_str(w, ", 'null'::jsonb)");
     return;
   }
   ldr_sql_str(w, "(case jsonb_typeof(");
-  inside(w, s, p, " #> ", w->n);
+  inside(w, s, x, " #> ", w->n);
   ldr_sql_str(w, type == LDR_F_TEXT   ? ") when 'string' then "
                  : type == LDR_F_BOOL ? ") when 'boolean' then ("
                                       : ") when 'number' then (");
-  inside(w, s, p, type == LDR_F_TEXT ? " #>> " : " #> ", w->n);
+  inside(w, s, x, type == LDR_F_TEXT ? " #>> " : " #> ", w->n);
   ldr_sql_str(w, type == LDR_F_TEXT ? " end)" : type == LDR_F_BOOL ? ")::bool end)" : ")::numeric end)");
 }
 
-void ldr_sql_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path) {
-  if (path)
-    path_value(w, s, path);
+/* ---- calls ---- */
+
+static bool is_number(ldr_ftype t) { return t == LDR_F_INT8 || t == LDR_F_FLOAT8 || t == LDR_F_NUMERIC; }
+
+/* An argument, brought to the type that the function computes in. */
+static void argument(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x, unsigned i) {
+  ldr_ftype type = ldr_expr_arg_type(x);
+  ldr_sql_operand(w, s, LDR_NO_FIELD, x->args[i]);
+  if (!is_number(type) || x->args[i]->as.type == type) return;
+  ldr_sql_str(w, "::");
+  ldr_sql_str(w, ldr_ftype_get(type)->sql);
+}
+
+/* open a, b close */
+static void arguments(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x, const char *open, const char *between,
+                      const char *close) {
+  ldr_sql_str(w, open);
+  for (unsigned i = 0; i < x->n; i++) {
+    if (i) ldr_sql_str(w, between);
+    argument(w, s, x, i);
+  }
+  ldr_sql_str(w, close);
+}
+
+static void bucket(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
+  ldr_sql_bucket(w, x->bucket);
+  argument(w, s, x, 0);
+  ldr_sql_str(w, x->as.type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
+}
+
+/* Of an infinite time the server's year is infinite, and its other parts are null. */
+static void part(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
+  static const char *const parts[LDR_NPARTS] = {
+      [LDR_PART_YEAR] = "year", [LDR_PART_MONTH] = "month",   [LDR_PART_DAY] = "day",
+      [LDR_PART_HOUR] = "hour", [LDR_PART_MINUTE] = "minute", [LDR_PART_WEEKDAY] = "isodow",
+  };
+  bool year = x->part == LDR_PART_YEAR;
+  ldr_sql_str(w, year ? "nullif(nullif(extract(" : "extract(");
+  ldr_sql_str(w, parts[x->part]);
+  ldr_sql_str(w, " from ");
+  argument(w, s, x, 0);
+  if (x->args[0]->as.type == LDR_F_TIMESTAMPTZ) ldr_sql_str(w, " at time zone 'UTC'");
+  ldr_sql_str(w, year ? "), 'Infinity'), '-Infinity')::bigint" : ")::bigint");
+}
+
+/* Texts of several columns may have no collation in common: what is made of them has one of its own. */
+static void coalesce(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
+  bool text = x->as.type == LDR_F_TEXT;
+  arguments(w, s, x, text ? "(coalesce(" : "coalesce(", ", ", text ? ") collate \"C\")" : ")");
+}
+
+static void call(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
+  switch (x->fn) {
+    case LDR_FN_COALESCE: coalesce(w, s, x); break;
+    case LDR_FN_LOWER: arguments(w, s, x, "lower(", "", " collate \"C\")"); break; /* C folds ASCII alone */
+    case LDR_FN_UPPER: arguments(w, s, x, "upper(", "", " collate \"C\")"); break;
+    case LDR_FN_LENGTH: arguments(w, s, x, "length(", "", ")::bigint"); break;
+    case LDR_FN_ABS: arguments(w, s, x, "abs(", "", ")"); break;
+    case LDR_FN_ADD: arguments(w, s, x, "(", " + ", ")"); break;
+    case LDR_FN_SUB: arguments(w, s, x, "(", " - ", ")"); break;
+    case LDR_FN_MUL: arguments(w, s, x, "(", " * ", ")"); break;
+    case LDR_FN_BUCKET: bucket(w, s, x); break;
+    case LDR_FN_PART: part(w, s, x); break;
+    case LDR_NFNS: break;
+  }
+}
+
+/* ---- all of them ---- */
+
+static void related(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
+  const ldr_sql_scope there = {x->row->inner, s.depth + 1};
+  ldr_sql_str(w, "(select ");
+  ldr_sql_operand(w, there, LDR_NO_FIELD, x->args[0]);
+  ldr_sql_from_joined(w, s, x->row);
+  ldr_sql_str(w, ")");
+}
+
+static void expression(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
+  switch (x->kind) {
+    case LDR_X_FIELD: ldr_sql_column(w, s, x->field); break;
+    case LDR_X_PATH: path_value(w, s, x); break;
+    case LDR_X_VALUE: ldr_sql_value(w, &x->as, x->values); break;
+    case LDR_X_CALL: call(w, s, x); break;
+    case LDR_X_RELATED: related(w, s, x); break;
+  }
+}
+
+void ldr_sql_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_expr *x) {
+  if (x)
+    expression(w, s, x);
   else
     ldr_sql_column(w, s, field);
 }
 
-void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path) {
-  if (path == NULL) {
+void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_expr *x) {
+  if (x == NULL) {
     ldr_sql_sortable(w, s, field);
     return;
   }
-  path_value(w, s, path);
-  if (path->as.type == LDR_F_TEXT) ldr_sql_str(w, " collate \"C\"");
+  expression(w, s, x);
+  if (ldr_ftype_is_text(x->as.type)) ldr_sql_str(w, " collate \"C\"");
+}
+
+void ldr_sql_bucket(ldr_sql *w, ldr_bucket b) {
+  static const char *const buckets[] = {
+      [LDR_MINUTE] = "date_trunc('minute', ", [LDR_HOUR] = "date_trunc('hour', ",
+      [LDR_DAY] = "date_trunc('day', ",       [LDR_WEEK] = "date_trunc('week', ",
+      [LDR_MONTH] = "date_trunc('month', ",   [LDR_YEAR] = "date_trunc('year', ",
+  };
+  ldr_sql_str(w, buckets[b]);
 }
 
 /* ---- predicates ---- */
@@ -177,18 +273,18 @@ static const char *const operators[] = {
 /* The operand stands already: what it is compared with. */
 static void compared_with(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   ldr_sql_str(w, operators[p->kind]);
-  ldr_sql_value(w, ldr_operand(s.e, p->field, p->path), p->values);
+  ldr_sql_value(w, ldr_operand(s.e, p->field, p->expr), p->values);
 }
 
 /* A truth value stands in the text: a plan for any parameter could not use an index on rows "where enabled",
  * so that the server would plan such a statement anew each time. */
 static bool is_truth(ldr_sql_scope s, const ldr_pred *p) {
   const ldr_field *f = &s.e->fields[p->field];
-  return p->path == NULL && !f->array && f->type == LDR_F_BOOL && p->values->type == LDR_T_BOOL;
+  return p->expr == NULL && !f->array && f->type == LDR_F_BOOL && p->values->type == LDR_T_BOOL;
 }
 
 static void compare(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
-  ldr_sql_operand(w, s, p->field, p->path);
+  ldr_sql_operand(w, s, p->field, p->expr);
   if (is_truth(s, p))
     ldr_buf_fmt(w->text, "%s%s", operators[p->kind], p->values->u.b ? "true" : "false");
   else
@@ -196,13 +292,13 @@ static void compare(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
 }
 
 static void compare_sorted(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) { /* <, <=, >, >= by bytes */
-  ldr_sql_sortable_operand(w, s, p->field, p->path);
+  ldr_sql_sortable_operand(w, s, p->field, p->expr);
   compared_with(w, s, p);
 }
 
 static void ilike(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) { /* folds ASCII letters only, by C alone */
-  if (p->path)
-    ldr_sql_sortable_operand(w, s, p->field, p->path);
+  if (p->expr)
+    ldr_sql_sortable_operand(w, s, p->field, p->expr);
   else
     by_bytes(w, s, p->field);
   compared_with(w, s, p);
@@ -210,7 +306,7 @@ static void ilike(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) { /* folds ASC
 
 static void has_key(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   ldr_param key = {.type = LDR_F_TEXT, .n = 1, .stride = 1, .v = p->values};
-  ldr_sql_operand(w, s, p->field, p->path);
+  ldr_sql_operand(w, s, p->field, p->expr);
   ldr_sql_str(w, operators[p->kind]);
   ldr_sql_param(w, &key);
 }
@@ -220,15 +316,15 @@ static ldr_param list_of(const ldr_field *f, const ldr_value *v, size_t n, size_
 }
 
 static void in_list(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
-  ldr_param list = list_of(ldr_operand(s.e, p->field, p->path), p->values, p->n, 1);
-  ldr_sql_operand(w, s, p->field, p->path);
+  ldr_param list = list_of(ldr_operand(s.e, p->field, p->expr), p->values, p->n, 1);
+  ldr_sql_operand(w, s, p->field, p->expr);
   ldr_sql_str(w, " = any(");
   ldr_sql_param(w, &list);
   ldr_sql_str(w, ")");
 }
 
-static void is_null(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path) {
-  ldr_sql_operand(w, s, field, path);
+static void is_null(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_expr *x) {
+  ldr_sql_operand(w, s, field, x);
   ldr_sql_str(w, " is null");
 }
 
@@ -288,9 +384,9 @@ static void equal_to_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   }
 }
 
-static void semi_join(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
+void ldr_sql_from_joined(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
   ldr_sql_scope inner = {p->inner, outer.depth + 1};
-  ldr_sql_str(w, "exists (select 1 from ");
+  ldr_sql_str(w, " from ");
   ldr_sql_str(w, p->inner->table);
   ldr_sql_str(w, " as ");
   alias(w, inner.depth);
@@ -302,6 +398,11 @@ static void semi_join(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
     ldr_sql_str(w, " and ");
   }
   ldr_sql_pred(w, inner, p->kids[0]);
+}
+
+static void semi_join(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
+  ldr_sql_str(w, "exists (select 1");
+  ldr_sql_from_joined(w, outer, p);
   ldr_sql_str(w, ")");
 }
 
@@ -342,7 +443,7 @@ void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
     case LDR_P_CONTAINS: compare(w, s, p); break;
     case LDR_P_HAS_KEY: has_key(w, s, p); break;
     case LDR_P_IN: in_list(w, s, p); break;
-    case LDR_P_IS_NULL: is_null(w, s, p->field, p->path); break;
+    case LDR_P_IS_NULL: is_null(w, s, p->field, p->expr); break;
     case LDR_P_KEYS: in_keys(w, s, p); break;
     case LDR_P_EXISTS: semi_join(w, s, p); break;
   }
@@ -366,10 +467,10 @@ static void rank(ldr_sql *w, ldr_sql_scope s, const ldr_order *o) {
 static void order_item(ldr_sql *w, ldr_sql_scope s, const ldr_order *o) {
   switch (o->kind) {
     case LDR_BY_FIELD:
-    case LDR_BY_PATH: ldr_sql_sortable_operand(w, s, o->field, o->path); break;
+    case LDR_BY_EXPR: ldr_sql_sortable_operand(w, s, o->field, o->expr); break;
     case LDR_BY_NULL:
       ldr_sql_str(w, "(");
-      is_null(w, s, o->field, o->path);
+      is_null(w, s, o->field, o->expr);
       ldr_sql_str(w, ")");
       break;
     case LDR_BY_RANK: rank(w, s, o); break;
@@ -382,95 +483,4 @@ void ldr_sql_order(ldr_sql *w, ldr_sql_scope s, const ldr_order *order, unsigned
     ldr_sql_str(w, i ? ", " : " order by ");
     order_item(w, s, &order[i]);
   }
-}
-
-/* ---- keyset ---- */
-
-static bool given(const ldr_value *v) { return v->type != LDR_T_NULL; }
-
-static void after_uniform(ldr_sql *w, ldr_sql_scope s, const ldr_op *op) {
-  const char *open = op->norder > 1 ? "(" : "", *close = op->norder > 1 ? ")" : "";
-  ldr_sql_str(w, open);
-  for (unsigned i = 0; i < op->norder; i++) {
-    if (i) ldr_sql_str(w, ", ");
-    ldr_sql_sortable(w, s, op->order[i].field);
-  }
-  ldr_sql_str(w, close);
-  ldr_sql_str(w, op->order[0].desc ? " < " : " > ");
-  ldr_sql_str(w, open);
-  for (unsigned i = 0; i < op->norder; i++) {
-    if (i) ldr_sql_str(w, ", ");
-    ldr_sql_value(w, &op->e->fields[op->order[i].field], &op->after[i]);
-  }
-  ldr_sql_str(w, close);
-}
-
-/* Rows of one order column that come behind the cursor's value, or (or_same) are level with it. Ascending,
- * nulls come last: they are behind every value and nothing is behind them. Descending, nulls come first. */
-static void behind(ldr_sql *w, ldr_sql_scope s, const ldr_order *o, unsigned number, bool or_same) {
-  bool nulls_behind = !o->desc && s.e->fields[o->field].null;
-  if (nulls_behind) ldr_sql_str(w, "(");
-  ldr_sql_sortable(w, s, o->field);
-  ldr_sql_str(w, operators[o->desc ? (or_same ? LDR_P_LE : LDR_P_LT) : (or_same ? LDR_P_GE : LDR_P_GT)]);
-  ldr_sql_reference(w, number);
-  if (nulls_behind) {
-    ldr_sql_str(w, " or ");
-    is_null(w, s, o->field, o->path);
-    ldr_sql_str(w, ")");
-  }
-}
-
-static void behind_null(ldr_sql *w, ldr_sql_scope s, const ldr_order *o) {
-  if (!o->desc) {
-    ldr_sql_str(w, "false");
-    return;
-  }
-  ldr_sql_column(w, s, o->field);
-  ldr_sql_str(w, " is not null");
-}
-
-static void same(ldr_sql *w, ldr_sql_scope s, const ldr_order *o, const ldr_value *v, unsigned number) {
-  ldr_sql_column(w, s, o->field);
-  if (given(v)) {
-    ldr_sql_str(w, " = ");
-    ldr_sql_reference(w, number);
-  } else {
-    ldr_sql_str(w, " is null");
-  }
-}
-
-/* Order columns i and up: behind in column i, or level there and behind in the rest. number: the parameter of
- * the first value from i on that is not null. */
-static void after_from(ldr_sql *w, ldr_sql_scope s, const ldr_op *op, unsigned i, unsigned number) {
-  const ldr_order *o = &op->order[i];
-  const ldr_value *v = &op->after[i];
-  bool last = i + 1 == op->norder;
-  if (!last) ldr_sql_str(w, "(");
-  if (given(v))
-    behind(w, s, o, number, false);
-  else
-    behind_null(w, s, o);
-  if (last) return;
-  ldr_sql_str(w, " or (");
-  same(w, s, o, v, number);
-  ldr_sql_str(w, " and ");
-  after_from(w, s, op, i + 1, number + given(v));
-  ldr_sql_str(w, "))");
-}
-
-void ldr_sql_after(ldr_sql *w, ldr_sql_scope s, const ldr_op *op) {
-  unsigned first = w->n + 1;
-  if (ldr_op_after_is_uniform(op)) {
-    after_uniform(w, s, op);
-    return;
-  }
-  for (unsigned i = 0; i < op->norder; i++) { /* each is referred to several times below */
-    ldr_param p = of_field(&op->e->fields[op->order[i].field], &op->after[i]);
-    if (given(&op->after[i])) ldr_sql_collect(w, &p);
-  }
-  if (op->norder > 1 && given(&op->after[0])) { /* implied by the rest, but a bound that an index can use */
-    behind(w, s, &op->order[0], first, true);
-    ldr_sql_str(w, " and ");
-  }
-  after_from(w, s, op, 0, first);
 }

@@ -33,6 +33,7 @@ void ldr_sql_name(ldr_sql *w, const ldr_field *f);   /* "name" */
 void ldr_sql_reference(ldr_sql *w, unsigned number); /* to a parameter that is there: $3 */
 /* " > 10 then '…'": a limit of the field, and the text that stands for its fault. */
 void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top);
+ldr_param ldr_sql_param_of(const ldr_field *f, const ldr_value *v);
 void ldr_sql_param(ldr_sql *w, const ldr_param *p);   /* $n */
 void ldr_sql_collect(ldr_sql *w, const ldr_param *p); /* number n, referred to by the caller */
 void ldr_sql_value(ldr_sql *w, const ldr_field *f, const ldr_value *v);
@@ -42,15 +43,16 @@ void ldr_sql_constant(ldr_sql *w, const ldr_value *v); /* 'quoted': of a declara
 
 void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field);   /* t."name" */
 void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field); /* the same, texts by bytes */
-/* A field or, when path is not NULL, the value that it leads to; the same, texts by bytes. */
-void ldr_sql_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path);
-void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_path *path);
+/* A field or, when x is not NULL, the value of x; the same, texts by bytes. */
+void ldr_sql_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_expr *x);
+void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_expr *x);
 /* unnest(…) as p ("a", "b"): the values of an IN or a list of keys as rows. */
 void ldr_sql_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
 /* As an operand of `and`: a disjunction gets its parentheses. */
 void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
+/* " from … as s1 where …": the rows of an LDR_P_EXISTS. */
+void ldr_sql_from_joined(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p);
+void ldr_sql_bucket(ldr_sql *w, ldr_bucket b); /* date_trunc('day', … */
 void ldr_sql_order(ldr_sql *w, ldr_sql_scope s, const ldr_order *order, unsigned n); /* " order by …" */
-/* The rows behind op->after in op's order. */
-void ldr_sql_after(ldr_sql *w, ldr_sql_scope s, const ldr_op *op);
 
 #endif

@@ -16,7 +16,7 @@ static void add_fields(ldr_shape *s, const uint16_t *fields, unsigned n) {
 
 /* A truth value would stand in the text. */
 static bool is_equality(const ldr_entity *e, const ldr_pred *p) {
-  return p->kind == LDR_P_EQ && p->path == NULL && e->fields[p->field].type != LDR_F_BOOL;
+  return p->kind == LDR_P_EQ && p->expr == NULL && e->fields[p->field].type != LDR_F_BOOL;
 }
 
 static unsigned equalities(const ldr_pred *where) {
@@ -49,8 +49,8 @@ static bool add_sets(ldr_shape *s, const ldr_op *op) {
 }
 
 static bool is_plain_select(const ldr_op *op) {
-  return op->norder == 0 && op->after == NULL && op->nper == 0 && op->limit < 0 && op->offset <= 0 &&
-         op->lock == LDR_LOCK_NONE;
+  return op->how == LDR_HOW_ROWS && op->ncomputed == 0 && op->norder == 0 && op->after == NULL &&
+         op->nper == 0 && op->limit < 0 && op->offset <= 0 && op->lock == LDR_LOCK_NONE;
 }
 
 static bool add_rest(ldr_shape *s, const ldr_op *op) {

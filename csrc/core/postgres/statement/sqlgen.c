@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "postgres/statement/each_parent.h"
+#include "postgres/statement/keyset.h"
 
 /* A statement under way: its operation, the words written so far, and the table as `t`. */
 typedef struct gen {
@@ -58,6 +59,11 @@ static void limits(gen *g) {
   }
 }
 
+static void result_name(gen *g, const char *name) {
+  say(g, " as ");
+  ldr_sql_ident(&g->w, name);
+}
+
 /* ---- select ---- */
 
 static void source(gen *g) {
@@ -103,6 +109,11 @@ static void select_rows(gen *g) {
   ask_for(g);
   say(g, "select ");
   columns(g, op->out, op->nout);
+  for (unsigned i = 0; i < op->ncomputed; i++) {
+    if (i || op->nout) say(g, ", ");
+    ldr_sql_operand(&g->w, g->t, op->computed[i].field, op->computed[i].expr);
+    result_name(g, op->computed[i].name);
+  }
   if (op->nper)
     ldr_sql_each_parent(&g->w, g->t, op);
   else
@@ -364,6 +375,7 @@ static void insert_rows(gen *g) {
   if (g->op->on_conflict == LDR_CONFLICT_UPDATE) {
     say(g, " do update");
     set_fields(g);
+    where(g);
   }
   returning(g);
   if (counts) say(g, " returning 1) select count(*) from w");
@@ -372,15 +384,10 @@ static void insert_rows(gen *g) {
 /* ---- aggregate ---- */
 
 static void group_value(gen *g, const ldr_group *group) {
-  static const char *const buckets[] = {
-      [LDR_MINUTE] = "date_trunc('minute', ", [LDR_HOUR] = "date_trunc('hour', ",
-      [LDR_DAY] = "date_trunc('day', ",       [LDR_WEEK] = "date_trunc('week', ",
-      [LDR_MONTH] = "date_trunc('month', ",   [LDR_YEAR] = "date_trunc('year', ",
-  };
-  if (group->bucket != LDR_BUCKET_NONE) say(g, buckets[group->bucket]);
-  ldr_sql_operand(&g->w, g->t, group->field, group->path);
-  if (group->bucket != LDR_BUCKET_NONE)
-    say(g, field(g, group->field)->type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
+  const ldr_field *f = ldr_operand(g->op->e, group->field, group->expr);
+  if (group->bucket != LDR_BUCKET_NONE) ldr_sql_bucket(&g->w, group->bucket);
+  ldr_sql_operand(&g->w, g->t, group->field, group->expr);
+  if (group->bucket != LDR_BUCKET_NONE) say(g, f->type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
 }
 
 static void filter(gen *g, const ldr_agg *a) {
@@ -391,7 +398,7 @@ static void filter(gen *g, const ldr_agg *a) {
 }
 
 static void agg_operand(gen *g, const ldr_agg *a) {
-  ldr_sql_operand(&g->w, g->t, (unsigned)a->field, a->path);
+  ldr_sql_operand(&g->w, g->t, (unsigned)a->field, a->expr);
 }
 
 static void count_of(gen *g, const ldr_agg *a) {
@@ -442,7 +449,7 @@ static void average_of(gen *g, const ldr_agg *a) {
 
 static void extreme_of(gen *g, const ldr_agg *a) {
   say(g, a->fn == LDR_AGG_MIN ? "min(" : "max(");
-  ldr_sql_sortable_operand(&g->w, g->t, (unsigned)a->field, a->path);
+  ldr_sql_sortable_operand(&g->w, g->t, (unsigned)a->field, a->expr);
   say(g, ")");
   filter(g, a);
 }
@@ -468,16 +475,11 @@ static void order_of_groups(gen *g) {
   for (unsigned i = 0; i < g->op->ngroups; i++) {
     const ldr_group *group = &g->op->groups[i];
     say(g, i ? ", " : " order by ");
-    if (ldr_ftype_is_text(field(g, group->field)->type))
+    if (group->expr == NULL && ldr_ftype_is_text(field(g, group->field)->type))
       ldr_sql_sortable(&g->w, g->t, group->field);
     else
       ldr_sql_uint(&g->w, i + 1);
   }
-}
-
-static void result_name(gen *g, const char *name) {
-  say(g, " as ");
-  ldr_sql_ident(&g->w, name);
 }
 
 static void groups_of_rows(gen *g) {

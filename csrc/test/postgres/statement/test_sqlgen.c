@@ -195,19 +195,23 @@ TEST(lists) {
         "text[]={n}, int4[]={7}");
 }
 
-static ldr_path path_of(ldr_ftype type, const ldr_value *steps, unsigned n) {
-  ldr_path p = {.field = DOC, .n = n, .path = steps, .as = {.name = "doc.a", .type = type, .null = true}};
+static ldr_expr path_of(ldr_ftype type, const ldr_value *steps, unsigned n) {
+  ldr_expr p = {.kind = LDR_X_PATH,
+                .field = DOC,
+                .n = n,
+                .values = steps,
+                .as = {.name = "doc.a", .type = type, .null = true}};
   p.as.value_type = ldr_ftype_get(type)->type;
   return p;
 }
 
 TEST(paths) {
   const ldr_value steps[] = {txt("a"), txt("0")}, v = txt("x"), n = ldr_bytes_of(LDR_T_NUMERIC, "1.5", 3);
-  const ldr_path text = path_of(LDR_F_TEXT, steps, 2), number = path_of(LDR_F_NUMERIC, steps, 1),
+  const ldr_expr text = path_of(LDR_F_TEXT, steps, 2), number = path_of(LDR_F_NUMERIC, steps, 1),
                  yes = path_of(LDR_F_BOOL, steps, 1), json = path_of(LDR_F_JSONB, steps, 2);
   const ldr_value b = ldr_bool(true);
 #define ON(path_, kind_, v_) \
-  (&(ldr_pred){.kind = kind_, .field = LDR_NO_FIELD, .path = path_, .n = 1, .values = v_})
+  (&(ldr_pred){.kind = kind_, .field = LDR_NO_FIELD, .expr = path_, .n = 1, .values = v_})
   WHERE(ON(&text, LDR_P_EQ, &v),
         "(case jsonb_typeof(t.\"doc\" #> $1) when 'string' then t.\"doc\" #>> $1 end) = $2",
         "text[]={a,0}, text=x");
@@ -220,10 +224,92 @@ TEST(paths) {
   WHERE(ON(&yes, LDR_P_NE, &b),
         "(case jsonb_typeof(t.\"doc\" #> $1) when 'boolean' then (t.\"doc\" #> $1)::bool end) <> $2",
         "text[]={a}, bool=t");
-  WHERE((&(ldr_pred){.kind = LDR_P_IS_NULL, .field = LDR_NO_FIELD, .path = &json}),
+  WHERE((&(ldr_pred){.kind = LDR_P_IS_NULL, .field = LDR_NO_FIELD, .expr = &json}),
         "nullif(t.\"doc\" #> $1, 'null'::jsonb) is null", "text[]={a,0}");
 #undef ON
 }
+
+/* ---- expressions ---- */
+
+static ldr_expr of_field(unsigned field) {
+  ldr_expr x = {.kind = LDR_X_FIELD, .field = (uint16_t)field};
+  CHECK(ldr_expr_infer(users, &x) == NULL);
+  return x;
+}
+
+static ldr_expr of_value(ldr_ftype type, const ldr_value *v) {
+  ldr_expr x = {.kind = LDR_X_VALUE, .values = v, .as = {.name = "value", .type = type}};
+  CHECK(ldr_expr_infer(users, &x) == NULL);
+  return x;
+}
+
+static ldr_expr of_call(ldr_fn fn, const ldr_expr *const *args, unsigned n) {
+  ldr_expr x = {.kind = LDR_X_CALL, .fn = fn, .args = args, .n = n, .as = {.name = "x"}};
+  if (fn == LDR_FN_BUCKET) x.bucket = LDR_WEEK;
+  CHECK(ldr_expr_infer(users, &x) == NULL);
+  return x;
+}
+
+#define CALL(fn, ...) \
+  of_call(fn, (const ldr_expr *const[]){__VA_ARGS__}, COUNT_OF(const ldr_expr *, __VA_ARGS__))
+#define OF(x_, kind_, v_) \
+  (&(ldr_pred){.kind = kind_, .field = LDR_NO_FIELD, .expr = x_, .n = 1, .values = v_})
+
+TEST(expressions) {
+  const ldr_value v = txt("x"), seven = ldr_int(7), none = txt("none");
+  const ldr_value half = ldr_bytes_of(LDR_T_NUMERIC, "0.5", 3);
+  const ldr_expr nick = of_field(NICK), email = of_field(EMAIL), age = of_field(AGE),
+                 amount = of_field(AMOUNT), created = of_field(CREATED), text = of_value(LDR_F_TEXT, &none),
+                 number = of_value(LDR_F_NUMERIC, &half);
+  ldr_expr x = CALL(LDR_FN_LOWER, &nick), sum = CALL(LDR_FN_ADD, &age, &number);
+  WHERE(OF(&x, LDR_P_EQ, &v), "lower(t.\"nick\" collate \"C\") = $1", "text=x");
+  WHERE(OF(&x, LDR_P_GT, &v), "lower(t.\"nick\" collate \"C\") collate \"C\" > $1", "text=x");
+  x = CALL(LDR_FN_COALESCE, &nick, &email, &text);
+  WHERE(OF(&x, LDR_P_EQ, &v), "(coalesce(t.\"nick\", t.\"email\", $1) collate \"C\") = $2",
+        "text=none, text=x");
+  x = CALL(LDR_FN_LENGTH, &email);
+  WHERE(OF(&x, LDR_P_LT, &seven), "length(t.\"email\")::bigint < $1", "int8=7");
+  x = CALL(LDR_FN_MUL, &sum, &amount);
+  WHERE(OF(&x, LDR_P_GE, &half), "((t.\"age\"::numeric + $1) * t.\"amount\") >= $2",
+        "numeric=0.5, numeric=0.5");
+  x = CALL(LDR_FN_ABS, &age);
+  WHERE(OF(&x, LDR_P_EQ, &seven), "abs(t.\"age\"::bigint) = $1", "int8=7");
+  x = CALL(LDR_FN_PART, &created);
+  WHERE(OF(&x, LDR_P_EQ, &seven),
+        "nullif(nullif(extract(year from t.\"created_at\" at time zone 'UTC'), 'Infinity'), "
+        "'-Infinity')::bigint = $1",
+        "int8=7");
+  x.part = LDR_PART_WEEKDAY;
+  WHERE(OF(&x, LDR_P_EQ, &seven), "extract(isodow from t.\"created_at\" at time zone 'UTC')::bigint = $1",
+        "int8=7");
+  x = CALL(LDR_FN_BUCKET, &created);
+  WHERE((&(ldr_pred){.kind = LDR_P_IS_NULL, .field = LDR_NO_FIELD, .expr = &x}),
+        "date_trunc('week', t.\"created_at\", 'UTC') is null", "");
+}
+
+TEST(fields_of_a_related_row) {
+  const ldr_value v = txt("x");
+  const ldr_expr nick = of_field(NICK), *args[] = {&nick};
+  ldr_expr x = {.kind = LDR_X_RELATED,
+                .args = args,
+                .n = 1,
+                .row = EXISTS(users, ID, O_USER, NONE(LDR_P_AND, 0)),
+                .as = {.name = "user.nick"}};
+  ldr_op op;
+  CHECK(ldr_expr_infer(orders, &x) == NULL);
+  ldr_op_init(&op, LDR_OP_SELECT, orders);
+  OUT(&op, O_ID);
+  op.where = OF(&x, LDR_P_EQ, &v);
+  ORDER(&op, (ldr_order){.kind = LDR_BY_EXPR, .field = LDR_NO_FIELD, .expr = &x, .desc = true});
+  GOLD(&op,
+       "select t.\"id\" from \"shop\".\"orders\" as t where (select s1.\"nick\" from "
+       "\"shop\".\"users\" as s1 where s1.\"tenant_id\" = t.\"tenant_id\" and s1.\"id\" = "
+       "t.\"user_id\" and true) = $1 order by (select s1.\"nick\" from \"shop\".\"users\" as s1 "
+       "where s1.\"tenant_id\" = t.\"tenant_id\" and s1.\"id\" = t.\"user_id\" and true) collate "
+       "\"C\" desc",
+       "text=x");
+}
+#undef OF
 
 TEST(logic) {
   const ldr_pred *a = PRED(LDR_P_EQ, TENANT, txt("acme")), *b = PRED(LDR_P_GT, AGE, ldr_int(17));
@@ -429,6 +515,31 @@ TEST(keyset_with_nulls) {
         "t.\"age\" desc, " KEY_UP, "int4=5, text=acme, text=u1");
   AFTER(&op, null, "(t.\"age\" is not null or (t.\"age\" is null and " KEY_ALONE "))",
         "t.\"age\" desc, " KEY_UP, "text=acme, text=u1");
+}
+
+TEST(keyset_over_expressions) {
+  const ldr_expr nick = of_field(NICK);
+  const ldr_expr x = CALL(LDR_FN_LENGTH, &nick);
+  ldr_op op = select_id(NULL);
+  ORDER(&op, (ldr_order){.kind = LDR_BY_EXPR, .field = LDR_NO_FIELD, .expr = &x}, UP(TENANT), UP(ID));
+  AFTER(&op, VALUES(ldr_int(5), txt("acme"), txt("u1")),
+        "((length(t.\"nick\")::bigint > $1 or length(t.\"nick\")::bigint is null)"
+        " or (length(t.\"nick\")::bigint = $1 and " KEY_REST "))",
+        "length(t.\"nick\")::bigint, " KEY_UP, "int8=5, text=acme, text=u1");
+}
+
+TEST(computed_columns) {
+  const ldr_expr nick = of_field(NICK);
+  const ldr_expr x = CALL(LDR_FN_LENGTH, &nick);
+  const ldr_group columns[] = {{.field = LDR_NO_FIELD, .expr = &x, .name = "n"},
+                               {.field = AGE, .name = "years"}};
+  ldr_op op = select_id(NULL);
+  op.computed = columns;
+  op.ncomputed = 2;
+  GOLD(&op,
+       "select t.\"id\", length(t.\"nick\")::bigint as \"n\", t.\"age\" as \"years\" from "
+       "\"shop\".\"users\" as t",
+       "");
 }
 
 /* ---- insert ---- */
@@ -853,6 +964,8 @@ void test_sqlgen(void) {
     RUN(texts_that_are_ordered_by_bytes_need_no_collation);
     RUN(lists);
     RUN(paths);
+    RUN(expressions);
+    RUN(fields_of_a_related_row);
     RUN(logic);
     RUN(semi_joins);
     RUN(selects);
@@ -863,6 +976,8 @@ void test_sqlgen(void) {
     RUN(keyset_in_one_direction);
     RUN(keyset_in_mixed_directions);
     RUN(keyset_with_nulls);
+    RUN(keyset_over_expressions);
+    RUN(computed_columns);
     RUN(inserts_of_one_row);
     RUN(inserts_of_many_rows);
     RUN(insert_of_an_identity);

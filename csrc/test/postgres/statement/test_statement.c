@@ -80,6 +80,7 @@ TEST(every_part_of_a_select_is) {
   static const uint16_t swapped[] = {C_ID, C_TENANT};
   const ldr_value after[] = {ldr_time(1), fixture_text("t"), fixture_text("i")};
   ldr_value nulls[] = {ldr_null(), fixture_text("t"), fixture_text("i")};
+  const ldr_group column = {.field = C_EMAIL, .name = "mail"};
   ldr_pred p = {.kind = LDR_P_AND};
   ldr_op a, b;
   setup();
@@ -91,6 +92,7 @@ TEST(every_part_of_a_select_is) {
     CHECK(!same_statement(&a, &b)); \
   } while (0)
   SHOWS(b.where = &p);
+  SHOWS((b.ncomputed = 1, b.computed = &column));
   SHOWS(b.limit = 1);
   SHOWS(b.offset = 1);
   SHOWS(b.lock = LDR_LOCK_SHARE);
@@ -289,8 +291,9 @@ static bool is_simple(const ldr_op *op) {
 
 TEST(what_stands_in_the_text_is_in_no_shape) {
   const ldr_value name = fixture_text("name");
-  const ldr_path path = {.field = C_SETTINGS, .n = 1, .path = &name, .as = {.type = LDR_F_TEXT}};
-  const ldr_pred inside = {.kind = LDR_P_EQ, .field = LDR_NO_FIELD, .path = &path, .n = 1, .values = &name},
+  const ldr_expr path = {
+      .kind = LDR_X_PATH, .field = C_SETTINGS, .n = 1, .values = &name, .as = {.type = LDR_F_TEXT}};
+  const ldr_pred inside = {.kind = LDR_P_EQ, .field = LDR_NO_FIELD, .expr = &path, .n = 1, .values = &name},
                  like = {.kind = LDR_P_LIKE, .field = C_EMAIL, .n = 1, .values = &name},
                  nested = {.kind = LDR_P_AND, .n = 1, .kids = (const ldr_pred *[]){&like}},
                  nothing = {.kind = LDR_P_AND};
