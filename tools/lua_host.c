@@ -29,6 +29,7 @@ int main(int argc, char **argv) {
   lua_pushcfunction(L, traceback);
   failed = luaL_loadfile(L, argv[1]);
   if (!failed) {
+    luaL_checkstack(L, argc, "too many arguments");
     for (int i = 2; i < argc; i++) lua_pushstring(L, argv[i]);
     failed = lua_pcall(L, argc - 2, 0, 1);
   }
