@@ -9,7 +9,7 @@ static void look_again(l_memo *m) {
 }
 
 void l_memo_open(lua_State *L, l_memo *m) {
-  luaL_checkstack(L, L_MEMO_TEXTS, "too many columns");
+  luaL_checkstack(L, L_MEMO_TEXTS + LUA_MINSTACK, "too many columns");
   memset(m, 0, sizeof *m);
   look_again(m);
   m->base = lua_gettop(L) + 1;
@@ -30,7 +30,7 @@ static l_memo *make(lua_State *L, int names) {
 
 l_memo *l_memo_borrow(lua_State *L, int names) {
   l_memo *m;
-  luaL_checkstack(L, 4, NULL);
+  luaL_checkstack(L, LUA_MINSTACK, NULL); /* the row is pushed behind it */
   if (!lua_istable(L, names)) {
     lua_pushnil(L);
     return NULL;
