@@ -37,6 +37,18 @@ describe("declarations and SQL", function()
     return larder.json.encode(value)
   end
 
+  -- Fields without the one that a declaration of a search stands for: in the database it is a column.
+  local function without_vector(decl, entity)
+    local search = entity.search
+    if not search then return decl end
+    local fields = {}
+    for _, field in ipairs(decl.fields) do
+      if field.name ~= search.vector then fields[#fields + 1] = field end
+    end
+    decl.fields = fields
+    return decl
+  end
+
   -- What the database knows of a field; stamps and made values are larder's.
   local function of_field(field)
     local bounds = field.enum and {} or field
@@ -73,13 +85,15 @@ describe("declarations and SQL", function()
       local declared, read = pulled(name)
       local stores = {}
       for _, store in ipairs(declared.stores) do stores[store] = true end
+      local entities = {}
+      for _, entity in ipairs(family.get(name).entities) do entities[entity.name] = entity end
       for _, store in ipairs(family.get(name).stores) do
         local decl = describe_store(name, store)
         local table_name = decl.table:match "([^.]+)$"
         assert.is_true(stores[table_name], table_name)
         local back = describe_store("pulled_" .. name, table_name)
         for _, ref in ipairs(decl.references) do ref.to = describe_store(name, ref.to).table:match "([^.]+)$" end
-        assert.equal(of_entity(decl), of_entity(back))
+        assert.equal(of_entity(decl), of_entity(without_vector(back, entities[store])))
       end
       assert.same({}, read.left_out)
       -- which column names the tenant, and so needs no order by bytes, is not to be seen in a schema

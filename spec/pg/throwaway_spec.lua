@@ -26,6 +26,6 @@ describe("larder throwaway", function()
   it("needs a command", function()
     local code, text = run "throwaway"
     assert.equal(2, code)
-    assert.truthy(text:find("command", 1, true), text)
+    assert.truthy(text:find("missing argument 'program'", 1, true), text)
   end)
 end)

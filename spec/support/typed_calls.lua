@@ -86,6 +86,15 @@ function typed.check(classes, kind, value, where, faults)
   end
 end
 
+-- Are columns of these options computed, or of related rows? What such rows hold is the caller's to say.
+local function computes(opts)
+  if type(opts) ~= "table" or type(opts.columns) ~= "table" then return false end
+  for _, column in ipairs(opts.columns) do
+    if type(column) == "table" or column:find(".", 1, true) then return true end
+  end
+  return false
+end
+
 -- A method that tells what it is called with and answers.
 local function watched(classes, where, kind, method, watch)
   local params, results = kind:match "^fun(%b()):?%s*(.*)$"
@@ -96,8 +105,10 @@ local function watched(classes, where, kind, method, watch)
       if wanted then typed.check(classes, wanted, (select(i - 1, ...)), where, watch.faults) end
     end
     watch.calls = watch.calls + 1
+    local own = false
+    for i = 1, select("#", ...) do own = own or computes((select(i, ...))) end
     return (function(first, ...)
-      if results then typed.check(classes, split(results)[1], first, where .. " answers", watch.faults) end
+      if results and not own then typed.check(classes, split(results)[1], first, where .. " answers", watch.faults) end
       return first, ...
     end)(method(self, ...))
   end
