@@ -178,6 +178,17 @@ describe("an nginx worker", function()
     assert.equal("", server:alarms())
   end)
 
+  it("answers requests that wait longer than a light thread waits at a time", function()
+    start { pool = "&pool_max_conns=12" }
+    local pending = {}
+    for i = 1, 12 do -- at different moments between two looks for killed threads
+      pending[i] = assert(server:send "/sleep?s=11")
+      socket.sleep(0.07)
+    end
+    for _, request in ipairs(pending) do assert.equal(200, assert(request:answer()).status) end
+    assert.equal("", server:alarms())
+  end)
+
   it("FT-o18 gives each of 200 requests at once the answer to its own question", function()
     start { pool = "&pool_max_conns=4" }
     for _ = 1, 3 do

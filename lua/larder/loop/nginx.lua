@@ -76,7 +76,7 @@ local function sweep(self)
   local dispatcher = self.dispatcher
   if dispatcher.engine:bound() > 0 then dispatcher.engine:sweep(threads.alive()) end
   for id, waiter in pairs(dispatcher.waiters) do
-    if waiter.semaphore:count() >= 0 then
+    if not waiter.looks and waiter.semaphore:count() >= 0 then
       dispatcher:leave(id)
       waiter.task:abandon()
     end
@@ -164,7 +164,10 @@ local function wait_on(self, waiter)
     local ok, why = waiter.semaphore:wait(PATIENCE[self.poller] or SHORT)
     if not ok then
       if why ~= "timeout" then return why end
-      turn(self)
+      waiter.looks = true -- it does not wait on its semaphore now, but it was not killed
+      local looked, fault = pcall(turn, self)
+      waiter.looks = false
+      if not looked then error(fault, 0) end
       if self.poller == "called" then self.poller = nil end
     end
   until waiter.done
