@@ -152,7 +152,7 @@ static ldr_code bucket_of(const ldr_matcher *m, const ldr_expr *x, const ldr_val
 }
 
 static ldr_value part_of(ldr_part part, int64_t us) {
-  int64_t days = ldr_floor_div(us, LDR_DAY_LENGTH), rest = us - days * LDR_DAY_LENGTH;
+  int64_t days = ldr_floor_div(us, LDR_DAY_LENGTH), rest = ldr_floor_mod(us, LDR_DAY_LENGTH);
   ldr_date d = ldr_date_of(days + LDR_EPOCH_DAYS);
   if (us == LDR_TIME_INF || us == LDR_TIME_NEG_INF) return ldr_null();
   switch (part) {
@@ -161,7 +161,7 @@ static ldr_value part_of(ldr_part part, int64_t us) {
     case LDR_PART_DAY: return ldr_int(d.day);
     case LDR_PART_HOUR: return ldr_int(rest / (3600 * LDR_SECOND));
     case LDR_PART_MINUTE: return ldr_int(rest / (60 * LDR_SECOND) % 60);
-    case LDR_PART_WEEKDAY: return ldr_int(days + 5 - ldr_floor_div(days + 5, 7) * 7 + 1); /* 0: a Saturday */
+    case LDR_PART_WEEKDAY: return ldr_int(ldr_floor_mod(days + 5, 7) + 1); /* 0: a Saturday */
     case LDR_NPARTS: break;
   }
   return ldr_null();

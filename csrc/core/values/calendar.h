@@ -19,6 +19,9 @@ typedef struct ldr_date {
 } ldr_date;
 
 static inline int64_t ldr_floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+/* What is left: 0 to b - 1. It fits for every a, where ldr_floor_div(a, b) * b may lie below the least
+ * number. */
+static inline int64_t ldr_floor_mod(int64_t a, int64_t b) { return a % b + (a % b < 0 ? b : 0); }
 
 /* A year that starts in March has its leap day last, so that months need no case for it; 400 such years are
  * always 146097 days, and month m (0 = March) starts at day (153 m + 2) / 5. 719468: from 0000-03-01 to 1970.

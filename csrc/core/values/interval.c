@@ -227,8 +227,6 @@ void ldr_interval_write(const ldr_interval *v, char wire[LDR_INTERVAL_WIRE]) {
 void ldr_interval_span(const char wire[LDR_INTERVAL_WIRE], int64_t *days, int64_t *us) {
   ldr_interval v;
   ldr_interval_read(wire, &v);
-  *us = v.us %
-        LDR_DAY_LENGTH; /* a remainder fits, where the multiple of a day below the least number does not */
-  if (*us < 0) *us += LDR_DAY_LENGTH;
+  *us = ldr_floor_mod(v.us, LDR_DAY_LENGTH);
   *days = v.months * INT64_C(30) + v.days + ldr_floor_div(v.us, LDR_DAY_LENGTH);
 }

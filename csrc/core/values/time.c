@@ -62,7 +62,7 @@ bool ldr_time_parse(const char *text, size_t n, int64_t *out) {
 /* ---- formatting ---- */
 
 size_t ldr_time_format(int64_t us, char out[LDR_TIME_TEXT]) {
-  int64_t rest = us % LDR_DAY_LENGTH + (us % LDR_DAY_LENGTH < 0 ? LDR_DAY_LENGTH : 0);
+  int64_t rest = ldr_floor_mod(us, LDR_DAY_LENGTH);
   ldr_date d = ldr_date_of(ldr_floor_div(us, LDR_DAY_LENGTH) + LDR_EPOCH_DAYS);
   char *w = out;
   if (us == LDR_TIME_INF) return (size_t)(ldr_put_word(out, "infinity") - out);
