@@ -209,8 +209,9 @@ static void fit_order(const ldr_memcur *c, const ldr_memindex *ix, plan *p) {
 static bool keyset_possible(const ldr_memcur *c) {
   const ldr_memquery *q = c->q;
   for (unsigned i = 0; i < q->norder; i++) {
-    const ldr_value *f = fixed(c, q->order[i].field);
+    const ldr_value *f;
     if (q->order[i].kind != LDR_BY_FIELD) continue;
+    f = fixed(c, q->order[i].field);
     if (f && ldr_order_values(f, &q->after[i]) != 0) return false;
     for (unsigned k = 0; k < i; k++)
       if (q->order[k].kind == LDR_BY_FIELD && q->order[k].field == q->order[i].field &&

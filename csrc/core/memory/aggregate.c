@@ -47,6 +47,7 @@ typedef struct aggregation {
   ldr_hash index;
   group **groups;
   size_t n, cap;
+  bool *asked;            /* of each figure: does `having` look at it? NULL: there is no `having` */
   ldr_buf spare;          /* for the next numeric sum */
   ldr_memscratch scratch; /* m's */
   ldr_err *err;
@@ -295,16 +296,20 @@ static ldr_value *new_values(aggregation *a, size_t n) {
   return ldr_arena_alloc(&a->arena, n * width(a) * sizeof(ldr_value));
 }
 
-static bool is_field(void *ud, const ldr_entity *e, unsigned field, bool null_alone) {
-  const unsigned *wanted = ud;
+static bool note_asked(void *ud, const ldr_entity *e, unsigned field, bool null_alone) {
+  const aggregation *a = ud;
   (void)e;
   (void)null_alone;
-  return field == *wanted;
+  if (field >= a->op->ngroups) a->asked[field - a->op->ngroups] = true;
+  return false;
 }
 
-/* Does having look at this field of the result? */
-static bool looks_at(const ldr_op *op, unsigned field) {
-  return op->having && ldr_pred_reads(op->result, op->having, is_field, &field);
+static ldr_code find_asked(aggregation *a) {
+  if (a->op->having == NULL) return LDR_OK;
+  a->asked = ldr_arena_zalloc(&a->arena, a->op->naggs + 1);
+  if (a->asked == NULL) return ldr_fail_nomem(a->err);
+  (void)!ldr_pred_reads(a->op->result, a->op->having, note_asked, a);
+  return LDR_OK;
 }
 
 /* The figures that `having` looks at, or the others. */
@@ -312,7 +317,7 @@ static ldr_code figures_of(aggregation *a, const group *g, bool asked, ldr_value
   const ldr_op *op = a->op;
   ldr_code code = LDR_OK;
   for (unsigned i = 0; code == LDR_OK && i < op->naggs; i++)
-    if (looks_at(op, op->ngroups + i) == asked)
+    if ((a->asked && a->asked[i]) == asked)
       code = result_of(a, &op->aggs[i], &g->cell[i], &out[op->ngroups + i]);
   return code;
 }
@@ -400,7 +405,7 @@ static ldr_code chosen_results(aggregation *a, ldr_rows **out) {
   ldr_memsort s = {.e = op->result, .order = op->order, .norder = op->norder, .wanted = -1};
   ldr_memrows rows = {0};
   ldr_value *values = new_values(a, 1);
-  ldr_code code = values ? LDR_OK : ldr_fail_nomem(a->err);
+  ldr_code code = values ? find_asked(a) : ldr_fail_nomem(a->err);
   for (size_t i = 0; code == LDR_OK && i < a->n; i++) code = consider(a, a->groups[i], values, &s, &rows);
   if (code == LDR_OK) code = ldr_memsort_finish(&s, a->err);
   if (code == LDR_OK) code = chosen(a, &s, out);

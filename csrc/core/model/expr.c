@@ -12,14 +12,13 @@ const char *ldr_fn_name(ldr_fn fn) {
 
 /* ---- types ---- */
 
-static bool is_int(ldr_ftype t) { return t == LDR_F_INT2 || t == LDR_F_INT4 || t == LDR_F_INT8; }
 static bool is_float(ldr_ftype t) { return t == LDR_F_FLOAT4 || t == LDR_F_FLOAT8; }
-static bool is_number(ldr_ftype t) { return is_int(t) || is_float(t) || t == LDR_F_NUMERIC; }
+static bool is_number(ldr_ftype t) { return ldr_type_is_number(ldr_ftype_get(t)->type); }
 static bool is_text(ldr_ftype t) { return t == LDR_F_TEXT || t == LDR_F_VARCHAR; }
 
 /* What values of a type are computed as. */
 static ldr_ftype widest(ldr_ftype t) {
-  if (is_int(t)) return LDR_F_INT8;
+  if (ldr_ftype_is_int(t)) return LDR_F_INT8;
   if (is_float(t)) return LDR_F_FLOAT8;
   return is_text(t) ? LDR_F_TEXT : t;
 }

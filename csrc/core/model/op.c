@@ -15,11 +15,7 @@ enum { MAX_DEPTH = 64 }; /* of predicates: whoever walks them may recurse */
  * needs a few hundred. */
 enum { MAX_COMPARED = 65000 };
 
-/* PostgreSQL has no = for json, which keeps its text as written. */
-static bool is_number(const ldr_field *f) {
-  ldr_type t = f->value_type;
-  return t == LDR_T_INT || t == LDR_T_FLOAT || t == LDR_T_NUMERIC;
-}
+static bool is_number(const ldr_field *f) { return ldr_type_is_number(f->value_type); }
 
 static bool is_jsonb(const ldr_field *f) { return f->type == LDR_F_JSONB && !f->array; }
 
@@ -79,6 +75,14 @@ typedef struct checker {
 } checker;
 
 static ldr_code bad(const checker *c, const char *what) { return wrong(c->err, c->op, what); }
+
+static ldr_code need_equality(const checker *c, const ldr_field *f) {
+  return ldr_field_has_equality(f) ? LDR_OK : bad(c, "json, xml and tsvector have no equality");
+}
+
+static ldr_code need_order(const checker *c, const ldr_field *f) {
+  return ldr_field_comparable(f) ? LDR_OK : bad(c, "json, xml, tsvector and arrays have no order");
+}
 
 static ldr_code check_value(const checker *c, const ldr_field *f, const ldr_value *v) {
   if (v->type == LDR_T_NULL) return bad(c, "a null stands where a value must");
@@ -142,9 +146,10 @@ static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pr
 }
 
 static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_pred *p) {
+  ldr_code code;
   if (!is_jsonb(f) && !f->array) return bad(c, "contains is for jsonb and arrays");
-  if (!ldr_field_has_equality(f)) return bad(c, "json, xml and tsvector have no equality");
-  return check_value(c, f, p->values);
+  code = need_equality(c, f);
+  return code == LDR_OK ? check_value(c, f, p->values) : code;
 }
 
 /* A text operand that is not of the field's own type: a pattern, a key. */
@@ -271,22 +276,18 @@ static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ld
     case LDR_P_LT:
     case LDR_P_LE:
     case LDR_P_GT:
-    case LDR_P_GE:
-      return ldr_field_comparable(f) ? check_value(c, f, p->values)
-                                     : bad(c, "json, xml, tsvector and arrays have no order");
+    case LDR_P_GE: code = need_order(c, f); return code == LDR_OK ? check_value(c, f, p->values) : code;
     case LDR_P_LIKE:
     case LDR_P_ILIKE:
       return f->value_type == LDR_T_TEXT && ldr_field_has_equality(f) ? check_pattern(c, f, p)
                                                                       : bad(c, "like is for text");
     case LDR_P_IN:
       if (f->array) return bad(c, "in is not for arrays");
-      return ldr_field_has_equality(f) ? check_values(c, f, p->values, p->n)
-                                       : bad(c, "json, xml and tsvector have no equality");
+      code = need_equality(c, f);
+      return code == LDR_OK ? check_values(c, f, p->values, p->n) : code;
     case LDR_P_CONTAINS: return check_contains(c, f, p);
     case LDR_P_HAS_KEY: return is_jsonb(f) ? check_text(c, f, p) : bad(c, "has_key is for jsonb");
-    default:
-      return ldr_field_has_equality(f) ? check_value(c, f, p->values)
-                                       : bad(c, "json, xml and tsvector have no equality");
+    default: code = need_equality(c, f); return code == LDR_OK ? check_value(c, f, p->values) : code;
   }
 }
 
@@ -408,9 +409,7 @@ static ldr_code check_order(const checker *c, const ldr_entity *e, const ldr_ord
   if ((o->kind == LDR_BY_EXPR) != (o->expr != NULL)) return bad(c, "an order by an expression has one");
   code = check_operand(c, e, o->expr ? LDR_NO_FIELD : o->field, o->expr);
   if (code != LDR_OK || o->kind == LDR_BY_NULL) return code;
-  return ldr_field_comparable(ldr_operand(e, o->field, o->expr))
-             ? LDR_OK
-             : bad(c, "json, xml, tsvector and arrays have no order");
+  return need_order(c, ldr_operand(e, o->field, o->expr));
 }
 
 static ldr_code check_orders(const checker *c, const ldr_entity *e) {

@@ -106,6 +106,12 @@ static inline bool ldr_ftype_is_users(ldr_ftype t) { return t == LDR_F_ENUM || t
 /* Does memory know no values of it? What is equal, ordered or well formed is PostgreSQL's to say. */
 static inline bool ldr_ftype_is_servers(ldr_ftype t) { return t == LDR_F_CITEXT || t == LDR_F_XML; }
 bool ldr_ftype_is_text(ldr_ftype t); /* text, varchar, char: of a collation */
+static inline bool ldr_ftype_is_int(ldr_ftype t) {
+  return t == LDR_F_INT2 || t == LDR_F_INT4 || t == LDR_F_INT8;
+}
+static inline bool ldr_type_is_number(ldr_type t) {
+  return t == LDR_T_INT || t == LDR_T_FLOAT || t == LDR_T_NUMERIC;
+}
 /* Is the value of a type in u.i? */
 static inline bool ldr_type_counts(ldr_type t) {
   return t == LDR_T_INT || t == LDR_T_TIME || t == LDR_T_DATE || t == LDR_T_TIMESTAMP || t == LDR_T_CLOCK;

@@ -152,13 +152,11 @@ static void path_value(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
 
 /* ---- calls ---- */
 
-static bool is_number(ldr_ftype t) { return t == LDR_F_INT8 || t == LDR_F_FLOAT8 || t == LDR_F_NUMERIC; }
-
 /* An argument, brought to the type that the function computes in. */
 static void argument(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x, unsigned i) {
   ldr_ftype type = ldr_expr_arg_type(x);
   ldr_sql_operand(w, s, LDR_NO_FIELD, x->args[i]);
-  if (!is_number(type) || x->args[i]->as.type == type) return;
+  if (!ldr_type_is_number(ldr_ftype_get(type)->type) || x->args[i]->as.type == type) return;
   ldr_sql_str(w, "::");
   ldr_sql_str(w, ldr_ftype_get(type)->sql);
 }

@@ -108,8 +108,6 @@ bool ldr_live_bytewise(const ldr_live *t, unsigned field) {
 
 /* ---- types ---- */
 
-static bool is_int(ldr_ftype t) { return t == LDR_F_INT2 || t == LDR_F_INT4 || t == LDR_F_INT8; }
-
 /* Types that look alike on the wire are taken for one another: varchar and name for text, but no oid for an
  * int8. */
 static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
@@ -122,7 +120,7 @@ static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
   if (type == LDR_F_TEXT) return ldr_ftype_is_text(live);
   if (type == LDR_F_VARCHAR) return live == LDR_F_TEXT; /* and name, which is longer than it says */
   info = ldr_ftype_get(live);
-  return !exact && !array && is_int(type) && is_int(live) && oid == info->oid;
+  return !exact && !array && ldr_ftype_is_int(type) && ldr_ftype_is_int(live) && oid == info->oid;
 }
 
 bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid) {
