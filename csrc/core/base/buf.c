@@ -62,6 +62,10 @@ const char *ldr_buf_cstr(ldr_buf *b) {
   return b->p;
 }
 
+char *ldr_buf_copy(const ldr_buf *b, ldr_arena *a) {
+  return b->broken ? NULL : ldr_arena_copy(a, b->p, b->n);
+}
+
 void ldr_buf_reset(ldr_buf *b) {
   b->n = 0;
   b->broken = false;

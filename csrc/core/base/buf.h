@@ -34,7 +34,9 @@ void ldr_buf_be32(ldr_buf *b, uint32_t v);
 void ldr_buf_be64(ldr_buf *b, uint64_t v);
 void ldr_buf_patch32(ldr_buf *b, size_t at, uint32_t v); /* overwrite four bytes written before */
 const char *ldr_buf_cstr(ldr_buf *b); /* zero-terminated view; NULL when broken; the zero is not counted */
-void ldr_buf_reset(ldr_buf *b);       /* empty and whole again, keeps the memory */
+char *ldr_buf_copy(const ldr_buf *b, ldr_arena *a); /* the bytes in the arena, zero-terminated; NULL when
+                                                        broken, or out of memory */
+void ldr_buf_reset(ldr_buf *b);                     /* empty and whole again, keeps the memory */
 void ldr_buf_free(ldr_buf *b);
 
 uint16_t ldr_be16(const void *p); /* readers; p need not be aligned */

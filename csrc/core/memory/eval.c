@@ -1,7 +1,6 @@
 #include "memory/eval.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "memory/errors.h"
 #include "values/calendar.h"
@@ -11,17 +10,13 @@
 
 /* ---- values that are made ---- */
 
-static ldr_code made(const ldr_matcher *m, ldr_type type, const char *p, size_t n, ldr_value *out) {
-  const char *copy = p ? ldr_arena_copy(&m->scratch->values, p, n) : NULL;
-  if (copy == NULL) return ldr_fail_nomem(m->err);
-  *out = ldr_bytes_of(type, copy, n);
-  return LDR_OK;
-}
-
 /* What is in the scratch text as a value. */
 static ldr_code take_text(const ldr_matcher *m, ldr_type type, ldr_value *out) {
   const ldr_buf *b = &m->scratch->text;
-  return made(m, type, b->broken ? NULL : b->p ? b->p : "", b->n, out);
+  const char *copy = ldr_buf_copy(b, &m->scratch->values);
+  if (copy == NULL) return ldr_fail_nomem(m->err);
+  *out = ldr_bytes_of(type, copy, b->n);
+  return LDR_OK;
 }
 
 /* ---- paths ---- */
@@ -51,12 +46,13 @@ static ldr_code follow(const ldr_matcher *m, const ldr_expr *x, const ldr_value 
 
 /* An argument as the type that the function computes in. */
 static ldr_code widen(const ldr_matcher *m, ldr_ftype to, ldr_value *v) {
-  char digits[24];
+  ldr_buf *text = &m->scratch->text;
   if (v->type != LDR_T_INT || to == LDR_F_INT8) return LDR_OK;
   if (to == LDR_F_FLOAT8) *v = ldr_float((double)v->u.i);
   if (to != LDR_F_NUMERIC) return LDR_OK;
-  return made(m, LDR_T_NUMERIC, digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)v->u.i),
-              v);
+  ldr_buf_reset(text);
+  ldr_buf_fmt(text, "%lld", (long long)v->u.i);
+  return take_text(m, LDR_T_NUMERIC, v);
 }
 
 static ldr_code ints(const ldr_matcher *m, const ldr_expr *x, int64_t a, int64_t b, ldr_value *out) {

@@ -16,7 +16,7 @@ typedef struct assigner {
 } assigner;
 
 static ldr_code take_made(assigner *x, ldr_type type, ldr_value *out) {
-  const char *p = x->made.broken ? NULL : ldr_arena_copy(x->a, x->made.p, x->made.n);
+  const char *p = ldr_buf_copy(&x->made, x->a);
   if (p == NULL) return ldr_fail_nomem(x->err);
   *out = ldr_bytes_of(type, p, x->made.n);
   return LDR_OK;

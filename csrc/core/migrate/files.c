@@ -110,7 +110,7 @@ static ldr_code read_file(ldr_arena *a, const char *dir, const char *file, char 
   }
   if (code == LDR_OK) {
     *n = data.n;
-    *text = data.broken ? NULL : ldr_arena_copy(a, data.p ? data.p : "", data.n);
+    *text = ldr_buf_copy(&data, a);
     if (*text == NULL) code = ldr_fail_nomem(err);
   }
   ldr_buf_free(&data);

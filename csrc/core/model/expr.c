@@ -1,14 +1,16 @@
 #include "model/expr.h"
 
-const char *ldr_fn_name(ldr_fn fn) {
-  static const char *const names[LDR_NFNS] = {
-      [LDR_FN_COALESCE] = "coalesce", [LDR_FN_LOWER] = "lower", [LDR_FN_UPPER] = "upper",
-      [LDR_FN_LENGTH] = "length",     [LDR_FN_ABS] = "abs",     [LDR_FN_ADD] = "add",
-      [LDR_FN_SUB] = "sub",           [LDR_FN_MUL] = "mul",     [LDR_FN_BUCKET] = "bucket",
-      [LDR_FN_PART] = "part",
-  };
-  return names[fn];
-}
+const char *const ldr_fn_names[] = {
+    [LDR_FN_COALESCE] = "coalesce", [LDR_FN_LOWER] = "lower", [LDR_FN_UPPER] = "upper",
+    [LDR_FN_LENGTH] = "length",     [LDR_FN_ABS] = "abs",     [LDR_FN_ADD] = "add",
+    [LDR_FN_SUB] = "sub",           [LDR_FN_MUL] = "mul",     [LDR_FN_BUCKET] = "bucket",
+    [LDR_FN_PART] = "part",
+};
+
+const char *const ldr_part_names[] = {
+    [LDR_PART_YEAR] = "year", [LDR_PART_MONTH] = "month",   [LDR_PART_DAY] = "day",
+    [LDR_PART_HOUR] = "hour", [LDR_PART_MINUTE] = "minute", [LDR_PART_WEEKDAY] = "weekday",
+};
 
 /* ---- types ---- */
 

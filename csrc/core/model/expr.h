@@ -61,8 +61,8 @@ typedef struct ldr_expr {
   const struct ldr_pred *row; /* RELATED: an LDR_P_EXISTS */
 } ldr_expr;
 
-/* "lower" */
-const char *ldr_fn_name(ldr_fn fn);
+extern const char *const ldr_fn_names[LDR_NFNS]; /* "lower" */
+extern const char *const ldr_part_names[LDR_NPARTS];
 
 /* Fills in the type of x, whose arguments have theirs; that of a PATH or VALUE is given. Returns what is
  * wrong with x, NULL: nothing. */

@@ -97,6 +97,11 @@ bool ldr_time_from_seconds(double s, int64_t *out) {
 
 /* ---- buckets ---- */
 
+const char *const ldr_bucket_names[] = {
+    [LDR_MINUTE] = "minute", [LDR_HOUR] = "hour",   [LDR_DAY] = "day",
+    [LDR_WEEK] = "week",     [LDR_MONTH] = "month", [LDR_YEAR] = "year",
+};
+
 static int64_t floor_to(int64_t v, int64_t unit) { return ldr_floor_div(v, unit) * unit; }
 
 static int64_t start_of(int64_t us, ldr_bucket b) {

@@ -43,6 +43,7 @@ typedef enum ldr_bucket {
   LDR_MONTH,
   LDR_YEAR
 } ldr_bucket;
+extern const char *const ldr_bucket_names[LDR_YEAR + 1]; /* NULL for LDR_BUCKET_NONE */
 /* false: the bucket begins before the first time there is. */
 bool ldr_time_trunc(int64_t us, ldr_bucket b, int64_t *out);
 

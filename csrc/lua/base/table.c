@@ -1,5 +1,7 @@
 #include "lua/base/table.h"
 
+#include <string.h>
+
 #include "lua/base/int.h"
 
 bool l_table_plain(lua_State *L, int idx) {
@@ -67,6 +69,13 @@ static const char *key_fault(lua_State *L, l_shape shape) {
     return lua_pushfstring(L, "must be a list with the keys 1 to n, but has the key %s", key);
   if (shape == L_RECORD) return lua_pushfstring(L, "must have names as its keys, but has the key %s", key);
   return lua_pushfstring(L, "has the key %s, which is no name and does not follow from 1", key);
+}
+
+unsigned l_name_among(lua_State *L, int idx, const char *const *names, unsigned n) {
+  const char *s = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
+  unsigned i = 0;
+  while (i < n && (s == NULL || names[i] == NULL || strcmp(s, names[i]) != 0)) i++;
+  return i;
 }
 
 const char *l_shape_fault(lua_State *L, int idx, l_shape shape) {

@@ -21,6 +21,9 @@ bool l_table_plain(lua_State *L, int idx);
 /* Number of elements when the table at idx is a plain list (keys 1 … n and no other), else -1. */
 long l_sequence(lua_State *L, int idx);
 
+/* The number of the text at idx among names[0 … n-1], of which some may be NULL; n: it is none of them. */
+unsigned l_name_among(lua_State *L, int idx, const char *const *names, unsigned n);
+
 /* Why the value at idx is no table of this shape ("must be a list, not a number"), which is pushed; NULL: it
  * is one, and nothing is pushed. */
 const char *l_shape_fault(lua_State *L, int idx, l_shape shape);

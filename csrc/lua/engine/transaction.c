@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lua/base/error.h"
+#include "lua/base/table.h"
 #include "lua/call/context.h"
 #include "lua/call/frame.h"
 #include "lua/call/hook.h"
@@ -25,13 +26,12 @@ static l_ctx *push_ctx(lua_State *L, l_engine *eng) {
 /* ---- beginning ---- */
 
 static ldr_isolation get_isolation(lua_State *L, int idx) {
-  static const char *const names[] = {"", "read_committed", "repeatable_read", "serializable"};
+  static const char *const names[] = {NULL, "read_committed", "repeatable_read", "serializable"};
+  unsigned i;
   if (lua_isnil(L, idx)) return LDR_ISO_DEFAULT;
-  for (int i = 1; i < 4; i++)
-    if (lua_type(L, idx) == LUA_TSTRING && strcmp(names[i], lua_tostring(L, idx)) == 0)
-      return (ldr_isolation)i;
-  luaL_error(L, "isolation must be read_committed, repeatable_read or serializable");
-  return LDR_ISO_DEFAULT;
+  i = l_name_among(L, idx, names, 4);
+  if (i == 4) luaL_error(L, "isolation must be read_committed, repeatable_read or serializable");
+  return (ldr_isolation)i;
 }
 
 /* engine:begin{ isolation =, read_only =, deferrable =, context =, cursor = } → ctx. context: what it is

@@ -5,6 +5,7 @@
 
 #include "lua/base/error.h"
 #include "lua/base/int.h"
+#include "lua/base/table.h"
 #include "lua/ops/op.h"
 #include "lua/store/schema.h"
 #include "lua/store/store.h"
@@ -71,10 +72,9 @@ static int closed(lua_State *L) { return l_fail_code(L, LDR_CLOSED, "the databas
 
 static ldr_policy read_policy(lua_State *L, int idx) {
   static const char *const names[] = {"error", "block", "drop", "spill"};
-  for (int i = 0; i < 4; i++)
-    if (lua_type(L, idx) == LUA_TSTRING && strcmp(lua_tostring(L, idx), names[i]) == 0) return (ldr_policy)i;
-  luaL_error(L, "policy must be error, block, drop or spill");
-  return LDR_POLICY_ERROR;
+  unsigned i = l_name_among(L, idx, names, 4);
+  if (i == 4) luaL_error(L, "policy must be error, block, drop or spill");
+  return (ldr_policy)i;
 }
 
 static double read_seconds(lua_State *L, int idx, const char *name) {

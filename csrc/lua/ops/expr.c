@@ -24,14 +24,18 @@ static ldr_expr *new_expr(l_builder *b, ldr_expr_kind kind) {
 static const char *const kinds[] = {"path", "field", "value", "call"};
 enum { PATH, FIELD, VALUE, CALL, NKINDS };
 
-/* The kind of the expression at idx; NKINDS: it is none, or one for changes. */
-static unsigned kind_of(lua_State *L, int idx) {
-  unsigned i = 0;
-  if (!l_has_mt(L, idx, L_EXPR_MT)) return NKINDS;
-  lua_getfield(L, idx, "kind");
-  while (i < NKINDS && (lua_type(L, -1) != LUA_TSTRING || strcmp(lua_tostring(L, -1), kinds[i]) != 0)) i++;
+/* The number of the text t.key among names[0 … n-1]; n: it is none of them. */
+static unsigned number_of(lua_State *L, int t, const char *key, const char *const *names, unsigned n) {
+  unsigned i;
+  lua_getfield(L, t, key);
+  i = l_name_among(L, -1, names, n);
   lua_pop(L, 1);
   return i;
+}
+
+/* The kind of the expression at idx; NKINDS: it is none, or one for changes. */
+static unsigned kind_of(lua_State *L, int idx) {
+  return l_has_mt(L, idx, L_EXPR_MT) ? number_of(L, idx, "kind", kinds, NKINDS) : NKINDS;
 }
 
 bool l_is_expr(lua_State *L, int idx) { return kind_of(L, idx) < NKINDS; }
@@ -153,13 +157,13 @@ static ldr_code get_field(l_builder *b, int idx, ldr_expr **out) {
 static const char *name_call(l_work *w, const ldr_expr *x) {
   ldr_buf name = {0};
   const char *copy;
-  ldr_buf_str(&name, ldr_fn_name(x->fn));
+  ldr_buf_str(&name, ldr_fn_names[x->fn]);
   for (unsigned i = 0; i < x->n; i++) {
     ldr_buf_str(&name, i ? ", " : "(");
     ldr_buf_str(&name, x->args[i]->as.name);
   }
   ldr_buf_chr(&name, ')');
-  copy = name.broken ? NULL : ldr_arena_copy(&w->arena, name.p, name.n);
+  copy = ldr_buf_copy(&name, &w->arena);
   ldr_buf_free(&name);
   return copy;
 }
@@ -196,7 +200,7 @@ static ldr_code get_args(l_builder *b, int idx, unsigned depth, ldr_expr *x, con
   ldr_ftype type = LDR_F_TEXT;
   for (int constants = 0; constants < 2; constants++) {
     if (constants && nothers < x->n && !ldr_expr_common(others, nothers, &type))
-      return ldr_fail_field(&b->w->err, ldr_fn_name(x->fn), "takes a field beside its constants");
+      return ldr_fail_field(&b->w->err, ldr_fn_names[x->fn], "takes a field beside its constants");
     for (unsigned i = 0; i < x->n; i++) {
       ldr_expr *arg = NULL;
       bool typed = true;
@@ -216,36 +220,23 @@ static ldr_code get_args(l_builder *b, int idx, unsigned depth, ldr_expr *x, con
   return LDR_OK;
 }
 
-/* The number of the text t.key among names[0 … n-1]; n: it is none of them. */
-static unsigned number_of(lua_State *L, int t, const char *key, const char *const *names, unsigned n) {
-  unsigned i = 0;
-  lua_getfield(L, t, key);
-  while (i < n &&
-         (names[i] == NULL || lua_type(L, -1) != LUA_TSTRING || strcmp(lua_tostring(L, -1), names[i]) != 0))
-    i++;
-  lua_pop(L, 1);
-  return i;
-}
-
 static void get_unit(l_builder *b, int idx, ldr_expr *x) {
-  static const char *const buckets[] = {NULL, "minute", "hour", "day", "week", "month", "year"};
-  static const char *const parts[] = {"year", "month", "day", "hour", "minute", "weekday"};
-  if (x->fn == LDR_FN_BUCKET) x->bucket = (ldr_bucket)number_of(b->L, idx, "unit", buckets, LDR_YEAR + 1);
-  if (x->fn == LDR_FN_PART) x->part = (ldr_part)number_of(b->L, idx, "unit", parts, LDR_NPARTS);
+  if (x->fn == LDR_FN_BUCKET)
+    x->bucket = (ldr_bucket)number_of(b->L, idx, "unit", ldr_bucket_names, LDR_YEAR + 1);
+  if (x->fn == LDR_FN_PART) x->part = (ldr_part)number_of(b->L, idx, "unit", ldr_part_names, LDR_NPARTS);
 }
 
 static ldr_code get_call(l_builder *b, int idx, unsigned depth, ldr_expr **out) {
-  const char *names[LDR_NFNS], *why;
+  const char *why;
   const ldr_expr **args;
   ldr_expr *x = new_expr(b, LDR_X_CALL);
   ldr_code code;
-  for (unsigned i = 0; i < LDR_NFNS; i++) names[i] = ldr_fn_name((ldr_fn)i);
   if (x == NULL) return ldr_fail_nomem(&b->w->err);
   x->n = (unsigned)lua_rawlen(b->L, idx);
-  x->fn = (ldr_fn)number_of(b->L, idx, "fn", names, LDR_NFNS);
+  x->fn = (ldr_fn)number_of(b->L, idx, "fn", ldr_fn_names, LDR_NFNS);
   if (x->fn == LDR_NFNS) l_work_misuse(b->L, b->w, "there is no such function");
   if (x->n == 0 || x->n > LDR_MAX_ARGS)
-    return ldr_fail_field(&b->w->err, ldr_fn_name(x->fn), "takes 1 to 8 arguments");
+    return ldr_fail_field(&b->w->err, ldr_fn_names[x->fn], "takes 1 to 8 arguments");
   get_unit(b, idx, x);
   args = ldr_arena_zalloc(&b->w->arena, x->n * sizeof *args);
   if (args == NULL) return ldr_fail_nomem(&b->w->err);

@@ -45,7 +45,7 @@ static ldr_code get_step(lua_State *L, int idx, l_work *w, ldr_value *out) {
   if (!l_int_get(L, idx, &i) || i == 0)
     return faulty(w, "counts the places of an array from 1, or from -1 at its end");
   ldr_buf_fmt(&digits, "%lld", (long long)(i > 0 ? i - 1 : i));
-  text = digits.broken ? NULL : ldr_arena_copy(&w->arena, digits.p, digits.n);
+  text = ldr_buf_copy(&digits, &w->arena);
   *out = ldr_text(text, digits.n);
   ldr_buf_free(&digits);
   return text ? LDR_OK : ldr_fail_nomem(&w->err);
@@ -60,7 +60,7 @@ static const char *name_of(l_work *w, const ldr_entity *e, const ldr_expr *p) {
     ldr_buf_chr(&name, '.');
     ldr_buf_add(&name, p->values[i].u.p, p->values[i].n);
   }
-  copy = name.broken ? NULL : ldr_arena_copy(&w->arena, name.p, name.n);
+  copy = ldr_buf_copy(&name, &w->arena);
   ldr_buf_free(&name);
   return copy;
 }

@@ -65,7 +65,7 @@ static const char *hidden_name(l_work *w, unsigned i) {
   ldr_buf name = {0};
   const char *copy;
   ldr_buf_fmt(&name, "larder_%u", i);
-  copy = name.broken ? NULL : ldr_arena_copy(&w->arena, name.p, name.n);
+  copy = ldr_buf_copy(&name, &w->arena);
   ldr_buf_free(&name);
   return copy;
 }
@@ -158,10 +158,9 @@ static ldr_code get_how(l_opargs *a) {
   static const char *const names[] = {"rows", "plan", "declare", "fetch"};
   ldr_op *op = a->w->op;
   int idx = a->base + L_HOW;
-  unsigned how = 0;
+  unsigned how;
   if (lua_isnil(a->L, idx)) return LDR_OK;
-  while (how < 4 && (lua_type(a->L, idx) != LUA_TSTRING || strcmp(lua_tostring(a->L, idx), names[how]) != 0))
-    how++;
+  how = l_name_among(a->L, idx, names, 4);
   if (how == 4) l_work_misuse(a->L, a->w, "how must be plan, declare or fetch");
   op->how = (ldr_how)how;
   if (!lua_isnil(a->L, a->base + L_CURSOR))
@@ -177,7 +176,7 @@ static ldr_code get_group(l_opargs *a, int t, ldr_group *out);
 
 /* Is the item of columns on top of the stack the name of a field of the store's own? */
 static bool is_plain(lua_State *L) {
-  return lua_type(L, -1) != LUA_TSTRING ? false : !strchr(lua_tostring(L, -1), '.');
+  return lua_type(L, -1) == LUA_TSTRING && !strchr(lua_tostring(L, -1), '.');
 }
 
 /* columns with values among them that are computed, or of related rows. */
@@ -321,13 +320,13 @@ static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
 }
 
 static ldr_code get_bucket(l_opargs *a, int t, ldr_bucket *out) {
-  static const char *const buckets[] = {"", "minute", "hour", "day", "week", "month", "year"};
-  const char *name = named_text(a, t, "bucket", "");
-  for (unsigned i = 0; i < sizeof buckets / sizeof *buckets; i++) {
-    if (name == NULL || strcmp(buckets[i], name) != 0) continue;
-    *out = (ldr_bucket)i;
-    return LDR_OK;
-  }
+  unsigned number = LDR_BUCKET_NONE;
+  lua_getfield(a->L, t, "bucket");
+  if (lua_type(a->L, -1) == LUA_TSTRING && lua_rawlen(a->L, -1) > 0)
+    number = l_name_among(a->L, -1, ldr_bucket_names, LDR_YEAR + 1);
+  lua_pop(a->L, 1);
+  *out = (ldr_bucket)number;
+  if (number <= LDR_YEAR) return LDR_OK;
   return ldr_fail_field(&a->w->err, "bucket", "must be minute, hour, day, week, month or year");
 }
 

@@ -91,7 +91,7 @@ ldr_code l_array_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_
   ldr_array_begin(b.out, c->type, b.ndim, b.dims, false);
   if (b.ndim) code = add_level(L, &b, idx, 0);
   if (code != LDR_OK) return code;
-  p = b.out->broken ? NULL : ldr_arena_copy(&w->arena, b.out->p, b.out->n);
+  p = ldr_buf_copy(b.out, &w->arena);
   if (p == NULL) return ldr_fail_nomem(&w->err);
   *out = ldr_bytes_of(LDR_T_ARRAY, p, b.out->n);
   return LDR_OK;

@@ -172,21 +172,11 @@ static void arguments(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x, const char
   ldr_sql_str(w, close);
 }
 
-static void bucket(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
-  ldr_sql_bucket(w, x->bucket);
-  argument(w, s, x, 0);
-  ldr_sql_str(w, x->as.type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
-}
-
 /* Of an infinite time the server's year is infinite, and its other parts are null. */
 static void part(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
-  static const char *const parts[LDR_NPARTS] = {
-      [LDR_PART_YEAR] = "year", [LDR_PART_MONTH] = "month",   [LDR_PART_DAY] = "day",
-      [LDR_PART_HOUR] = "hour", [LDR_PART_MINUTE] = "minute", [LDR_PART_WEEKDAY] = "isodow",
-  };
   bool year = x->part == LDR_PART_YEAR;
   ldr_sql_str(w, year ? "nullif(nullif(extract(" : "extract(");
-  ldr_sql_str(w, parts[x->part]);
+  ldr_sql_str(w, x->part == LDR_PART_WEEKDAY ? "isodow" : ldr_part_names[x->part]);
   ldr_sql_str(w, " from ");
   argument(w, s, x, 0);
   if (x->args[0]->as.type == LDR_F_TIMESTAMPTZ) ldr_sql_str(w, " at time zone 'UTC'");
@@ -209,7 +199,7 @@ static void call(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
     case LDR_FN_ADD: arguments(w, s, x, "(", " + ", ")"); break;
     case LDR_FN_SUB: arguments(w, s, x, "(", " - ", ")"); break;
     case LDR_FN_MUL: arguments(w, s, x, "(", " * ", ")"); break;
-    case LDR_FN_BUCKET: bucket(w, s, x); break;
+    case LDR_FN_BUCKET: ldr_sql_bucket(w, s, x->bucket, LDR_NO_FIELD, x->args[0]); break;
     case LDR_FN_PART: part(w, s, x); break;
     case LDR_NFNS: break;
   }
@@ -251,13 +241,12 @@ void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const
   if (ldr_ftype_is_text(x->as.type)) ldr_sql_str(w, " collate \"C\"");
 }
 
-void ldr_sql_bucket(ldr_sql *w, ldr_bucket b) {
-  static const char *const buckets[] = {
-      [LDR_MINUTE] = "date_trunc('minute', ", [LDR_HOUR] = "date_trunc('hour', ",
-      [LDR_DAY] = "date_trunc('day', ",       [LDR_WEEK] = "date_trunc('week', ",
-      [LDR_MONTH] = "date_trunc('month', ",   [LDR_YEAR] = "date_trunc('year', ",
-  };
-  ldr_sql_str(w, buckets[b]);
+void ldr_sql_bucket(ldr_sql *w, ldr_sql_scope s, ldr_bucket b, unsigned field, const ldr_expr *x) {
+  ldr_sql_str(w, "date_trunc('");
+  ldr_sql_str(w, ldr_bucket_names[b]);
+  ldr_sql_str(w, "', ");
+  ldr_sql_operand(w, s, field, x);
+  ldr_sql_str(w, ldr_operand(s.e, field, x)->type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
 }
 
 /* ---- predicates ---- */

@@ -52,7 +52,8 @@ void ldr_sql_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
 void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
 /* " from … as s1 where …": the rows of an LDR_P_EXISTS. */
 void ldr_sql_from_joined(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p);
-void ldr_sql_bucket(ldr_sql *w, ldr_bucket b); /* date_trunc('day', … */
+/* date_trunc('day', operand, 'UTC'); a timestamp has no zone. */
+void ldr_sql_bucket(ldr_sql *w, ldr_sql_scope s, ldr_bucket b, unsigned field, const ldr_expr *x);
 void ldr_sql_order(ldr_sql *w, ldr_sql_scope s, const ldr_order *order, unsigned n); /* " order by …" */
 
 #endif

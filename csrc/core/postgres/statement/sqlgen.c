@@ -384,10 +384,10 @@ static void insert_rows(gen *g) {
 /* ---- aggregate ---- */
 
 static void group_value(gen *g, const ldr_group *group) {
-  const ldr_field *f = ldr_operand(g->op->e, group->field, group->expr);
-  if (group->bucket != LDR_BUCKET_NONE) ldr_sql_bucket(&g->w, group->bucket);
-  ldr_sql_operand(&g->w, g->t, group->field, group->expr);
-  if (group->bucket != LDR_BUCKET_NONE) say(g, f->type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
+  if (group->bucket != LDR_BUCKET_NONE)
+    ldr_sql_bucket(&g->w, g->t, group->bucket, group->field, group->expr);
+  else
+    ldr_sql_operand(&g->w, g->t, group->field, group->expr);
 }
 
 static void filter(gen *g, const ldr_agg *a) {
