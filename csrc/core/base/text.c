@@ -105,10 +105,11 @@ bad:
 
 static const char hex_digits[] = "0123456789abcdef";
 
-static char *hex_write(char *w, const unsigned char *p, size_t n) {
+char *ldr_hex_put(char *w, const void *p, size_t n) {
+  const unsigned char *bytes = p;
   for (size_t i = 0; i < n; i++) {
-    *w++ = hex_digits[p[i] >> 4];
-    *w++ = hex_digits[p[i] & 15];
+    *w++ = hex_digits[bytes[i] >> 4];
+    *w++ = hex_digits[bytes[i] & 15];
   }
   return w;
 }
@@ -119,11 +120,11 @@ void ldr_hex_add(ldr_buf *out, const void *p, size_t n) {
     return;
   }
   if (n == 0) return;
-  hex_write(out->p + out->n, p, n);
+  ldr_hex_put(out->p + out->n, p, n);
   out->n += 2 * n;
 }
 
-static int hex_value(char c) {
+int ldr_hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -133,8 +134,9 @@ static int hex_value(char c) {
 bool ldr_hex_decode(unsigned char *out, const char *s, size_t n) {
   if (n % 2 != 0) return false;
   for (size_t i = 0; i < n; i += 2) /* all is checked before a byte is written */
-    if (hex_value(s[i]) < 0 || hex_value(s[i + 1]) < 0) return false;
-  for (size_t i = 0; i < n; i += 2) out[i / 2] = (unsigned char)(hex_value(s[i]) << 4 | hex_value(s[i + 1]));
+    if (ldr_hex_value(s[i]) < 0 || ldr_hex_value(s[i + 1]) < 0) return false;
+  for (size_t i = 0; i < n; i += 2)
+    out[i / 2] = (unsigned char)(ldr_hex_value(s[i]) << 4 | ldr_hex_value(s[i + 1]));
   return true;
 }
 
@@ -153,7 +155,7 @@ bool ldr_uuid_parse(const char *s, size_t n, unsigned char out[16]) {
 void ldr_uuid_format(const unsigned char uuid[16], char out[37]) {
   static const unsigned char part[] = {4, 2, 2, 2, 6}; /* bytes between the dashes */
   for (size_t i = 0; i < sizeof part; i++) {
-    out = hex_write(out, uuid, part[i]);
+    out = ldr_hex_put(out, uuid, part[i]);
     uuid += part[i];
     *out++ = i + 1 < sizeof part ? '-' : '\0';
   }

@@ -15,7 +15,22 @@ size_t ldr_utf8_length(const char *s, size_t n); /* characters of valid UTF-8 */
 void ldr_base64url_add(ldr_buf *out, const void *p, size_t n);
 bool ldr_base64url_decode(ldr_buf *out, const char *s, size_t n); /* false: not canonical base64url */
 
-void ldr_hex_add(ldr_buf *out, const void *p, size_t n);          /* lower case */
+/* A text that is read from its front. */
+typedef struct ldr_scan_text {
+  const char *p, *end;
+} ldr_scan_text;
+
+static inline bool ldr_is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static inline bool ldr_take(ldr_scan_text *s, char c) {
+  if (s->p == s->end || *s->p != c) return false;
+  s->p++;
+  return true;
+}
+
+int ldr_hex_value(char c);                               /* -1: no digit; either case */
+char *ldr_hex_put(char *w, const void *p, size_t n);     /* 2 n digits in lower case; returns their end */
+void ldr_hex_add(ldr_buf *out, const void *p, size_t n); /* lower case */
 bool ldr_hex_decode(unsigned char *out, const char *s, size_t n); /* n even; writes n / 2 bytes */
 
 /* The 16 bytes of a uuid from its text: 8-4-4-4-12, either case. */

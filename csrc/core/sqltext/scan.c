@@ -2,16 +2,17 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* ---- bytes ---- */
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_eol(char c) { return c == '\n' || c == '\r'; }
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\f' || c == '\v' || is_eol(c); }
 /* Every byte beyond ASCII may stand in a name, as in PostgreSQL's scanner. */
 static bool starts_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
-static bool in_tag(char c) { return starts_name(c) || is_digit(c); }
+static bool in_tag(char c) { return starts_name(c) || ldr_is_digit(c); }
 static bool in_name(char c) { return in_tag(c) || c == '$'; }
 static bool in_operator(char c) { return c && strchr("~!@#^&|`?+-*/%<>=", c) != NULL; }
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
@@ -149,7 +150,7 @@ static ldr_token_kind dollar_string(ldr_scanner *s, size_t tag) {
 static ldr_token_kind number(ldr_scanner *s) {
   char last = '\0';
   while (in_tag(peek(s, 0)) || (peek(s, 0) == '.' && peek(s, 1) != '.') ||
-         (lower(last) == 'e' && strchr("+-", peek(s, 0)) && is_digit(peek(s, 1)))) {
+         (lower(last) == 'e' && strchr("+-", peek(s, 0)) && ldr_is_digit(peek(s, 1)))) {
     last = peek(s, 0);
     step(s);
   }
@@ -160,8 +161,8 @@ static ldr_token_kind dollar(ldr_scanner *s) {
   size_t tag = tag_length(s);
   if (tag) return dollar_string(s, tag);
   step(s);
-  if (!is_digit(peek(s, 0))) return LDR_TOKEN_SYMBOL;
-  while (is_digit(peek(s, 0))) step(s);
+  if (!ldr_is_digit(peek(s, 0))) return LDR_TOKEN_SYMBOL;
+  while (ldr_is_digit(peek(s, 0))) step(s);
   return LDR_TOKEN_PARAM;
 }
 
@@ -191,7 +192,7 @@ static ldr_token_kind token(ldr_scanner *s) {
   if (c == '\'') return string(s, 0, s->backslashes);
   if (c == '"') return quoted_name(s, 0);
   if (c == '$') return dollar(s);
-  if (is_digit(c) || (c == '.' && is_digit(peek(s, 1)))) return number(s);
+  if (ldr_is_digit(c) || (c == '.' && ldr_is_digit(peek(s, 1)))) return number(s);
   if (starts_name(c)) return name(s);
   if (in_operator(c)) return operator(s);
   step(s);

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define LDR_SECOND     INT64_C(1000000) /* in microseconds, as every time here */
 #define LDR_DAY_LENGTH (86400 * LDR_SECOND)
 enum { LDR_EPOCH_DAYS = 10957 }; /* from 1970 to 2000 */
@@ -48,18 +50,6 @@ static inline int ldr_month_days(const ldr_date *d) {
 }
 
 /* ---- parsing: each takes what it knows from the front ---- */
-
-typedef struct ldr_scan_text {
-  const char *p, *end;
-} ldr_scan_text;
-
-static inline bool ldr_is_digit(char c) { return c >= '0' && c <= '9'; }
-
-static inline bool ldr_take(ldr_scan_text *s, char c) {
-  if (s->p == s->end || *s->p != c) return false;
-  s->p++;
-  return true;
-}
 
 /* Exactly `count` digits, at most `max`. */
 static inline bool ldr_take_number(ldr_scan_text *s, int count, int max, int *out) {

@@ -25,8 +25,6 @@ static ldr_json_event fail_unexpected(ldr_json_reader *r) {
   return fail(r, r->p == r->end ? "the text ends too early" : "unexpected character");
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 static void skip_space(ldr_json_reader *r) {
   const char *p = r->p;
   while (p < r->end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')) p++;
@@ -165,7 +163,7 @@ static int64_t exponent(const char *p, const char *end) {
   int64_t v = 0;
   if (p == end) return 0;
   negative = *++p == '-';
-  for (p += !is_digit(*p); p < end; p++) v = clamp(v * 10 + (*p - '0'), INT64_C(1000000000000));
+  for (p += !ldr_is_digit(*p); p < end; p++) v = clamp(v * 10 + (*p - '0'), INT64_C(1000000000000));
   return negative ? -v : v;
 }
 
@@ -183,7 +181,7 @@ static double to_double(const char *s, size_t n) {
   uint64_t m = 0;
   bool point = false, more = false;
   double f;
-  for (; p < end && (is_digit(*p) || *p == '.'); p++) {
+  for (; p < end && (ldr_is_digit(*p) || *p == '.'); p++) {
     if (*p == '.') {
       point = true;
     } else if (nd == DOUBLE_DIGITS) {
@@ -210,7 +208,7 @@ static double to_double(const char *s, size_t n) {
 }
 
 static const char *digit_run(const char *p, const char *end) {
-  while (p < end && is_digit(*p)) p++;
+  while (p < end && ldr_is_digit(*p)) p++;
   return p;
 }
 
@@ -244,7 +242,7 @@ static ldr_json_event number(ldr_json_reader *r) {
   if (p < r->end && *p == '0')
     p++;
   else
-    for (; p < r->end && is_digit(*p); p++) m = m * 10 + (uint64_t)(*p - '0');
+    for (; p < r->end && ldr_is_digit(*p); p++) m = m * 10 + (uint64_t)(*p - '0');
   if (p == digits) {
     r->p = p;
     return fail_unexpected(r);
@@ -315,7 +313,7 @@ static ldr_json_event value(ldr_json_reader *r) {
     case 't': return word(r, "true", 4, LDR_JSON_TRUE);
     case 'f': return word(r, "false", 5, LDR_JSON_FALSE);
     case 'n': return word(r, "null", 4, LDR_JSON_NULL);
-    default: return *r->p == '-' || is_digit(*r->p) ? number(r) : fail_unexpected(r);
+    default: return *r->p == '-' || ldr_is_digit(*r->p) ? number(r) : fail_unexpected(r);
   }
 }
 
@@ -370,7 +368,8 @@ bool ldr_json_read_double(const char *s, size_t n, double *out) {
   } else if (is_word(s, n, "Infinity") || is_word(s, n, "-Infinity")) {
     *out = *s == '-' ? -(double)INFINITY : (double)INFINITY;
   } else {
-    if (n == 0 || (*s != '-' && !is_digit(*s)) || number(&r) == LDR_JSON_ERROR || r.p != r.end) return false;
+    if (n == 0 || (*s != '-' && !ldr_is_digit(*s)) || number(&r) == LDR_JSON_ERROR || r.p != r.end)
+      return false;
     *out = to_double(s, n);
   }
   return true;
@@ -380,7 +379,7 @@ bool ldr_json_read_double(const char *s, size_t n, double *out) {
 static size_t significant(const char *s, size_t n) {
   size_t digits = 0, upto = 0;
   for (size_t i = 0; i < n && s[i] != 'e' && s[i] != 'E'; i++) {
-    if (!is_digit(s[i]) || (digits == 0 && s[i] == '0')) continue;
+    if (!ldr_is_digit(s[i]) || (digits == 0 && s[i] == '0')) continue;
     digits++;
     if (s[i] != '0') upto = digits;
   }
@@ -482,7 +481,7 @@ static void add_shortest(ldr_buf *out, double f) {
     if (strtod(t, NULL) == f) break;
   }
   for (const char *p = t; *p; p++) { /* whatever the locale has for a point */
-    bool ours = is_digit(*p) || *p == '-' || *p == '+' || *p == 'e';
+    bool ours = ldr_is_digit(*p) || *p == '-' || *p == '+' || *p == 'e';
     if (ours || !radix) ldr_buf_chr(out, ours ? *p : '.');
     radix |= !ours;
   }

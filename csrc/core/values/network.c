@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { FAMILY, BITS, IS_CIDR, LENGTH, ADDRESS }; /* bytes of an inet */
 enum { V4 = 2, V6 = 3 };                         /* families, as PostgreSQL numbers them on every system */
 
@@ -27,60 +29,44 @@ bool ldr_inet_ok(const char *p, size_t n, bool cidr) {
 
 /* ---- reading ---- */
 
-typedef struct scan {
-  const char *p, *end;
-} scan;
+static bool at(const ldr_scan_text *s, char c) { return s->p < s->end && *s->p == c; }
 
-static bool at(const scan *s, char c) { return s->p < s->end && *s->p == c; }
-
-static bool take(scan *s, char c) {
-  if (!at(s, c)) return false;
-  s->p++;
-  return true;
-}
-
-static bool take_number(scan *s, unsigned most, unsigned *out) {
+static bool take_number(ldr_scan_text *s, unsigned most, unsigned *out) {
   const char *from = s->p;
   unsigned n = 0;
-  while (s->p < s->end && s->p - from < 3 && *s->p >= '0' && *s->p <= '9')
-    n = n * 10 + (unsigned)(*s->p++ - '0');
+  while (s->p < s->end && s->p - from < 3 && ldr_is_digit(*s->p)) n = n * 10 + (unsigned)(*s->p++ - '0');
   *out = n;
   return s->p > from && n <= most && (*from != '0' || s->p - from == 1);
 }
 
-static bool take_v4(scan *s, char *out) {
+static bool take_v4(ldr_scan_text *s, char *out) {
   for (int i = 0; i < 4; i++) {
     unsigned n;
-    if ((i && !take(s, '.')) || !take_number(s, 255, &n)) return false;
+    if ((i && !ldr_take(s, '.')) || !take_number(s, 255, &n)) return false;
     out[i] = (char)n;
   }
   return true;
 }
 
-static int hex_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c |= 0x20;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool take_group(scan *s, char *out) {
+static bool take_group(ldr_scan_text *s, char *out) {
   const char *from = s->p;
   unsigned n = 0;
-  while (s->p < s->end && s->p - from < 4 && hex_of(*s->p) >= 0) n = n << 4 | (unsigned)hex_of(*s->p++);
+  while (s->p < s->end && s->p - from < 4 && ldr_hex_value(*s->p) >= 0)
+    n = n << 4 | (unsigned)ldr_hex_value(*s->p++);
   out[0] = (char)(n >> 8);
   out[1] = (char)n;
   return s->p > from;
 }
 
 /* Does an IPv4 address stand here, as the end of an IPv6 one? */
-static bool at_v4(const scan *s) {
+static bool at_v4(const ldr_scan_text *s) {
   const char *p = s->p;
-  while (p < s->end && *p >= '0' && *p <= '9') p++;
+  while (p < s->end && ldr_is_digit(*p)) p++;
   return p < s->end && p > s->p && *p == '.';
 }
 
 /* The groups up to the end of the address, at most `room` bytes of them; -1: no groups. */
-static int take_groups(scan *s, char *out, int room) {
+static int take_groups(ldr_scan_text *s, char *out, int room) {
   int n = 0;
   for (;;) {
     if (at_v4(s)) {
@@ -95,9 +81,9 @@ static int take_groups(scan *s, char *out, int room) {
   }
 }
 
-static bool at_gap(const scan *s) { return s->end - s->p > 1 && s->p[0] == ':' && s->p[1] == ':'; }
+static bool at_gap(const ldr_scan_text *s) { return s->end - s->p > 1 && s->p[0] == ':' && s->p[1] == ':'; }
 
-static bool take_v6(scan *s, char *out) {
+static bool take_v6(ldr_scan_text *s, char *out) {
   char rest[16];
   int head = 0, tail = 0;
   memset(out, 0, 16);
@@ -117,7 +103,7 @@ static bool take_v6(scan *s, char *out) {
 }
 
 size_t ldr_inet_parse(const char *text, size_t n, bool cidr, char out[LDR_INET_MAX]) {
-  scan s = {text, text + n};
+  ldr_scan_text s = {text, text + n};
   bool v6 = n && memchr(text, ':', n) != NULL;
   unsigned bits;
   out[FAMILY] = v6 ? V6 : V4;
@@ -125,7 +111,7 @@ size_t ldr_inet_parse(const char *text, size_t n, bool cidr, char out[LDR_INET_M
   out[IS_CIDR] = (char)cidr;
   bits = 8 * length_of(out[FAMILY]);
   if (v6 ? !take_v6(&s, out + ADDRESS) : !take_v4(&s, out + ADDRESS)) return 0;
-  if (take(&s, '/') && !take_number(&s, bits, &bits)) return 0;
+  if (ldr_take(&s, '/') && !take_number(&s, bits, &bits)) return 0;
   out[BITS] = (char)bits;
   if (s.p != s.end || (cidr && !is_zero_from(out, bits))) return 0;
   return ADDRESS + length_of(out[FAMILY]);
@@ -216,7 +202,7 @@ static bool take_parts(const char *s, size_t n, char *out, size_t *bytes) {
   char separator = 0;
   size_t part = 0, digits = 0, at_part = 0;
   for (size_t i = 0; i < n; i++) {
-    int d = hex_of(s[i]);
+    int d = ldr_hex_value(s[i]);
     if (d < 0) {
       if ((s[i] != ':' && s[i] != '-' && s[i] != '.') || (separator && s[i] != separator) || at_part == 0)
         return false;
@@ -254,12 +240,10 @@ bool ldr_macaddr_parse(const char *s, size_t n, size_t size, char *out) {
 }
 
 size_t ldr_macaddr_format(const char *p, size_t size, char out[LDR_NETWORK_TEXT]) {
-  static const char hex[] = "0123456789abcdef";
-  size_t n = 0;
+  char *w = out;
   for (size_t i = 0; i < size; i++) {
-    if (i) out[n++] = ':';
-    out[n++] = hex[(unsigned char)p[i] >> 4];
-    out[n++] = hex[(unsigned char)p[i] & 15];
+    if (i) *w++ = ':';
+    w = ldr_hex_put(w, p + i, 1);
   }
-  return n;
+  return (size_t)(w - out);
 }

@@ -23,11 +23,9 @@ typedef struct decimal {
   size_t nint, nfrac;
 } decimal;
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 static size_t digit_run(const char *s, const char *end) {
   size_t n = 0;
-  while (s + n < end && is_digit(s[n])) n++;
+  while (s + n < end && ldr_is_digit(s[n])) n++;
   return n;
 }
 
