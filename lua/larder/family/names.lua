@@ -8,17 +8,13 @@ local names = {}
 
 local MOST = 63 -- bytes of an identifier: NAMEDATALEN - 1
 
--- The longer of the two is cut until both fit, never within a character of UTF-8.
+-- The longer of the two is cut until both fit.
 local function fit(first, second, room)
   local a, b = #first, #second
   while a + b > room do
     if a > b then a = a - 1 else b = b - 1 end
   end
-  local function cut(text, n)
-    while n > 0 and n < #text and text:byte(n + 1) >= 0x80 and text:byte(n + 1) < 0xC0 do n = n - 1 end
-    return text:sub(1, n)
-  end
-  return cut(first, a), cut(second, b)
+  return first:sub(1, a), second:sub(1, b)
 end
 
 --- items, { "tenant_id", "title" }, "key" → "items_tenant_id_title_key"

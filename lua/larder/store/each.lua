@@ -11,6 +11,39 @@ local support = require "larder.store.support"
 
 local each = {}
 
+-- ---- pages, each from where the last one ended ----
+
+local Pages = {}
+Pages.__index = Pages
+
+--- The next page. nil at the end; nil, err when it went wrong.
+function Pages:next()
+  local op, left = self.op, self.left
+  if self.done then return nil end
+  op.limit = left and math.min(self.size, left) or self.size
+  if op.limit == 0 then return nil end
+  local rows, cursor = include.select(self.store, self.method, op, self.plan)
+  if not rows then return nil, cursor end
+  if left then self.left = left - #rows end
+  op.after = cursor
+  self.done = cursor == nil or self.left == 0
+  self.read = self.read + 1
+  return rows
+end
+
+--- Pages of an operation.
+---@param store larder.Store
+---@param method string
+---@param op table       a select by pages, without its limit
+---@param size integer   rows of a page
+---@param left? integer  rows at most
+---@param plan? table    of include
+function each.pages(store, method, op, size, left, plan)
+  return setmetatable({ store = store, method = method, op = op, size = size, left = left, plan = plan, read = 0, done = false }, Pages)
+end
+
+-- ---- rows ----
+
 ---@class larder.Rows
 ---@operator call: table|nil
 local Rows = {}
@@ -28,17 +61,17 @@ end
 local function cursor_name(number) return "larder_each_" .. number end
 
 -- The rows behind the first page by one cursor. What they are read with is of the same snapshot.
-function Rows:stream()
-  local op, plan, method = self.op, self.plan, self.method
-  local store = plan and self.store or support.reader_of(self.store, op)
+local function stream(pages)
+  local op, plan, method = pages.op, pages.plan, pages.method
+  local store = plan and pages.store or support.reader_of(pages.store, op)
   return store.db:_cursor {
-    page = self.page, isolation = plan and "repeatable_read" or nil, name = cursor_name,
+    page = pages.size, isolation = plan and "repeatable_read" or nil, name = cursor_name,
     declare = function(ctx, number)
-      return support.run(store, method, asked(op, "declare", { tx = ctx, cursor = number, limit = self.left }))
+      return support.run(store, method, asked(op, "declare", { tx = ctx, cursor = number, limit = pages.left }))
     end,
     fetch = function(ctx, number)
       local rows, err = support.run(store, method, {
-        op = "select", how = "fetch", columns = op.columns, plain = true, tx = ctx, cursor = number, limit = self.page,
+        op = "select", how = "fetch", columns = op.columns, plain = true, tx = ctx, cursor = number, limit = pages.size,
         timeout = op.timeout,
       })
       if not rows then return nil, err end
@@ -51,39 +84,25 @@ function Rows:stream()
 end
 
 -- Would the server sort for the next page?
-function Rows:sorts()
-  if self.store.db:kind() == "memory" then return false end
-  local sorts, err = support.run(self.store, self.method, asked(self.op, "plan", { limit = self.page }))
-  if not sorts then error(err, 0) end
-  return sorts == 1
+local function sorts(pages)
+  if pages.store.db:kind() == "memory" then return false end
+  local answer, err = support.run(pages.store, pages.method, asked(pages.op, "plan", { limit = pages.size }))
+  if not answer then error(err, 0) end
+  return answer == 1
 end
 
 function Rows:next_page()
-  local op, left = self.op, self.left
+  local pages = self.pages
+  if not self.cursor and pages.read == 1 and not pages.done and sorts(pages) then self.cursor = stream(pages) end
   if self.cursor then return self.cursor:next_page() end
-  if self.done then return nil end
-  if self.second then
-    self.second = false
-    if self:sorts() then
-      self.cursor = self:stream()
-      return self.cursor:next_page()
-    end
-  end
-  op.limit = left and math.min(self.page, left) or self.page
-  if op.limit == 0 then return nil end
-  local rows, cursor = include.select(self.store, self.method, op, self.plan)
-  if not rows then error(cursor, 0) end
-  if left then self.left = left - #rows end
-  op.after = cursor
-  self.done = cursor == nil or self.left == 0
-  self.second = self.second == nil
+  local rows, err = pages:next()
+  if err then error(err, 0) end
   return rows
 end
 
 function Rows:__call()
   self.at = self.at + 1
   if self.rows[self.at] == nil then
-    if self.done and not self.cursor then return nil end
     self.rows, self.at = self:next_page() or {}, 1
   end
   return self.rows[self.at]
@@ -92,25 +111,18 @@ end
 --- Leave the rows that are left: a connection that a cursor holds goes back. Lua 5.4 does it at the end of a loop, LuaJIT
 -- does not.
 function Rows:close()
-  self.done, self.rows, self.at = true, {}, 0
+  self.pages.done, self.rows, self.at = true, {}, 0
   if self.cursor then self.cursor:close() end
 end
 
 Rows.__close = Rows.close
-misuse.guard(Rows, { "close" }, "method", "rows of each")
+misuse.guard(Rows, { "close" }, "pages", "rows of each")
 
---- All rows of an operation.
----@param store larder.Store
----@param method string
----@param op table       a select by pages, without its limit
----@param page integer
----@param limit? integer  rows at most
----@param plan? table     of include
+--- All rows of these pages, one by one.
+---@param pages table  of each.pages
 ---@return larder.Rows
-function each.rows(store, method, op, page, limit, plan)
-  return setmetatable({
-    store = store, method = method, op = op, page = page, left = limit, plan = plan, rows = {}, at = 0,
-  }, Rows)
+function each.rows(pages)
+  return setmetatable({ pages = pages, rows = {}, at = 0 }, Rows)
 end
 
 return each

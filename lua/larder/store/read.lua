@@ -286,22 +286,6 @@ function read:list(...)
 end
 careful[read.list] = true
 
--- One page after the other, each from where the last one ended. nil at the end; nil, err when it went wrong.
-local function pages(store, method, op, left, plan)
-  local done = false
-  return function()
-    if done then return nil end
-    op.limit = left and math.min(op.limit, left) or op.limit
-    if op.limit == 0 then return nil end
-    local rows, cursor = include.select(store, method, op, plan)
-    if not rows then return nil, cursor end
-    if left then left = left - #rows end
-    op.after = cursor
-    done = cursor == nil
-    return rows
-  end
-end
-
 --- Every matching row, in pages underneath, in constant memory; without `order`, in no promised order. What goes wrong
 -- on the way raises.
 -- Rows that are created or deleted meanwhile may or may not be seen; no other row is missed or seen twice.
@@ -320,23 +304,21 @@ function read:each(...)
   local plan
   plan, err = include.plan(self, opts)
   if err then error(err, 0) end
-  local rows = each.rows(self, "each", {
+  local rows = each.rows(each.pages(self, "each", {
     op = "select", page = true, where = matching(entity, fixed, opts),
     columns = plan and plan.columns or opts.columns, order = opts.order or entity.order,
     -- nobody named an order: the one that the key's index has, whatever its collation
     any_order = not (opts.order or entity.order or opts.after) or nil, after = opts.after, timeout = opts.timeout,
-  }, opts.page or EACH_PAGE, opts.limit, plan)
+  }, opts.page or EACH_PAGE, opts.limit, plan))
   return rows, nil, nil, rows
 end
 
 --- All rows at once, for methods whose answer is a whole list.
 function read:_all(method, where, order)
-  local next_page = pages(self, method, {
-    op = "select", page = true, where = where, order = order, limit = LIMIT_CAP,
-  })
+  local pages = each.pages(self, method, { op = "select", page = true, where = where, order = order }, LIMIT_CAP)
   local all = {}
   while true do
-    local rows, err = next_page()
+    local rows, err = pages:next()
     if err then return nil, err end
     if not rows then return all end
     for i = 1, #rows do all[#all + 1] = rows[i] end
