@@ -1,8 +1,9 @@
 --- Drives compare.sh: every workload in both trees, in turns, and what one has over the other.
 
 local measure = require "bench.measure"
+local nginx = require "spec.support.nginx"
 
-local chosen, psql, capture = measure.chosen, measure.psql, measure.capture
+local chosen, psql = measure.chosen, measure.psql
 
 local function env(name, default) return os.getenv(name) or default end
 
@@ -75,29 +76,52 @@ local function counted(workload)
   print(("| %s %s | %.0f | %.0f | %.2f | %s | %s |"):format(workload[1], workload[2], ir[1], ir[2], ir[1] / ir[2], calls[1], calls[2]))
 end
 
--- ---- nginx: each tree with its own benchmark, in turns ----
+-- ---- nginx: a worker of each tree, at one server, asked in turns ----
 
-local function nginx()
-  local sums = { {}, {} }
-  for round = 1, ROUNDS do
+local NGINX_ROUNDS, NGINX_SECONDS = tonumber(env("BENCH_ROUNDS", 15)), 2 -- wrk takes whole seconds
+
+local function worker(tree)
+  return nginx.start {
+    dir = tree .. "/bench/nginx/site",
+    env = {
+      LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(tree, tree), LUA_CPATH = tree .. "/build/luajit/?.so;;", VARIANT = "larder",
+      DATABASE_URL = os.getenv "LARDER_TEST_TCP_URL" .. "?pool_max_conns=4&pool_acquire_timeout=10",
+    },
+  }
+end
+
+local function rate(server, connections)
+  local result = server:load("/one", { connections = connections, seconds = NGINX_SECONDS }):result()
+  local failed = result.refused + result.connect + result.read + result.write + result.timeout
+  if failed > 0 or result.requests == 0 then error(result.text .. server:log(), 0) end
+  return result.rate
+end
+
+local function compared(servers, connections)
+  local rates, ratios = { {}, {} }, {}
+  for _, server in ipairs(servers) do rate(server, connections) end -- warm: connections are opened, statements prepared
+  for round = 1, NGINX_ROUNDS do
+    local result = {}
     for turn = 1, 2 do
       local which = (round + turn) % 2 + 1
-      local text = capture(("cd %s && env -u LARDER_TEST_URL -u LARDER_TEST_TCP_URL BENCH_ROUNDS=1 BENCH_PARTS=gets"
-        .. " bench/nginx/run.sh 2>/dev/null"):format(TREES[which]))
-      for connections, rate in text:gmatch "| (%d+) | larder | ([%d,]+) |" do
-        sums[which][connections] = sums[which][connections] or {}
-        table.insert(sums[which][connections], tonumber((rate:gsub(",", ""))))
-      end
+      result[which] = rate(servers[which], connections)
+      table.insert(rates[which], result[which])
     end
+    ratios[round] = result[2] / result[1]
   end
-  for _, connections in ipairs { "1", "16", "64", "256" } do
-    local a, b = sums[1][connections], sums[2][connections]
-    if a and b then
-      local ratios = {}
-      for i = 1, math.min(#a, #b) do ratios[i] = b[i] / a[i] end
-      print(("| %s | %.0f | %.0f | %.2f |"):format(connections, median(a), median(b), median(ratios)))
-    end
-  end
+  local middle = median(ratios) -- sorts
+  print(("| %d | %.0f | %.0f | %.2f | %.2f to %.2f |"):format(connections, median(rates[1]), median(rates[2]), middle, ratios[1],
+    ratios[#ratios]))
+end
+
+local function in_nginx()
+  local servers = {}
+  local ok, err = pcall(function()
+    for i, tree in ipairs(TREES) do servers[i] = worker(tree) end
+    for _, connections in ipairs { 1, 16, 64, 256 } do compared(servers, connections) end
+  end)
+  for _, server in ipairs(servers) do server:stop() end -- else this program would wait for them at its end
+  if not ok then error(err, 0) end
 end
 
 -- ---- all of it ----
@@ -116,8 +140,8 @@ if chosen(WHAT, "count") then
   each_workload(counted)
 end
 if chosen(WHAT, "nginx") then
-  print(("\n## nginx: gets by key, requests a second, %d rounds in turns\n"):format(ROUNDS))
-  print "| connections | before | after | ratio |\n|---|---|---|---|"
-  nginx()
+  print(("\n## nginx: gets by key, requests a second, %d rounds of %d s in turns\n"):format(NGINX_ROUNDS, NGINX_SECONDS))
+  print "| connections | before | after | ratio | least to most |\n|---|---|---|---|---|"
+  in_nginx()
 end
 os.remove(CALLS)
