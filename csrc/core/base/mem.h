@@ -7,11 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* LDR_APART: a rare branch with buffers of its own, which would cost its caller's other branches registers
+ * and stack. */
 #if defined(__GNUC__)
 #define LDR_MUSTCHECK         __attribute__((warn_unused_result))
+#define LDR_APART             __attribute__((noinline))
 #define LDR_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define LDR_MUSTCHECK
+#define LDR_APART
 #define LDR_PRINTF(fmt, args)
 #endif
 

@@ -89,14 +89,16 @@ static bool encode_object(lua_State *L, encoder *e, int idx) {
   return true;
 }
 
-/* Is the first key found a number? Then the table means to be an array. */
-static bool looks_like_array(lua_State *L, int idx) {
-  bool number;
+/* Is it marked, or the first key found a number? Then the table means to be an array. */
+static bool looks_like_array(lua_State *L, int idx, bool has_metatable) {
+  bool number = false;
+  if (has_metatable && l_marked_array(L, idx)) return true;
   lua_pushnil(L);
-  if (!lua_next(L, idx)) return l_marked_array(L, idx);
-  number = lua_type(L, -2) == LUA_TNUMBER;
-  lua_pop(L, 2);
-  return number || l_marked_array(L, idx);
+  if (lua_next(L, idx)) {
+    number = lua_type(L, -2) == LUA_TNUMBER;
+    lua_pop(L, 2);
+  }
+  return number;
 }
 
 static bool encode_decimal(lua_State *L, encoder *e) {
@@ -109,17 +111,25 @@ static bool encode_decimal(lua_State *L, encoder *e) {
   return true;
 }
 
-static bool encode_table(lua_State *L, encoder *e, int idx) {
-  bool ok;
-  if (l_decimal_text(L, idx)) return encode_decimal(L, e);
-  /* an endless loop of tables ends here too */
-  if (e->depth >= LDR_JSON_WRITE_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
+static bool check_metatable(lua_State *L, encoder *e, int idx) {
   if (!l_table_plain(L, idx))
     return refuse(e, "must not hold a table with a metatable that hides its contents");
   if (l_has_mt(L, idx, L_EXPR_MT) || l_has_mt(L, idx, L_PRED_MT))
     return refuse(e, "must not hold an expression or a condition of larder");
+  return true;
+}
+
+static bool encode_table(lua_State *L, encoder *e, int idx) {
+  bool ok, has_metatable = lua_getmetatable(L, idx);
+  if (has_metatable) {
+    lua_pop(L, 1);
+    if (l_decimal_text(L, idx)) return encode_decimal(L, e);
+  }
+  /* an endless loop of tables ends here too */
+  if (e->depth >= LDR_JSON_WRITE_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
+  if (has_metatable && !check_metatable(L, e, idx)) return false;
   e->depth++;
-  if (looks_like_array(L, idx)) {
+  if (looks_like_array(L, idx, has_metatable)) {
     long n = l_sequence(L, idx);
     if (n < 0) return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
     ok = encode_array(L, e, idx, n);

@@ -396,7 +396,7 @@ int l_array_mark(lua_State *L, l_work *w) {
 }
 
 /* The two stamps of a row are often one, and so are those of rows made together. */
-static void push_time(lua_State *L, l_work *w, int64_t us) {
+static LDR_APART void push_time(lua_State *L, l_work *w, int64_t us) {
   if (w->time_length == 0 || w->time != us) {
     w->time = us;
     w->time_length = ldr_time_format(us, w->time_text);
@@ -404,13 +404,13 @@ static void push_time(lua_State *L, l_work *w, int64_t us) {
   l_memo_push(L, w->memo, w->time_text, w->time_length);
 }
 
-static void push_uuid(lua_State *L, const char *id) {
+static LDR_APART void push_uuid(lua_State *L, const char *id) {
   char text[37];
   ldr_uuid_format((const unsigned char *)id, text);
   lua_pushlstring(L, text, 36);
 }
 
-static bool push_json(lua_State *L, l_work *w, const ldr_value *v) {
+static LDR_APART bool push_json(lua_State *L, l_work *w, const ldr_value *v) {
   l_json_decoder d;
   d.array_mt = l_array_mark(L, w);
   d.scratch = &w->buf;
@@ -425,17 +425,17 @@ static bool push_json(lua_State *L, l_work *w, const ldr_value *v) {
   return false;
 }
 
-static void push_datetime(lua_State *L, const ldr_value *v) {
+static LDR_APART void push_datetime(lua_State *L, const ldr_value *v) {
   char text[LDR_DATETIME_TEXT];
   lua_pushlstring(L, text, ldr_codec_datetime(v, text));
 }
 
-static void push_network(lua_State *L, const ldr_value *v) {
+static LDR_APART void push_network(lua_State *L, const ldr_value *v) {
   char text[LDR_NETWORK_TEXT];
   lua_pushlstring(L, text, ldr_codec_network(v, text));
 }
 
-static bool push_bits(lua_State *L, l_work *w, const ldr_value *v) {
+static LDR_APART bool push_bits(lua_State *L, l_work *w, const ldr_value *v) {
   ldr_buf_reset(&w->buf);
   ldr_bits_format(v->u.p, &w->buf);
   if (w->buf.broken) {
