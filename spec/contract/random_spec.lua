@@ -350,7 +350,7 @@ local function turn(written)
   end
   written[store] = kind ~= "get" or nil
   local fn, a, b = kinds[kind](store)
-  return { name = table.concat({ kind, store, a, b }, " "), run = function(s) return fn(s, a, b) end }
+  return { name = table.concat({ kind, store, a, b }, " "), run = function(s) return fn(s, a, b) end, beside = kind == "delete" }
 end
 
 -- Memory never waits for a lock; PostgreSQL gives up soon here, so that the two can be compared.
@@ -362,11 +362,12 @@ end
 
 --- Steps of three open transactions in a random order, each ended by commit or rollback at the end.
 local function interleaving()
-  local steps, names, written = {}, {}, { {}, {}, {} }
+  local steps, names, written, deletes = {}, {}, { {}, {}, {} }, {}
   for i = 1, 3 + random(9) do
     local who = random(3)
     steps[i] = { who = who, op = turn(written[who]) }
     names[i] = steps[i].who .. ": " .. steps[i].op.name
+    deletes[who] = deletes[who] or steps[i].op.beside
   end
   local undo = { chance(30), chance(30), chance(30) }
   return {
@@ -380,7 +381,8 @@ local function interleaving()
       for who = 1, 3 do
         if open[who] then
           local ok, err = open[who](nil, undo[who])
-          seen[#seen + 1] = ok and "committed" or type(err) == "table" and err.code or tostring(err)
+          local code = type(err) == "table" and err.code or tostring(err)
+          seen[#seen + 1] = ok and "committed" or deletes[who] and play.of_a_child(code) or code
         end
       end
       return seen

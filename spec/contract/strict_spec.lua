@@ -215,6 +215,77 @@ for _, engine in ipairs(engines) do
       assert.matches('shop.items:list: unknown option "wher"; did you mean where?', why, 1, true)
     end)
 
+    it("reads nothing of a wrong type as if it were not there", function()
+      local named = { larder.length "page", as = "n" }
+      for why, call in pairs {
+        ["group 1: bucket must be a text, not a number"] = function() visits:aggregate { groups = { { "at", bucket = 7 } } } end,
+        ["group 2: bucket must be a text, not a boolean"] = function()
+          visits:aggregate { groups = { "page", { "at", bucket = false } } }
+        end,
+        ["group 1: as must be a text, not a number"] = function() visits:aggregate { groups = { { "page", as = 7 } } } end,
+        ["aggregate 2: as must be a text, not a boolean"] = function()
+          visits:aggregate { aggs = { { "count" }, { "max", "id", as = false } } }
+        end,
+        ["aggregate 1: distinct must be a boolean, not a number"] = function()
+          visits:aggregate { aggs = { { "count", "page", distinct = 1 } } }
+        end,
+        ["aggregate 1 must be a table, not a string"] = function() visits:aggregate { aggs = { "count" } } end,
+        ["column 2: as must be a text, not a number"] = function() visits:list { columns = { "id", { "page", as = 7 } } } end,
+        ["an item of order: desc must be a boolean, not a string"] = function()
+          visits:list { order = { { by = "page", desc = "no" } } }
+        end,
+        ["an item of order takes desc beside by alone"] = function() visits:each { order = { { null = "page", desc = true } } }() end,
+        ["an item of order is by, rank or null, one of them"] = function()
+          visits:each { order = { { by = "page", null = "page" } } }()
+        end,
+      } do
+        local ok, said = pcall(call)
+        assert.is_false(ok, why)
+        assert.matches("strict_spec.lua:%d+: shop.visits:%w+: " .. why:gsub("%p", "%%%0"), said)
+      end
+      for _, call in ipairs {
+        function() return visits:list { columns = { 7 } } end, function() return visits:list { columns = { true, named } } end,
+        function() return visits:aggregate { groups = { 7 } } end, function() return visits:aggregate { groups = { { 7 } } } end,
+        function() return visits:aggregate { aggs = { { "count", false } } } end,
+      } do
+        local rows, err = call()
+        assert.is_nil(rows)
+        assert.matches("a field of visits is named by a text, not by a %w+", err.message)
+      end
+      local _, err = visits:aggregate { groups = { { "at", bucket = "" } } }
+      assert.equal("must be minute, hour, day, week, month or year", err.fields.bucket)
+    end)
+
+    it("says which entry of an aggregate, a group or an order was probably meant", function()
+      for why, call in pairs {
+        ["aggregate 1 has no function 'coutn'; did you mean count?"] = function() visits:aggregate { aggs = { { "coutn" } } } end,
+        ["aggregate 1 has no function 'median'"] = function() visits:aggregate { aggs = { { "median", "id" } } } end,
+        ["aggregate 2 takes no 'flter'; did you mean filter?"] = function()
+          visits:aggregate { aggs = { { "count" }, { "max", "id", flter = { page = "a" } } } }
+        end,
+        ["group 1 takes no 'buckt'; did you mean bucket?"] = function()
+          visits:aggregate { groups = { { "at", buckt = "day" } } }
+        end,
+        ["column 1 takes no 'buckte'; did you mean bucket?"] = function() visits:list { columns = { { "at", buckte = "day" } } } end,
+        ["an item of order takes no 'dsec'; did you mean desc?"] = function()
+          visits:list { order = { { by = "page", dsec = true } } }
+        end,
+      } do
+        local ok, said = pcall(call)
+        assert.is_false(ok, why)
+        assert.matches("strict_spec.lua:%d+: shop.visits:%w+: " .. why:gsub("%p", "%%%0"), said)
+      end
+      local _, err = visits:aggregate { groups = { { "at", bucket = "dya" } } }
+      assert.equal("must be minute, hour, day, week, month or year; did you mean day?", err.fields.bucket)
+      local counted = { { "count", as = "total" } }
+      _, err = visits:aggregate { aggs = counted, having = { totl = 1 } }
+      assert.matches("did you mean total?", err.fields.totl, 1, true)
+      _, err = visits:aggregate { aggs = counted, groups = { "page" }, order = "-totl" }
+      assert.matches("did you mean total?", err.fields.totl, 1, true)
+      _, err = items:count { larder.exists("vists", { page = "title" }) }
+      assert.matches("there is no store vists in this family; did you mean visits?", err.message, 1, true)
+    end)
+
     it("says which methods were probably meant, and lets others be asked for", function()
       for call, why in pairs {
         [function() items:lst {} end] = "shop.items has no lst; did you mean list?",

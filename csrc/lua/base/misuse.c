@@ -54,6 +54,14 @@ int l_misuse_in(lua_State *L, const char *store, const char *method, const char 
   return lua_error(L);
 }
 
+const char *l_hint_push(lua_State *L, const char *name, const char *const *names, unsigned n) {
+  ldr_nearest near;
+  ldr_nearest_begin(&near, name);
+  for (unsigned i = 0; i < n; i++)
+    if (names[i]) ldr_nearest_try(&near, names[i]);
+  return lua_pushfstring(L, near.best ? "; did you mean %s?" : "", near.best);
+}
+
 /* ---- for Lua ---- */
 
 /* core.misuse(text): raises it at the caller's line */

@@ -11,6 +11,10 @@ int l_misuse(lua_State *L, const char *fmt, ...);
 /* The same in a method of a store: "shop.items:find: text"; store or method NULL: left out. */
 int l_misuse_in(lua_State *L, const char *store, const char *method, const char *fmt, ...);
 
+/* Pushes "; did you mean count?" with the name that was probably meant, or "" when none is near. Of names[0 …
+ * n-1] some may be NULL. */
+const char *l_hint_push(lua_State *L, const char *name, const char *const *names, unsigned n);
+
 /* Pushes "file:line: " of that function; "" when there is none. */
 void l_caller_push(lua_State *L);
 

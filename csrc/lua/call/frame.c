@@ -173,6 +173,11 @@ static void push_numbers(lua_State *L, const char *const *names, int n) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
+static void unknown_option(lua_State *L, const char *name, const char *const *names, int n,
+                           const char *what) {
+  l_misuse(L, "%s: unknown option '%s'%s", what, name, l_hint_push(L, name, names, (unsigned)n));
+}
+
 int l_options(lua_State *L, int idx, const char *const *names, int n, const char *what) {
   int base = lua_gettop(L) + 1, numbers = base + n;
   luaL_checkstack(L, n + LUA_MINSTACK, NULL);
@@ -187,7 +192,7 @@ int l_options(lua_State *L, int idx, const char *const *names, int n, const char
       lua_pushvalue(L, -2);
       lua_rawget(L, numbers);
       i = (int)lua_tointeger(L, -1);
-      if (i == 0) l_misuse(L, "%s: unknown option '%s'", what, lua_tostring(L, -3));
+      if (i == 0) unknown_option(L, lua_tostring(L, -3), names, n, what);
       lua_pop(L, 1);
       lua_replace(L, base + i - 1);
     } else {

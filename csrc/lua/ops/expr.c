@@ -279,7 +279,7 @@ ldr_code l_operand_get(l_builder *b, int idx, unsigned *field, const ldr_expr **
   *field = LDR_NO_FIELD;
   if (lua_type(b->L, idx) == LUA_TSTRING)
     return l_name_get(b, lua_tostring(b->L, idx), lua_rawlen(b->L, idx), field, out);
-  if (!l_is_expr(b->L, idx)) return l_no_field(b->w, b->e, "?");
+  if (!l_is_expr(b->L, idx)) return l_no_name(b->L, idx, b->w, b->e);
   code = l_expr_get(b, idx, &x, &typed);
   *out = x;
   return code;

@@ -25,7 +25,7 @@ int l_field_get(lua_State *L, int idx, l_work *w, const ldr_entity *e) {
     field = own_field(L, idx, w);
   else if (name && strlen(name) == lua_rawlen(L, idx))
     field = ldr_entity_field(e, name, strlen(name));
-  if (field < 0) (void)!l_no_field(w, e, name ? name : "?");
+  if (field < 0) (void)!(name ? l_no_field(w, e, name) : l_no_name(L, idx, w, e));
   return field;
 }
 

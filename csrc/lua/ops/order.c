@@ -6,6 +6,8 @@
 #include "lua/ops/args.h"
 #include "lua/values/strict.h"
 
+#define ITEM "an item of order"
+
 /* The orders found so far; there is room for all. */
 typedef struct list {
   l_opargs *a;
@@ -88,12 +90,24 @@ static ldr_code add_expr(list *l, int idx, bool desc) {
 
 static ldr_code add_by(list *l, int idx) {
   lua_State *L = l->a->L;
-  bool desc;
   if (lua_type(L, -1) != LUA_TSTRING && !l_is_expr(L, lua_gettop(L))) return malformed(l);
-  lua_getfield(L, idx, "desc");
-  desc = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return add_expr(l, lua_gettop(L), desc);
+  return add_expr(l, lua_gettop(L), l_entry_bool(L, l->a->w, idx, ITEM, "desc"));
+}
+
+/* An item is by one thing, and desc turns round what is by a value. */
+static void check_entries(list *l, int idx) {
+  static const char *const names[] = {"by", "rank", "null", "desc"};
+  lua_State *L = l->a->L;
+  unsigned there[4];
+  l_shape_check(L, l->a->w, idx, L_RECORD, ITEM);
+  l_entries_check(L, l->a->w, idx, ITEM, names, 4);
+  for (unsigned i = 0; i < 4; i++) {
+    lua_getfield(L, idx, names[i]);
+    there[i] = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+  }
+  if (there[0] + there[1] + there[2] > 1) l_work_misuse(L, l->a->w, ITEM " is by, rank or null, one of them");
+  if (there[3] && !there[0]) l_work_misuse(L, l->a->w, ITEM " takes desc beside by alone");
 }
 
 static ldr_code add_table(list *l, int idx) {
@@ -101,7 +115,7 @@ static ldr_code add_table(list *l, int idx) {
   ldr_order o = {.kind = LDR_BY_NULL};
   ldr_code code;
   if (l_is_expr(L, idx)) return add_expr(l, idx, false);
-  l_shape_check(L, l->a->w, idx, L_RECORD, "an item of order");
+  check_entries(l, idx);
   lua_getfield(L, idx, "by");
   if (!lua_isnil(L, -1)) {
     code = add_by(l, idx);

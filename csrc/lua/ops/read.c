@@ -1,4 +1,5 @@
 /* select and aggregate. */
+#include <stdio.h>
 #include <string.h>
 
 #include "lua/base/int.h"
@@ -30,11 +31,13 @@ static ldr_code get_lock(l_opargs *a) {
 
 /* per = { "field", …, limit = n, offset = n } */
 static ldr_code get_per(l_opargs *a) {
+  static const char *const names[] = {"limit", "offset"};
   lua_State *L = a->L;
   ldr_op *op = a->w->op;
   int idx = a->base + L_PER;
   if (lua_isnil(L, idx)) return LDR_OK;
   l_shape_check(L, a->w, idx, L_CONDITION, "per");
+  l_entries_check(L, a->w, idx, "per", names, 2);
   if (lua_rawlen(L, idx) > LDR_MAX_KEY) l_work_misuse(L, a->w, "per names too many fields");
   for (unsigned n = (unsigned)lua_rawlen(L, idx); op->nper < n; op->nper++) {
     int field;
@@ -172,7 +175,7 @@ static ldr_code get_how(l_opargs *a) {
   return LDR_OK;
 }
 
-static ldr_code get_group(l_opargs *a, int t, ldr_group *out);
+static ldr_code get_group(l_opargs *a, int t, const char *what, ldr_group *out);
 
 /* Is the item of columns on top of the stack the name of a field of the store's own? */
 static bool is_plain(lua_State *L) {
@@ -186,6 +189,7 @@ static ldr_code get_columns(l_opargs *a, int idx) {
   unsigned n = l_list_check(L, a->w, idx, "columns");
   uint16_t *out = ldr_arena_alloc(&a->w->arena, (n + 1) * sizeof *out);
   ldr_group *computed = ldr_arena_zalloc(&a->w->arena, (n + 1) * sizeof *computed);
+  char what[32];
   if (out == NULL || computed == NULL) return ldr_fail_nomem(&a->w->err);
   for (unsigned i = 0; i < n; i++) {
     ldr_code code = LDR_OK;
@@ -196,7 +200,8 @@ static ldr_code get_columns(l_opargs *a, int idx) {
       if (field < 0) return a->w->err.code;
       out[op->nout++] = (uint16_t)field;
     } else {
-      code = get_group(a, lua_gettop(L), &computed[op->ncomputed]);
+      snprintf(what, sizeof what, "column %u", i + 1);
+      code = get_group(a, lua_gettop(L), what, &computed[op->ncomputed]);
       if (code == LDR_OK && computed[op->ncomputed++].bucket != LDR_BUCKET_NONE)
         code = ldr_fail_field(&a->w->err, "bucket", "is for groups; a column takes larder.bucket");
     }
@@ -238,26 +243,6 @@ ldr_code l_op_select(l_opargs *a) {
 
 /* ---- aggregate ---- */
 
-/* The text at t[i], kept in the arena; NULL when it is none. */
-static const char *item_text(l_opargs *a, int t, int i) {
-  const char *s = NULL;
-  lua_rawgeti(a->L, t, i);
-  if (lua_type(a->L, -1) == LUA_TSTRING)
-    s = ldr_arena_copy(&a->w->arena, lua_tostring(a->L, -1), lua_rawlen(a->L, -1));
-  lua_pop(a->L, 1);
-  return s;
-}
-
-/* The text of t.key, or otherwise. */
-static const char *named_text(l_opargs *a, int t, const char *key, const char *otherwise) {
-  const char *s = otherwise;
-  lua_getfield(a->L, t, key);
-  if (lua_type(a->L, -1) == LUA_TSTRING)
-    s = ldr_arena_copy(&a->w->arena, lua_tostring(a->L, -1), lua_rawlen(a->L, -1));
-  lua_pop(a->L, 1);
-  return s;
-}
-
 /* The field or expression at t[i]; *field is -1 for nil, which is allowed when it is optional, and
  * LDR_NO_FIELD beside an expression. */
 static ldr_code item_operand(l_opargs *a, int t, int i, bool optional, int *field, const ldr_expr **x) {
@@ -274,65 +259,82 @@ static ldr_code item_operand(l_opargs *a, int t, int i, bool optional, int *fiel
 }
 
 /* An aggregate or group has up to n positions, and these names beside them. */
-static void check_item(l_opargs *a, int t, unsigned n, const char *const *names, const char *what) {
-  lua_State *L = a->L;
-  l_shape_check(L, a->w, t, L_CONDITION, what);
-  if (lua_rawlen(L, t) > n) l_work_misuse(L, a->w, "%s has more than %d positions", what, (int)n);
-  lua_pushnil(L);
-  while (lua_next(L, t)) {
-    const char *const *name = names;
-    lua_pop(L, 1);
-    if (lua_type(L, -1) != LUA_TSTRING) continue;
-    while (*name && strcmp(*name, lua_tostring(L, -1)) != 0) name++;
-    if (*name == NULL) l_work_misuse(L, a->w, "%s takes no '%s'", what, lua_tostring(L, -1));
-  }
+static void check_item(l_opargs *a, int t, unsigned n, const char *const *names, unsigned nnames,
+                       const char *what) {
+  l_shape_check(a->L, a->w, t, L_CONDITION, what);
+  if (lua_rawlen(a->L, t) > n) l_work_misuse(a->L, a->w, "%s has more than %d positions", what, (int)n);
+  l_entries_check(a->L, a->w, t, what, names, nnames);
 }
+
+static const char *const fns[] = {[LDR_AGG_COUNT] = "count",
+                                  [LDR_AGG_SUM] = "sum",
+                                  [LDR_AGG_AVG] = "avg",
+                                  [LDR_AGG_MIN] = "min",
+                                  [LDR_AGG_MAX] = "max"};
+enum { NFNS = sizeof fns / sizeof *fns };
 
 /* What groups and figures show must be no secret. */
 static ldr_code secret(l_opargs *a, unsigned field, const ldr_expr *x) {
   return ldr_fail_field(&a->w->err, ldr_operand(a->w->op->e, field, x)->name, "is a secret");
 }
 
+/* The function of the aggregate at t, which raises where it has none. */
+static ldr_agg_fn get_fn(l_opargs *a, int t, const char *what) {
+  lua_State *L = a->L;
+  const char *name;
+  unsigned i;
+  if (!lua_istable(L, t)) l_work_misuse(L, a->w, "%s must be a table, not a %s", what, luaL_typename(L, t));
+  lua_rawgeti(L, t, 1);
+  i = l_name_among(L, -1, fns, NFNS);
+  name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  if (i == NFNS && name)
+    l_work_misuse(L, a->w, "%s has no function '%s'%s", what, name, l_hint_push(L, name, fns, NFNS));
+  if (i == NFNS)
+    l_work_misuse(L, a->w, "%s is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }", what);
+  lua_pop(L, 1);
+  return (ldr_agg_fn)i;
+}
+
 /* { "count" | "sum" | …, field, as = name, filter = W } */
-static ldr_code get_agg(l_opargs *a, int t, ldr_agg *out) {
-  static const char *const agg_names[] = {"as", "filter", "distinct", NULL};
-  static const char *const fns[] = {"count", "sum", "avg", "min", "max"};
-  const char *fn = lua_istable(a->L, t) ? item_text(a, t, 1) : NULL;
-  unsigned i = 0;
+static ldr_code get_agg(l_opargs *a, int t, const char *what, ldr_agg *out) {
+  static const char *const names[] = {"as", "filter", "distinct"};
   ldr_code code;
-  if (fn) check_item(a, t, 2, agg_names, "an aggregate");
-  while (fn && i < 5 && strcmp(fns[i], fn) != 0) i++;
-  if (fn == NULL || i == 5)
-    l_work_misuse(a->L, a->w, "an aggregate is { \"count\" | \"sum\" | \"avg\" | \"min\" | \"max\", field }");
-  out->fn = (ldr_agg_fn)i;
+  out->fn = get_fn(a, t, what);
+  check_item(a, t, 2, names, 3, what);
   code = item_operand(a, t, 2, out->fn == LDR_AGG_COUNT, &out->field, &out->expr);
   if (code != LDR_OK) return code;
   if (out->fn != LDR_AGG_COUNT && ldr_operand_hidden(a->w->op->e, (unsigned)out->field, out->expr))
     return secret(a, (unsigned)out->field, out->expr);
-  out->name = named_text(a, t, "as", fn);
-  lua_getfield(a->L, t, "distinct");
-  out->distinct = l_option_bool(a->L, lua_gettop(a->L), "distinct");
-  lua_pop(a->L, 1);
+  out->name = fns[out->fn];
+  code = l_entry_text(a->L, a->w, t, what, "as", &out->name);
+  if (code != LDR_OK) return code;
+  out->distinct = l_entry_bool(a->L, a->w, t, what, "distinct");
   lua_getfield(a->L, t, "filter");
   code = l_where_get(a->L, -1, a->w, a->w->op->e, &out->filter);
   lua_pop(a->L, 1);
   return code;
 }
 
-static ldr_code get_bucket(l_opargs *a, int t, ldr_bucket *out) {
-  unsigned number = LDR_BUCKET_NONE;
+static ldr_code get_bucket(l_opargs *a, int t, const char *what, ldr_bucket *out) {
+  static const char wanted[] = "must be minute, hour, day, week, month or year";
+  const char *name = NULL;
+  unsigned number;
+  ldr_code code = l_entry_text(a->L, a->w, t, what, "bucket", &name);
+  if (code != LDR_OK || name == NULL) return code;
   lua_getfield(a->L, t, "bucket");
-  if (lua_type(a->L, -1) == LUA_TSTRING && lua_rawlen(a->L, -1) > 0)
-    number = l_name_among(a->L, -1, ldr_bucket_names, LDR_YEAR + 1);
-  lua_pop(a->L, 1);
-  *out = (ldr_bucket)number;
-  if (number <= LDR_YEAR) return LDR_OK;
-  return ldr_fail_field(&a->w->err, "bucket", "must be minute, hour, day, week, month or year");
+  number = l_name_among(a->L, -1, ldr_bucket_names, LDR_YEAR + 1);
+  if (number > LDR_YEAR)
+    code = ldr_fail_field(&a->w->err, "bucket", "%s%s", wanted,
+                          l_hint_push(a->L, name, ldr_bucket_names, LDR_YEAR + 1));
+  else
+    *out = (ldr_bucket)number;
+  lua_settop(a->L, t);
+  return code;
 }
 
-/* "field", or { "field", bucket =, as = } */
-static ldr_code get_group(l_opargs *a, int t, ldr_group *out) {
-  static const char *const names[] = {"as", "bucket", NULL};
+/* "field", or { "field", bucket =, as = }, at the top of the stack */
+static ldr_code get_group(l_opargs *a, int t, const char *what, ldr_group *out) {
+  static const char *const names[] = {"as", "bucket"};
   bool plain = !lua_istable(a->L, t) || l_is_expr(a->L, t);
   const char *otherwise;
   unsigned found;
@@ -343,15 +345,15 @@ static ldr_code get_group(l_opargs *a, int t, ldr_group *out) {
     code = l_operand_get(&b, t, &found, &out->expr);
     field = (int)found;
   } else {
-    check_item(a, t, 1, names, "a group");
+    check_item(a, t, 1, names, 2, what);
     code = item_operand(a, t, 1, false, &field, &out->expr);
   }
   if (code != LDR_OK) return code;
   if (ldr_operand_hidden(a->w->op->e, (unsigned)field, out->expr))
     return secret(a, (unsigned)field, out->expr);
   out->field = (uint16_t)field;
-  if (!plain) out->name = named_text(a, t, "as", NULL);
-  if (!plain) code = get_bucket(a, t, &out->bucket);
+  if (!plain) code = l_entry_text(a->L, a->w, t, what, "as", &out->name);
+  if (!plain && code == LDR_OK) code = get_bucket(a, t, what, &out->bucket);
   if (code != LDR_OK || out->name) return code;
   otherwise = out->expr ? l_expr_column(a->w, out->expr) : a->w->op->e->fields[field].name;
   out->name = otherwise;
@@ -386,14 +388,17 @@ ldr_code l_op_aggregate(l_opargs *a) {
   ldr_agg *aggs = ldr_arena_zalloc(&a->w->arena, naggs * sizeof *aggs);
   ldr_group *groups = ldr_arena_zalloc(&a->w->arena, ngroups * sizeof *groups);
   ldr_code code = aggs && groups ? LDR_OK : ldr_fail_nomem(&a->w->err);
+  char what[32];
   for (unsigned i = 0; i < naggs && code == LDR_OK; i++) {
     lua_rawgeti(a->L, a->base + L_AGGS, (int)i + 1);
-    code = get_agg(a, lua_gettop(a->L), &aggs[i]);
+    snprintf(what, sizeof what, "aggregate %u", i + 1);
+    code = get_agg(a, lua_gettop(a->L), what, &aggs[i]);
     lua_pop(a->L, 1);
   }
   for (unsigned i = 0; i < ngroups && code == LDR_OK; i++) {
     lua_rawgeti(a->L, a->base + L_GROUPS, (int)i + 1);
-    code = get_group(a, lua_gettop(a->L), &groups[i]);
+    snprintf(what, sizeof what, "group %u", i + 1);
+    code = get_group(a, lua_gettop(a->L), what, &groups[i]);
     lua_pop(a->L, 1);
   }
   op->aggs = aggs;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "lua/base/state.h"
 #include "lua/ops/pred.h"
 #include "lua/values/decimal.h"
@@ -166,6 +167,17 @@ static ldr_code get_on(l_builder *b, int idx, ldr_pred *p) {
   return LDR_OK;
 }
 
+static ldr_code no_store(l_builder *b, const char *name) {
+  const ldr_schema *s = b->e->schema;
+  ldr_nearest near;
+  ldr_nearest_begin(&near, name ? name : "?");
+  for (unsigned i = 0; i < s->nentities; i++) ldr_nearest_try(&near, s->entities[i]->name);
+  return ldr_fail(&b->w->err, LDR_INVALID,
+                  near.best ? "exists: there is no store %s in this family; did you mean %s?"
+                            : "exists: there is no store %s in this family",
+                  near.name, near.best);
+}
+
 static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   lua_State *L = b->L;
   ldr_pred *p = l_pred_new(b, LDR_P_EXISTS, 0);
@@ -176,8 +188,7 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   if (p == NULL) return ldr_fail_nomem(&b->w->err);
   lua_getfield(L, idx, "store");
   if (lua_type(L, -1) == LUA_TSTRING) p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
-  if (p->inner == NULL)
-    return ldr_fail(&b->w->err, LDR_INVALID, "exists: there is no such store in this family");
+  if (p->inner == NULL) return no_store(b, lua_tostring(L, -1));
   l_relation_enter(&in, p->inner);
   lua_getfield(L, idx, "on");
   code = get_on(b, lua_gettop(L), p);

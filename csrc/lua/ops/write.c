@@ -113,9 +113,18 @@ static ldr_code read_rows(l_opargs *a, bool *named, ldr_value *values, size_t nr
 
 /* ---- on_conflict ---- */
 
+/* The text of the option; NULL: it is not given. */
+static const char *get_word(l_opargs *a, int opt, const char *name) {
+  int idx = a->base + opt;
+  if (lua_isnil(a->L, idx)) return NULL;
+  if (lua_type(a->L, idx) != LUA_TSTRING)
+    l_work_misuse(a->L, a->w, "%s must be a text, not a %s", name, luaL_typename(a->L, idx));
+  return lua_tostring(a->L, idx);
+}
+
 static ldr_code get_target(l_opargs *a) {
   const ldr_entity *e = a->e;
-  const char *name = lua_tostring(a->L, a->base + L_TARGET);
+  const char *name = get_word(a, L_TARGET, "target");
   if (name == NULL || strcmp(name, e->key.name) == 0) return LDR_OK;
   if (strcmp(name, "*") == 0) {
     a->w->op->target = LDR_TARGET_ANY;
@@ -131,7 +140,7 @@ static ldr_code get_target(l_opargs *a) {
 
 /* Misuse raises here, before any row is looked at. */
 static void get_action(l_opargs *a) {
-  const char *action = lua_tostring(a->L, a->base + L_ON_CONFLICT);
+  const char *action = get_word(a, L_ON_CONFLICT, "on_conflict");
   if (action == NULL) return;
   if (strcmp(action, "skip") == 0)
     a->w->op->on_conflict = LDR_CONFLICT_SKIP;

@@ -34,11 +34,9 @@ static void check_shape(const l_decl *d, int idx, l_shape shape, const char *wha
 /* The entry's name is on top. */
 static void unknown_entry(const l_decl *d, const char *what, const char *const *keys) {
   const char *name = lua_tostring(d->L, -1);
-  ldr_nearest near;
-  ldr_nearest_begin(&near, name);
-  while (*keys) ldr_nearest_try(&near, *keys++);
-  if (near.best) l_decl_fail(d, "%s has the unknown entry '%s'; did you mean %s?", what, name, near.best);
-  l_decl_fail(d, "%s has the unknown entry '%s'", what, name);
+  unsigned n = 0;
+  while (keys[n]) n++;
+  l_decl_fail(d, "%s has the unknown entry '%s'%s", what, name, l_hint_push(d->L, name, keys, n));
 }
 
 void l_decl_keys(const l_decl *d, int idx, const char *what, const char *const *keys) {

@@ -34,12 +34,22 @@ end
 
 play.canonical = canonical
 
+-- Of several rows that refer to one that is deleted, some may be held by another transaction. Which of them is met first is left
+-- to the order of a plan (docs/differences.md).
+local OF_A_CHILD = { foreign_key = true, lock_timeout = true }
+
+--- What stands for an error's code where the operation deletes a row beside other transactions.
+---@param code string
+---@return string|nil
+function play.of_a_child(code) return OF_A_CHILD[code] and "an error of a row that refers to it" or nil end
+
 --- Everything a caller can see of an operation.
 function play.outcome(op, stores, db)
   local called, ok, err = pcall(op.run, stores, db, play.outcome)
   if not called then return "raised " .. tostring(ok):gsub("^[^:]*:%d+: ", "") end
   if ok == nil and type(err) == "table" then
     play.said = tostring(err)
+    if op.beside and play.of_a_child(err.code) then return play.of_a_child(err.code) end
     if op.many then return "error" end -- of several rows each may have a fault, and SQL promises no order
     -- PostgreSQL does not name the column of an overflow; memory does
     local column = not err.sqlstate and err.column or "-"

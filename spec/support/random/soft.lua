@@ -300,7 +300,10 @@ local TURN = { "create", "patch", "delete", "restore", "purge", "get", "upsert",
 function soft.turn(store)
   local name = pick(TURN)
   local fn = ops[name](store)
-  return { name = ("soft %s of %s"):format(name, store), run = function(s) return fn(s.soft) end, reads = name == "get" }
+  return {
+    name = ("soft %s of %s"):format(name, store), run = function(s) return fn(s.soft) end, reads = name == "get",
+    beside = name == "purge",
+  }
 end
 
 --- One operation: { name, run = function(stores) }.
