@@ -131,9 +131,9 @@ for _, mode in ipairs { "transaction", "session" } do
       local doomed = must(larder.open(url, { loop = "manual", pool = { max = 3 } }))
       kind.run(doomed, function() must(doomed:query "select 1") end)
       local answers = {}
-      local function left()
+      local function left() -- those that sleep: a statement is active while it is only described, too
         return must(plain:query [[select count(*) as n from pg_stat_activity
-          where query like 'select pg_sleep(77%' and state = 'active']])[1].n
+          where query like 'select pg_sleep(77%' and wait_event = 'PgSleep']])[1].n
       end
       for i = 1, 2 do
         coroutine.wrap(function()
@@ -151,6 +151,25 @@ for _, mode in ipairs { "transaction", "session" } do
       patience = core.clock() + 20
       while left() > 0 and core.clock() < patience do core.sleep(0.02) end
       assert.equal(0, left())
+    end)
+
+    it("cancels nothing of another database when one is closed", function()
+      local kind = loops.manual
+      for _ = 1, 8 do
+        local doomed = must(larder.open(url, { loop = "manual", pool = { max = 2 } }))
+        kind.run(doomed, function() must(doomed:query "select 1") end)
+        for i = 1, 2 do
+          coroutine.wrap(function() doomed:query("select pg_sleep(88" .. i .. ")") end)()
+        end
+        local patience = core.clock() + 0.05 -- some have begun by then, some have not
+        while core.clock() < patience do doomed:runtime():step() end
+        doomed:close()
+        for _ = 1, 10 do -- each takes a server session that a client has just left
+          local other = must(larder.open(url))
+          for _ = 1, 4 do must(other:query "select pg_sleep(0.005)") end
+          other:close()
+        end
+      end
     end)
 
     it("is found by the first use of a lazy database, before anything is sent that relies on a session", function()

@@ -11,16 +11,20 @@ enum { LDR_CANCEL_THREADS = 8 };
 
 typedef struct ldr_cancel ldr_cancel;
 
-typedef struct ldr_cancel_ops {                    /* of what delivers it */
-  void (*deliver)(void *handle, int64_t deadline); /* in a thread; waits, but no longer than it must */
-  void (*free)(void *handle);                      /* of NULL, too */
+typedef struct ldr_cancel_ops {                    /* of what delivers it; in a thread, but for free */
+  void (*deliver)(void *handle, int64_t deadline); /* waits, but no longer than it must */
+  /* Has what is to be cancelled been answered? Waits for that until then; who cannot tell waits and says no.
+   */
+  bool (*answered)(void *handle, int64_t until);
+  void (*end)(void *handle);  /* nothing more is delivered; once, before free, or by whoever starts it */
+  void (*free)(void *handle); /* any thread; of NULL, too */
 } ldr_cancel_ops;
 
-/* Takes over handle and line. handle NULL: none is sent. insist: the connection is given up, so that no later
- * statement can be hit, and the cancel is repeated, as one that arrives before its statement has begun is
- * lost. line: a descriptor that stays open until the cancel is delivered, or given up; -1: none. NULL: out of
- * memory, none is sent. Any thread. */
-ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insist, int line);
+/* Takes over handle; NULL: none is sent. insist: the connection is given up, and the cancel is repeated while
+ * there is no answer, as one that arrives before its statement has begun is lost. before: one that is under
+ * way for the same connection; the new one is a repetition of that. NULL: there is none. Returns NULL when
+ * out of memory: none is sent. Any thread. */
+ldr_cancel *ldr_cancel_start(const ldr_cancel_ops *ops, void *handle, bool insist, ldr_cancel *before);
 bool ldr_cancel_under_way(const ldr_cancel *x); /* NULL is fine */
 void ldr_cancel_release(ldr_cancel *x);         /* NULL is fine */
 

@@ -9,7 +9,7 @@
 #include "postgres/protocol/resolve.h"
 
 struct ldr_conn {
-  PGconn *pg; /* NULL while names are looked up */
+  PGconn *pg; /* NULL while names are looked up, and when whoever cancels has it */
   const ldr_conninfo *info;
   ldr_resolve *resolve;      /* the look-up under way */
   ldr_hostlist hosts;        /* those that are tried */

@@ -30,24 +30,24 @@ ldr_code ldr_conninfo_parse(const char *s, void (*each)(void *ud, const char *ke
 
 /* ---- cancelling ---- */
 
-/* The line to the server, of which c lets go without a word. -1: no descriptor is left. */
-static int take_line(const ldr_conn *c) {
-  int fd = PQsocket(c->pg), null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  int line = null < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (line >= 0 && dup3(null, fd, O_CLOEXEC) < 0) {
-    close(line);
-    line = -1;
-  }
-  if (null >= 0) close(null);
-  return line;
-}
+/* What is not sealed, and what did not fit into the socket, is in libpq's hands. */
+static bool sent_partly(const ldr_conn *c) { return c->group_size > 0 || (c->events & LDR_WRITE) != 0; }
 
-static void cancel(ldr_conn *c, bool insist) {
-  int line;
-  if (c->dead || !c->connected || (!insist && ldr_conn_cancelling(c))) return;
-  ldr_cancel_release(c->cancel);
-  line = insist && c->pooled ? take_line(c) : -1;
-  c->cancel = ldr_cancel_send(c->pg, insist, line);
+static void cancel(ldr_conn *c, bool drop) {
+  ldr_cancel *before = c->cancel;
+  bool under_way = ldr_conn_cancelling(c);
+  if (c->dead || !c->connected || (!drop && under_way)) return;
+  if (!under_way) {
+    ldr_cancel_release(before);
+    before = NULL;
+  }
+  if (drop && c->pooled) {
+    c->cancel = ldr_cancel_drop(c->pg, c->syncs, sent_partly(c), before);
+    c->pg = NULL;
+  } else {
+    c->cancel = ldr_cancel_send(c->pg, drop, before);
+  }
+  ldr_cancel_release(before);
 }
 
 void ldr_conn_set_pooled(ldr_conn *c) { c->pooled = true; }

@@ -53,8 +53,8 @@ const char *ldr_conn_port(const ldr_conn *c);
  * statement, so the connection is not clean before it has arrived. */
 void ldr_conn_cancel(ldr_conn *c);
 bool ldr_conn_cancelling(const ldr_conn *c);
-/* A pooler is between us and the server: it knows a cancel's statement by our line alone, so that
- * ldr_conn_drop keeps that open, in hands of its own, until the cancel has arrived (for a second or so). */
+/* A pooler is between us and the server: it knows a cancel's statement by our session alone, so that
+ * ldr_conn_drop keeps that open, in the cancel's hands, until the answer has come (for a second at most). */
 void ldr_conn_set_pooled(ldr_conn *c);
 ldr_exchange *ldr_conn_head(const ldr_conn *c); /* the oldest exchange in flight; NULL: none */
 void ldr_conn_drop(
