@@ -65,17 +65,17 @@ static bool copied(PGconn *pg) {
 /* Reads away what has come. true: nothing is under way any more. */
 static bool drained(errand *x) {
   bool piped = PQpipelineStatus(x->dropped) != PQ_PIPELINE_OFF;
-  while (!PQisBusy(x->dropped)) {
+  while ((!piped || x->syncs > 0) && !PQisBusy(x->dropped)) {
     PGresult *res = PQgetResult(x->dropped);
     ExecStatusType status = PQresultStatus(res);
     if (res == NULL && (!piped || PQstatus(x->dropped) == CONNECTION_BAD)) return true;
     PQclear(res);
-    if (status == PGRES_PIPELINE_SYNC && --x->syncs == 0) return true;
+    if (status == PGRES_PIPELINE_SYNC) x->syncs--;
     if (status == PGRES_COPY_OUT && !copied(x->dropped)) return false;
     if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH) x->partly = true;
     if (x->partly) return false;
   }
-  return false;
+  return piped && x->syncs == 0;
 }
 
 static bool wait_for_answer(errand *x, int64_t until) {

@@ -5,11 +5,14 @@
 #include "postgres/protocol/cancel.h"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,14 +28,15 @@ enum { CLIENTS = 8, CANCELS = 64, CANCEL_CODE = 80877102 };
 typedef struct pooler {
   int listener, client[CLIENTS]; /* -1: gone; the number of a client is its key */
   char port[8];
-  int n, holder;                  /* holder: whose the session is; -1: nobody's */
-  bool asks[CLIENTS];             /* it has a statement, which runs or waits for the session */
-  int64_t late, due[CANCELS];     /* microseconds; when a cancel reaches the server, 0: it did */
-  atomic_int cancels;             /* that came for whoever had the session */
-  atomic_int ignored;             /* so many are lost: they came before the statement had begun */
-  atomic_int read;                /* bytes of client 0 behind its start */
-  atomic_bool deaf;               /* reads nothing of a client that was let in */
-  atomic_bool stop, had[CLIENTS]; /* had: it had the session */
+  int n, holder;              /* holder: whose the session is; -1: nobody's */
+  bool asks[CLIENTS];         /* it has a statement, which runs or waits for the session */
+  int64_t late, due[CANCELS]; /* microseconds; when a cancel reaches the server, 0: it did */
+  atomic_int cancels;         /* that came for whoever had the session */
+  atomic_int ignored;         /* so many are lost: they came before the statement had begun */
+  atomic_int read;            /* bytes of client 0 behind its start */
+  atomic_bool deaf;           /* reads nothing of a client that was let in */
+  atomic_bool hasty;          /* statements end by themselves at the very moment when a cancel comes */
+  atomic_bool stop, left, had[CLIENTS]; /* left: client 0 has; had: it had the session */
   pthread_t thread;
 } pooler;
 
@@ -44,15 +48,19 @@ static void serve_next(pooler *p) {
     }
 }
 
-static void cancel_arrives(pooler *p) {
+static void end_statement(pooler *p) {
   static const char canceled[] =
-      "E\0\0\0\x2a"
+      "E\0\0\0\x2c"
       "SERROR\0VERROR\0C57014\0Mcanceling it now\0\0Z\0\0\0\5I";
   int i = p->holder;
   if (i < 0 || !p->asks[i]) return;
-  if (atomic_fetch_sub(&p->ignored, 1) > 0) return;
   p->asks[i] = false;
   (void)!send(p->client[i], canceled, sizeof canceled - 1, MSG_NOSIGNAL);
+}
+
+static void cancel_arrives(pooler *p) {
+  if (p->holder < 0 || !p->asks[p->holder]) return;
+  if (atomic_fetch_sub(&p->ignored, 1) <= 0) end_statement(p);
 }
 
 static void cancels_arrive(pooler *p) {
@@ -82,6 +90,7 @@ static void admit(pooler *p) {
   if (begun && (int)ntohl(first[2]) == p->holder) {
     int k = atomic_fetch_add(&p->cancels, 1);
     if (k < CANCELS) p->due[k] = ldr_now_mono() + p->late;
+    if (atomic_load(&p->hasty)) end_statement(p);
     if (p->late == 0) cancels_arrive(p);
   }
   if (fd >= 0) close(fd);
@@ -97,6 +106,7 @@ static void hear(pooler *p, int i) {
   }
   close(p->client[i]);
   p->client[i] = -1;
+  if (i == 0) atomic_store(&p->left, true);
   if (p->holder == i) p->holder = -1;
 }
 
@@ -180,15 +190,21 @@ static bool within(int seconds, atomic_bool *what) {
   return atomic_load(what);
 }
 
+static void settled(size_t live) {
+  pg_settle(live);
+  CHECK(ldr_mem_live() <= live);
+}
+
 /* ---- the tests ---- */
 
 /* lost: so many cancels come before the statement has begun. */
-static void dropped_beside_another(int lost) {
+static void dropped_beside_another(int lost, bool hasty) {
   size_t live = ldr_mem_live();
   pooler p;
   client a, b;
   pooler_start(&p, 20000);
   atomic_store(&p.ignored, lost);
+  atomic_store(&p.hasty, hasty);
   come(&a, &p);
   come(&b, &p);
   send_to(&a, "select forever()");
@@ -203,20 +219,32 @@ static void dropped_beside_another(int lost) {
   }
   CHECK(!b.asked.done);
   leave(&b);
-  pg_settle(live);
+  settled(live);
   pooler_end(&p);
 }
 
 /* FT-r28: repeated cancels once reached the session's next user. */
-TEST(a_dropped_statement_is_cancelled_and_no_other) { dropped_beside_another(0); }
+TEST(a_dropped_statement_is_cancelled_and_no_other) { dropped_beside_another(0, false); }
 
-TEST(a_cancel_that_comes_before_its_statement_is_repeated) { dropped_beside_another(1); }
+TEST(a_cancel_that_comes_before_its_statement_is_repeated) { dropped_beside_another(1, false); }
+
+TEST(a_cancel_that_comes_after_its_statement_hits_no_other) { dropped_beside_another(0, true); }
+
+/* What the kernel has of what was written to fd, sent or not. */
+static long long written(int fd) {
+  struct tcp_info info = {0};
+  socklen_t size = sizeof info;
+  int unsent = 0;
+  CHECK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && ioctl(fd, SIOCOUTQ, &unsent) == 0);
+  return (long long)info.tcpi_bytes_acked + unsent;
+}
 
 /* A part of a statement that is dropped stays a part. */
 TEST(what_was_not_sent_before_is_not_sent_while_it_is_cancelled) {
   enum { SIZE = 32 << 20 };
   size_t live = ldr_mem_live();
   char *sql = ldr_alloc(SIZE + 1);
+  long long most;
   pooler p;
   client a;
   CHECK(sql != NULL);
@@ -227,11 +255,12 @@ TEST(what_was_not_sent_before_is_not_sent_while_it_is_cancelled) {
   come(&a, &p);
   send_to(&a, sql);
   CHECK(ldr_conn_events(a.conn) & LDR_WRITE);
+  most = written(ldr_conn_fd(a.conn));
   leave(&a);
   atomic_store(&p.deaf, false);
-  pg_settle(live + 1);
-  usleep(100000);
-  CHECK(atomic_load(&p.read) > 0 && atomic_load(&p.read) < SIZE);
+  settled(live + 1);
+  CHECK(within(20, &p.left));
+  CHECK(atomic_load(&p.read) > 0 && atomic_load(&p.read) <= most);
   ldr_free(sql);
   pooler_end(&p);
 }
@@ -247,7 +276,7 @@ TEST(a_drop_waits_for_the_cancel_before_it) {
   CHECK(within(20, &p.had[0]));
   ldr_conn_cancel(a.conn);
   leave(&a);
-  pg_settle(live);
+  settled(live);
   CHECK_INT(atomic_load(&p.cancels), 1);
   pooler_end(&p);
 }
@@ -256,6 +285,7 @@ void test_cancel(void);
 void test_cancel(void) {
   RUN(a_dropped_statement_is_cancelled_and_no_other);
   RUN(a_cancel_that_comes_before_its_statement_is_repeated);
+  RUN(a_cancel_that_comes_after_its_statement_hits_no_other);
   RUN(what_was_not_sent_before_is_not_sent_while_it_is_cancelled);
   RUN(a_drop_waits_for_the_cancel_before_it);
 }
