@@ -212,6 +212,7 @@ bool ldr_conn_in_tx(const ldr_conn *c) {
   (void)c;
   return false;
 }
+bool ldr_conn_said_farewell(ldr_conn *c) { return c->ended; }
 bool ldr_conn_check(ldr_conn *c) {
   if (c->ended) ldr_conn_cut(c);
   return !c->dead;

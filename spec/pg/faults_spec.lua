@@ -55,6 +55,30 @@ describe("faults", function()
     end
   end)
 
+  it("FT-2 stores read again and write once when a backend was killed while idle", function()
+    larder.declare { name = "faults", entities = { {
+      name = "rows", table = "public.larder_faults", key = { name = "larder_faults_pkey", "n" }, fields = { { name = "n", type = "int8" } },
+    } } }
+    local rows, stored = db:stores("faults").rows, 0
+    local calls = {
+      function(n) return rows:get(n - 1) end, function(n) return rows:exists(n - 1) end,
+      function(n) return rows:list { where = { n = n - 1 } } end, function(n) return rows:create { n = n } end,
+      function(n) return db:transaction(function() return rows:create { n = n } end) end,
+      function(n) return rows:update { n = n - 1 } end,
+    }
+    for i, call in ipairs(calls) do
+      local n = 10 * i
+      assert(rows:create { n = n - 1 })
+      local pid = backend(db)
+      assert(rows:get(n - 1)) -- the connection was used just now
+      kill(pid)
+      assert(call(n))
+      stored = stored + value(other, "select count(*) as v from public.larder_faults where n = $1", n)
+    end
+    assert.equal(2, stored)
+    assert.is_true(db:stats().destroyed_broken >= #calls)
+  end)
+
   it("FT-3 after a kill inside a transaction nothing runs outside it", function()
     local seen = {}
     local ok, err = db:transaction(function()

@@ -24,6 +24,7 @@ void ldr_pool_config_default(ldr_pool_config *c);
 typedef struct ldr_pg_stats {
   unsigned max, total, idle, busy, waiting;
   uint64_t connects, connect_failures, destroyed_idle, destroyed_lifetime, destroyed_broken;
+  uint64_t looks; /* at idle connections, before they were used: a system call each */
   uint64_t acquires, acquire_waits, acquire_timeouts, acquire_wait_us;
   uint64_t queries, errors, transactions, commits, rollbacks, retries_stale, cancels, prepares, evictions;
   int server_version; /* 150020 */

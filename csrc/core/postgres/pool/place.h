@@ -10,8 +10,8 @@ void ldr_pool_unwatch(ldr_pool *p, ldr_slot *s);
 
 void ldr_pool_destroy(ldr_pool *p, ldr_slot *s);
 void ldr_pool_destroy_idle(ldr_pool *p, ldr_slot *s, uint64_t *counter);
-ldr_slot *ldr_pool_place(ldr_pool *p, const ldr_waiter *w); /* one for w that can be had now; NULL: none */
-void ldr_pool_serve(ldr_pool *p);                           /* connections go to callers that wait */
+ldr_slot *ldr_pool_place(ldr_pool *p, ldr_waiter *w); /* one for w that can be had now; NULL: none */
+void ldr_pool_serve(ldr_pool *p);                     /* connections go to callers that wait */
 
 /* A connection may be opened, or one that is being opened has nobody who does it: wakes the oldest caller
  * that could. */

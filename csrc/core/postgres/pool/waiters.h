@@ -12,6 +12,8 @@ typedef struct ldr_waiter { /* a caller that wants a connection; zero-initialise
   int64_t since, deadline;
   unsigned probe;        /* with a loop: it had a connection opened after so many failures, and 1 */
   bool hard;             /* the deadline is the call's, not the pool's */
+  bool trusts;           /* its work can be run again, so it may get an idle connection without a look … */
+  bool trusted;          /* … and did */
   ldr_share_class share; /* with a loop: which connections it may share */
   void (*woken)(struct ldr_waiter *w); /* … and who is called in place of the eventfd; NULL: use that */
   int wake;                            /* an eventfd: its turn has come, or there is a connection to open */

@@ -321,11 +321,16 @@ bool ldr_conn_in_tx(const ldr_conn *c) {
   return s == PQTRANS_INTRANS || s == PQTRANS_INERROR;
 }
 
+bool ldr_conn_said_farewell(ldr_conn *c) {
+  if (c->connected && !c->dead) PQisBusy(c->pg); /* parses what was read: a farewell reaches on_notice */
+  return c->fatal;
+}
+
 /* Something to read on an idle connection is a notice, a changed setting, or the end. The farewell may have
  * been read together with the last answer; it and the end of the stream may come one after the other. */
 bool ldr_conn_check(ldr_conn *c) {
   struct pollfd p = {.fd = ldr_conn_fd(c), .events = POLLIN};
-  if (c->connected && !c->dead) PQisBusy(c->pg); /* parses what was read: a farewell reaches on_notice */
+  (void)ldr_conn_said_farewell(c);
   for (int i = 0; i < 4 && c->connected && !c->dead; i++) {
     int n = poll(&p, 1, 0);
     if (n < 0 && errno == EINTR) continue;

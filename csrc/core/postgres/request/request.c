@@ -236,6 +236,7 @@ static void reset(ldr_request *rq) {
   rq->task.deadline = LDR_NEVER;
   rq->task.result.affected = 0;
   rq->waiter.woken = NULL;
+  rq->waiter.trusts = rq->waiter.trusted = false;
   rq->waiter.share = LDR_SHARE_OWN;
 }
 

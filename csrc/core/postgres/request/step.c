@@ -167,6 +167,7 @@ static ldr_code get_slot(ldr_request *rq, ldr_err *err) {
 static ldr_code begin(ldr_request *rq, ldr_err *err) {
   ldr_code code = LDR_OK;
   if (rq->on_loop) rq->waiter.share = ldr_request_share_class(rq);
+  rq->waiter.trusts = ldr_request_may_trust(rq);
   if (rq->tx && rq->tx->slot) rq->slot = rq->tx->slot;
   if (rq->slot == NULL) code = get_slot(rq, err);
   if (code) return code;
@@ -403,6 +404,8 @@ ldr_code ldr_request_step(ldr_request *rq, ldr_err *err) {
     case LDR_REQUEST_DONE:
     case LDR_REQUEST_NSTATES: return ldr_fail(err, LDR_CLOSED, "this work is over");
   }
+  if (code == LDR_PENDING && !rq->on_loop && ldr_request_state_of(rq) == LDR_REQUEST_READY)
+    code = begin(rq, err); /* once more, and at once: its caller has nothing to wait for */
   if (code != LDR_PENDING) return finish(rq, code, err);
   if (rq->on_loop)
     set_wait_on_loop(rq);

@@ -1,6 +1,7 @@
 /* The PostgreSQL engine: operations, raw statements, errors, prepared statements. Needs a server. */
 #include "base/mem.h"
 #include "support/pgfix.h"
+#include "support/pgproxy.h"
 #include "support/test.h"
 #include "values/time.h"
 
@@ -58,6 +59,84 @@ TEST(insert_and_get_every_type) {
   CHECK(is_text(cell(r.rows, 0, I_PRICE), "12.3400"));
   CHECK_INT(cell(r.rows, 0, I_AT).u.i, ldr_time_of_unix(INT64_C(1700000000000001)));
   ldr_rows_free(r.rows);
+  pg_close(&f);
+}
+
+static ldr_code get_one(pgfix *f) {
+  ldr_result r = {0};
+  ldr_code code = get(f, NULL, "i1", &r);
+  if (code == LDR_OK) CHECK_INT(r.rows->nrows, 1);
+  ldr_rows_free(r.rows);
+  return code;
+}
+
+/* FT-2: reads do not look at a connection that was used just now, and are run again where it had ended. */
+TEST(a_read_over_a_connection_that_had_ended_is_run_once_more) {
+  pgfix f, other;
+  if (!pg_open(&f, NULL)) return;
+  CHECK(pg_open_with(&other, NULL, NULL));
+  CHECK_INT(pg_insert(&f, NULL, "i1", "one"), LDR_OK);
+  for (unsigned i = 0; i < 5; i++) {
+    CHECK_INT(get_one(&f), LDR_OK);
+    pg_kill(&other, pg_pid(&f, NULL));
+    CHECK_INT(get_one(&f), LDR_OK);
+  }
+  CHECK_INT(pg_stats(&f).busy, 0);
+  pg_close(&other);
+  pg_close(&f);
+}
+
+/* FT-2: what is no read is never run twice, so its connection is looked at before. */
+TEST(a_write_looks_at_its_connection_first) {
+  pgfix f, other;
+  char id[16];
+  if (!pg_open(&f, NULL)) return;
+  CHECK(pg_open_with(&other, NULL, NULL));
+  for (int i = 0; i < 5; i++) {
+    snprintf(id, sizeof id, "i%d", i);
+    pg_kill(&other, pg_pid(&f, NULL));
+    CHECK_INT(pg_insert(&f, NULL, id, id), LDR_OK);
+  }
+  CHECK_INT(pg_count(&f), 5);
+  pg_close(&other);
+  pg_close(&f);
+}
+
+/* FT-2: the same where the line ends with an answer, or in place of one. */
+TEST(a_line_that_ends_is_an_error_to_writes_alone) {
+  static const pgproxy_mode ends[] = {PGPROXY_FAREWELL, PGPROXY_CUT_AFTER};
+  pgfix f, own;
+  pgproxy *proxy = pgproxy_start(pg_url());
+  if (proxy == NULL || !pg_open(&own, NULL)) return;
+  CHECK_INT(pg_insert(&own, NULL, "i1", "one"), LDR_OK);
+  CHECK(pg_open_with(&f, NULL, pgproxy_settings(proxy)));
+  CHECK_INT(get_one(&f), LDR_OK);
+  for (unsigned i = 0; i < 8; i++) {
+    pgproxy_set(proxy, ends[i % 2], 0);
+    CHECK_INT(get_one(&f), LDR_OK);
+    CHECK_INT(get_one(&f), LDR_OK);
+    CHECK(pgproxy_done(proxy));
+  }
+  pgproxy_set(proxy, PGPROXY_CUT_AFTER, 0);
+  CHECK_INT(pg_insert(&f, NULL, "i2", "two"), LDR_CONNECTION); /* it may have run: who knows */
+  CHECK_INT(pg_insert(&f, NULL, "i3", "three"), LDR_OK);
+  CHECK_INT(pg_stats(&f).busy, 0);
+  pg_close(&f);
+  pgproxy_stop(proxy);
+  pg_close(&own);
+}
+
+TEST(reads_in_a_row_look_at_no_connection) {
+  pgfix f;
+  uint64_t before;
+  if (!pg_open(&f, NULL)) return;
+  CHECK_INT(pg_insert(&f, NULL, "i1", "one"), LDR_OK);
+  before = pg_stats(&f).looks;
+  for (int i = 0; i < 30; i++) CHECK_INT(get_one(&f), LDR_OK);
+  CHECK(pg_stats(&f).looks - before <= 5); /* none, but for pauses of a second */
+  before = pg_stats(&f).looks;
+  for (int i = 0; i < 30; i++) CHECK_INT(pg_do(&f, NULL, "select 1"), LDR_OK);
+  CHECK(pg_stats(&f).looks - before >= 30);
   pg_close(&f);
 }
 
@@ -332,6 +411,10 @@ void test_query(void);
 void test_query(void) {
   if (!pg_available("pg")) return;
   RUN(insert_and_get_every_type);
+  RUN(a_read_over_a_connection_that_had_ended_is_run_once_more);
+  RUN(a_write_looks_at_its_connection_first);
+  RUN(a_line_that_ends_is_an_error_to_writes_alone);
+  RUN(reads_in_a_row_look_at_no_connection);
   RUN(update_delete_count_aggregate);
   RUN(constraint_errors_name_but_never_quote);
   RUN(raw_statements_take_and_give_types);
