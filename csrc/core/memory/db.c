@@ -1,6 +1,9 @@
 #include "memory/db.h"
 
+#include <string.h>
+
 #include "memory/aggregate.h"
+#include "memory/cursor.h"
 #include "memory/errors.h"
 #include "memory/unknown.h"
 #include "memory/write.h"
@@ -23,6 +26,7 @@ struct ldr_tx {
   memdb *db;
   ldr_tx *prev, *next;
   ldr_undo w;
+  ldr_memcursors cursors;
   bool read_only;
   bool strict;       /* repeatable read or more: nothing else may commit meanwhile … */
   bool began;        /* … since the first statement, … */
@@ -154,17 +158,42 @@ static bool is_as_given(const ldr_op *op) {
   return op->nout > 0;
 }
 
-static ldr_code execute(ldr_undo *w, ldr_memtab *t, const ldr_op *op, ldr_result *res, ldr_err *err) {
-  ldr_memrows rows = {0};
-  bool given = is_as_given(op);
+/* One line, as of a server's plan: are the rows sorted, or does an index have their order? */
+static ldr_code plan(ldr_undo *w, const ldr_memtab *t, const ldr_op *op, ldr_rows **out, ldr_err *err) {
+  static const ldr_column column = {.name = "plan", .type = LDR_F_TEXT};
+  const char *step = ldr_memread_is_ordered(w, t, op) ? "Index Scan" : "Sort";
+  const ldr_value line = ldr_text(step, strlen(step));
+  return ldr_rows_from_values(&column, 1, &line, 1, out, err);
+}
+
+/* Rows of a cursor that is declared stay with the transaction; fetched ones go on. */
+static ldr_code by_cursor(ldr_tx *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *rows, ldr_err *err) {
   ldr_code code;
+  if (tx == NULL) return ldr_fail_state(err, LDR_INVALID, "25P01", "a cursor needs a transaction");
+  if (op->how == LDR_HOW_FETCH) return ldr_memcursors_fetch(&tx->cursors, op->cursor, op->limit, rows, err);
+  code = ldr_memread_select(&tx->w, t, op, rows, err);
+  return code == LDR_OK ? ldr_memcursors_declare(&tx->cursors, op->cursor, rows, err) : code;
+}
+
+static ldr_code execute(memdb *db, ldr_tx *tx, ldr_memtab *t, const ldr_op *op, ldr_result *res,
+                        ldr_err *err) {
+  ldr_undo *w = tx ? &tx->w : &db->single;
+  ldr_memrows rows = {0};
+  bool given = is_as_given(op), cursor = op->how == LDR_HOW_DECLARE || op->how == LDR_HOW_FETCH;
+  ldr_code code;
+  if (op->how == LDR_HOW_PLAN) return plan(w, t, op, &res->rows, err);
   if (op->kind == LDR_OP_COUNT) return ldr_memread_count(w, t, op->where, &res->affected, err);
   if (op->kind == LDR_OP_AGGREGATE) return aggregate(w, t, op, res, err);
-  code = rows_of(w, t, op, given ? NULL : &rows, &res->affected, err);
+  code = cursor ? by_cursor(tx, t, op, &rows, err)
+                : rows_of(w, t, op, given ? NULL : &rows, &res->affected, err);
   res->as_given = given;
-  if (code == LDR_OK && op->ncomputed)
+  if (code != LDR_OK || op->how == LDR_HOW_DECLARE) {
+    ldr_memrows_free(&rows);
+    return code;
+  }
+  if (op->ncomputed)
     code = ldr_memrows_compute(w, t, &rows, op, &res->rows, err);
-  else if (code == LDR_OK && op->nout && !given)
+  else if (op->nout && !given)
     code = ldr_memrows_take(&rows, op, &res->rows, err);
   ldr_memrows_free(&rows);
   return code;
@@ -178,8 +207,7 @@ static bool is_write(const ldr_op *op) {
 static ldr_code run(ldr_engine *base, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
                     ldr_task **task, ldr_err *err) {
   memdb *db = (memdb *)base;
-  ldr_undo *w = tx ? &tx->w : &db->single;
-  size_t from = w->n;
+  size_t from = tx ? tx->w.n : db->single.n;
   ldr_result res = {0};
   ldr_memtab *t;
   ldr_code code = begin_statement(db, tx, is_write(op), err);
@@ -188,7 +216,7 @@ static ldr_code run(ldr_engine *base, ldr_tx *tx, const ldr_op *op, const ldr_ca
   if (code != LDR_OK) return code;
   code = get_table(db, op->e, &t, err);
   if (code == LDR_OK) code = ldr_memop_knows(op, err);
-  if (code == LDR_OK) code = execute(w, t, op, &res, err);
+  if (code == LDR_OK) code = execute(db, tx, t, op, &res, err);
   code = end_statement(db, tx, from, code, err);
   if (code == LDR_OK) *out = res;
   return code;
@@ -319,6 +347,7 @@ static ldr_code begin(ldr_engine *base, const ldr_txopts *opts, ldr_tx **out, ld
 
 static void abandon(ldr_tx *tx) {
   ldr_undo_free(&tx->w);
+  ldr_memcursors_free(&tx->cursors);
   if (tx->prev)
     tx->prev->next = tx->next;
   else

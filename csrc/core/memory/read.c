@@ -253,15 +253,29 @@ static ldr_code cut(const ldr_memsort *s, const ldr_op *op, ldr_memrows *out, ld
   return LDR_OK;
 }
 
+static ldr_memquery query_of(const ldr_undo *tx, const ldr_memtab *t, const ldr_op *op) {
+  return (ldr_memquery){.tab = t,
+                        .tx = tx,
+                        .where = op->where,
+                        .norder = op->norder,
+                        .order = op->order,
+                        .after = op->after,
+                        .wanted = wanted_of(op)};
+}
+
+bool ldr_memread_is_ordered(const ldr_undo *tx, const ldr_memtab *t, const ldr_op *op) {
+  const ldr_memquery q = query_of(tx, t, op);
+  ldr_memcur c;
+  bool ordered;
+  ldr_memcur_open(&c, &q);
+  ordered = c.ordered;
+  ldr_memcur_close(&c);
+  return ordered;
+}
+
 ldr_code ldr_memread_select(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out, ldr_err *err) {
   ldr_memhold hold = op->lock == LDR_LOCK_SHARE ? LDR_HOLD_SHARE : LDR_HOLD_UPDATE;
-  const ldr_memquery q = {.tab = t,
-                          .tx = tx,
-                          .where = op->where,
-                          .norder = op->norder,
-                          .order = op->order,
-                          .after = op->after,
-                          .wanted = wanted_of(op)};
+  const ldr_memquery q = query_of(tx, t, op);
   ldr_memsort s = {.e = op->e, .order = op->order, .norder = op->norder, .wanted = q.wanted};
   ldr_code code = LDR_OK;
   if (q.wanted != 0) code = collect(&q, op, &s, err);

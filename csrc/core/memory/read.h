@@ -50,6 +50,8 @@ ldr_code ldr_memread_targets(ldr_undo *tx, const ldr_memtab *t, const ldr_pred *
 /* Locks of a SELECT stay in a lasting tx; elsewhere conflicts are all that counts. */
 ldr_code ldr_memread_select(ldr_undo *tx, ldr_memtab *t, const ldr_op *op, ldr_memrows *out,
                             ldr_err *err) LDR_MUSTCHECK;
+/* Do an index's rows come in the order of a SELECT? If not, each page of it sorts all that is left. */
+bool ldr_memread_is_ordered(const ldr_undo *tx, const ldr_memtab *t, const ldr_op *op);
 ldr_code ldr_memread_count(ldr_undo *tx, const ldr_memtab *t, const ldr_pred *where, int64_t *out,
                            ldr_err *err) LDR_MUSTCHECK;
 

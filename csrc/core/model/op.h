@@ -138,7 +138,7 @@ typedef enum ldr_lock {
   LDR_LOCK_UPDATE_SKIP /* skip locked */,
   LDR_LOCK_UPDATE_NOWAIT
 } ldr_lock;
-/* What a SELECT asks for: its rows; how the server would find them (lines of text); a cursor of them, which
+/* What a SELECT asks for: its rows; how the engine would find them (lines of text); a cursor of them, which
  * the transaction keeps; the next rows of that cursor. */
 typedef enum ldr_how { LDR_HOW_ROWS, LDR_HOW_PLAN, LDR_HOW_DECLARE, LDR_HOW_FETCH } ldr_how;
 typedef enum ldr_conflict { LDR_CONFLICT_ERROR, LDR_CONFLICT_SKIP, LDR_CONFLICT_UPDATE } ldr_conflict;
@@ -186,7 +186,7 @@ typedef struct ldr_op {
   uint16_t per[LDR_MAX_KEY];
   int64_t per_limit, per_offset;
   ldr_lock lock;
-  ldr_how how;     /* else than ROWS: PostgreSQL alone */
+  ldr_how how;
   unsigned cursor; /* DECLARE, FETCH: its number in the transaction; FETCH takes `limit` rows */
 
   unsigned naggs, ngroups; /* AGGREGATE; order, limit and offset apply to the groups */

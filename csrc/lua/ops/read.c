@@ -170,8 +170,6 @@ static ldr_code get_how(l_opargs *a) {
     op->cursor = (unsigned)l_int_check(a->L, a->base + L_CURSOR, "cursor");
   if (op->how == LDR_HOW_PLAN) a->w->finish = finish_plan;
   if (op->how == LDR_HOW_DECLARE) a->w->finish = l_finish_affected;
-  if (op->how != LDR_HOW_ROWS && a->w->eng->e->ops->sql == NULL)
-    return ldr_fail(&a->w->err, LDR_UNSUPPORTED, "this engine has no plans and no cursors");
   return LDR_OK;
 }
 

@@ -601,6 +601,80 @@ TEST(a_scan_sees_one_moment) {
   world_close(&w);
 }
 
+/* The users by score: how and limit are the caller's. */
+static ldr_code by_cursor(ldr_tx *tx, ldr_how how, unsigned number, int64_t limit) {
+  static const uint16_t out[] = {U_ID};
+  static const ldr_order by_score[] = {DESC(U_SCORE), ASC(U_TEAM), ASC(U_ID)};
+  ldr_op op;
+  ldr_op_init(&op, LDR_OP_SELECT, w.e[USERS]);
+  op.how = how;
+  op.cursor = number;
+  op.limit = limit;
+  op.out = out;
+  op.nout = 1;
+  op.order = by_score;
+  op.norder = 3;
+  return run(&w, tx, &op);
+}
+
+TEST(a_cursor_shows_one_moment_by_pieces) {
+  ldr_tx *tx;
+  start();
+  add_users();
+  CHECK(by_cursor(NULL, LDR_HOW_PLAN, 0, 3) == LDR_OK);
+  CHECK_STR(show_result(&w), "Sort");
+  CHECK(by_cursor(NULL, LDR_HOW_DECLARE, 0, -1) == LDR_INVALID);
+  tx = begin_with(&w, LDR_READ_COMMITTED, true);
+  CHECK(by_cursor(tx, LDR_HOW_DECLARE, 0, -1) == LDR_OK);
+  CHECK(by_cursor(tx, LDR_HOW_DECLARE, 7, 4) == LDR_OK);
+  CHECK(delete (&w, NULL, USERS, NULL) == LDR_OK);
+  CHECK(by_cursor(tx, LDR_HOW_FETCH, 0, 3) == LDR_OK);
+  CHECK_STR(show_result(&w), "5 10 3");
+  CHECK(by_cursor(tx, LDR_HOW_FETCH, 7, 3) == LDR_OK);
+  CHECK_STR(show_result(&w), "5 10 3");
+  CHECK(by_cursor(tx, LDR_HOW_FETCH, 7, 3) == LDR_OK);
+  CHECK_STR(show_result(&w), "7");
+  CHECK(by_cursor(tx, LDR_HOW_FETCH, 7, 3) == LDR_OK);
+  CHECK_STR(show_result(&w), "");
+  CHECK(by_cursor(tx, LDR_HOW_FETCH, 0, -1) == LDR_OK);
+  CHECK_STR(show_result(&w), "7 2 6 1 9 4 8");
+  CHECK(by_cursor(tx, LDR_HOW_DECLARE, 0, -1) == LDR_OK); /* anew */
+  CHECK(by_cursor(tx, LDR_HOW_FETCH, 0, 3) == LDR_OK);
+  CHECK_STR(show_result(&w), "");
+  rollback(&w, tx);
+  world_close(&w);
+}
+
+TEST(a_cursor_that_lacks_memory_is_an_error) {
+  for (int n = 1; n < 40; n++) {
+    ldr_code code;
+    ldr_tx *tx;
+    bool failed;
+    start();
+    add_users();
+    tx = begin(&w);
+    ldr_mem_fail_at(n);
+    code = by_cursor(tx, LDR_HOW_DECLARE, 0, -1);
+    if (code == LDR_OK) code = by_cursor(tx, LDR_HOW_FETCH, 0, 3);
+    failed = ldr_mem_failed();
+    ldr_mem_fail_at(0);
+    CHECK(code == (failed ? LDR_CAPACITY : LDR_OK));
+    rollback(&w, tx);
+    world_close(&w);
+    if (!failed) break;
+  }
+}
+
+TEST(an_unknown_cursor_is_an_error) {
+  ldr_tx *tx;
+  start();
+  tx = begin(&w);
+  CHECK(by_cursor(tx, LDR_HOW_FETCH, 3, 1) == LDR_INVALID);
+  CHECK_STR(w.err.sqlstate, "34000");
+  rollback(&w, tx);
+  world_close(&w);
+}
+
 TEST(get_by_key) {
   const ldr_value key[] = {TEXT("a"), INT(3)}, none[] = {TEXT("b"), INT(3)};
   ldr_memdb_stats stats;
@@ -654,5 +728,8 @@ void test_db(void) {
   RUN(the_last_of_a_load_wins);
   RUN(loaded_identities_are_not_given_out_again);
   RUN(a_scan_sees_one_moment);
+  RUN(a_cursor_shows_one_moment_by_pieces);
+  RUN(a_cursor_that_lacks_memory_is_an_error);
+  RUN(an_unknown_cursor_is_an_error);
   RUN(get_by_key);
 }

@@ -15,7 +15,7 @@ local joined = 0 -- cursors opened in a running transaction: one that was left e
 ---@class larder.CursorSource
 ---@field page integer  rows of a fetch
 ---@field isolation? string  of a transaction of its own
----@field name fun(number: integer): string
+---@field name? fun(number: integer): string  in SQL; without one it lives as long as its transaction
 ---@field declare fun(ctx: userdata, number: integer): any, larder.Error?
 ---@field fetch fun(ctx: userdata, number: integer): table[]|nil, larder.Error?
 
@@ -39,7 +39,7 @@ end
 function cursors.relieve(db)
   if not cursors.may_linger(db) then return end
   local stats = db._engine:stats()
-  if stats.busy < stats.max then return end
+  if not stats.max or stats.busy < stats.max then return end -- memory has no pool
   collectgarbage()
   if next(db._cursors) == nil then db:_attend() end
 end
@@ -108,7 +108,7 @@ function Cursor:close()
   if not ctx then return end
   if self.owned then
     settle(self.db._wait, ctx:rollback {})
-  elseif ctx:active() then
+  elseif self.source.name and ctx:active() then
     local left = self.db:_time_left(ctx)
     if left and left <= 0 then return end -- the transaction is over, and the cursor with it
     settle(self.db._wait, ctx:query("close " .. self.source.name(self.number), { n = 0 }, { timeout = left }))

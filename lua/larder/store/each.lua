@@ -64,8 +64,9 @@ local function cursor_name(number) return "larder_each_" .. number end
 local function stream(pages)
   local op, plan, method = pages.op, pages.plan, pages.method
   local store = plan and pages.store or support.reader_of(pages.store, op)
+  local on_server = store.db:kind() ~= "memory" -- where one cursor is enough, and is gone with its transaction
   return store.db:_cursor {
-    page = pages.size, isolation = plan and "repeatable_read" or nil, name = cursor_name,
+    page = pages.size, isolation = on_server and plan and "repeatable_read" or nil, name = on_server and cursor_name or nil,
     declare = function(ctx, number)
       return support.run(store, method, asked(op, "declare", { tx = ctx, cursor = number, limit = pages.left }))
     end,
@@ -85,7 +86,6 @@ end
 
 -- Would the server sort for the next page?
 local function sorts(pages)
-  if pages.store.db:kind() == "memory" then return false end
   local answer, err = support.run(pages.store, pages.method, asked(pages.op, "plan", { limit = pages.size }))
   if not answer then error(err, 0) end
   return answer == 1

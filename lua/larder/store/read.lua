@@ -289,7 +289,7 @@ careful[read.list] = true
 --- Every matching row, in pages underneath, in constant memory; without `order`, in no promised order. What goes wrong
 -- on the way raises.
 -- Rows that are created or deleted meanwhile may or may not be seen; no other row is missed or seen twice.
--- On PostgreSQL, where no index has the order, the rows behind the first page come by one cursor: of one snapshot, on a
+-- Where no index has the order, the rows behind the first page come by one cursor, of one snapshot; on PostgreSQL it has a
 -- connection of its own (or the transaction's) until the loop ends. LuaJIT does not see a loop that is left early: there
 -- `local rows = store:each(…); for row in rows do … rows:close() break … end`.
 ---@param ... any  the values of the store's scope (optional), then options as of list; limit: none by default
