@@ -34,11 +34,25 @@ local ORDERED = {
   b3 = { { "000" }, { "001" }, { "011" }, { "100" }, { "111" } },
   vb = { { "" }, { "0" }, { "00" }, { "00000000" }, { "000000000" }, { "00000001" }, { "1" }, { "10" }, { "100000001" }, { "11" } },
   vb4 = { { "" }, { "0101" }, { "1" } },
+  ir = { { "EMPTY", "empty" }, { "(,1)" }, { "(,)" }, { "[-2147483648,0)" }, { { lower = 1, upper = 4, bounds = "[]" }, "[1,5)" },
+    { { lower = 1 }, "[1,)" }, { "(1,2]", "[2,3)" }, { "[2147483647,)" } },
+  lr = { { "(3,4)", "empty" }, { "(,9007199254740993)" }, { "[-9223372036854775808,9223372036854775807)" }, { "[ 1 , 5 )", "[1,5)" } },
+  nr = { { "(1,1.0)", "empty" }, { "(,1.5)" }, { "(,)" }, { "[-Infinity,0]" }, { { lower = 1.5, upper = "2.50" }, "[1.5,2.50)" },
+    { "(1.50,2]" }, { "[2,]", "[2,)" }, { "[NaN,NaN]" } },
+  tr = { { "empty" }, { "(,2026-01-01)", "(,2026-01-01T00:00:00.000000)" },
+    { "[0044-03-15 12:00 BC,infinity]", '["0044-03-15T12:00:00.000000 BC",infinity]' },
+    { '["2026-01-01 10:00",2026-01-01 12:00]', "[2026-01-01T10:00:00.000000,2026-01-01T12:00:00.000000]" } },
+  zr = { { "empty" }, { { lower = "2026-01-01T12:00:00+02:00", upper = 1767323045.5, bounds = "(]" },
+    "(2026-01-01T10:00:00.000000Z,2026-01-02T03:04:05.500000Z]" }, { "[infinity,)" } },
+  dr = { { "empty" }, { "(,2026-01-01]", "(,2026-01-02)" }, { "[-infinity,infinity]" },
+    { { lower = "2026-01-01", upper = "2026-01-31", bounds = "[]" }, "[2026-01-01,2026-02-01)" },
+    { "(2026-01-01,)", "[2026-01-02,)" }, { "[5874897-12-31,infinity)" } },
   iv2 = { { "-0.125 s", "PT-0.13S" }, { "0.124 s", "PT0.12S" }, { "P1DT1.125S", "P1DT1.13S" } },
 }
 
 -- No min and max: PostgreSQL has none, or not of the type.
-local UNRANKED = { net = true, mac = true, mac8 = true, b3 = true, vb = true, vb4 = true }
+local UNRANKED = { net = true, mac = true, mac8 = true, b3 = true, vb = true, vb4 = true,
+  ir = true, lr = true, nr = true, tr = true, zr = true, dr = true }
 
 local LISTS = {
   ips = { { "10.0.0.1/8", larder.null, "::1" } }, nets = { { "10.0.0.0/8", "::/0" } }, macs = { { "08:00:2b:01:02:03" } },
@@ -57,6 +71,10 @@ local BAD = {
     "::/129", "", 5 },
   net = { "10.0.0.1/8", "10", "::1/64", "host" }, mac = { "08:00:2b:01:02", "08:00:2b:01:02:03:04:05", "08:00-2b:01:02:03", "xx", "" },
   mac8 = { "08:00:2b:01:02:03:04", "" }, vb = { "012", 1, " " },
+  ir = { "[1,2147483648)", "[2147483647,2147483647]", "[1.5,2)", "[5,1)", "[1,2", "1,2", "[1)", "[1,2,3)", "", 5, true, { lower = "x" },
+    { lower = 1, bounds = "[" }, { lower = 1, step = 2 }, { lower = 5, upper = 1 } },
+  dr = { "[2026-02-30,)", "2026-01-01", "[5874897-12-31,5874897-12-31]", '["2026-01-01,)' }, nr = { "[x,)", "[NaN,1]" },
+  tr = { "[2026-01-01T00:00Z,)" }, zr = { "[2026-01-01,)" },
   vc = { "abcdef", "a\0b", 5 }, c = { "abcde", "\255" },
 }
 
@@ -174,7 +192,8 @@ for name, target in pairs(targets) do
       local list = {}
       for i = 1, 20 do
         list[i] = { id = i, d = "2026-01-02", ts = "2026-01-02T03:04:05", t = "03:04:05", iv = i, vc = "v", c = "c",
-          ts3 = "2026-01-01 00:00:00.0006", ds = { "2026-01-02" }, ivs = { "P1D" }, vcs = { "x" } }
+          ts3 = "2026-01-01 00:00:00.0006", nr = "(1.50,2]", ir = { upper = 5 },
+          dr = "[2026-01-01,)", ds = { "2026-01-02" }, ivs = { "P1D" }, vcs = { "x" } }
       end
       assert.equal(20, s.rows:create_many(list))
       for i = 1, 20 do list[i].id, list[i].iv = 100 + i, 100 + i end
@@ -330,7 +349,7 @@ describe("declarations of types", function()
   it("take SQL's names and lengths", function()
     for _, type in ipairs { "varchar(20)", "character varying", "char", "char(3)", "timestamp without time zone", "time(0)",
       "numeric(10, 2)", "timestamptz(3)", "interval(6)", "date[]", "bit", "bit(3)",
-      "bit varying(5)", "varbit", "inet", "macaddr8[]" } do
+      "bit varying(5)", "varbit", "daterange", "inet", "macaddr8[]" } do
       local ok, err = declare { type = type }
       assert.is_true(ok, tostring(err))
     end
@@ -340,8 +359,10 @@ describe("declarations of types", function()
     local cases = {
       ["in parentheses is not for this type"] = { type = "int4(3)" }, ["digits of a second are 0 to 6"] = { type = "timestamp(9)" },
       ["has 2 bits, not 3"] = { type = "bit(3)", default = "01" }, ["arrays of bit have no length"] = { type = "bit(3)[]" },
+      ["arrays of ranges are not for stores"] = { type = "int4range[]" },
       ["arrays of char have no padding"] = { type = "char(3)[]" }, ["lengths are not checked in arrays"] = { type = "varchar(3)[]" },
-      ["there is no type 'varchar%(%)'"] = { type = "varchar()" }, ["did you mean date"] = { type = "dates" },
+      ["there is no type 'varchar%(%)'"] = { type = "varchar()" }, ["declare numeric"] = { type = "money" },
+      ["did you mean date"] = { type = "dates" },
       ["enum is for text"] = { type = "date", enum = { "x" } }, ["default of f must be a date"] = { type = "date", default = "soon" },
     }
     for why, field in pairs(cases) do

@@ -115,12 +115,15 @@ describe("types in the catalogue", function()
     larder.declare { name = "typed_defaults", entities = { { name = "t", table = "typed.defaults", fields = {
       { name = "id", type = "int4" }, { name = "at", type = "timestamp", default = "2026-01-02" },
       { name = "len", type = "interval", default = "1 day" }, { name = "d", type = "date", default = "infinity" },
+      { name = "r", type = "tsrange", default = "[2026-01-01,2026-02-01]" },
     }, key = { name = "defaults_pkey", "id" } } } }
     assert(db:query [[create table typed.defaults (id integer constraint defaults_pkey primary key,
-      at timestamp not null default '2026-01-02 00:00', len interval not null default '1 day', d date not null default 'infinity')]])
+      at timestamp not null default '2026-01-02 00:00', len interval not null default '1 day', d date not null default 'infinity',
+      r tsrange not null default '[2026-01-01 00:00,2026-02-01 00:00]')]])
     assert.same({}, messages "typed_defaults")
     assert(db:query "alter table typed.defaults alter len set default '2 days'")
     assert.matches("column len: declared default P1D", messages("typed_defaults")[1])
-    assert.equal("P1D", assert(db:stores("typed_defaults").t:create { id = 1 }).len)
+    local row = assert(db:stores("typed_defaults").t:create { id = 1 })
+    assert.same({ "P1D", "[2026-01-01T00:00:00.000000,2026-02-01T00:00:00.000000]" }, { row.len, row.r })
   end)
 end)

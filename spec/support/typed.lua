@@ -11,6 +11,7 @@ local FIELDS = {
   { "ts3", "timestamp(3)", "timestamp(3)" }, { "tz0", "timestamptz(0)", "timestamptz(0)" },
   { "t1", "time(1)", "time(1)" }, { "iv2", "interval(2)", "interval(2)" },
   { "ip", "inet" }, { "net", "cidr" }, { "mac", "macaddr" }, { "mac8", "macaddr8" }, { "b3", "bit(3)", "bit(3)" },
+  { "ir", "int4range" }, { "lr", "int8range" }, { "nr", "numrange" }, { "tr", "tsrange" }, { "zr", "tstzrange" }, { "dr", "daterange" },
   { "vb", "varbit" }, { "vb4", "varbit(4)", "varbit(4)" },
   { "ips", "inet[]" }, { "nets", "cidr[]" }, { "macs", "macaddr[]" }, { "mac8s", "macaddr8[]" }, { "vbs", "varbit[]" },
   { "ds", "date[]" }, { "tss", "timestamp[]" }, { "tms", "time[]" }, { "ivs", "interval[]" }, { "vcs", "varchar[]" },

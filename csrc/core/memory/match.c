@@ -96,8 +96,9 @@ static ldr_truth has_element(const ldr_matcher *m, ldr_array_reader all, const l
   return LDR_FALSE;
 }
 
-/* all @> some: every element of some is in all; a null equals nothing; dimensions do not count */
-static ldr_truth array_contains(const ldr_matcher *m, const ldr_value *all, const ldr_value *some) {
+/* all @> some: every element of some is in all; all && some: one is. A null equals nothing; dimensions do not
+ * count. */
+static ldr_truth array_has(const ldr_matcher *m, const ldr_value *all, const ldr_value *some, bool every) {
   ldr_array_reader a, s;
   const char *p;
   int32_t n;
@@ -105,12 +106,24 @@ static ldr_truth array_contains(const ldr_matcher *m, const ldr_value *all, cons
   while (ldr_array_next(&s, &p, &n)) {
     ldr_value wanted;
     ldr_truth t;
-    if (n < 0) return LDR_FALSE;
+    if (n < 0 && every) return LDR_FALSE;
+    if (n < 0) continue;
     wanted = ldr_bytes_of(LDR_T_BYTES, p, (size_t)n);
     t = has_element(m, a, &wanted);
-    if (t != LDR_TRUE) return t;
+    if (t == LDR_BROKEN || t != truth(every)) return t;
   }
-  return LDR_TRUE;
+  return truth(every);
+}
+
+static ldr_truth contains(const ldr_matcher *m, const ldr_value *all, const ldr_value *some) {
+  if (all->type == LDR_T_ARRAY) return array_has(m, all, some, true);
+  if (all->type == LDR_T_RANGE) return truth(ldr_range_contains(all->u.p, all->n, some->u.p, some->n));
+  return json_test(m, ldr_json_contains, all, some);
+}
+
+static ldr_truth overlaps(const ldr_matcher *m, const ldr_value *a, const ldr_value *b) {
+  if (a->type == LDR_T_RANGE) return truth(ldr_range_overlaps(a->u.p, a->n, b->u.p, b->n));
+  return array_has(m, a, b, false);
 }
 
 /* ---- predicates ---- */
@@ -131,8 +144,8 @@ static ldr_truth match_value(const ldr_matcher *m, const ldr_pred *p, const ldr_
     case LDR_P_GE: return truth(ldr_value_cmp(v, w) >= 0);
     case LDR_P_LIKE: return like(m, v, w, false);
     case LDR_P_ILIKE: return like(m, v, w, true);
-    case LDR_P_CONTAINS:
-      return v->type == LDR_T_ARRAY ? array_contains(m, v, w) : json_test(m, ldr_json_contains, v, w);
+    case LDR_P_CONTAINS: return contains(m, v, w);
+    case LDR_P_OVERLAPS: return overlaps(m, v, w);
     case LDR_P_HAS_KEY: return json_test(m, ldr_json_has_key, v, w);
     default: return LDR_FALSE;
   }

@@ -206,6 +206,8 @@ static const char *field_fault(const ldr_field *f) {
     return "an enum has its labels in enum, in their order, and the type's name in sql_type";
   if (f->array && (ldr_ftype_is_servers(f->type) || f->type == LDR_F_TSVECTOR))
     return "arrays of citext, xml and tsvector are not for stores";
+  if (f->array && ldr_ftype_get(f->type)->type == LDR_T_RANGE)
+    return "arrays of ranges are not for stores: a store with one range a row is";
   if (f->type == LDR_F_TSVECTOR && !f->generated)
     return "a tsvector is the database's to make: generated = true";
   if (f->type == LDR_F_XML && (f->nenums || f->min_len || f->max_len))

@@ -147,7 +147,9 @@ static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pr
 
 static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_pred *p) {
   ldr_code code;
-  if (!is_jsonb(f) && !f->array) return bad(c, "contains is for jsonb and arrays");
+  bool many = f->array || f->value_type == LDR_T_RANGE;
+  if (p->kind == LDR_P_OVERLAPS && !many) return bad(c, "overlaps is for arrays and ranges");
+  if (!is_jsonb(f) && !many) return bad(c, "contains is for jsonb, arrays and ranges");
   code = need_equality(c, f);
   return code == LDR_OK ? check_value(c, f, p->values) : code;
 }
@@ -285,7 +287,8 @@ static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ld
       if (f->array) return bad(c, "in is not for arrays");
       code = need_equality(c, f);
       return code == LDR_OK ? check_values(c, f, p->values, p->n) : code;
-    case LDR_P_CONTAINS: return check_contains(c, f, p);
+    case LDR_P_CONTAINS:
+    case LDR_P_OVERLAPS: return check_contains(c, f, p);
     case LDR_P_HAS_KEY: return is_jsonb(f) ? check_text(c, f, p) : bad(c, "has_key is for jsonb");
     default: code = need_equality(c, f); return code == LDR_OK ? check_value(c, f, p->values) : code;
   }

@@ -32,7 +32,8 @@ typedef enum ldr_pred_kind {
   LDR_P_ILIKE,    /* text field, text pattern; ILIKE folds ASCII letters only, on both engines */
   LDR_P_IN,       /* field, values[0 … n-1], none null; n = 0 is false */
   LDR_P_IS_NULL,  /* field */
-  LDR_P_CONTAINS, /* jsonb field @> JSON value; array field @> array value */
+  LDR_P_CONTAINS, /* jsonb field @> JSON value; array or range field @> value of its type */
+  LDR_P_OVERLAPS, /* array or range field && value of its type */
   LDR_P_HAS_KEY,  /* jsonb field ? text */
   LDR_P_KEYS,     /* (cols) IN a list: n rows of ncols values each; without cols, of the key's fields */
   LDR_P_EXISTS    /* semi-join: a row of `inner` exists with on[] equal and `kids[0]` (on inner) true */

@@ -161,6 +161,10 @@ static ldr_code add_canonical(const ldr_value *v, ldr_buf *b, ldr_err *err) {
       ldr_buf_be64(b, ldr_numeric_hash(v->u.p, v->n, seed_lo));
       ldr_buf_be64(b, ldr_numeric_hash(v->u.p, v->n, seed_hi));
       return LDR_OK;
+    case LDR_T_RANGE:
+      ldr_buf_be64(b, ldr_range_hash(v->u.p, v->n, seed_lo));
+      ldr_buf_be64(b, ldr_range_hash(v->u.p, v->n, seed_hi));
+      return LDR_OK;
     case LDR_T_JSON: return ldr_json_canonical(v->u.p, v->n, b, err);
     default: ldr_buf_add(b, v->u.p, v->n); return LDR_OK;
   }

@@ -196,6 +196,37 @@ static bool read_tsvector(const char *p, size_t n, ldr_buf *scratch, ldr_value *
   return true;
 }
 
+static bool read_range(ldr_range_kind kind, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  size_t start = scratch->n;
+  if (!ldr_range_from_wire(kind, p, n, scratch)) return false;
+  *out = ldr_bytes_of(LDR_T_RANGE, scratch->p + start, scratch->n - start);
+  return true;
+}
+
+static bool read_int4range(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  return read_range(LDR_RANGE_INT4, p, n, scratch, out);
+}
+
+static bool read_int8range(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  return read_range(LDR_RANGE_INT8, p, n, scratch, out);
+}
+
+static bool read_numrange(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  return read_range(LDR_RANGE_NUMERIC, p, n, scratch, out);
+}
+
+static bool read_tsrange(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  return read_range(LDR_RANGE_TIMESTAMP, p, n, scratch, out);
+}
+
+static bool read_tstzrange(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  return read_range(LDR_RANGE_TIMESTAMPTZ, p, n, scratch, out);
+}
+
+static bool read_daterange(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  return read_range(LDR_RANGE_DATE, p, n, scratch, out);
+}
+
 /* A label alone has no place: whoever knows the declaration looks it up (ldr_enum_find). */
 static bool read_enum(const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   (void)scratch;
@@ -258,6 +289,8 @@ static void write_enum(const ldr_value *v, ldr_buf *out) {
   ldr_buf_add(out, v->u.p + head, v->n - head);
 }
 
+static void write_range(const ldr_value *v, ldr_buf *out) { ldr_range_to_wire(v->u.p, v->n, out); }
+
 static void write_jsonb(const ldr_value *v, ldr_buf *out) {
   ldr_buf_chr(out, JSONB_VERSION);
   write_bytes(v, out);
@@ -298,6 +331,12 @@ static const struct {
     [LDR_F_CITEXT] = {read_text, ldr_codec_text},
     [LDR_F_XML] = {read_text, ldr_codec_text},
     [LDR_F_TSVECTOR] = {read_tsvector, ldr_codec_text},
+    [LDR_F_INT4RANGE] = {read_int4range, write_range},
+    [LDR_F_INT8RANGE] = {read_int8range, write_range},
+    [LDR_F_NUMRANGE] = {read_numrange, write_range},
+    [LDR_F_TSRANGE] = {read_tsrange, write_range},
+    [LDR_F_TSTZRANGE] = {read_tstzrange, write_range},
+    [LDR_F_DATERANGE] = {read_daterange, write_range},
     [LDR_F_UNKNOWN] = {read_text, ldr_codec_text},
 };
 
@@ -494,6 +533,7 @@ void ldr_codec_text(const ldr_value *v, ldr_buf *out) {
     case LDR_T_INET:
     case LDR_T_MACADDR: network_text(v, out); break;
     case LDR_T_BITS: ldr_bits_format(v->u.p, out); break;
+    case LDR_T_RANGE: ldr_range_format(v->u.p, v->n, out); break;
     case LDR_T_ARRAY: array_text(v, out); break;
     case LDR_T_NUMERIC:
     case LDR_T_TEXT:

@@ -110,6 +110,13 @@ static bool text_bits(const char *p, size_t n, ldr_buf *scratch, ldr_value *out)
   return true;
 }
 
+static bool text_range(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  size_t from = scratch->n;
+  if (ldr_range_parse(ldr_ftype_range_kind(t), p, n, scratch) != NULL || scratch->broken) return false;
+  *out = ldr_bytes_of(LDR_T_RANGE, scratch->p + from, scratch->n - from);
+  return true;
+}
+
 static bool fits(ldr_ftype t, int64_t i) {
   if (t == LDR_F_INT2) return i >= INT16_MIN && i <= INT16_MAX;
   return t != LDR_F_INT4 || (i >= INT32_MIN && i <= INT32_MAX);
@@ -131,6 +138,7 @@ static bool scalar(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_v
     case LDR_T_INET: return text_inet(t, p, n, scratch, out);
     case LDR_T_MACADDR: return text_macaddr(t, p, n, scratch, out);
     case LDR_T_BITS: return text_bits(p, n, scratch, out);
+    case LDR_T_RANGE: return text_range(t, p, n, scratch, out);
     case LDR_T_NUMERIC:
     case LDR_T_CHAR:
     case LDR_T_JSON: *out = ldr_bytes_of(type, p, n); return true;
@@ -239,8 +247,11 @@ static bool build(literal *l, ldr_buf *out, ldr_value *v) {
   return true;
 }
 
+/* A tsvector is read only: nothing makes its binary form of a text. */
+static bool has_text_elements(ldr_ftype elem) { return elem == LDR_F_UNKNOWN || elem == LDR_F_TSVECTOR; }
+
 static bool array(ldr_ftype elem, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
-  literal l = {.p = p, .end = p + n, .elem = elem == LDR_F_UNKNOWN ? LDR_F_TEXT : elem};
+  literal l = {.p = p, .end = p + n, .elem = has_text_elements(elem) ? LDR_F_TEXT : elem};
   bool ok = bounds(&l) && level(&l, 0) && l.p == l.end && bounds_fit(&l) && build(&l, scratch, out);
   if (l.body.broken || l.token.broken || l.scratch.broken) scratch->broken = true;
   ldr_buf_free(&l.body);
@@ -258,9 +269,9 @@ bool ldr_textform_decode(ldr_ftype t, bool is_array, const char *p, size_t n, ld
 /* All built-in array types but those that have a decoder, and box[], which has semicolons. */
 bool ldr_textform_is_array(uint32_t oid) {
   static const uint16_t arrays[] = {
-      1006, 1008, 1010, 1011, 1012, 1013, 1017, 1018, 1019, 1027, 1028, 629,  143,  719,  791,  1034,
-      1270, 2201, 2207, 2208, 2209, 2210, 2211, 2949, 3221, 3643, 3644, 3645, 3735, 3770, 3905, 3907,
-      3909, 3911, 3913, 3927, 4073, 4090, 4097, 4192, 5039, 6150, 6151, 6152, 6153, 6155, 6157,
+      1006, 1008, 1010, 1011, 1012, 1013, 1017, 1018, 1019, 1027, 1028, 629,  143,  719,
+      791,  1034, 1270, 2201, 2207, 2208, 2209, 2210, 2211, 2949, 3221, 3643, 3644, 3645,
+      3735, 3770, 4073, 4090, 4097, 4192, 5039, 6150, 6151, 6152, 6153, 6155, 6157,
   };
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
     if (arrays[i] == oid) return true;

@@ -86,6 +86,13 @@ static ldr_code fit_bits(const char *field, const char *p, size_t n, ldr_err *er
   return ldr_bits_ok(p, n) ? LDR_OK : ldr_fail_field(err, field, "is not a string of bits");
 }
 
+static ldr_code fit_bounds(const char *field, ldr_ftype t, const char *p, size_t n, ldr_err *err) {
+  bool broken;
+  if (ldr_range_ok(ldr_ftype_range_kind(t), p, n, &broken)) return LDR_OK;
+  if (broken) return ldr_fail_nomem(err);
+  return ldr_fail_field(err, field, "is not of type %s", ldr_ftype_get(t)->name);
+}
+
 static ldr_code fit_element(const char *field, ldr_ftype t, const char *p, size_t n, ldr_err *err) {
   size_t size = wire_size(t);
   if (size && size != n) return ldr_fail_field(err, field, "has a malformed element");
@@ -155,6 +162,7 @@ ldr_code ldr_typecheck(const char *field, ldr_ftype t, bool array, const ldr_val
     case LDR_T_INET: return fit_inet(field, t, v->u.p, v->n, err);
     case LDR_T_MACADDR: return fit_macaddr(field, t, v->n, err);
     case LDR_T_BITS: return fit_bits(field, v->u.p, v->n, err);
+    case LDR_T_RANGE: return fit_bounds(field, t, v->u.p, v->n, err);
     case LDR_T_ENUM: return v->n >= LDR_ENUM_HEAD ? LDR_OK : ldr_fail_field(err, field, "is no label");
     case LDR_T_INTERVAL:
       return v->n == LDR_INTERVAL_WIRE ? LDR_OK : ldr_fail_field(err, field, "is not an interval");

@@ -43,6 +43,12 @@ static const ldr_ftype_info types[LDR_NFTYPES] = {
     [LDR_F_CITEXT] = {"citext", "citext", 0, 0, LDR_T_TEXT},
     [LDR_F_XML] = {"xml", "xml", 142, 143, LDR_T_TEXT},
     [LDR_F_TSVECTOR] = {"tsvector", "tsvector", 3614, 3643, LDR_T_TEXT},
+    [LDR_F_INT4RANGE] = {"int4range", "int4range", 3904, 3905, LDR_T_RANGE},
+    [LDR_F_INT8RANGE] = {"int8range", "int8range", 3926, 3927, LDR_T_RANGE},
+    [LDR_F_NUMRANGE] = {"numrange", "numrange", 3906, 3907, LDR_T_RANGE},
+    [LDR_F_TSRANGE] = {"tsrange", "tsrange", 3908, 3909, LDR_T_RANGE},
+    [LDR_F_TSTZRANGE] = {"tstzrange", "tstzrange", 3910, 3911, LDR_T_RANGE},
+    [LDR_F_DATERANGE] = {"daterange", "daterange", 3912, 3913, LDR_T_RANGE},
     [LDR_F_UNKNOWN] = {"unknown", "unknown", 705, 0, LDR_T_TEXT},
 };
 
@@ -64,6 +70,18 @@ const ldr_value *ldr_enum_find(const ldr_value *labels, unsigned n, const char *
     if (labels[i].n == size + LDR_ENUM_HEAD && memcmp(labels[i].u.p + LDR_ENUM_HEAD, p, size) == 0)
       return &labels[i];
   return NULL;
+}
+
+ldr_ftype ldr_ftype_range_element(ldr_ftype t) {
+  static const ldr_ftype elements[LDR_RANGE_KINDS] = {
+      [LDR_RANGE_INT4] = LDR_F_INT4,
+      [LDR_RANGE_INT8] = LDR_F_INT8,
+      [LDR_RANGE_NUMERIC] = LDR_F_NUMERIC,
+      [LDR_RANGE_TIMESTAMP] = LDR_F_TIMESTAMP,
+      [LDR_RANGE_TIMESTAMPTZ] = LDR_F_TIMESTAMPTZ,
+      [LDR_RANGE_DATE] = LDR_F_DATE,
+  };
+  return elements[ldr_ftype_range_kind(t)];
 }
 
 bool ldr_ftype_is_text(ldr_ftype t) { return t == LDR_F_TEXT || t == LDR_F_VARCHAR || t == LDR_F_CHAR; }
@@ -188,6 +206,7 @@ int ldr_value_cmp(const ldr_value *a, const ldr_value *b) {
     case LDR_T_CHAR: return cmp_bytes(a->u.p, bare(a), b->u.p, bare(b));
     case LDR_T_INET: return ldr_inet_cmp(a->u.p, b->u.p);
     case LDR_T_BITS: return ldr_bits_cmp(a->u.p, a->n, b->u.p, b->n);
+    case LDR_T_RANGE: return ldr_range_cmp(a->u.p, a->n, b->u.p, b->n);
   }
   return 1;
 }
@@ -242,6 +261,7 @@ uint64_t ldr_value_hash(const ldr_value *v, uint64_t seed) {
     case LDR_T_ARRAY: return hash_array(v, seed);
     case LDR_T_INTERVAL: return hash_interval(v->u.p, seed);
     case LDR_T_CHAR: return ldr_hash_keyed(v->u.p, bare(v), seed);
+    case LDR_T_RANGE: return ldr_range_hash(v->u.p, v->n, seed);
   }
   return seed;
 }

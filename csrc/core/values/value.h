@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "values/range.h"
 
 typedef enum ldr_type {
   LDR_T_NULL, /* NULL is a type, not an empty string */
@@ -29,7 +30,8 @@ typedef enum ldr_type {
   LDR_T_CHAR,      /* p, n: a text whose blanks at the end do not count */
   LDR_T_INET,      /* p, n: values/network.h */
   LDR_T_MACADDR,   /* p, n: 6 or 8 bytes */
-  LDR_T_BITS       /* p, n: values/bits.h */
+  LDR_T_BITS,      /* p, n: values/bits.h */
+  LDR_T_RANGE      /* p, n: values/range.h */
 } ldr_type;
 
 typedef struct ldr_value {
@@ -74,8 +76,14 @@ typedef enum ldr_ftype {
   LDR_F_VARBIT,
   LDR_F_CITEXT, /* oid: the extension gives one, another in each database */
   LDR_F_XML,
-  LDR_F_TSVECTOR, /* read only: the database makes it */
-  LDR_F_UNKNOWN,  /* raw queries only: a type without a decoder; travels as text */
+  LDR_F_TSVECTOR,  /* read only: the database makes it */
+  LDR_F_INT4RANGE, /* ranges, in the order of ldr_range_kind */
+  LDR_F_INT8RANGE,
+  LDR_F_NUMRANGE,
+  LDR_F_TSRANGE,
+  LDR_F_TSTZRANGE,
+  LDR_F_DATERANGE,
+  LDR_F_UNKNOWN, /* raw queries only: a type without a decoder; travels as text */
   LDR_NFTYPES
 } ldr_ftype;
 
@@ -105,7 +113,12 @@ static inline bool ldr_oid_is_users(uint32_t oid) { return oid >= 16384; }
 static inline bool ldr_ftype_is_users(ldr_ftype t) { return t == LDR_F_ENUM || t == LDR_F_CITEXT; }
 /* Does memory know no values of it? What is equal, ordered or well formed is PostgreSQL's to say. */
 static inline bool ldr_ftype_is_servers(ldr_ftype t) { return t == LDR_F_CITEXT || t == LDR_F_XML; }
-bool ldr_ftype_is_text(ldr_ftype t); /* text, varchar, char: of a collation */
+static inline bool ldr_ftype_is_range(ldr_ftype t) { return t >= LDR_F_INT4RANGE && t <= LDR_F_DATERANGE; }
+static inline ldr_range_kind ldr_ftype_range_kind(ldr_ftype t) { /* of a range */
+  return (ldr_range_kind)((int)t - (int)LDR_F_INT4RANGE);
+}
+ldr_ftype ldr_ftype_range_element(ldr_ftype t); /* LDR_F_INT4 of LDR_F_INT4RANGE */
+bool ldr_ftype_is_text(ldr_ftype t);            /* text, varchar, char: of a collation */
 static inline bool ldr_ftype_is_int(ldr_ftype t) {
   return t == LDR_F_INT2 || t == LDR_F_INT4 || t == LDR_F_INT8;
 }

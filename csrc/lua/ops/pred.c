@@ -7,6 +7,7 @@
 #include "base/nearest.h"
 #include "lua/base/state.h"
 #include "lua/values/decimal.h"
+#include "lua/values/range.h"
 #include "lua/values/strict.h"
 
 /* ---- making predicates ---- */
@@ -79,7 +80,9 @@ static ldr_code compare(l_builder *b, ldr_pred_kind kind, const l_operand *o, co
   ldr_value *v = ldr_arena_alloc(&b->w->arena, sizeof *v);
   ldr_code code;
   if (p == NULL || v == NULL) return nomem(b);
-  code = l_value_operand(b->L, idx, c, b->w, v);
+  code = kind == LDR_P_CONTAINS && !c->array && ldr_ftype_is_range(c->type)
+             ? l_range_contained(b->L, idx, c, b->w, v)
+             : l_value_operand(b->L, idx, c, b->w, v);
   if (code != LDR_OK) return code;
   p->values = v;
   p->n = 1;
@@ -140,6 +143,7 @@ operators[] = {
     {"not_in", LDR_P_IN, LIST, true},
     {"is_null", LDR_P_IS_NULL, BOOL, false},
     {"contains", LDR_P_CONTAINS, OWN, false},
+    {"overlaps", LDR_P_OVERLAPS, OWN, false},
     {"has_key", LDR_P_HAS_KEY, TEXT, false},
 };
 enum { NOPERATORS = sizeof operators / sizeof *operators };
@@ -266,6 +270,7 @@ typedef enum form { VALUE, OPERATORS, ITEMS } form;
 static form form_of(lua_State *L, const ldr_column *c, int idx) {
   if (!lua_istable(L, idx) || l_decimal_is(L, idx)) return VALUE;
   if (has_own_tables(c)) return all_operators(L, idx) ? OPERATORS : VALUE;
+  if (l_range_is(L, idx, c)) return VALUE;
   return l_sequence(L, idx) >= 0 ? ITEMS : OPERATORS;
 }
 

@@ -132,10 +132,24 @@ static const char *const field_keys[] = {"name",      "type",  "null",      "min
                                          "precision", "scale", "generated", "sql_type",  NULL};
 
 /* Raises, with the type that was probably meant and all that there are. */
+/* Types of PostgreSQL that are no types here; NULL: it is none of these. */
+static const char *why_no_type(const char *type) {
+  size_t n = strlen(type);
+  if (strncmp(type, "money", 5) == 0)
+    return "its text depends on lc_monetary; declare numeric(12,2), with a column of that type";
+  if (strcmp(type, "timetz") == 0 || strcmp(type, "time with time zone") == 0)
+    return "its order depends on offsets; declare timestamptz or time";
+  if (n > 10 && strcmp(type + n - 10, "multirange") == 0)
+    return "declare a range, with one row for each part";
+  return NULL;
+}
+
 static void no_type(const l_decl *d, const char *field, const char *type) {
+  const char *why = why_no_type(type);
   char all[400];
   size_t n = 0;
   ldr_nearest near;
+  if (why) l_decl_fail(d, "field %s: there is no type '%s': %s", field, type, why);
   ldr_nearest_begin(&near, type);
   for (int t = 0; t < LDR_F_UNKNOWN; t++) {
     const char *name = ldr_ftype_get((ldr_ftype)t)->name;

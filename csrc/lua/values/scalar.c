@@ -239,6 +239,17 @@ static ldr_code read_bits(lua_State *L, int idx, const ldr_column *c, l_work *w,
   return bytes(w, c, LDR_T_BITS, w->buf.p, w->buf.n, true, out);
 }
 
+/* From its text; a table is read by lua/values/range.c. */
+static ldr_code read_range(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  const char *why;
+  if (lua_type(L, idx) != LUA_TSTRING)
+    return fault(w, c, "must be a range: a text such as [1,5), or { lower = 1, upper = 5 }");
+  ldr_buf_reset(&w->buf);
+  why = ldr_range_parse(ldr_ftype_range_kind(c->type), lua_tostring(L, idx), lua_rawlen(L, idx), &w->buf);
+  if (w->buf.broken) return ldr_fail_nomem(&w->err);
+  return why ? fault(w, c, why) : bytes(w, c, LDR_T_RANGE, w->buf.p, w->buf.n, true, out);
+}
+
 /* Which labels there are, the message of a row says; a condition's is as short as others. */
 static ldr_code read_enum(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   const ldr_value *found = NULL;
@@ -357,6 +368,8 @@ static reader *const readers[LDR_NFTYPES] = {
     [LDR_F_CIDR] = read_inet,       [LDR_F_MACADDR] = read_macaddr,   [LDR_F_MACADDR8] = read_macaddr,
     [LDR_F_BIT] = read_bits,        [LDR_F_VARBIT] = read_bits,       [LDR_F_CITEXT] = read_text,
     [LDR_F_XML] = read_text,        [LDR_F_TSVECTOR] = read_text,     [LDR_F_UNKNOWN] = read_unknown,
+    [LDR_F_INT4RANGE] = read_range, [LDR_F_INT8RANGE] = read_range,   [LDR_F_NUMRANGE] = read_range,
+    [LDR_F_TSRANGE] = read_range,   [LDR_F_TSTZRANGE] = read_range,   [LDR_F_DATERANGE] = read_range,
 };
 
 ldr_code l_scalar_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
@@ -435,9 +448,10 @@ static LDR_APART void push_network(lua_State *L, const ldr_value *v) {
   lua_pushlstring(L, text, ldr_codec_network(v, text));
 }
 
-static LDR_APART bool push_bits(lua_State *L, l_work *w, const ldr_value *v) {
+/* A text of any length. */
+static LDR_APART bool push_text(lua_State *L, l_work *w, const ldr_value *v) {
   ldr_buf_reset(&w->buf);
-  ldr_bits_format(v->u.p, &w->buf);
+  ldr_codec_text(v, &w->buf);
   if (w->buf.broken) {
     (void)!ldr_fail_nomem(&w->err);
     return false;
@@ -465,7 +479,8 @@ bool l_scalar_push(lua_State *L, l_work *w, const ldr_value *v) {
     case LDR_T_INTERVAL: push_datetime(L, v); return true;
     case LDR_T_INET:
     case LDR_T_MACADDR: push_network(L, v); return true;
-    case LDR_T_BITS: return push_bits(L, w, v);
+    case LDR_T_BITS:
+    case LDR_T_RANGE: return push_text(L, w, v);
     case LDR_T_JSON: return push_json(L, w, v);
     case LDR_T_ARRAY: break; /* no scalar */
   }

@@ -2,6 +2,7 @@
 
 #include "lua/base/state.h"
 #include "lua/values/array.h"
+#include "lua/values/range.h"
 
 ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   if (l_is_empty(L, idx)) {
@@ -9,10 +10,12 @@ ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_
     return LDR_OK;
   }
   if (c->array) return l_array_get(L, idx, c, w, out);
+  if (l_range_is(L, idx, c)) return l_range_get(L, idx, c, w, out);
   return l_scalar_get(L, idx, c, w, out);
 }
 
 ldr_code l_value_operand(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  if (l_range_is(L, idx, c)) return l_range_get(L, idx, c, w, out); /* which is checked */
   if (!c->array) return l_scalar_operand(L, idx, c, w, out);
   if (l_is_empty(L, idx)) return ldr_fail_field(&w->err, c->name, "must not be null");
   return l_array_get(L, idx, c, w, out);

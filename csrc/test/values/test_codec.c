@@ -71,6 +71,13 @@ TEST(every_type_in_binary) {
   BOTH(LDR_F_MACADDR8, ldr_bytes_of(LDR_T_MACADDR, uuid_bytes, 8), "0011223344556677");
   BOTH(LDR_F_BIT, ldr_bytes_of(LDR_T_BITS, "\0\0\0\x03\xa0", 5), "00000003a0");
   BOTH(LDR_F_VARBIT, ldr_bytes_of(LDR_T_BITS, "\0\0\0\0", 4), "00000000");
+  BOTH(LDR_F_INT4RANGE, ldr_bytes_of(LDR_T_RANGE, "\0\1", 2), "01");
+  BOTH(LDR_F_INT4RANGE, ldr_bytes_of(LDR_T_RANGE, "\0\x12\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff", 14),
+       "1200000004ffffffff");
+  BOTH(LDR_F_INT8RANGE, ldr_bytes_of(LDR_T_RANGE, "\1\x18", 2), "18");
+  BOTH(LDR_F_NUMRANGE, ldr_bytes_of(LDR_T_RANGE, "\2\x0c\0\0\0\3NaN", 9), "0c0000000800000000c0000000");
+  BOTH(LDR_F_DATERANGE, ldr_bytes_of(LDR_T_RANGE, "\5\x08\0\0\0\x08\0\0\0\0\0\0\0\1", 14),
+       "080000000400000001");
   BOTH(LDR_F_JSON, json("{\"a\": 1}"), "7b2261223a20317d");
   BOTH(LDR_F_JSONB, json("{\"a\": 1}"), "017b2261223a20317d");
   BOTH(LDR_F_UNKNOWN, txt("2026-01-01"), "323032362d30312d3031");
@@ -157,6 +164,14 @@ TEST(wrong_lengths_are_refused) {
   REFUSED(LDR_F_BIT, "00000003a8"); /* a bit behind the end */
   REFUSED(LDR_F_VARBIT, "00000009a0");
   REFUSED(LDR_F_VARBIT, "ffffffff");
+  REFUSED(LDR_F_INT4RANGE, "");
+  REFUSED(LDR_F_INT4RANGE, "03");                                  /* empty, and inclusive */
+  REFUSED(LDR_F_INT4RANGE, "1a0000000400000001");                  /* inclusive without an end */
+  REFUSED(LDR_F_INT4RANGE, "20");                                  /* no such flag */
+  REFUSED(LDR_F_INT4RANGE, "1200000008ffffffffffffffff");          /* a bound of another type */
+  REFUSED(LDR_F_INT4RANGE, "020000000400000002");                  /* a bound is missing */
+  REFUSED(LDR_F_INT4RANGE, "02000000040000000200000004000000010"); /* lower above upper */
+  REFUSED(LDR_F_INT4RANGE, "0100");                                /* a byte too many */
   REFUSED(LDR_F_TSVECTOR, "");
   REFUSED(LDR_F_TSVECTOR, "00000001636174");       /* a lexeme without an end */
   REFUSED(LDR_F_TSVECTOR, "00000001610000020001"); /* a place is missing */

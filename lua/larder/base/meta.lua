@@ -24,13 +24,20 @@
 --- `larder.null`.
 ---@alias larder.Null lightuserdata
 
+--- A range as it is written; it is read as a text. A bound that is missing has no end.
+---@class larder.Range
+---@field lower? string|number|larder.Decimal|larder.Null
+---@field upper? string|number|larder.Decimal|larder.Null
+---@field bounds? "[)"|"[]"|"()"|"(]"  "[)" when it is missing
+
 ---@class larder.Operators
 ---@field eq? any
 ---@field ne? any
 ---@field is_null? boolean
 ---@field in? any[]
 ---@field not_in? any[]
----@field contains? any
+---@field contains? any  of JSON, arrays and ranges; a range also contains one value
+---@field overlaps? any  of arrays and ranges
 ---@field has_key? string
 
 ---@class larder.NumberOperators: larder.Operators

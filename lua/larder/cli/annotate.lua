@@ -11,6 +11,9 @@ local LUA = {
 }
 -- What may be written besides what is read.
 local WRITTEN = { numeric = "string|number|larder.Decimal", timestamptz = "string|number" }
+for _, name in ipairs { "int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange" } do
+  WRITTEN[name] = "string|larder.Range"
+end
 -- Operators beside a field, by what it is read as.
 local OPERATORS = { boolean = "larder.Operators", integer = "larder.NumberOperators", number = "larder.NumberOperators" }
 

@@ -21,7 +21,7 @@ local family = {}
 ---@class larder.FieldDeclaration
 ---@field name string
 ---@field type string      bool, int2, int4, int8, float4, float8, numeric, text, bytea, uuid, timestamptz, json,
--- jsonb, date, timestamp, time, interval, varchar, char, enum; "varchar(20)", "timestamp(3)"; "text[]" = array. docs/types.md
+-- jsonb, date, timestamp, time, interval, varchar, char, enum, inet, int4range …; "varchar(20)", "timestamp(3)"; "text[]" = array. docs/types.md
 ---@field null? boolean    may be null (default: not)
 ---@field default? any     a value, { "now" }, { "uuid" }, { "cuid" }, { "identity" } or { "database", "SQL expression" }
 ---@field enum? string[]

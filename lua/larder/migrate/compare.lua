@@ -16,7 +16,8 @@ end
 
 -- Types of which one value has several texts.
 local SPELLED = { date = true, timestamp = true, time = true, interval = true, timestamptz = true, inet = true, cidr = true,
-  macaddr = true, macaddr8 = true }
+  macaddr = true, macaddr8 = true, int4range = true, int8range = true, numrange = true, tsrange = true, tstzrange = true,
+  daterange = true }
 
 local function sorted_keys(map)
   local list = {}

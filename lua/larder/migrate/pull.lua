@@ -77,7 +77,7 @@ end
 -- Why a column cannot be declared; nil: it can.
 local function undeclarable(column)
   if not nameable(column.name) then return "no name for a field" end
-  if not declared_type(column) then return ("%s, which is not a type of larder"):format(column.type) end
+  if not declared_type(column) then return types.why_not(column) end
 end
 
 local function field_of(column, notes)

@@ -9,11 +9,13 @@ local SQL = {
   json = "json", jsonb = "jsonb", date = "date", timestamp = "timestamp%s without time zone", time = "time%s without time zone",
   interval = "interval%s", varchar = "character varying%s", char = "character%s",
   inet = "inet", cidr = "cidr", macaddr = "macaddr", macaddr8 = "macaddr8", bit = "bit%s", varbit = "bit varying%s",
-  citext = "citext", xml = "xml", tsvector = "tsvector",
+  citext = "citext", xml = "xml", tsvector = "tsvector", int4range = "int4range", int8range = "int8range", numrange = "numrange",
+  tsrange = "tsrange", tstzrange = "tstzrange", daterange = "daterange",
 }
 local SIZED = { varchar = "max_len", char = "max_len", bit = "max_len", varbit = "max_len" } -- of others that have something in parentheses: precision
 
-local UNLISTED = { char = true, bit = true, citext = true, xml = true, tsvector = true } -- no arrays of these
+local UNLISTED = { char = true, bit = true, citext = true, xml = true, tsvector = true, int4range = true, int8range = true,
+  numrange = true, tsrange = true, tstzrange = true, daterange = true } -- no arrays of these
 local MEASURED = { char = true, bit = true } -- bpchar and "bit" without a length are no char(n) and no bit(n)
 
 local declared = {}
@@ -63,6 +65,23 @@ function types.declared(text)
   if name == "numeric" and first then made.scale = tonumber(second) or 0 end
   if MEASURED[name] and not first then return nil end
   return made
+end
+
+-- What a column of PostgreSQL's other types can become.
+local INSTEAD = {
+  money = "a money, whose text depends on lc_monetary (alter column %s type numeric)",
+  ["time with time zone"] = "a timetz, whose order depends on offsets (alter column %s type time, or timestamptz)",
+}
+
+--- Why a column's type is none of larder's, and what can be done.
+---@param column { name: string, type: string }
+---@return string
+function types.why_not(column)
+  local base, array = column.type:gsub("%[%]$", "")
+  if INSTEAD[base] and array == 0 then return INSTEAD[base]:format(column.name) end
+  if base:find "multirange$" then return ("%s: larder has ranges, one a row"):format(column.type) end
+  if declared[base] then return ("%s: larder has no arrays of this type"):format(column.type) end
+  return ("%s, which is not a type of larder"):format(column.type)
 end
 
 return types

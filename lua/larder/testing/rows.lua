@@ -43,6 +43,10 @@ local function bits(n, field)
   return table.concat(list)
 end
 
+local function day(n) return core.time_format(core.now() - n % 100000 * 86400000000):sub(1, 10) end
+
+local function numbers(n) return ("[%d,%d)"):format(n % 30000, n % 30000 + 5) end
+
 local MAKE = {
   bool = function(n) return n % 2 == 0 end,
   int2 = whole, int4 = whole, int8 = whole, numeric = numeric, text = text, bytea = text,
@@ -51,7 +55,7 @@ local MAKE = {
   uuid = function() return core.uuid() end,
   timestamptz = function(n) return core.time_format(core.now() - n % 100000 * 1000000) end,
   varchar = text, char = text, enum = text,
-  date = function(n) return core.time_format(core.now() - n % 100000 * 86400000000):sub(1, 10) end,
+  date = day,
   timestamp = function(n) return (core.time_format(core.now() - n % 100000 * 1000000):gsub("Z", "")) end,
   time = function(n) return ("%02d:%02d:%02d"):format(math.floor(n / 3600) % 24, math.floor(n / 60) % 60, n % 60) end,
   interval = function(n) return ("PT%dS"):format(n) end,
@@ -59,6 +63,8 @@ local MAKE = {
   cidr = function(n) return ("10.%d.%d.0/24"):format(math.floor(n / 256) % 256, n % 256) end,
   macaddr = function(n) return mac(n, "08:00:2b") end, macaddr8 = function(n) return mac(n, "08:00:2b:00:00") end,
   bit = bits, varbit = bits, citext = text, xml = function(n) return ("<n>%d</n>"):format(n) end,
+  int4range = numbers, int8range = numbers, numrange = numbers, daterange = function(n) return ("[%s,)"):format(day(n)) end,
+  tsrange = function(n) return ("[%sT00:00,)"):format(day(n)) end, tstzrange = function(n) return ("[%sT00:00Z,)"):format(day(n)) end,
   json = function(n) return { n = n % 1000 } end,
   jsonb = function(n) return { n = n % 1000 } end,
 }

@@ -100,6 +100,12 @@ local BY_TYPE = {
   macaddr8 = function() return pick { "08:00:2b:01:02:03", "08:00:2b:ff:fe:01:02:03", "00:00:00:00:00:00:00:01" } end,
   bit = function(field) return pick { "0", "1" }:rep(field.max_len) end,
   varbit = function(field) return pick { "", "0", "01", "1", "010" }:sub(1, field.max_len) end,
+  int4range = function() return pick { "empty", "(,)", "[1,5)", "[1,4]", "(1,9]", { lower = 3 }, { upper = 3, bounds = "(]" } } end,
+  int8range = function() return pick { "empty", "[1,5)", "[4,4]", "(,3)", "[9007199254740992,)" } end,
+  numrange = function() return pick { "empty", "[1,2.5]", "[1.0,2.50]", "(1,2.5]", "[2,NaN)", "(,2)" } end,
+  tsrange = function() return pick { "[2026-01-01,2026-01-02)", "(2026-01-01,2026-01-02]", "(,infinity)", "empty" } end,
+  tstzrange = function() return pick { "[2026-01-01T00:00Z,2026-01-02T00:00Z)", "[2026-01-01T02:00+02,2026-01-02T00:00Z)", "(,)" } end,
+  daterange = function() return pick { "[2026-01-01,2026-01-31]", "[2026-01-01,2026-02-01)", "(2026-01-15,)", "empty", "(,infinity]" } end,
   ["inet[]"] = function() return pick { array {}, { "10.0.0.1", "10.0.0.1/32" }, { "::1", null } } end,
   ["cidr[]"] = function() return pick { array {}, { "10.0.0.0/8" } } end,
   ["macaddr[]"] = function() return pick { { "08:00:2b:01:02:03" }, { "08002b010203", null } } end,
@@ -130,8 +136,10 @@ end
 
 local SCALAR = { text = true, uuid = true, int2 = true, int4 = true, int8 = true, numeric = true, bool = true, timestamptz = true,
   date = true, timestamp = true, time = true, interval = true, varchar = true, char = true, enum = true,
-  inet = true, cidr = true, macaddr = true, macaddr8 = true, bit = true, varbit = true }
-local UNRANKED = { bool = true, uuid = true, cidr = true, macaddr = true, macaddr8 = true, bit = true, varbit = true } -- no min and max
+  inet = true, cidr = true, macaddr = true, macaddr8 = true, bit = true, varbit = true, int4range = true, int8range = true,
+  numrange = true, tsrange = true, tstzrange = true, daterange = true }
+local UNRANKED = { bool = true, uuid = true, cidr = true, macaddr = true, macaddr8 = true, bit = true, varbit = true, int4range = true,
+  int8range = true, numrange = true, tsrange = true, tstzrange = true, daterange = true } -- no min and max
 local NUMBER = { int2 = true, int4 = true, int8 = true, numeric = true }
 
 local function unique_fields(decl)
@@ -228,6 +236,9 @@ local function leaf(e)
   if kind == 3 then return { [field.name] = { value(field), value(field), value(field) } } end
   if kind == 4 then return { [field.name] = { [pick(COMPARE)] = BY_TYPE[field.type](field) } } end
   if kind == 5 and field.type == "text" then return { [field.name] = { [pick { "like", "ilike" }] = pick { "k%", "%1", "_1", "%é%" } } } end
+  if field.type:find "range$" and chance(50) then
+    return { [field.name] = { [pick { "contains", "overlaps" }] = BY_TYPE[field.type](field) } }
+  end
   return { [field.name] = value(field) }
 end
 

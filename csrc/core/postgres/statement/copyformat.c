@@ -94,10 +94,10 @@ static bool read_field(const ldr_field *f, input *in, ldr_buf *scratch, ldr_valu
   return label != NULL;
 }
 
-/* Numeric texts lie one behind the other in scratch, which moved while it grew. */
+/* Made values lie one behind the other in scratch, which moved while it grew. */
 static void settle(ldr_value *values, unsigned n, const char *text) {
   for (unsigned i = 0; i < n; i++) {
-    if (values[i].type != LDR_T_NUMERIC) continue;
+    if (!ldr_codec_makes(values[i].type)) continue;
     values[i].u.p = text;
     text += values[i].n;
   }

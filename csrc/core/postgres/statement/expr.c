@@ -252,9 +252,9 @@ void ldr_sql_bucket(ldr_sql *w, ldr_sql_scope s, ldr_bucket b, unsigned field, c
 /* ---- predicates ---- */
 
 static const char *const operators[] = {
-    [LDR_P_EQ] = " = ",        [LDR_P_NE] = " <> ",     [LDR_P_LT] = " < ",      [LDR_P_LE] = " <= ",
-    [LDR_P_GT] = " > ",        [LDR_P_GE] = " >= ",     [LDR_P_LIKE] = " like ", [LDR_P_ILIKE] = " ilike ",
-    [LDR_P_CONTAINS] = " @> ", [LDR_P_HAS_KEY] = " ? ",
+    [LDR_P_EQ] = " = ",        [LDR_P_NE] = " <> ",       [LDR_P_LT] = " < ",      [LDR_P_LE] = " <= ",
+    [LDR_P_GT] = " > ",        [LDR_P_GE] = " >= ",       [LDR_P_LIKE] = " like ", [LDR_P_ILIKE] = " ilike ",
+    [LDR_P_CONTAINS] = " @> ", [LDR_P_OVERLAPS] = " && ", [LDR_P_HAS_KEY] = " ? ",
 };
 
 /* The operand stands already: what it is compared with. */
@@ -427,7 +427,8 @@ void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
     case LDR_P_EQ:
     case LDR_P_NE:
     case LDR_P_LIKE:
-    case LDR_P_CONTAINS: compare(w, s, p); break;
+    case LDR_P_CONTAINS:
+    case LDR_P_OVERLAPS: compare(w, s, p); break;
     case LDR_P_HAS_KEY: has_key(w, s, p); break;
     case LDR_P_IN: in_list(w, s, p); break;
     case LDR_P_IS_NULL: is_null(w, s, p->field, p->expr); break;
