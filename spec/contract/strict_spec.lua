@@ -300,6 +300,12 @@ for _, engine in ipairs(engines) do
       end
       local _, err = db:transaction(function(tx) tx:actve() end)
       assert.matches("strict_spec.lua:%d+: a transaction has no actve; did you mean active%?", err)
+      local rows = items:each {}
+      local raised, said = pcall(function() rows:clsoe() end)
+      assert.is_false(raised)
+      assert.matches("strict_spec.lua:%d+: rows of each has no clsoe; did you mean close%?", said)
+      assert.is_nil(rows.count)
+      rows:close()
       -- what some stores have, what begins otherwise, and what is like no method
       for _, name in ipairs { "soft_delete", "restore", "search", "create_partition", "insert", "set", "_lst", "close" } do
         assert.is_nil(visits[name], name)

@@ -73,6 +73,19 @@ describe("raw SQL", function()
     assert.has_error(function() db:query(5) end)
   end)
 
+  it("says which methods of a session, a pipeline and a cursor were meant", function()
+    local _, raised = db:session(function(session) session:qurey "select 1" end)
+    for call, why in pairs {
+      [function() error(raised, 0) end] = "a session has no qurey; did you mean query?",
+      [function() db:pipeline(function(p) p:qery "select 1" end) end] = "a pipeline has no qery; did you mean query?",
+      [function() (db:each "select 1"):colse() end] = "a cursor has no colse; did you mean close?",
+    } do
+      local ok, said = pcall(call)
+      assert.is_false(ok)
+      assert.matches("raw_spec.lua:%d+: " .. why:gsub("%p", "%%%0"), said)
+    end
+  end)
+
   it("says in which line and where a statement is wrong", function()
     local cases = {
       ["selct 1"] = { 1, 1 }, ["select 1,\n  nosuch\nfrom pg_class"] = { 2, 3 }, ["select 'ä', 'ö',\n'€' || nosuch('ß')"] = { 2, 8 },

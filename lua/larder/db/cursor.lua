@@ -61,7 +61,7 @@ function Cursor:open()
   local around = engine:ambient()
   if around then
     ok, err = transactions.admits(self.db, around)
-    self.ctx = ok and around -- else there is nothing of ours in it to close
+    self.ctx = ok and around or false -- else there is nothing of ours in it to close
     joined = joined + 1
     self.number = joined
   else
@@ -104,7 +104,7 @@ function Cursor:close()
   self.done = true
   if self.owned then note(self, nil) end
   local ctx = self.ctx
-  self.ctx = nil
+  self.ctx = false
   if not ctx then return end
   if self.owned then
     settle(self.db._wait, ctx:rollback {})
@@ -117,6 +117,7 @@ end
 
 Cursor.__close = Cursor.close
 misuse.guard(Cursor, { "close" }, "source", "a cursor")
+misuse.spelled(Cursor, "a cursor")
 
 function Cursor:__call()
   if self.done or self.at == #self.rows and not self:next_page() then return nil end
@@ -129,7 +130,8 @@ end
 ---@param source larder.CursorSource
 ---@return larder.Cursor
 function cursors.new(db, source)
-  return setmetatable({ db = db, source = source, rows = {}, at = 0 }, Cursor)
+  -- every field that is asked for has a value: a missing one would be looked for among misspelt names
+  return setmetatable({ db = db, source = source, rows = {}, at = 0, ctx = false, owned = false, done = false }, Cursor)
 end
 
 return cursors

@@ -152,6 +152,7 @@ function Session:backend_pid()
 end
 
 misuse.guard(Session, { "query", "backend_pid" }, "_ctx", "a session")
+misuse.spelled(Session, "a session")
 
 function raw.session(db, opts, fn)
   local ctx, err = db._engine:session { timeout = opts.timeout }
@@ -181,6 +182,7 @@ end
 
 Pipeline.collects = true -- told from other tables by it
 misuse.guard(Pipeline, { "query" }, "collects", "a pipeline")
+misuse.spelled(Pipeline, "a pipeline")
 
 local function first_failure(results)
   for i, result in ipairs(results) do

@@ -115,6 +115,7 @@ function DeadLetters:discard(filter)
 end
 
 misuse.guard(DeadLetters, { "count", "list", "replay", "discard" }, "_writer", "dead letters")
+misuse.spelled(DeadLetters, "dead letters")
 
 local dead_letters = {}
 

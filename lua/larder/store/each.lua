@@ -117,12 +117,13 @@ end
 
 Rows.__close = Rows.close
 misuse.guard(Rows, { "close" }, "pages", "rows of each")
+misuse.spelled(Rows, "rows of each")
 
 --- All rows of these pages, one by one.
 ---@param pages table  of each.pages
 ---@return larder.Rows
 function each.rows(pages)
-  return setmetatable({ pages = pages, rows = {}, at = 0 }, Rows)
+  return setmetatable({ pages = pages, rows = {}, at = 0, cursor = false }, Rows)
 end
 
 return each

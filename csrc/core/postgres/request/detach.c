@@ -90,13 +90,16 @@ void ldr_reap_detached(ldr_pg *e) {
   if (later) e->due = ldr_sooner(e->due, ldr_now_mono() + CANCEL_LOOK_US);
 }
 
+void ldr_pg_cancel_slot(ldr_pg *e, ldr_slot *s, int64_t now) {
+  ldr_slot_cancel(s, now);
+  if (e->pool->server.pooler)
+    s->discard = true; /* a pooler passes it on when it likes, perhaps to the next */
+}
+
 void ldr_request_cancel(ldr_request *rq) {
   ldr_count(&rq->e->counts.cancels, 1);
-  if (ldr_request_owns_conn(rq)) {
+  if (ldr_request_owns_conn(rq))
     ldr_conn_cancel(rq->conn);
-    return;
-  }
-  ldr_slot_cancel(rq->slot, ldr_now_mono());
-  if (rq->e->pool->server.pooler)
-    rq->slot->discard = true; /* a pooler passes it on when it likes, perhaps to the next */
+  else
+    ldr_pg_cancel_slot(rq->e, rq->slot, ldr_now_mono());
 }

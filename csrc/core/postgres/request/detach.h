@@ -24,5 +24,7 @@ bool ldr_request_detach_or_cancel(ldr_request *rq);
 /* Gives back the connections of detached exchanges that are answered. */
 void ldr_reap_detached(ldr_pg *e);
 void ldr_request_cancel(ldr_request *rq); /* tells the server */
+/* The same for what runs on a pooled connection, which is not used again behind a pooler. */
+void ldr_pg_cancel_slot(ldr_pg *e, ldr_slot *s, int64_t now);
 
 #endif

@@ -178,14 +178,14 @@ static void run_due(ldr_pg *e, int64_t now) {
 
 /* Reads behind a slow statement move on to another connection. Nobody waits for what stays behind on this
  * one, so it need not run long. */
-static void relieve(ldr_slot *s, int64_t now) {
+static void relieve(ldr_pg *e, ldr_slot *s, int64_t now) {
   ldr_exchange *head = ldr_conn_head(s->conn), *next;
   if (ldr_conn_dead(s->conn)) return;
   if (head->request == NULL && now - s->head_since > LDR_GRACE_US) {
     ldr_conn_drop(s->conn);
     return;
   }
-  if (head->request == NULL && s->cancelled < s->head_since) ldr_slot_cancel(s, now);
+  if (head->request == NULL && s->cancelled < s->head_since) ldr_pg_cancel_slot(e, s, now);
   for (ldr_exchange *r = head->sealed ? head->next : head; r;
        r = next) { /* of a group, any may be the slow one */
     ldr_request *rq = r->request;
@@ -204,7 +204,7 @@ static int64_t look_at_stalls(ldr_pg *e, int64_t now) {
     int64_t at = s->head_since + RESCUE_US;
     if (head == NULL || (head->request && head->next == NULL)) continue;
     if (now >= at) {
-      relieve(s, now);
+      relieve(e, s, now);
       at = now + RESCUE_US;
     }
     if (at < due) due = at;
