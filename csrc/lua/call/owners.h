@@ -29,6 +29,7 @@ typedef struct l_ctx {
   ldr_tx *tx;                 /* NULL: over */
   const ldr_context *context; /* what it was begun for; anchored by the environment */
   int frame;       /* of the function that runs it: its number from the stack's bottom, see call/scope.c */
+  int level;       /* … and from the top, where it was found last: it is looked for there first */
   bool bound;      /* a coroutine runs it: see call/scope.h */
   bool rooted;     /* the event loop itself keeps that coroutine */
   bool seen;       /* by the sweep that goes on */

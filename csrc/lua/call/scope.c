@@ -27,11 +27,9 @@ static void take(lua_State *L, lua_State *co) {
   if (co != L) lua_xmove(co, L, 1);
 }
 
-/* Does co still run the transaction whose context is at idx? Its frame is known by the function and by its
- * first argument, the context, which no other call has. */
-static bool runs(lua_State *L, lua_State *co, int idx) {
-  const l_ctx *c = lua_touserdata(L, idx);
-  int level = depth(co) - c->frame;
+/* Is the frame at this level of co's stack that of the transaction whose context is at idx? It is known by
+ * the function and by its first argument, the context, which no other call has. */
+static bool is_frame(lua_State *L, lua_State *co, int level, int idx) {
   lua_Debug ar;
   bool same;
   if (level < 0 || !lua_checkstack(co, 2) || !lua_getstack(co, level, &ar)) return false;
@@ -49,6 +47,15 @@ static bool runs(lua_State *L, lua_State *co, int idx) {
   same = lua_rawequal(L, -1, idx);
   lua_pop(L, 1);
   return same;
+}
+
+/* Does co still run the transaction whose context is at idx? The calls of a transaction's function are mostly
+ * equally deep; to count the frames of the stack takes longer. */
+static bool runs(lua_State *L, lua_State *co, int idx) {
+  l_ctx *c = lua_touserdata(L, idx);
+  if (is_frame(L, co, c->level, idx)) return true;
+  c->level = depth(co) - c->frame;
+  return is_frame(L, co, c->level, idx);
 }
 
 /* ---- who waits for whom ---- */
