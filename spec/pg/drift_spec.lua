@@ -108,6 +108,20 @@ describe("drift of types #pg", function()
     assert(s:create { id = 2, v = 500 })
   end)
 
+  it("asks again when the server speaks of types, though no result came", function()
+    local s = store(db, { type = "text" }, "text")
+    assert(s:create { id = 1, v = "a" })
+    assert(db:query "alter table public.drift_t alter v type bytea using v::bytea")
+    for id = 2, 3 do refused(nil, select(2, s:create { id = id, v = "b" }), "bytea", "text") end
+    assert(db:query "alter table public.drift_t alter v type text using convert_from(v, 'UTF8')")
+    assert.equal("b", assert(s:create { id = 2, v = "b" }).v)
+    assert(db:query "alter table public.drift_t alter v type bytea using v::bytea")
+    local _, first = db:transaction(function() return s:create { id = 3, v = "c" } end)
+    assert.equal("42804", first.sqlstate) -- a transaction has failed by then; the next one is told
+    refused(nil, select(2, db:transaction(function() return s:create { id = 3, v = "c" } end)), "bytea", "text")
+    assert.equal(2, db:query("select count(*) as n from public.drift_t")[1].n)
+  end)
+
   it("says so in a pipeline and in a transaction, too", function()
     local s = store(db, { type = "int8" }, "money")
     local ok, err = db:transaction(function() return s:create { id = 1, v = 500 } end)

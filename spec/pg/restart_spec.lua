@@ -4,6 +4,7 @@ local larder = require "larder"
 local compat = require "larder.base.compat"
 local core = require "larder.core"
 local loops = require "spec.support.loops"
+local must = require "spec.support.must"
 
 local missing = require("spec.support.need").own_server()
 if missing then return describe("a server restart", function() pending(missing) end) end
@@ -11,6 +12,14 @@ if missing then return describe("a server restart", function() pending(missing) 
 local server = require("spec.support.pgctl").run
 
 local url = assert(os.getenv "LARDER_TEST_URL", "LARDER_TEST_URL is not set")
+
+--- What fn answers once the server is back.
+local function again(fn)
+  local back = core.now()
+  local result, err
+  repeat result, err = fn() until result or core.now() - back > 20e6
+  return result, err
+end
 
 describe("a server restart", function()
   it("FT-7 MV-G3 is an error while the server is down, and works within the pause between two attempts once it is back", function()
@@ -88,5 +97,126 @@ describe("a server restart", function()
     assert.same({ { one = 1 } }, rows)
     assert.is_true(db:health().server_version >= 120000)
     db:close()
+  end)
+end)
+
+-- Enough for several pages, and for COPY to be under way when the server goes.
+local ROWS, PAGE = 2000, 100
+
+larder.declare {
+  name = "restarted",
+  entities = {
+    { name = "rows", table = "public.larder_restarted", key = { name = "larder_restarted_pkey", "id" },
+      fields = { { name = "id", type = "int8" }, { name = "a", type = "int4" } } },
+  },
+}
+
+describe("a server restart amid", function()
+  local db, rows
+
+  before_each(function()
+    db = must(larder.open(url, { pool = { max = 2, min = 0, acquire_timeout = 20 } }))
+    must(db:query "drop table if exists public.larder_restarted")
+    must(db:query "create table public.larder_restarted (id int8 constraint larder_restarted_pkey primary key, a int4 not null)")
+    must(db:query("insert into public.larder_restarted select n, n * 7919 % 101 from generate_series(1, $1::int8) n", ROWS))
+    rows = db:stores("restarted").rows
+  end)
+  after_each(function()
+    must(again(function() return db:query "drop table public.larder_restarted" end))
+    db:close()
+  end)
+
+  local function count() return must(again(function() return rows:count() end)) end
+
+  -- Not at once: a throw-away server would lose what it has just committed.
+  local function restart() server "restart -w -m fast" end
+
+  -- The ids that a walk gives; the server is restarted behind its n-th row.
+  local function walk(opts, n, ids)
+    opts.page = PAGE
+    for row in rows:each(opts) do
+      ids[#ids + 1] = row.id
+      if #ids == n then restart() end
+    end
+  end
+
+  it("FT-52 each by an index goes on with the row behind, or raises: none is left out", function()
+    local ids = {}
+    local ok, err = pcall(walk, { order = "id" }, 2 * PAGE + 50, ids)
+    if not ok then assert.equal("connection", err.code) end
+    assert.is_true(ok and #ids == ROWS or not ok and #ids >= 2 * PAGE + 50)
+    for i, id in ipairs(ids) do assert.equal(i, id) end
+    assert.equal(ROWS, count())
+  end)
+
+  it("FT-52 each by a cursor raises, and does not end as if that were all", function()
+    local ids, whole = {}, {}
+    local ok, err = pcall(walk, { order = "a" }, 2 * PAGE + 50, ids)
+    assert.is_false(ok)
+    assert.equal("connection", err.code)
+    assert.is_true(#ids >= 2 * PAGE + 50 and #ids < ROWS)
+    count()
+    walk({ order = "a" }, 0, whole)
+    assert.equal(ROWS, #whole)
+    for i, id in ipairs(ids) do assert.equal(whole[i], id) end
+  end)
+
+  it("FT-53 copy_in stores nothing, and says so", function()
+    local n = ROWS
+    local loaded, err = db:copy_in("copy public.larder_restarted from stdin", function()
+      n = n + 1
+      if n == ROWS + 5000 then restart() end
+      if n <= ROWS + 100000 then return ("%d\t%d\n"):format(n, n) end
+    end)
+    assert.is_nil(loaded)
+    assert.equal("connection", err.code)
+    assert.equal(ROWS, count())
+  end)
+
+  it("FT-53 copy_out is no whole copy", function()
+    must(db:query "insert into public.larder_restarted select n, n from generate_series(100001, 600000) n")
+    local n = 0
+    local copied, err = db:copy_out("copy public.larder_restarted to stdout", function()
+      n = n + 1
+      if n == 3 then restart() end
+    end)
+    assert.is_nil(copied)
+    assert.equal("connection", err.code)
+  end)
+
+  -- A transfer of 3,000 rows by chunks of 500; the server is restarted behind the second.
+  local function transfer(opts)
+    local list, restarted = {}, false
+    for i = 1, 3000 do list[i] = { id = 10000 + i, a = 1 } end
+    opts.families, opts.chunk = { "restarted" }, 500
+    opts.progress = function(at)
+      if restarted or at.phase ~= "load" or at.done < 1000 then return end
+      restarted = true
+      restart()
+    end
+    local report, err = larder.transfer({ restarted = { rows = list } }, db, opts)
+    assert.is_true(restarted)
+    return report, err
+  end
+
+  for _, rebuild in ipairs { true, false } do
+    it("FT-53 a transfer stores nothing, and says so, rebuild = " .. tostring(rebuild), function()
+      local report, err = transfer { rebuild = rebuild }
+      assert.is_nil(report)
+      assert.equal("connection", err.code)
+      assert.equal(ROWS, count())
+    end)
+  end
+
+  it("FT-53 a transfer by chunks keeps whole chunks, and says that it is not done", function()
+    local report, err = transfer { atomic = false }
+    local stored = count() - ROWS
+    if report then -- the pool had a new connection for the chunk that was under way
+      assert.equal(3000, report.written)
+      assert.equal(3000, stored)
+    else
+      assert.equal("connection", err.code)
+      assert.equal(0, stored % 500)
+    end
   end)
 end)

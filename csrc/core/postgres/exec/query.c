@@ -149,12 +149,18 @@ static ldr_code start(ldr_request *rq, ldr_err *err) {
   return ldr_request_submit(rq, err);
 }
 
+/* Do the server's words speak against what is known of the table? The statement is run once more, after the
+ * table was asked again: that names the column, or the words are repeated. */
+static bool refutes_live(const ldr_request *rq) {
+  return rq->stmt->live && rq->healed == 0 && ldr_state_mistyped(ldr_exchange_sqlstate(rq->exchange));
+}
+
 /* A prepared statement that went stale (a table changed, a session forgot it) is run once more, without a
  * word: it failed before it did anything. Not in a transaction, which has failed by it. */
 static bool may_heal(const ldr_request *rq) {
   bool in_tx = rq->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(rq->conn);
-  return rq->healed < LDR_HEALS_MAX && !rq->timed_out && ldr_exchange_stale(rq->exchange) && !in_tx &&
-         !ldr_conn_dead(rq->conn) && !ldr_stmt_only_once(rq->stmt);
+  return rq->healed < LDR_HEALS_MAX && !rq->timed_out && !in_tx && !ldr_conn_dead(rq->conn) &&
+         !ldr_stmt_only_once(rq->stmt) && (ldr_exchange_stale(rq->exchange) || refutes_live(rq));
 }
 
 static ldr_code heal(ldr_request *rq, ldr_err *err) {
@@ -184,6 +190,7 @@ static ldr_code refuted(ldr_request *rq, ldr_err *err) {
 static ldr_code failed(ldr_request *rq, ldr_err *err) {
   if (may_heal(rq)) return heal(rq, err);
   if (ldr_request_can_retry(rq) && ldr_request_requeue(rq)) return LDR_PENDING;
+  if (refutes_live(rq)) ldr_live_forget(rq->stmt->live);
   ldr_pgrun_note_failure(rq->slot, rq->stmt);
   rq->forget = rq->forget || ldr_stmt_doubted(rq->stmt, ldr_exchange_sqlstate(rq->exchange));
   return ldr_request_error(rq, err);

@@ -104,6 +104,10 @@ void ldr_exchange_end(ldr_exchange *r, bool lost) {
   l->last = r;
 }
 
+bool ldr_state_mistyped(const char *sqlstate) {
+  return strcmp(sqlstate, "42804") == 0 || strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "42846") == 0;
+}
+
 /* A parameter of another type fails as an operator or cast that is not there, as a value that cannot be read,
  * or (a type that was made anew) as a fault inside of the server. */
 bool ldr_state_doubts(const char *sqlstate) {

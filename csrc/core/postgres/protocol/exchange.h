@@ -76,6 +76,8 @@ ldr_code ldr_exchange_error(const ldr_exchange *r, bool deleting, ldr_err *err);
 const char *ldr_exchange_sqlstate(const ldr_exchange *r); /* "" when it has no error */
 /* May a failure with this SQLSTATE come from what was known of the statement's parameters and columns? */
 bool ldr_state_doubts(const char *sqlstate);
+/* Does the SQLSTATE say that a value or operator is of a type that the column is not? */
+bool ldr_state_mistyped(const char *sqlstate);
 bool ldr_exchange_stale(
     const ldr_exchange *r); /* failed by a prepared statement that should be prepared again */
 
