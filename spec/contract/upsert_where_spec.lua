@@ -2,6 +2,11 @@
 
 local larder = require "larder"
 local engines = require "spec.support.engines"
+local loops = require "spec.support.loops"
+local must = require "spec.support.must"
+
+local loop = loops.cqueues or loops.manual
+local WRITERS, ROUNDS = 16, 5
 
 for _, engine in ipairs(engines) do
   describe("an upsert with a condition on " .. engine.name, function()
@@ -65,5 +70,57 @@ for _, engine in ipairs(engines) do
       assert.is_nil(row)
       assert.equal("invalid", err.code)
     end)
+
+    for _, connections in ipairs { WRITERS, 3 } do
+      -- Coroutines of one event loop, each of which takes a connection of the pool for each write, or waits for one.
+      it(("decides one by one for %d writers at once with %d connections"):format(WRITERS, connections), function()
+        local opts = { pool = { max = connections, min = 0 } }
+        for name, value in pairs(loop.options) do opts[name] = value end
+        local other = must(larder.open(engine.name == "memory" and "memory:" or os.getenv "LARDER_TEST_URL", opts))
+        local store = other:stores "blog"
+        local written, refusals = { n = 0 }, 0
+
+        local function write(row, set, where)
+          local stored, err = store.posts:upsert(row, { set = set, where = where })
+          if stored then
+            written.n = written.n + 1
+            written[stored.id .. " " .. stored.likes] = (written[stored.id .. " " .. stored.likes] or 0) + 1
+          else
+            assert.equal("conflict", err.code, tostring(err))
+            assert.is_nil(err.sqlstate)
+            refusals = refusals + 1
+          end
+        end
+
+        local writers = {}
+        for i = 1, WRITERS do
+          writers[i] = function()
+            for round = 1, ROUNDS do
+              -- a counter with a ceiling, then the newest of several versions
+              write({ id = "counter", author_id = "ann", title = "n", likes = 1 }, { likes = larder.increment(1) }, { likes = { lt = 40 } })
+              local version = (i * 7 + round * 11) % 97
+              write({ id = "newest", author_id = "ann", title = "v" .. version, likes = version }, nil, { likes = { lt = version } })
+            end
+          end
+        end
+        if engine.name == "memory" then
+          must(store.users:create { id = "ann", email = "ann@x" })
+        end
+        loop.run(other, (table.unpack or unpack)(writers)) -- luacheck: ignore 113 143
+
+        local newest, counter, count, top = nil, nil, nil, 0
+        loop.run(other, function()
+          newest, counter = must(store.posts:get "newest"), must(store.posts:get "counter")
+          count = must(store.posts:count { id = { "newest", "counter" } })
+        end)
+        for i = 1, WRITERS do
+          for round = 1, ROUNDS do top = math.max(top, (i * 7 + round * 11) % 97) end
+        end
+        assert.same({ 2, 40, top, "v" .. top }, { count, counter.likes, newest.likes, newest.title })
+        for n = 1, 40 do assert.equal(1, written["counter " .. n]) end -- each number was somebody's, once
+        assert.equal(WRITERS * ROUNDS * 2, written.n + refusals)
+        other:close()
+      end)
+    end
   end)
 end

@@ -113,6 +113,44 @@ describe("documentation", function()
     assert.equal("", missing(wanted, tested))
   end)
 
+  -- A file's part that runs on both engines is one loop. The other cases are about what only one side has.
+  it("runs every acceptance case of the families on both engines", function()
+    local elsewhere = set_of({ table.concat({
+      "LC-C1 MV-G7 MV-G8 MV-G9 NX-4 NX-19", -- settings: no engine
+      "LC-M2 MV-G5 MV-G6 MV-G10 NX-1 NX-2", -- migrations, tables and passwords of a server
+      "MV-G4 NX-12", -- replicas, full-text search
+    }, " ") }, "%u%u%-%u?%d+")
+    local both, all = {}, set_of(titles(), "%u%u%-%u?%d+")
+    walk("spec", function(path)
+      local text = slurp(path)
+      for at in text:gmatch "\n()for _, engine in ipairs%(engines%) do" do
+        for title in block_at(text, at):gmatch 'it%(%s*"([^"]+)"' do both[#both + 1] = title end
+      end
+    end)
+    both = set_of(both, "%u%u%-%u?%d+")
+    local wanted, n = {}, 0
+    for id in pairs(all) do
+      local family = id:sub(1, 3)
+      if family == "LC-" or family == "MV-" or family == "NX-" then
+        n = n + 1
+        if not elsewhere[id] then wanted[id] = true end
+      end
+    end
+    assert.equal(154, n)
+    assert.equal("", missing(wanted, both))
+    for id in pairs(elsewhere) do assert.is_nil(both[id], id) end -- the list does not outlive its reason
+  end)
+
+  it("names no family in the core", function()
+    walk("csrc", function(path)
+      if not path:find "%.[ch]$" then return end
+      local text = slurp(path):lower()
+      for _, family in ipairs { "controlplane", "csms", "charge_station", "content%." } do
+        assert.is_nil(text:find(family), path .. " speaks of " .. family)
+      end
+    end)
+  end)
+
   it("shows code in the README that runs", function()
     local blocks = 0
     for code in slurp("README.md"):gmatch "```lua\n(.-)```" do

@@ -99,9 +99,6 @@ static ldr_code group_values(aggregation *a, const ldr_row *row, ldr_value *v) {
     const ldr_group *g = &a->op->groups[i];
     ldr_code code = value_of(a, row, g->field, g->expr, &v[i]);
     if (code != LDR_OK) return code;
-    if ((v[i].type == LDR_T_TIME || v[i].type == LDR_T_TIMESTAMP) &&
-        !ldr_time_trunc(v[i].u.i, g->bucket, &v[i].u.i))
-      return ldr_memerr_time(ldr_operand(a->op->e, g->field, g->expr), a->err);
   }
   return LDR_OK;
 }

@@ -200,23 +200,38 @@ static ldr_code call(const ldr_matcher *m, const ldr_entity *e, const ldr_row *r
   return LDR_OK;
 }
 
-static ldr_code related(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_expr *x,
-                        ldr_value *out) {
-  const ldr_row *there = NULL;
-  ldr_truth found = m->exists(m->ud, e, row, x->row, &there, m->err);
-  *out = ldr_null();
-  if (found == LDR_BROKEN) return m->err->code;
-  return found == LDR_TRUE ? ldr_mem_eval(m, x->row->inner, there, x->args[0], out) : LDR_OK;
+/* The row of a source; NULL: there is none. */
+static ldr_code source_row(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row,
+                           const ldr_row_source *s, const ldr_row **out) {
+  ldr_truth found;
+  ldr_code code;
+  *out = row;
+  if (s == NULL) return LDR_OK;
+  code = source_row(m, e, row, s->from, &row);
+  *out = NULL;
+  if (code != LDR_OK || row == NULL) return code;
+  found = m->exists(m->ud, ldr_row_source_entity(e, s->from), row, s->row, out, m->err);
+  if (found != LDR_TRUE) *out = NULL;
+  return found == LDR_BROKEN ? m->err->code : LDR_OK;
+}
+
+static ldr_code field_of(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_expr *x,
+                         ldr_value *out) {
+  ldr_code code = source_row(m, e, row, x->source, &row);
+  if (code == LDR_OK && row)
+    ldr_row_get(ldr_row_source_entity(e, x->source), row, x->field, out);
+  else
+    *out = ldr_null();
+  return code;
 }
 
 ldr_code ldr_mem_eval(const ldr_matcher *m, const ldr_entity *e, const ldr_row *row, const ldr_expr *x,
                       ldr_value *out) {
   ldr_value json;
   switch (x->kind) {
-    case LDR_X_FIELD: ldr_row_get(e, row, x->field, out); return LDR_OK;
+    case LDR_X_FIELD: return field_of(m, e, row, x, out);
     case LDR_X_PATH: ldr_row_get(e, row, x->field, &json); return follow(m, x, &json, out);
     case LDR_X_VALUE: *out = x->values[0]; return LDR_OK;
-    case LDR_X_RELATED: return related(m, e, row, x, out);
     case LDR_X_CALL: return call(m, e, row, x, out);
   }
   return LDR_OK;

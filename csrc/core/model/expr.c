@@ -102,12 +102,12 @@ static const char *infer_call(ldr_expr *x) {
 const char *ldr_expr_infer(const ldr_entity *e, ldr_expr *x) {
   switch (x->kind) {
     case LDR_X_FIELD:
+      e = ldr_row_source_entity(e, x->source);
       if (x->field >= e->nfields) return "is no field";
       take_type(x, &e->fields[x->field]);
       return NULL;
     case LDR_X_PATH:
     case LDR_X_VALUE: set_type(x, x->as.type); return NULL;
-    case LDR_X_RELATED: take_type(x, &x->args[0]->as); return NULL;
     case LDR_X_CALL: return (unsigned)x->fn < LDR_NFNS ? infer_call(x) : "is no function";
   }
   return "is no expression";

@@ -5,19 +5,18 @@
 #ifndef LDR_MODEL_EXPR_H
 #define LDR_MODEL_EXPR_H
 
-#include "model/entity.h"
+#include "model/source.h"
 #include "values/time.h"
 
 enum { LDR_NO_FIELD = UINT16_MAX, LDR_MAX_PATH = 32, LDR_MAX_ARGS = 8 };
 
 typedef enum ldr_expr_kind {
   LDR_X_FIELD,
-  LDR_X_PATH,   /* inside of a jsonb field: what the members named in values[] lead to; a text of digits also
-                   counts as a place in an array, from 0. Any value but one of its type, JSON's null and nothing
-                   at all are null */
-  LDR_X_VALUE,  /* a constant, values[0], not null: always a parameter */
-  LDR_X_CALL,   /* fn of args[] */
-  LDR_X_RELATED /* args[0] of the one row of another store that `row` leads to; null where there is none */
+  LDR_X_PATH,  /* inside of a jsonb field: what the members named in values[] lead to; a text of digits also
+                  counts as a place in an array, from 0. Any value but one of its type, JSON's null and nothing
+                  at all are null */
+  LDR_X_VALUE, /* a constant, values[0], not null: always a parameter */
+  LDR_X_CALL   /* fn of args[] */
 } ldr_expr_kind;
 
 typedef enum ldr_fn {
@@ -46,19 +45,17 @@ typedef enum ldr_part {
   LDR_NPARTS
 } ldr_part;
 
-struct ldr_pred;
-
 typedef struct ldr_expr {
   ldr_expr_kind kind;
-  ldr_field as;   /* its type, as if it were a field; its name is for messages */
-  uint16_t field; /* FIELD, PATH */
+  ldr_field as;                 /* its type, as if it were a field; its name is for messages */
+  const ldr_row_source *source; /* FIELD: whose field it is; NULL: of the row itself */
+  uint16_t field;               /* FIELD, PATH */
   ldr_fn fn;
   ldr_bucket bucket; /* BUCKET */
   ldr_part part;     /* PART */
   unsigned n;        /* steps of a PATH, args of a CALL */
   const ldr_value *values;
   const struct ldr_expr *const *args;
-  const struct ldr_pred *row; /* RELATED: an LDR_P_EXISTS */
 } ldr_expr;
 
 extern const char *const ldr_fn_names[LDR_NFNS]; /* "lower" */

@@ -97,6 +97,7 @@ static ldr_code check_values(const checker *c, const ldr_field *f, const ldr_val
 
 static ldr_code check_pred(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth);
 static ldr_code check_expr(const checker *c, const ldr_entity *e, const ldr_expr *x, unsigned depth);
+static ldr_code check_sources(const checker *c, const ldr_entity *e, const ldr_row_sources *l);
 
 static ldr_code check_kids(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth) {
   ldr_code code = LDR_OK;
@@ -129,6 +130,7 @@ static ldr_code check_keys(const checker *c, const ldr_entity *e, const ldr_pred
 }
 
 static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pred *p, unsigned depth) {
+  ldr_code code;
   if (p->inner == NULL || p->inner->schema != e->schema)
     return bad(c, "exists needs a store of the same family");
   if (p->n != 1) return bad(c, "exists has one predicate");
@@ -142,7 +144,8 @@ static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pr
     if (in->type != out->type || !ldr_field_comparable(in) || !ldr_field_comparable(out))
       return bad(c, "exists joins fields of different types");
   }
-  return check_kids(c, p->inner, p, depth);
+  code = check_sources(c, p->inner, &p->sources);
+  return code == LDR_OK ? check_kids(c, p->inner, p, depth) : code;
 }
 
 static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_pred *p) {
@@ -171,22 +174,6 @@ static ldr_code check_pattern(const checker *c, const ldr_field *f, const ldr_pr
 }
 
 /* ---- expressions ---- */
-
-static bool joins_on(const ldr_pred *p, const ldr_unique *u) {
-  for (unsigned i = 0; i < u->n; i++) {
-    unsigned k = 0;
-    while (k < p->non && p->on[k].inner != u->field[i]) k++;
-    if (k == p->non) return false;
-  }
-  return u->n > 0 && u->nwhen == 0;
-}
-
-bool ldr_pred_one_row(const ldr_pred *p) {
-  if (joins_on(p, &p->inner->key)) return true;
-  for (unsigned i = 0; i < p->inner->nuniques; i++)
-    if (joins_on(p, &p->inner->uniques[i])) return true;
-  return false;
-}
 
 enum { MAX_EXPR_DEPTH = 16 };
 
@@ -219,14 +206,30 @@ static ldr_code check_args(const checker *c, const ldr_entity *e, const ldr_expr
   return code == LDR_OK && constant ? bad(c, "a function of constants alone") : code;
 }
 
-static ldr_code check_related(const checker *c, const ldr_entity *e, const ldr_expr *x, unsigned depth) {
-  ldr_code code;
-  if (x->row == NULL || x->row->kind != LDR_P_EXISTS || x->n != 1 || x->args == NULL)
+/* The row that a source is, and those on the way to it. */
+static ldr_code check_source(const checker *c, const ldr_entity *e, const ldr_row_source *s, unsigned depth) {
+  ldr_code code = LDR_OK;
+  if (s == NULL) return LDR_OK;
+  if (depth > MAX_EXPR_DEPTH) return bad(c, "expressions are nested too deep");
+  if (s->path == NULL || s->row == NULL || s->row->kind != LDR_P_EXISTS || s->row->inner != s->e)
     return bad(c, "a related value has a row");
-  code = check_pred(c, e, x->row, depth);
+  code = check_source(c, e, s->from, depth + 1);
+  if (code == LDR_OK) code = check_pred(c, ldr_row_source_entity(e, s->from), s->row, depth);
   if (code != LDR_OK) return code;
-  if (!ldr_pred_one_row(x->row)) return bad(c, "a related value is of one row");
-  return check_expr(c, x->row->inner, x->args[0], depth + 1);
+  return ldr_pred_one_row(s->row) ? LDR_OK : bad(c, "a related value is of one row");
+}
+
+/* Each can be joined to what stands before it. */
+static ldr_code check_sources(const checker *c, const ldr_entity *e, const ldr_row_sources *l) {
+  if (l->n && l->list == NULL) return bad(c, "its sources are missing");
+  for (unsigned i = 0; i < l->n; i++) {
+    unsigned k = 0;
+    ldr_code code = check_source(c, e, l->list[i], 0);
+    if (code != LDR_OK) return code;
+    while (k < i && l->list[k] != l->list[i]->from) k++;
+    if (l->list[i]->from && k == i) return bad(c, "a source comes before the one that leads to it");
+  }
+  return LDR_OK;
 }
 
 /* Is the declared type the one that x has? */
@@ -245,7 +248,7 @@ static ldr_code check_expr(const checker *c, const ldr_entity *e, const ldr_expr
   if (depth > MAX_EXPR_DEPTH) return bad(c, "expressions are nested too deep");
   if (x->as.name == NULL) return bad(c, "an expression has no name");
   switch (x->kind) {
-    case LDR_X_FIELD: break;
+    case LDR_X_FIELD: code = check_source(c, e, x->source, depth); break;
     case LDR_X_PATH: code = check_path(c, e, x); break;
     case LDR_X_VALUE:
       if (x->values == NULL) return bad(c, "a constant has no value");
@@ -253,7 +256,6 @@ static ldr_code check_expr(const checker *c, const ldr_entity *e, const ldr_expr
                                            : check_value(c, &x->as, x->values);
       break;
     case LDR_X_CALL: code = check_args(c, e, x, depth); break;
-    case LDR_X_RELATED: code = check_related(c, e, x, depth); break;
     default: return bad(c, "there is no such expression");
   }
   return code == LDR_OK ? check_type(c, e, x) : code;
@@ -373,7 +375,6 @@ static ldr_code check_computed(const checker *c) {
     const ldr_group *g = &op->computed[i];
     ldr_code code = check_operand(c, op->e, g->field, g->expr);
     if (code != LDR_OK) return code;
-    if (g->bucket != LDR_BUCKET_NONE) return bad(c, "a column has no bucket");
     if (g->name == NULL || !ldr_name_ok(g->name, strlen(g->name)))
       return bad(c, "a result column has no proper name");
     for (unsigned k = 0; k < i; k++)
@@ -504,11 +505,7 @@ static ldr_code check_group(const checker *c, const ldr_group *g) {
   const ldr_field *f;
   if (code != LDR_OK) return code;
   f = ldr_operand(e, g->field, g->expr);
-  if (!ldr_field_comparable(f)) return bad(c, "json, xml, tsvector and arrays make no groups");
-  if ((unsigned)g->bucket > LDR_YEAR) return bad(c, "there is no such bucket");
-  if (g->bucket != LDR_BUCKET_NONE && f->value_type != LDR_T_TIME && f->value_type != LDR_T_TIMESTAMP)
-    return bad(c, "buckets are for timestamptz and timestamp");
-  return LDR_OK;
+  return ldr_field_comparable(f) ? LDR_OK : bad(c, "json, xml, tsvector and arrays make no groups");
 }
 
 static ldr_code check_agg(const checker *c, const ldr_agg *a) {
@@ -587,6 +584,7 @@ ldr_code ldr_op_check(const ldr_op *op, ldr_err *err) {
   if ((unsigned)op->kind > LDR_OP_AGGREGATE) return bad(&c, "there is no such operation");
   err->code = LDR_OK; /* *err may hold an older validation, to which this one would add */
   code = check_foreign_parts(&c);
+  if (code == LDR_OK) code = check_sources(&c, op->e, &op->sources);
   if (code == LDR_OK) code = check_optional_pred(&c, op->where);
   if (code == LDR_OK) code = check_sets(&c);
   if (code == LDR_OK) code = check_out(&c);

@@ -53,6 +53,7 @@ typedef struct ldr_pred {
   struct {
     uint16_t inner, outer;
   } on[LDR_MAX_KEY];
+  ldr_row_sources sources; /* LDR_P_EXISTS: those of its rows */
 } ldr_pred;
 
 /* The fields of LDR_P_KEYS on e, *n of them. */
@@ -122,10 +123,9 @@ typedef struct ldr_agg {
 typedef struct ldr_group {
   uint16_t field;
   const ldr_expr *expr; /* in place of the field; those of text need an order */
-  ldr_bucket bucket;    /* timestamptz only: truncated in UTC */
   const char *name;
-} ldr_group; /* also a computed column, without a bucket. Without an order, groups come out in ascending order
-                of the group columns, nulls last */
+} ldr_group; /* also a computed column. Without an order, groups come out in ascending order of the group
+                columns, nulls last */
 
 /* What an aggregate is of; NULL: rows. */
 static inline const ldr_field *ldr_agg_operand(const ldr_entity *e, const ldr_agg *a) {
@@ -148,8 +148,9 @@ enum { LDR_TARGET_KEY = -1, LDR_TARGET_ANY = -2 /* with SKIP only: the key and e
 typedef struct ldr_op {
   ldr_op_kind kind;
   const ldr_entity *e;
-  const char *name;      /* store method, for errors and events: "users.list" */
-  int64_t now;           /* the operation's clock, microseconds: stamps and defaults were made from it */
+  const char *name;        /* store method, for errors and events: "users.list" */
+  int64_t now;             /* the operation's clock, microseconds: stamps and defaults were made from it */
+  ldr_row_sources sources; /* rows of other stores that its expressions name, each once */
   const ldr_pred *where; /* NULL: every row; of an INSERT with LDR_CONFLICT_UPDATE: what must hold of the row
                             in the way, which else stays as it is and is not returned */
 
@@ -227,11 +228,17 @@ void ldr_op_columns(const ldr_op *op, ldr_buf *columns);
 typedef bool (*ldr_see_field)(void *ud, const ldr_entity *e, unsigned field, bool null_alone);
 bool ldr_op_reads(const ldr_op *op, ldr_see_field see, void *ud);
 bool ldr_operand_reads(const ldr_entity *e, unsigned field, const ldr_expr *x, ldr_see_field see, void *ud);
+/* Do its condition or its order read a source, so that the rows cannot be chosen without it? */
+bool ldr_op_picks_by_source(const ldr_op *op);
 /* Does it read a secret? */
 bool ldr_operand_hidden(const ldr_entity *e, unsigned field, const ldr_expr *x);
 /* Is there one row at most for which the LDR_P_EXISTS holds: are its fields the key of `inner`, or a unique
  * without a condition? */
-bool ldr_pred_one_row(const ldr_pred *p);
+static inline bool ldr_pred_one_row(const ldr_pred *p) {
+  uint16_t inner[LDR_MAX_KEY];
+  for (unsigned i = 0; i < p->non; i++) inner[i] = p->on[i].inner;
+  return ldr_fields_tell_rows(p->inner, inner, p->non);
+}
 
 /* The result columns of an aggregate as the fields of an entity without a table or key; NULL: out of memory.
  */

@@ -4,17 +4,26 @@
 typedef struct walk {
   ldr_see_field see;
   void *ud;
+  bool to_source; /* ends at the first field of a source */
 } walk;
 
 static bool in_pred(const walk *k, const ldr_entity *e, const ldr_pred *p);
+
+/* What leads to a source's row is read, too. */
+static bool in_source(const walk *k, const ldr_entity *e, const ldr_row_source *s) {
+  if (s == NULL) return false;
+  return in_source(k, e, s->from) || in_pred(k, ldr_row_source_entity(e, s->from), s->row);
+}
 
 static bool in_expr(const walk *k, const ldr_entity *e, const ldr_expr *x) {
   bool done = false;
   switch (x->kind) {
     case LDR_X_FIELD:
+      if (k->to_source && x->source) return true;
+      return in_source(k, e, x->source) ||
+             k->see(k->ud, ldr_row_source_entity(e, x->source), x->field, false);
     case LDR_X_PATH: return k->see(k->ud, e, x->field, false);
     case LDR_X_VALUE: return false;
-    case LDR_X_RELATED: return in_pred(k, e, x->row) || in_expr(k, x->row->inner, x->args[0]);
     case LDR_X_CALL:
       for (unsigned i = 0; i < x->n && !done; i++) done = in_expr(k, e, x->args[i]);
       return done;
@@ -83,12 +92,12 @@ static bool in_computed(const walk *k, const ldr_op *op) {
 }
 
 bool ldr_pred_reads(const ldr_entity *e, const ldr_pred *p, ldr_see_field see, void *ud) {
-  const walk k = {see, ud};
+  const walk k = {.see = see, .ud = ud};
   return in_pred(&k, e, p);
 }
 
 bool ldr_operand_reads(const ldr_entity *e, unsigned field, const ldr_expr *x, ldr_see_field see, void *ud) {
-  const walk k = {see, ud};
+  const walk k = {.see = see, .ud = ud};
   return in_operand(&k, e, field, x);
 }
 
@@ -102,8 +111,24 @@ bool ldr_operand_hidden(const ldr_entity *e, unsigned field, const ldr_expr *x) 
   return ldr_operand_reads(e, field, x, is_hidden, NULL);
 }
 
+static bool goes_on(void *ud, const ldr_entity *e, unsigned field, bool null_alone) {
+  (void)ud;
+  (void)e;
+  (void)field;
+  (void)null_alone;
+  return false;
+}
+
+bool ldr_op_picks_by_source(const ldr_op *op) {
+  const walk k = {.see = goes_on, .to_source = true};
+  if (op->where && in_pred(&k, op->e, op->where)) return true;
+  for (unsigned i = 0; i < op->norder; i++)
+    if (in_order(&k, op->e, &op->order[i])) return true;
+  return false;
+}
+
 bool ldr_op_reads(const ldr_op *op, ldr_see_field see, void *ud) {
-  const walk k = {see, ud};
+  const walk k = {.see = see, .ud = ud};
   const ldr_entity *ordered = op->result ? op->result : op->e;
   if (op->where && in_pred(&k, op->e, op->where)) return true;
   for (unsigned i = 0; i < op->norder; i++)

@@ -58,64 +58,83 @@ static ldr_code no_relation(l_builder *b, const char *name) {
                         b->e->name, near.best);
 }
 
-/* "author.name", of the row that the relation leads to. */
-static ldr_code wrap_related(l_builder *b, const ldr_pred *row, const ldr_expr *of, const char *name,
-                             const ldr_expr **out) {
-  ldr_expr *x = new_expr(b, LDR_X_RELATED);
-  const ldr_expr **args = ldr_arena_alloc(&b->w->arena, sizeof *args);
-  if (x == NULL || args == NULL) return ldr_fail_nomem(&b->w->err);
-  args[0] = of;
-  x->args = args;
-  x->n = 1;
-  x->row = row;
-  x->as.name = name;
-  ldr_expr_infer(b->e, x);
-  *out = x;
-  return LDR_OK;
+/* "author.name" of the source's field "name"; NULL: out of memory, in err. */
+static const char *path_to(l_builder *b, const char *name, size_t n) {
+  ldr_buf path = {0};
+  const char *copy;
+  if (b->at) ldr_buf_fmt(&path, "%s.", b->at->path);
+  ldr_buf_add(&path, name, n);
+  copy = ldr_buf_copy(&path, &b->w->arena);
+  ldr_buf_free(&path);
+  if (copy == NULL) (void)!ldr_fail_nomem(&b->w->err);
+  return copy;
 }
 
 static ldr_code field_expr(l_builder *b, unsigned field, ldr_expr **out) {
+  const char *own = b->e->fields[field].name;
   ldr_expr *x = new_expr(b, LDR_X_FIELD);
   if (x == NULL) return ldr_fail_nomem(&b->w->err);
   x->field = (uint16_t)field;
+  x->source = b->at;
+  if (b->at && (x->as.name = path_to(b, own, strlen(own))) == NULL) return b->w->err.code;
   ldr_expr_infer(b->e, x);
   *out = x;
   return LDR_OK;
 }
 
+/* The source that the relation on top of the stack leads to: made where the operation does not have it yet.
+ * whole: the field that it is asked for. */
+static ldr_code get_source(l_builder *b, const char *path, const char *whole, const ldr_row_source **out) {
+  const ldr_pred *row = NULL;
+  ldr_row_source *made;
+  ldr_code code;
+  *out = ldr_row_sources_find(b->sources, path);
+  if (*out) return LDR_OK;
+  code = b->related(b, lua_gettop(b->L), &row);
+  if (code != LDR_OK) return code;
+  if (!ldr_pred_one_row(row)) return ldr_fail_field(&b->w->err, whole, "is of many rows: %s is a list", path);
+  made = ldr_arena_zalloc(&b->w->arena, sizeof *made);
+  if (made == NULL) return ldr_fail_nomem(&b->w->err);
+  made->path = path;
+  made->from = b->at;
+  made->row = row;
+  made->e = row->inner;
+  *out = made;
+  return ldr_row_sources_add(b->sources, made, &b->w->arena) ? LDR_OK : ldr_fail_nomem(&b->w->err);
+}
+
+/* "author.name": its first dot at `dot`. */
 static ldr_code get_related(l_builder *b, const char *name, size_t n, size_t dot, const ldr_expr **out) {
   lua_State *L = b->L;
-  const char *whole = ldr_arena_copy(&b->w->arena, name, n), *first = ldr_arena_copy(&b->w->arena, name, dot);
+  const char *path = path_to(b, name, dot), *whole = path_to(b, name, n);
   int top = lua_gettop(L);
-  const ldr_pred *row = NULL;
-  const ldr_expr *of = NULL;
-  l_builder in;
+  l_builder in = *b;
   unsigned field;
   ldr_code code;
-  if (whole == NULL || first == NULL) return ldr_fail_nomem(&b->w->err);
+  if (path == NULL || whole == NULL) return b->w->err.code;
   if (b->depth >= MAX_DEPTH) return ldr_fail(&b->w->err, LDR_INVALID, "relations are nested too deeply");
   luaL_checkstack(L, 16, NULL);
   lua_pushlstring(L, name, dot);
   if (!l_relation_open(b, lua_gettop(L))) {
     lua_settop(L, top);
-    return no_relation(b, first);
+    return no_relation(b, path);
   }
-  code = b->related(b, lua_gettop(L), &row);
-  if (code == LDR_OK && !ldr_pred_one_row(row))
-    code = ldr_fail_field(&b->w->err, whole, "is of many rows: %s is a list", first);
-  in = *b;
+  code = get_source(b, path, whole, &in.at);
   in.depth++;
-  if (code == LDR_OK) l_relation_enter(&in, row->inner);
-  if (code == LDR_OK) code = l_name_get(&in, name + dot + 1, n - dot - 1, &field, &of);
-  if (code == LDR_OK && of == NULL && row->inner->fields[field].hidden)
-    code = ldr_fail_field(&b->w->err, whole, "is a secret");
-  if (code == LDR_OK && of == NULL) {
-    ldr_expr *own = NULL;
-    code = field_expr(&in, field, &own);
-    of = own;
-  }
+  if (code == LDR_OK) l_relation_enter(&in, in.at->e);
+  if (code == LDR_OK) code = l_name_get(&in, name + dot + 1, n - dot - 1, &field, out);
   lua_settop(L, top);
-  return code == LDR_OK ? wrap_related(b, row, of, whole, out) : code;
+  return code;
+}
+
+/* A field of the row that a source leads to. */
+static ldr_code get_there(l_builder *b, unsigned field, const ldr_expr **out) {
+  ldr_expr *x = NULL;
+  ldr_code code = field_expr(b, field, &x);
+  *out = x;
+  if (code == LDR_OK && b->e->fields[field].hidden)
+    return ldr_fail_field(&b->w->err, x->as.name, "is a secret");
+  return code;
 }
 
 ldr_code l_name_get(l_builder *b, const char *name, size_t n, unsigned *field, const ldr_expr **out) {
@@ -129,6 +148,7 @@ ldr_code l_name_get(l_builder *b, const char *name, size_t n, unsigned *field, c
     copy = ldr_arena_copy(&b->w->arena, name, n);
     return l_no_field(b->w, b->e, copy ? copy : "?");
   }
+  if (b->at) return get_there(b, (unsigned)found, out);
   *field = (unsigned)found;
   return LDR_OK;
 }
@@ -269,6 +289,25 @@ static ldr_code get(l_builder *b, int idx, unsigned depth, ldr_expr **out, bool 
 
 ldr_code l_expr_get(l_builder *b, int idx, ldr_expr **out, bool *typed) {
   return get(b, lua_absindex(b->L, idx), 0, out, typed);
+}
+
+ldr_code l_expr_bucket(l_builder *b, unsigned field, const ldr_expr *of, ldr_bucket bucket, ldr_expr **out) {
+  const ldr_expr **args = ldr_arena_alloc(&b->w->arena, sizeof *args);
+  ldr_expr *x = new_expr(b, LDR_X_CALL), *own = NULL;
+  const char *why;
+  ldr_code code = LDR_OK;
+  if (x == NULL || args == NULL) return ldr_fail_nomem(&b->w->err);
+  if (of == NULL) code = field_expr(b, field, &own);
+  if (code != LDR_OK) return code;
+  args[0] = of ? of : own;
+  x->args = args;
+  x->n = 1;
+  x->fn = LDR_FN_BUCKET;
+  x->bucket = bucket;
+  x->as.name = args[0]->as.name;
+  why = ldr_expr_infer(b->e, x);
+  *out = x;
+  return why ? ldr_fail_field(&b->w->err, "bucket", "%s", why) : LDR_OK;
 }
 
 ldr_code l_operand_get(l_builder *b, int idx, unsigned *field, const ldr_expr **out) {

@@ -14,6 +14,9 @@ ldr_code l_name_get(l_builder *b, const char *name, size_t n, unsigned *field,
                     const ldr_expr **out) LDR_MUSTCHECK;
 /* What may stand for a field, at idx: its name, or an expression. Both as l_name_get has them. */
 ldr_code l_operand_get(l_builder *b, int idx, unsigned *field, const ldr_expr **out) LDR_MUSTCHECK;
+/* The start of the bucket that the field, or `of`, is in. */
+ldr_code l_expr_bucket(l_builder *b, unsigned field, const ldr_expr *of, ldr_bucket bucket,
+                       ldr_expr **out) LDR_MUSTCHECK;
 /* The name of a result column made of x when nobody gives one: "author_name" of author.name; NULL: it has
  * none, which is in w->err. */
 const char *l_expr_column(l_work *w, const ldr_expr *x);

@@ -10,6 +10,8 @@ typedef struct l_builder { /* made by l_builder_of */
   l_work *w;           /* everything lies in its arena, faults in its err */
   const ldr_entity *e; /* whose fields are meant */
   unsigned depth;
+  const ldr_row_source *at; /* whose row has them; NULL: the row itself */
+  ldr_row_sources *sources; /* of the row itself */
   int names; /* stack index of its table of names (see store/schema.h), for its relations; 0: it has none */
   /* The rows that the relation at that index leads to, without those that are marked as deleted. */
   ldr_code (*related)(struct l_builder *b, int relation, const ldr_pred **out);

@@ -199,9 +199,7 @@ static ldr_code get_columns(l_opargs *a, int idx) {
       out[op->nout++] = (uint16_t)field;
     } else {
       snprintf(what, sizeof what, "column %u", i + 1);
-      code = get_group(a, lua_gettop(L), what, &computed[op->ncomputed]);
-      if (code == LDR_OK && computed[op->ncomputed++].bucket != LDR_BUCKET_NONE)
-        code = ldr_fail_field(&a->w->err, "bucket", "is for groups; a column takes larder.bucket");
+      code = get_group(a, lua_gettop(L), what, &computed[op->ncomputed++]);
     }
     lua_pop(L, 1);
     if (code != LDR_OK) return code;
@@ -313,8 +311,11 @@ static ldr_code get_agg(l_opargs *a, int t, const char *what, ldr_agg *out) {
   return code;
 }
 
-static ldr_code get_bucket(l_opargs *a, int t, const char *what, ldr_bucket *out) {
+/* bucket = "day" beside a group: it is by the bucket that its operand is in. */
+static ldr_code get_bucket(l_opargs *a, int t, const char *what, ldr_group *g) {
   static const char wanted[] = "must be minute, hour, day, week, month or year";
+  l_builder b = l_builder_of(a->L, a->w, a->w->op->e);
+  ldr_expr *x = NULL;
   const char *name = NULL;
   unsigned number;
   ldr_code code = l_entry_text(a->L, a->w, t, what, "bucket", &name);
@@ -324,17 +325,26 @@ static ldr_code get_bucket(l_opargs *a, int t, const char *what, ldr_bucket *out
   if (number > LDR_YEAR)
     code = ldr_fail_field(&a->w->err, "bucket", "%s%s", wanted,
                           l_hint_push(a->L, name, ldr_bucket_names, LDR_YEAR + 1));
-  else
-    *out = (ldr_bucket)number;
   lua_settop(a->L, t);
+  if (code != LDR_OK || number == LDR_BUCKET_NONE) return code;
+  if (a->w->op->kind != LDR_OP_AGGREGATE)
+    return ldr_fail_field(&a->w->err, "bucket", "is for groups; a column takes larder.bucket");
+  code = l_expr_bucket(&b, g->field, g->expr, (ldr_bucket)number, &x);
+  g->field = LDR_NO_FIELD;
+  g->expr = x;
   return code;
 }
 
-/* "field", or { "field", bucket =, as = }, at the top of the stack */
+/* The name of a result column that has none of its own. */
+static ldr_code name_group(l_opargs *a, ldr_group *g) {
+  g->name = g->expr ? l_expr_column(a->w, g->expr) : a->w->op->e->fields[g->field].name;
+  return g->name ? LDR_OK : a->w->err.code;
+}
+
+/* "field", or { "field", as = }, at the top of the stack; of groups also bucket = */
 static ldr_code get_group(l_opargs *a, int t, const char *what, ldr_group *out) {
   static const char *const names[] = {"as", "bucket"};
   bool plain = !lua_istable(a->L, t) || l_is_expr(a->L, t);
-  const char *otherwise;
   unsigned found;
   int field = LDR_NO_FIELD;
   ldr_code code;
@@ -351,11 +361,8 @@ static ldr_code get_group(l_opargs *a, int t, const char *what, ldr_group *out) 
     return secret(a, (unsigned)field, out->expr);
   out->field = (uint16_t)field;
   if (!plain) code = l_entry_text(a->L, a->w, t, what, "as", &out->name);
-  if (!plain && code == LDR_OK) code = get_bucket(a, t, what, &out->bucket);
-  if (code != LDR_OK || out->name) return code;
-  otherwise = out->expr ? l_expr_column(a->w, out->expr) : a->w->op->e->fields[field].name;
-  out->name = otherwise;
-  return otherwise ? LDR_OK : a->w->err.code;
+  if (code == LDR_OK && out->name == NULL) code = name_group(a, out);
+  return code == LDR_OK && !plain ? get_bucket(a, t, what, out) : code;
 }
 
 /* Length of the list in option opt; 0 when nil. */
@@ -370,7 +377,8 @@ static ldr_code get_wanted_groups(l_opargs *a) {
   uint16_t *groups;
   ldr_code code;
   bool wanted = !lua_isnil(a->L, a->base + L_HAVING) || !lua_isnil(a->L, a->base + L_ORDER);
-  for (unsigned i = 0; i < op->ngroups; i++) wanted = wanted || op->groups[i].expr;
+  for (unsigned i = 0; i < op->ngroups; i++) /* see ldr_op_check */
+    wanted = wanted || (op->groups[i].expr && ldr_ftype_is_text(op->groups[i].expr->as.type));
   if (!wanted) return LDR_OK;
   groups = ldr_arena_alloc(&a->w->arena, (op->ngroups + 1) * sizeof *groups);
   op->result = ldr_op_result(op, &a->w->arena);

@@ -178,6 +178,13 @@ static ldr_code no_store(l_builder *b, const char *name) {
                   near.name, near.best);
 }
 
+/* From here on the fields of the rows of p are meant. */
+static void enter_rows(l_builder *in, ldr_pred *p) {
+  in->at = NULL;
+  in->sources = &p->sources;
+  l_relation_enter(in, p->inner);
+}
+
 static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   lua_State *L = b->L;
   ldr_pred *p = l_pred_new(b, LDR_P_EXISTS, 0);
@@ -189,7 +196,7 @@ static ldr_code get_exists(l_builder *b, int idx, const ldr_pred **out) {
   lua_getfield(L, idx, "store");
   if (lua_type(L, -1) == LUA_TSTRING) p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
   if (p->inner == NULL) return no_store(b, lua_tostring(L, -1));
-  l_relation_enter(&in, p->inner);
+  enter_rows(&in, p);
   lua_getfield(L, idx, "on");
   code = get_on(b, lua_gettop(L), p);
   if (code != LDR_OK) return code;
@@ -223,7 +230,7 @@ static ldr_code related(l_builder *b, int relation, int where, bool negated, con
   p->inner = ldr_schema_find(b->e->schema, lua_tostring(L, -1));
   if (p->inner == NULL)
     return ldr_fail(&b->w->err, LDR_INVALID, "a relation leads to no store of this family");
-  l_relation_enter(&in, p->inner);
+  enter_rows(&in, p);
   lua_getfield(L, relation, "on");
   code = get_on(b, lua_gettop(L), p);
   lua_getfield(L, relation, "alive");
@@ -446,7 +453,8 @@ static int names_of(lua_State *L, const l_work *w, const ldr_entity *e) {
 }
 
 l_builder l_builder_of(lua_State *L, l_work *w, const ldr_entity *e) {
-  return (l_builder){L, w, e, 0, names_of(L, w, e), related_row};
+  return (l_builder){
+      .L = L, .w = w, .e = e, .sources = &w->op->sources, .names = names_of(L, w, e), .related = related_row};
 }
 
 ldr_code l_where_get(lua_State *L, int idx, l_work *w, const ldr_entity *e, const ldr_pred **out) {

@@ -469,9 +469,16 @@ TEST(exact_sums_and_averages) {
                           {.fn = LDR_AGG_AVG, .field = U_BALANCE, .name = "avg"},
                           {.fn = LDR_AGG_SUM, .field = U_RATIO, .name = "ratio"},
                           {.fn = LDR_AGG_MAX, .field = U_BALANCE, .name = "most"}};
-  const ldr_group by_hour = {.field = U_SEEN, .bucket = LDR_HOUR, .name = "hour"};
+  ldr_expr seen = {.kind = LDR_X_FIELD, .field = U_SEEN}, hour_of = {.kind = LDR_X_CALL,
+                                                                     .fn = LDR_FN_BUCKET,
+                                                                     .bucket = LDR_HOUR,
+                                                                     .n = 1,
+                                                                     .args = (const ldr_expr *const[]){&seen},
+                                                                     .as = {.name = "hour"}};
+  const ldr_group by_hour = {.field = LDR_NO_FIELD, .expr = &hour_of, .name = "hour"};
   const int64_t hour = INT64_C(3600000000);
   start();
+  CHECK(ldr_expr_infer(w.e[USERS], &seen) == NULL && ldr_expr_infer(w.e[USERS], &hour_of) == NULL);
   CHECK_STR(aggregate(NULL, aggs, 1, NULL, 0, -1), "0");
   CHECK(add_amounts("0.10", 0.5, 10) == LDR_OK);
   CHECK(add_amounts("0.20", 0.25, hour - 1) == LDR_OK);

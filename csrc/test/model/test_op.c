@@ -193,7 +193,7 @@ static bool call_good(ldr_fn fn, unsigned a, unsigned b, unsigned n, ldr_ftype t
 TEST(expressions) {
   ldr_value v = ldr_int(1);
   ldr_expr x = {.kind = LDR_X_VALUE, .values = &v, .as = {.name = "v", .type = LDR_F_INT8}}, deep[20];
-  const ldr_expr *args[] = {&x}, *next[20];
+  const ldr_expr *next[20];
   setup();
   CHECK(call_good(LDR_FN_LOWER, C_EMAIL, 0, 1, LDR_F_TEXT));
   CHECK(!call_good(LDR_FN_LOWER, C_EMAIL, 0, 1, LDR_F_INT8)); /* not what it says */
@@ -224,7 +224,8 @@ TEST(expressions) {
   CHECK(!expr_good(&deep[19]));
   x.field = C_COUNT;
   CHECK(!expr_good(&x));
-  x = (ldr_expr){.kind = LDR_X_RELATED, .n = 1, .args = args, .as = {.name = "x"}};
+  x.field = C_VISITS;
+  x.source = &(ldr_row_source){.path = "x"};
   CHECK(!expr_good(&x)); /* without a row */
   teardown();
 }
@@ -250,9 +251,6 @@ TEST(computed_columns) {
   g[1].name = NULL;
   CHECK(!good(&op));
   g[1].name = "n";
-  g[1].bucket = LDR_DAY;
-  CHECK(!good(&op));
-  g[1].bucket = LDR_BUCKET_NONE;
   g[1].field = C_COUNT;
   CHECK(!good(&op));
   g[1].field = C_VISITS;
@@ -268,9 +266,9 @@ TEST(related_values_are_of_one_row) {
   const ldr_pred *kids[] = {&any};
   ldr_pred row = {
       .kind = LDR_P_EXISTS, .n = 1, .kids = kids, .non = 2, .on = {{C_TENANT, O_TENANT}, {C_ID, O_CUSTOMER}}};
-  ldr_expr email = {.kind = LDR_X_FIELD, .field = C_EMAIL}, note = {.kind = LDR_X_FIELD, .field = O_NOTE};
-  const ldr_expr *args[] = {&email};
-  ldr_expr x = {.kind = LDR_X_RELATED, .n = 1, .args = args, .row = &row, .as = {.name = "x"}};
+  ldr_row_source customer = {.path = "customer", .row = &row}, next = {.path = "x", .from = &customer};
+  const ldr_row_source *list[] = {&customer, &next};
+  ldr_expr x = {.kind = LDR_X_FIELD, .source = &customer, .field = C_EMAIL, .as = {.name = "x"}};
   ldr_pred p = {.kind = LDR_P_IS_NULL, .field = LDR_NO_FIELD, .expr = &x};
   ldr_op op;
   setup();
@@ -278,15 +276,32 @@ TEST(related_values_are_of_one_row) {
   op.norder = 0;
   op.where = &p;
   row.inner = customers;
-  CHECK(ldr_expr_infer(customers, &email) == NULL && ldr_expr_infer(orders, &note) == NULL);
+  customer.e = next.e = customers;
   CHECK(ldr_expr_infer(orders, &x) == NULL);
+  CHECK(x.as.type == customers->fields[C_EMAIL].type && x.as.null);
   CHECK(good(&op));
+  op.sources = (ldr_row_sources){.n = 1, .list = list};
+  CHECK(good(&op));
+  op.sources.n = 2;
+  CHECK(!good(&op)); /* the second leads nowhere */
+  next.row = &(ldr_pred){.kind = LDR_P_EXISTS,
+                         .inner = customers,
+                         .n = 1,
+                         .kids = kids,
+                         .non = 2,
+                         .on = {{C_TENANT, C_TENANT}, {C_ID, C_EMAIL}}};
+  CHECK(good(&op));
+  list[0] = &next; /* before the one that leads to it */
+  list[1] = &customer;
+  CHECK(!good(&op));
+  op.sources.list = NULL;
+  CHECK(!good(&op));
   op = fixture_select(customers); /* the other way round there are many */
   op.where = &p;
-  row.inner = orders;
+  row.inner = customer.e = orders;
   row.on[1].inner = O_CUSTOMER;
   row.on[1].outer = C_ID;
-  args[0] = &note;
+  x.field = O_NOTE;
   CHECK(ldr_expr_infer(customers, &x) == NULL);
   CHECK(!good(&op));
   teardown();
@@ -506,13 +521,21 @@ static bool agg_good(ldr_agg_fn fn, int field) {
 TEST(aggregates) {
   ldr_agg a[2] = {{.fn = LDR_AGG_COUNT, .field = -1, .name = "n"},
                   {.fn = LDR_AGG_MAX, .field = C_ID, .name = "m"}};
-  ldr_group g = {.field = C_CREATED, .bucket = LDR_DAY, .name = "day"};
+  ldr_expr created = {.kind = LDR_X_FIELD, .field = C_CREATED},
+           day = {.kind = LDR_X_CALL,
+                  .fn = LDR_FN_BUCKET,
+                  .bucket = LDR_DAY,
+                  .n = 1,
+                  .args = (const ldr_expr *const[]){&created},
+                  .as = {.name = "day"}};
+  ldr_group g = {.field = LDR_NO_FIELD, .expr = &day, .name = "day"};
   ldr_pred broken = {.kind = LDR_P_EQ, .field = C_ID};
   ldr_order by_second = {.field = 1};
   ldr_value one = ldr_int(1);
   ldr_arena arena = {0};
   ldr_op op;
   setup();
+  CHECK(ldr_expr_infer(customers, &created) == NULL && ldr_expr_infer(customers, &day) == NULL);
   op = fixture_aggregate(customers, a, 2, &g, 1);
   op.limit = 3;
   CHECK(good(&op));
@@ -526,9 +549,9 @@ TEST(aggregates) {
   a[1].filter = &broken;
   CHECK(!good(&op));
   a[1].filter = NULL;
-  g.field = C_EMAIL;
+  created.field = C_EMAIL;
   CHECK(!good(&op));
-  g.bucket = LDR_BUCKET_NONE;
+  g = (ldr_group){.field = C_EMAIL, .name = "day"};
   CHECK(good(&op));
   g.field = C_SETTINGS;
   CHECK(!good(&op));

@@ -60,7 +60,9 @@ static void own_rows(ldr_sql *w, ldr_sql_scope t, const ldr_op *op, const ldr_pr
   ldr_sql_keys(w, t, parents);
   ldr_sql_str(w, ") as p cross join lateral (select t.* from ");
   ldr_sql_str(w, op->e->table);
-  ldr_sql_str(w, " as t where ");
+  ldr_sql_str(w, " as t");
+  ldr_sql_joined(w, t);
+  ldr_sql_str(w, " where ");
   w->joined = parents;
   ldr_sql_pred(w, t, op->where);
   w->joined = NULL;
@@ -74,6 +76,7 @@ static void own_rows(ldr_sql *w, ldr_sql_scope t, const ldr_op *op, const ldr_pr
     ldr_sql_int8(w, op->per_offset);
   }
   ldr_sql_str(w, ") as t");
+  ldr_sql_joined(w, t); /* for the columns and the order of the whole */
 }
 
 /* ---- all rows, numbered in each parent's order ---- */
@@ -100,11 +103,13 @@ static void numbered_rows(ldr_sql *w, ldr_sql_scope t, const ldr_op *op) {
   ldr_sql_str(w, ") as \"larder_n\" from ");
   ldr_sql_str(w, op->e->table);
   ldr_sql_str(w, " as t");
+  ldr_sql_joined(w, t);
   if (op->where) {
     ldr_sql_str(w, " where ");
     ldr_sql_pred(w, t, op->where);
   }
   ldr_sql_str(w, ") as t");
+  ldr_sql_joined(w, t);
   within(w, op);
 }
 

@@ -93,18 +93,18 @@ void ldr_sql_cast_list(ldr_sql *w, const ldr_field *f, bool as_text) {
 
 /* ---- columns ---- */
 
-static void alias(ldr_sql *w, unsigned depth) {
-  ldr_buf_chr(w->text, depth ? 's' : 't');
-  if (depth) ldr_sql_uint(w, depth);
+static void alias(ldr_sql *w, ldr_sql_scope s) {
+  ldr_buf_chr(w->text, s.joined ? 'j' : s.depth ? 's' : 't');
+  if (s.joined || s.depth) ldr_sql_uint(w, s.joined ? s.joined : s.depth);
 }
 
 void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field) {
   const ldr_field *f = &s.e->fields[field];
-  if (s.depth == 0) {
+  if (s.depth == 0 && s.joined == 0) {
     ldr_buf_add(w->text, f->column, f->column_n);
     return;
   }
-  alias(w, s.depth);
+  alias(w, s);
   ldr_buf_chr(w->text, '.');
   ldr_sql_name(w, f);
 }
@@ -183,6 +183,15 @@ static void part(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
   ldr_sql_str(w, year ? "), 'Infinity'), '-Infinity')::bigint" : ")::bigint");
 }
 
+/* date_trunc('day', operand, 'UTC'); a timestamp has no zone. */
+static void bucket(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
+  ldr_sql_str(w, "date_trunc('");
+  ldr_sql_str(w, ldr_bucket_names[x->bucket]);
+  ldr_sql_str(w, "', ");
+  argument(w, s, x, 0);
+  ldr_sql_str(w, x->as.type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
+}
+
 /* Texts of several columns may have no collation in common: what is made of them has one of its own. */
 static void coalesce(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
   bool text = x->as.type == LDR_F_TEXT;
@@ -199,29 +208,89 @@ static void call(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
     case LDR_FN_ADD: arguments(w, s, x, "(", " + ", ")"); break;
     case LDR_FN_SUB: arguments(w, s, x, "(", " - ", ")"); break;
     case LDR_FN_MUL: arguments(w, s, x, "(", " * ", ")"); break;
-    case LDR_FN_BUCKET: ldr_sql_bucket(w, s, x->bucket, LDR_NO_FIELD, x->args[0]); break;
+    case LDR_FN_BUCKET: bucket(w, s, x); break;
     case LDR_FN_PART: part(w, s, x); break;
     case LDR_NFNS: break;
   }
 }
 
-/* ---- all of them ---- */
+/* ---- sources: the rows of other stores that a row leads to ---- */
 
-static void related(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
-  const ldr_sql_scope there = {x->row->inner, s.depth + 1};
+/* The server knows that a table's key is one. What stands behind a view's may come twice: a subquery fails
+ * then, where a join would multiply rows. */
+static bool is_joinable(const ldr_row_source *source) { return !source->e->read_only; }
+
+/* Its place among the sources that are joined to the tables around; 0: it is not. */
+static unsigned number_of(const ldr_sql *w, const ldr_row_source *source) {
+  for (const ldr_sql_joins *j = w->joins; j && is_joinable(source); j = j->around)
+    for (unsigned i = 0; i < j->sources->n; i++)
+      if (j->sources->list[i] == source) return j->before + i + 1;
+  return 0;
+}
+
+static void field_of(ldr_sql *w, ldr_sql_scope s, const ldr_row_source *source, unsigned field);
+
+/* "schema"."table" as j1 */
+static void table_as(ldr_sql *w, ldr_sql_scope s) {
+  ldr_sql_str(w, s.e->table);
+  ldr_sql_str(w, " as ");
+  alias(w, s);
+}
+
+/* j1."id" = t."author_id" and …: what makes a row that of the source. */
+static void is_source(ldr_sql *w, ldr_sql_scope s, const ldr_row_source *source, ldr_sql_scope there) {
+  const ldr_pred *p = source->row;
+  for (unsigned i = 0; i < p->non; i++) {
+    ldr_sql_column(w, there, p->on[i].inner);
+    ldr_sql_str(w, " = ");
+    field_of(w, s, source->from, p->on[i].outer);
+    ldr_sql_str(w, " and ");
+  }
+  ldr_sql_pred(w, there, p->kids[0]);
+}
+
+static void field_of(ldr_sql *w, ldr_sql_scope s, const ldr_row_source *source, unsigned field) {
+  const unsigned number = source ? number_of(w, source) : 0;
+  const ldr_sql_scope there = {ldr_row_source_entity(s.e, source), s.depth + !number, number};
+  if (source == NULL || number) {
+    ldr_sql_column(w, source ? there : s, field);
+    return;
+  }
   ldr_sql_str(w, "(select ");
-  ldr_sql_operand(w, there, LDR_NO_FIELD, x->args[0]);
-  ldr_sql_from_joined(w, s, x->row);
+  ldr_sql_column(w, there, field);
+  ldr_sql_str(w, " from ");
+  table_as(w, there);
+  ldr_sql_str(w, " where ");
+  is_source(w, s, source, there);
   ldr_sql_str(w, ")");
 }
 
+void ldr_sql_join(ldr_sql *w, ldr_sql_joins *joins, const ldr_row_sources *sources) {
+  *joins = (ldr_sql_joins){w->joins, sources, w->njoined};
+  w->joins = joins;
+  w->njoined += sources->n;
+}
+
+void ldr_sql_joined(ldr_sql *w, ldr_sql_scope s) {
+  for (unsigned i = 0; w->joins && i < w->joins->sources->n; i++) {
+    const ldr_row_source *source = w->joins->sources->list[i];
+    const ldr_sql_scope there = {source->e, s.depth, w->joins->before + i + 1};
+    if (!is_joinable(source)) continue;
+    ldr_sql_str(w, " left join ");
+    table_as(w, there);
+    ldr_sql_str(w, " on ");
+    is_source(w, s, source, there);
+  }
+}
+
+/* ---- all of them ---- */
+
 static void expression(ldr_sql *w, ldr_sql_scope s, const ldr_expr *x) {
   switch (x->kind) {
-    case LDR_X_FIELD: ldr_sql_column(w, s, x->field); break;
+    case LDR_X_FIELD: field_of(w, s, x->source, x->field); break;
     case LDR_X_PATH: path_value(w, s, x); break;
     case LDR_X_VALUE: ldr_sql_value(w, &x->as, x->values); break;
     case LDR_X_CALL: call(w, s, x); break;
-    case LDR_X_RELATED: related(w, s, x); break;
   }
 }
 
@@ -239,14 +308,6 @@ void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const
   }
   expression(w, s, x);
   if (ldr_ftype_is_text(x->as.type)) ldr_sql_str(w, " collate \"C\"");
-}
-
-void ldr_sql_bucket(ldr_sql *w, ldr_sql_scope s, ldr_bucket b, unsigned field, const ldr_expr *x) {
-  ldr_sql_str(w, "date_trunc('");
-  ldr_sql_str(w, ldr_bucket_names[b]);
-  ldr_sql_str(w, "', ");
-  ldr_sql_operand(w, s, field, x);
-  ldr_sql_str(w, ldr_operand(s.e, field, x)->type == LDR_F_TIMESTAMPTZ ? ", 'UTC')" : ")");
 }
 
 /* ---- predicates ---- */
@@ -371,12 +432,13 @@ static void equal_to_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {
   }
 }
 
-void ldr_sql_from_joined(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
-  ldr_sql_scope inner = {p->inner, outer.depth + 1};
-  ldr_sql_str(w, " from ");
-  ldr_sql_str(w, p->inner->table);
-  ldr_sql_str(w, " as ");
-  alias(w, inner.depth);
+static void semi_join(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
+  const ldr_sql_scope inner = {p->inner, outer.depth + 1, 0};
+  ldr_sql_joins joins;
+  ldr_sql_join(w, &joins, &p->sources);
+  ldr_sql_str(w, "exists (select 1 from ");
+  table_as(w, inner);
+  ldr_sql_joined(w, inner);
   ldr_sql_str(w, " where ");
   for (unsigned i = 0; i < p->non; i++) {
     ldr_sql_column(w, inner, p->on[i].inner);
@@ -385,12 +447,8 @@ void ldr_sql_from_joined(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
     ldr_sql_str(w, " and ");
   }
   ldr_sql_pred(w, inner, p->kids[0]);
-}
-
-static void semi_join(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p) {
-  ldr_sql_str(w, "exists (select 1");
-  ldr_sql_from_joined(w, outer, p);
   ldr_sql_str(w, ")");
+  w->joins = joins.around;
 }
 
 static void junction(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p) {

@@ -10,19 +10,28 @@
 #include "postgres/statement/live.h"
 #include "values/param.h"
 
+/* Sources that stand beside a table, each joined to it once: j1, j2 … */
+typedef struct ldr_sql_joins {
+  const struct ldr_sql_joins *around; /* those of the query around */
+  const ldr_row_sources *sources;
+  unsigned before; /* numbers that were taken already */
+} ldr_sql_joins;
+
 typedef struct ldr_sql {
   ldr_buf *text;
-  ldr_buf *params;        /* of ldr_param */
-  unsigned n;             /* parameters of this statement so far */
-  const ldr_lives *lives; /* what is known of the server's tables; NULL: nothing */
-  bool any_order;         /* texts are ordered by their columns' own collations */
+  ldr_buf *params;            /* of ldr_param */
+  unsigned n;                 /* parameters of this statement so far */
+  const ldr_lives *lives;     /* what is known of the server's tables; NULL: nothing */
+  bool any_order;             /* texts are ordered by their columns' own collations */
+  const ldr_sql_joins *joins; /* NULL: none; a source that is not among them is a subquery */
+  unsigned njoined;
   const ldr_pred *joined; /* a list of values: rows of it are the source p, and joined to it; NULL: none */
 } ldr_sql;
 
-/* A table as the expressions on it see it: t, and s1, s2 … inside semi-joins. */
+/* A table as the expressions on it see it: t, s1, s2 … inside semi-joins, and j1, j2 … of sources. */
 typedef struct ldr_sql_scope {
   const ldr_entity *e;
-  unsigned depth;
+  unsigned depth, joined;
 } ldr_sql_scope;
 
 /* Here, so that the length of a constant is known when it is compiled. */
@@ -50,10 +59,10 @@ void ldr_sql_sortable_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const
 void ldr_sql_keys(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
 /* As an operand of `and`: a disjunction gets its parentheses. */
 void ldr_sql_pred(ldr_sql *w, ldr_sql_scope s, const ldr_pred *p);
-/* " from … as s1 where …": the rows of an LDR_P_EXISTS. */
-void ldr_sql_from_joined(ldr_sql *w, ldr_sql_scope outer, const ldr_pred *p);
-/* date_trunc('day', operand, 'UTC'); a timestamp has no zone. */
-void ldr_sql_bucket(ldr_sql *w, ldr_sql_scope s, ldr_bucket b, unsigned field, const ldr_expr *x);
+/* From here on the sources are meant by their names: ldr_sql_joined must stand behind each table whose rows
+ * they belong to. joins lasts until w->joins is what it was before. */
+void ldr_sql_join(ldr_sql *w, ldr_sql_joins *joins, const ldr_row_sources *sources);
+void ldr_sql_joined(ldr_sql *w, ldr_sql_scope s); /* " left join … as j1 on …" */
 void ldr_sql_order(ldr_sql *w, ldr_sql_scope s, const ldr_order *order, unsigned n); /* " order by …" */
 
 #endif

@@ -66,8 +66,17 @@ static void result_name(gen *g, const char *name) {
 
 /* ---- select ---- */
 
+/* Where a row is written or locked, a source stays a subquery: the table to update or delete from cannot be
+ * the one that others are joined to, ON CONFLICT knows of no other table, and a row that changed while a lock
+ * was waited for would be looked at beside the row that it led to before. */
+static bool joins_sources(const ldr_op *op) {
+  return op->kind == LDR_OP_COUNT || op->kind == LDR_OP_AGGREGATE ||
+         (op->kind == LDR_OP_SELECT && op->lock == LDR_LOCK_NONE);
+}
+
 static void source(gen *g) {
   table(g, " from ");
+  ldr_sql_joined(&g->w, g->t);
   where(g);
 }
 
@@ -93,6 +102,40 @@ static void ask_for(gen *g) {
   say(g, " no scroll cursor for ");
 }
 
+static void chosen_order(gen *g) {
+  g->w.any_order = g->op->any_order;
+  ldr_sql_order(&g->w, g->t, g->op->order, g->op->norder);
+  g->w.any_order = false;
+}
+
+/* What goes on behind the condition. */
+static void page(gen *g) {
+  const ldr_op *op = g->op;
+  if (op->after) {
+    g->w.any_order = op->any_order;
+    say(g, op->where ? " and " : " where ");
+    ldr_sql_after(&g->w, g->t, op);
+  }
+  chosen_order(g);
+  limits(g);
+}
+
+/* Where sources are for columns alone, the page is taken first: the server would join all rows before it
+ * sorts them, and only then leave out all but the page. */
+static bool takes_page_first(const ldr_op *op) {
+  return op->sources.n && op->limit >= 0 && op->nper == 0 && joins_sources(op) && !ldr_op_picks_by_source(op);
+}
+
+static void page_first(gen *g) {
+  say(g, " from (select t.*");
+  table(g, " from ");
+  where(g);
+  page(g);
+  say(g, ") as t");
+  ldr_sql_joined(&g->w, g->t);
+  chosen_order(g);
+}
+
 static void select_rows(gen *g) {
   static const char *const locks[] = {
       [LDR_LOCK_NONE] = "",
@@ -114,18 +157,15 @@ static void select_rows(gen *g) {
     ldr_sql_operand(&g->w, g->t, op->computed[i].field, op->computed[i].expr);
     result_name(g, op->computed[i].name);
   }
+  if (takes_page_first(op)) {
+    page_first(g);
+    return;
+  }
   if (op->nper)
     ldr_sql_each_parent(&g->w, g->t, op);
   else
     source(g);
-  g->w.any_order = op->any_order;
-  if (op->after) {
-    say(g, op->where ? " and " : " where ");
-    ldr_sql_after(&g->w, g->t, op);
-  }
-  ldr_sql_order(&g->w, g->t, op->order, op->norder);
-  g->w.any_order = false;
-  limits(g);
+  page(g);
   say(g, locks[op->lock]);
 }
 
@@ -383,13 +423,6 @@ static void insert_rows(gen *g) {
 
 /* ---- aggregate ---- */
 
-static void group_value(gen *g, const ldr_group *group) {
-  if (group->bucket != LDR_BUCKET_NONE)
-    ldr_sql_bucket(&g->w, g->t, group->bucket, group->field, group->expr);
-  else
-    ldr_sql_operand(&g->w, g->t, group->field, group->expr);
-}
-
 static void filter(gen *g, const ldr_agg *a) {
   if (a->filter == NULL) return;
   say(g, " filter (where ");
@@ -487,7 +520,7 @@ static void groups_of_rows(gen *g) {
   say(g, "select ");
   for (unsigned i = 0; i < op->ngroups; i++) {
     if (i) say(g, ", ");
-    group_value(g, &op->groups[i]);
+    ldr_sql_operand(&g->w, g->t, op->groups[i].field, op->groups[i].expr);
     result_name(g, op->groups[i].name);
   }
   for (unsigned i = 0; i < op->naggs; i++) {
@@ -502,7 +535,7 @@ static void groups_of_rows(gen *g) {
 /* The groups as a source of their own: their columns are its fields, so having and order are like any. */
 static void chosen_groups(gen *g) {
   const ldr_op *op = g->op;
-  const ldr_sql_scope result = {op->result, 0};
+  const ldr_sql_scope result = {op->result, 0, 0};
   say(g, "select ");
   for (unsigned i = 0; i < op->result->nfields; i++) {
     if (i) say(g, ", ");
@@ -531,9 +564,11 @@ static void aggregate_rows(gen *g) {
 /* ---- the whole ---- */
 
 ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_buf *params, ldr_err *err) {
-  gen g = {.w = {.text = sql, .params = params, .lives = lives}, .op = op, .t = {op->e, 0}};
+  gen g = {.w = {.text = sql, .params = params, .lives = lives}, .op = op, .t = {op->e, 0, 0}};
+  ldr_sql_joins joins;
   bool writes = op->kind == LDR_OP_INSERT || op->kind == LDR_OP_UPDATE || op->kind == LDR_OP_DELETE;
   if (writes && ldr_entity_writable(op->e, err) != LDR_OK) return err->code;
+  if (joins_sources(op)) ldr_sql_join(&g.w, &joins, &op->sources);
   switch (op->kind) {
     case LDR_OP_SELECT: select_rows(&g); break;
     case LDR_OP_INSERT: insert_rows(&g); break;
@@ -544,34 +579,4 @@ ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_
   }
   if (sql->broken || params->broken) return ldr_fail_nomem(err);
   return LDR_OK;
-}
-
-/* ---- copy ---- */
-
-/* But those that the server generates: they are made anew wherever the rows go. */
-static void all_names(ldr_sql *w, const ldr_entity *e) {
-  bool first = true;
-  for (unsigned i = 0; i < e->nfields; i++) {
-    if (e->fields[i].generated) continue;
-    if (!first) ldr_sql_str(w, ", ");
-    ldr_sql_name(w, &e->fields[i]);
-    first = false;
-  }
-}
-
-void ldr_sqlgen_copy(const ldr_entity *e, bool in, ldr_buf *sql) {
-  ldr_sql w = {.text = sql};
-  if (in) {
-    ldr_sql_str(&w, "copy ");
-    ldr_sql_str(&w, e->table);
-    ldr_sql_str(&w, " (");
-    all_names(&w, e);
-    ldr_sql_str(&w, ") from stdin (format binary)");
-    return;
-  }
-  ldr_sql_str(&w, "copy (select "); /* a query also reads partitioned tables */
-  all_names(&w, e);
-  ldr_sql_str(&w, " from ");
-  ldr_sql_str(&w, e->table);
-  ldr_sql_str(&w, ") to stdout (format binary)");
 }

@@ -287,14 +287,16 @@ TEST(expressions) {
         "date_trunc('week', t.\"created_at\", 'UTC') is null", "");
 }
 
+#define JOINED                                                                                 \
+  " left join \"shop\".\"users\" as j1 on j1.\"tenant_id\" = t.\"tenant_id\" and j1.\"id\" = " \
+  "t.\"user_id\" and true"
+
 TEST(fields_of_a_related_row) {
   const ldr_value v = txt("x");
-  const ldr_expr nick = of_field(NICK), *args[] = {&nick};
-  ldr_expr x = {.kind = LDR_X_RELATED,
-                .args = args,
-                .n = 1,
-                .row = EXISTS(users, ID, O_USER, NONE(LDR_P_AND, 0)),
-                .as = {.name = "user.nick"}};
+  const ldr_row_source user = {
+      .path = "user", .e = users, .row = EXISTS(users, ID, O_USER, NONE(LDR_P_AND, 0))};
+  const ldr_row_source *list[] = {&user};
+  ldr_expr x = {.kind = LDR_X_FIELD, .source = &user, .field = NICK, .as = {.name = "user.nick"}};
   ldr_op op;
   CHECK(ldr_expr_infer(orders, &x) == NULL);
   ldr_op_init(&op, LDR_OP_SELECT, orders);
@@ -308,7 +310,79 @@ TEST(fields_of_a_related_row) {
        "where s1.\"tenant_id\" = t.\"tenant_id\" and s1.\"id\" = t.\"user_id\" and true) collate "
        "\"C\" desc",
        "text=x");
+  op.sources = (ldr_row_sources){.n = 1, .list = list};
+  GOLD(&op,
+       "select t.\"id\" from \"shop\".\"orders\" as t" JOINED
+       " where j1.\"nick\" = $1 order by j1.\"nick\" collate \"C\" desc",
+       "text=x");
+  op.kind = LDR_OP_COUNT;
+  op.norder = op.nout = 0;
+  GOLD(&op, "select count(*) from \"shop\".\"orders\" as t" JOINED " where j1.\"nick\" = $1", "text=x");
+  op.kind = LDR_OP_SELECT;
+  op.nout = 1;
+  op.where = PRED(LDR_P_EQ, O_STATE, v);
+  op.ncomputed = 1;
+  op.computed = &(ldr_group){.field = LDR_NO_FIELD, .expr = &x, .name = "nick"};
+  op.limit = 5;
+  op.norder = 1;
+  op.order = &(ldr_order){.field = O_ID};
+  GOLD(&op,
+       "select t.\"id\", j1.\"nick\" as \"nick\" from (select t.* from \"shop\".\"orders\" as t where "
+       "t.\"state\" = "
+       "$1 order by t.\"id\" limit $2) as t" JOINED " order by t.\"id\"",
+       "text=x, int8=5");
+  op.lock = LDR_LOCK_UPDATE;
+  op.where = NULL;
+  op.norder = 0;
+  op.limit = -1;
+  GOLD(&op,
+       "select t.\"id\", (select s1.\"nick\" from \"shop\".\"users\" as s1 where s1.\"tenant_id\" = "
+       "t.\"tenant_id\" and s1.\"id\" = t.\"user_id\" and true) as \"nick\" from \"shop\".\"orders\" as t "
+       "for update",
+       "");
 }
+
+/* Over two relations, and inside of a semi-join. */
+TEST(rows_that_lead_to_rows) {
+  const ldr_value v = txt("x");
+  const ldr_row_source user = {
+      .path = "user", .e = users, .row = EXISTS(users, ID, O_USER, NONE(LDR_P_AND, 0))};
+  const ldr_row_source boss = {.path = "user.boss",
+                               .e = users,
+                               .from = &user,
+                               .row = EXISTS(users, ID, NICK, PRED(LDR_P_EQ, NICK, v))};
+  const ldr_row_source *list[] = {&user, &boss};
+  ldr_expr x = {.kind = LDR_X_FIELD, .source = &boss, .field = EMAIL, .as = {.name = "user.boss.email"}};
+  ldr_pred *some;
+  ldr_op op;
+  CHECK(ldr_expr_infer(orders, &x) == NULL);
+  ldr_op_init(&op, LDR_OP_COUNT, orders);
+  op.where = OF(&x, LDR_P_EQ, &v);
+  op.sources = (ldr_row_sources){.n = 2, .list = list};
+  GOLD(&op,
+       "select count(*) from \"shop\".\"orders\" as t" JOINED
+       " left join \"shop\".\"users\" as j2 on j2.\"tenant_id\" = j1.\"tenant_id\" and j2.\"id\" = "
+       "j1.\"nick\" and j2.\"nick\" = $1 where j2.\"email\" = $2",
+       "text=x, text=x");
+  op.kind = LDR_OP_DELETE;
+  GOLD(&op,
+       "delete from \"shop\".\"orders\" as t where (select s1.\"email\" from \"shop\".\"users\" as s1 where "
+       "s1.\"tenant_id\" = (select s1.\"tenant_id\" from \"shop\".\"users\" as s1 where s1.\"tenant_id\" = "
+       "t.\"tenant_id\" and s1.\"id\" = t.\"user_id\" and true) and s1.\"id\" = (select s1.\"nick\" from "
+       "\"shop\".\"users\" as s1 where s1.\"tenant_id\" = t.\"tenant_id\" and s1.\"id\" = t.\"user_id\" and "
+       "true) and s1.\"nick\" = $1) = $2",
+       "text=x, text=x");
+  x = (ldr_expr){.kind = LDR_X_FIELD, .source = &user, .field = NICK, .as = {.name = "user.nick"}};
+  CHECK(ldr_expr_infer(orders, &x) == NULL);
+  some = EXISTS(orders, O_USER, ID, OF(&x, LDR_P_EQ, &v));
+  some->sources = (ldr_row_sources){.n = 1, .list = list};
+  WHERE(some,
+        "exists (select 1 from \"shop\".\"orders\" as s1 left join \"shop\".\"users\" as j1 on "
+        "j1.\"tenant_id\" = s1.\"tenant_id\" and j1.\"id\" = s1.\"user_id\" and true where "
+        "s1.\"tenant_id\" = t.\"tenant_id\" and s1.\"user_id\" = t.\"id\" and j1.\"nick\" = $1)",
+        "text=x");
+}
+#undef JOINED
 #undef OF
 
 TEST(logic) {
@@ -756,10 +830,13 @@ TEST(aggregates_of_groups) {
       {.fn = LDR_AGG_AVG, .field = AGE, .filter = NONE(LDR_P_IS_NULL, NICK), .name = "avg"},
       {.fn = LDR_AGG_MAX, .field = AGE, .filter = NONE(LDR_P_IS_NULL, NICK), .name = "max"},
   };
+  const ldr_expr created = of_field(CREATED), seen = of_field(SEEN);
+  ldr_expr hour = CALL(LDR_FN_BUCKET, &created), week = CALL(LDR_FN_BUCKET, &seen);
   const ldr_group groups[] = {{.field = NICK, .name = "nick"},
-                              {.field = CREATED, .bucket = LDR_HOUR, .name = "hour"},
-                              {.field = SEEN, .bucket = LDR_WEEK, .name = "week"}};
+                              {.field = LDR_NO_FIELD, .expr = &hour, .name = "hour"},
+                              {.field = LDR_NO_FIELD, .expr = &week, .name = "week"}};
   ldr_op op = op_of(LDR_OP_AGGREGATE);
+  hour.bucket = LDR_HOUR;
   op.aggs = aggs;
   op.naggs = 4;
   op.groups = groups;
@@ -834,7 +911,8 @@ TEST(columns_of_results) {
       {.fn = LDR_AGG_AVG, .field = AGE, .name = "avg"},
       {.fn = LDR_AGG_MIN, .field = NICK, .name = "min"},
   };
-  static const ldr_group groups[] = {{.field = CREATED, .bucket = LDR_DAY, .name = "day"}};
+  const ldr_expr created = of_field(CREATED), day = CALL(LDR_FN_BUCKET, &created);
+  const ldr_group groups[] = {{.field = LDR_NO_FIELD, .expr = &day, .name = "day"}};
   ldr_op op = select_id(NULL);
   OUT(&op, ID, TAGS, AMOUNT);
   check_columns_at(__LINE__, &op, "id text, tags text[], amount numeric");
@@ -966,6 +1044,7 @@ void test_sqlgen(void) {
     RUN(paths);
     RUN(expressions);
     RUN(fields_of_a_related_row);
+    RUN(rows_that_lead_to_rows);
     RUN(logic);
     RUN(semi_joins);
     RUN(selects);

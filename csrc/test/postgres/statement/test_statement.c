@@ -145,11 +145,19 @@ TEST(every_part_of_an_aggregate_is) {
                 max = {.fn = LDR_AGG_MAX, .field = 0, .name = "n"},
                 distinct = {.fn = LDR_AGG_COUNT, .field = 0, .name = "n", .distinct = true},
                 filtered = {.fn = LDR_AGG_COUNT, .field = -1, .name = "n", .filter = &all};
+  ldr_expr created = {.kind = LDR_X_FIELD, .field = C_CREATED},
+           by_day = {.kind = LDR_X_CALL,
+                     .fn = LDR_FN_BUCKET,
+                     .bucket = LDR_DAY,
+                     .n = 1,
+                     .args = (const ldr_expr *const[]){&created},
+                     .as = {.name = "g"}};
   const ldr_group g = {.field = C_CREATED, .name = "g"},
-                  day = {.field = C_CREATED, .name = "g", .bucket = LDR_DAY},
+                  day = {.field = LDR_NO_FIELD, .name = "g", .expr = &by_day},
                   named = {.field = C_CREATED, .name = "h"}, other = {.field = C_UPDATED, .name = "g"};
   ldr_op a, b;
   setup();
+  CHECK(ldr_expr_infer(customers, &created) == NULL && ldr_expr_infer(customers, &by_day) == NULL);
   a = fixture_aggregate(customers, &n, 1, &g, 1);
   SHOWS(b.aggs = &m);
   SHOWS(b.aggs = &field);
