@@ -150,6 +150,19 @@ describe("targets", function()
     fault({ host = "h", ssl = true }, "ssl")
   end)
 
+  it("a password in a URI that has to be written with percent signs is never shown", function()
+    for _, text in ipairs { "hunter/2", "hunter/2@x", "hun%ter2", "hun%zzter", "hunter,2/x" } do
+      local cfg, err = resolve({}, "postgres://app:" .. text .. "@db/shop")
+      assert.is_nil(cfg, text)
+      assert.equal("invalid", err.code)
+      assert.matches("in a URI, write %%2", tostring(err))
+      assert.is_nil((tostring(err) .. (err.hint or "")):find "hun")
+    end
+    for text, password in pairs { ["a+b"] = "a+b", ["a%2Fb"] = "a/b", ["a%40b"] = "a@b", ["a%25b"] = "a%b", ["a:b"] = "a:b" } do
+      assert.equal(password, assert(resolve({}, "postgres://app:" .. text .. "@db/shop")).settings.password)
+    end
+  end)
+
   it("what cannot be read is told with what was meant", function()
     for target, wanted in pairs {
       ["mysql://h/d"] = '"mysql" is not a scheme of PostgreSQL: write postgres://', ["memroy:"] = '"memory:"',

@@ -128,6 +128,9 @@ local function fault_of(text)
   local wanted = 'write postgres://user@host/database, or settings as in "host=db1 dbname=app", or "memory:"'
   local scheme = text:match "^(%a[%w+.-]*):"
   if scheme and not conninfo.is_uri(text) then return ("%q is not a scheme of PostgreSQL: %s"):format(scheme, wanted) end
+  if conninfo.is_uri(text) and text:gsub("%%%x%x", ""):find("%", 1, true) then
+    return "in a URI, write %25 for '%' in a password"
+  end
   local names = conninfo.is_uri(text) and (text:match "%?(.*)$" or ""):gmatch "%f[^&%z]([^=&]+)="
     or (" " .. text):gmatch "%s([%w_]+)%s*="
   for name in names do
@@ -156,6 +159,10 @@ function conninfo.parse(text, prisma)
   if not settings then
     if err.code ~= "invalid" then return nil, err end
     return errors.invalid({}, "the connection string is not valid: " .. fault_of(text))
+  end
+  -- user:pa/ss@host is read as host "user" and port "pa"
+  if conninfo.is_uri(text) and settings.port and settings.port:find "[^%d,]" then
+    return errors.invalid { port = "must be a number; in a URI, write %2F for '/', %3F for '?' and %40 for '@' in a password" }
   end
   return settings, pool
 end

@@ -270,6 +270,33 @@ static ldr_code code_of(const ldr_pgfields *f, const struct rule *rule) {
   return is_users(f->sqlstate) ? LDR_INVALID : LDR_INTERNAL;
 }
 
+/* Who may mend a right that is missing, and how. The server's message names the object, in English alone: in
+ * another language the hint names none. */
+static void grant_hint(const ldr_pgfields *f, ldr_err *err) {
+  static const struct {
+    const char *kind, *right;
+  } kinds[] = {{"table ", "select, insert, update, delete on table"},
+               {"view ", "select on table"},
+               {"foreign table ", "select on table"},
+               {"sequence ", "usage on sequence"},
+               {"schema ", "usage on schema"},
+               {"function ", "execute on function"}};
+  static const char denied[] = "permission denied for ";
+  const char *of = f->message;
+  char *hint = err->hint;
+  if (strcmp(f->routine, "aclcheck_error") != 0) return; /* a policy's refusal has other remedies */
+  if (strncmp(of, "must be owner", 13) == 0) return;
+  if (strncmp(of, denied, sizeof denied - 1) == 0) of += sizeof denied - 1;
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    size_t n = strlen(kinds[i].kind);
+    if (of == f->message || strncmp(of, kinds[i].kind, n) != 0) continue;
+    snprintf(hint, sizeof err->hint, "its owner may: grant %s %s to the role that larder connects as",
+             kinds[i].right, of + n);
+    return;
+  }
+  ldr_err_set(hint, sizeof err->hint, "its owner may grant the right to the role that larder connects as");
+}
+
 ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   const struct rule *rule = rule_of(f->sqlstate);
   if (limit_fault(f, err)) return err->code;
@@ -281,6 +308,7 @@ ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   /* One SQLSTATE for both; the message is translated, the server's function is not. */
   err->row_policy = is(f, "42501") && strcmp(f->routine, "ExecWithCheckOptions") == 0;
   if (strncmp(f->sqlstate, "22", 2) != 0) ldr_err_set(err->hint, sizeof err->hint, f->hint);
+  if (*err->hint == '\0' && is(f, "42501") && !is_raised(f)) grant_hint(f, err);
   if (*err->hint == '\0' && (is(f, "42P01") || is(f, "3F000")))
     ldr_err_set(err->hint, sizeof err->hint,
                 "db:migrate(family), or `larder migrate up`, makes the tables of a family");

@@ -146,6 +146,31 @@ TEST(constraint_faults_are_said_alike) {
   CHECK_STR(err.message, "row violates check constraint \"positive\"");
 }
 
+TEST(a_missing_right_is_told_with_its_grant) {
+  ldr_pgfields f = nothing;
+  ldr_err err;
+  f.sqlstate = "42501";
+  f.message = "permission denied for table Order lines";
+  f.routine = "aclcheck_error";
+  ldr_pgerr_fill(&f, false, &err);
+  CHECK_STR(err.hint,
+            "its owner may: grant select, insert, update, delete on table Order lines to the role that "
+            "larder connects as");
+  f.message = "permission denied for schema shop";
+  ldr_pgerr_fill(&f, false, &err);
+  CHECK_STR(err.hint, "its owner may: grant usage on schema shop to the role that larder connects as");
+  f.message = "keine Berechtigung für Tabelle x";
+  ldr_pgerr_fill(&f, false, &err);
+  CHECK_STR(err.hint, "its owner may grant the right to the role that larder connects as");
+  f.message = "must be owner of table x";
+  ldr_pgerr_fill(&f, false, &err);
+  CHECK_STR(err.hint, "");
+  f.message = "new row violates row-level security policy";
+  f.routine = "ExecWithCheckOptions";
+  ldr_pgerr_fill(&f, false, &err);
+  CHECK_STR(err.hint, "");
+}
+
 TEST(a_shard_is_not_named) {
   ldr_err err = make("23505", "duplicate key value violates unique constraint \"apps_pkey_102060\"", "", "");
   CHECK_STR(err.constraint, "apps_pkey");
@@ -205,6 +230,7 @@ void test_errors(void) {
   RUN(the_language_of_the_server_does_not_matter);
   RUN(values_never_pass);
   RUN(constraint_faults_are_said_alike);
+  RUN(a_missing_right_is_told_with_its_grant);
   RUN(a_shard_is_not_named);
   RUN(failed_connections_are_told_in_one_line);
   RUN(stale_statements_are_known);
