@@ -14,7 +14,8 @@ describe("fields of a related row on postgres", function()
     blog = db:stores "blog"
     posts = blog.posts
     must(db:query [[insert into blog.users (id, email, name, created_at, updated_at, deleted_at)
-      select 'u' || lpad(n::text, 4, '0'), n || '@x', 'name ' || n % 500, now(), now(), case when n % 10 = 0 then now() end from generate_series(1, 2000) n]])
+      select 'u' || lpad(n::text, 4, '0'), n || '@x', 'name ' || n % 500, now(), now(), case when n % 10 = 0 then now() end
+      from generate_series(1, 2000) n]])
     must(db:query [[insert into blog.posts (id, author_id, title, likes, created_at, metadata)
       select 'p' || lpad(n::text, 5, '0'), 'u' || lpad((n % 2000 + 1)::text, 4, '0'), 't' || n, n % 7,
         timestamptz '2026-01-01' + n * interval '1 second', '{}' from generate_series(1, 10000) n]])
