@@ -55,10 +55,42 @@ static void check_laws(const char *text, size_t n, const ldr_buf *canonical) {
   ldr_buf_free(&again);
 }
 
+/* Reads on with a guess, if there is one; keeps it for the next time where the string stood without escapes. */
+static ldr_json_event guessed_next(ldr_json_reader *r, const ldr_buf *last, ldr_buf *scratch) {
+  r->guessed = false;
+  r->guess = last->p;
+  r->guess_n = last->n;
+  r->scratch = scratch;
+  return ldr_json_next(r);
+}
+
+/* A string that stood in the text before is read as the same when it is guessed, and nothing else is. */
+static void check_guesses(const char *text, size_t n) {
+  ldr_buf a = {0}, b = {0}, last = {0};
+  ldr_json_reader plain, guessing;
+  ldr_json_event event;
+  ldr_json_read(&plain, text, n, &a);
+  ldr_json_read(&guessing, text, n, &b);
+  do {
+    event = ldr_json_next(&plain);
+    promise(guessed_next(&guessing, &last, &b) == event && plain.p == guessing.p);
+    if (event != LDR_JSON_KEY && event != LDR_JSON_STRING) continue;
+    promise(plain.n == guessing.n && (plain.n == 0 || memcmp(plain.s, guessing.s, plain.n) == 0));
+    promise(!guessing.guessed || (plain.n == last.n && plain.s != a.p));
+    if (plain.s == a.p) continue;
+    ldr_buf_reset(&last);
+    ldr_buf_add(&last, plain.s, plain.n);
+  } while (event > LDR_JSON_END);
+  ldr_buf_free(&a);
+  ldr_buf_free(&b);
+  ldr_buf_free(&last);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
   const char *text = (const char *)data;
   ldr_buf first = {0}, second = {0}, a = {0}, b = {0};
   ldr_err err;
+  check_guesses(text, n);
   if (!rewrite(text, n, &first)) {
     promise(ldr_json_canonical(text, n, &a, &err) == LDR_INVALID && a.n == 0);
   } else {

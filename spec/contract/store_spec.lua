@@ -185,6 +185,21 @@ for _, engine in ipairs(engines) do
       end
     end)
 
+    it("each shows what its own loop made of the rows that it had not reached", function()
+      fill(9)
+      local seen = {}
+      for row in items:each("t", { order = "id", page = 2 }) do
+        seen[#seen + 1] = row.title
+        if #seen == 2 then -- the end of a page: the next one is not asked for before it is wanted
+          for later in items:each("t", { where = { id = { gt = row.id } } }) do
+            assert(items:patch("t", later.id, { title = "changed " .. later.stock }))
+          end
+        end
+      end
+      assert.equal(9, #seen)
+      for i = 3, 9 do assert.matches("^changed ", seen[i]) end
+    end)
+
     it("each takes conditions, an order and a limit, and raises what goes wrong", function()
       fill(10)
       local seen = {}

@@ -38,22 +38,26 @@ void ldr_buf_fmt(ldr_buf *b, const char *fmt, ...) {
   va_end(again);
 }
 
-static void put_be(unsigned char *p, uint64_t v, int bytes) {
-  for (int i = bytes - 1; i >= 0; i--, v >>= 8) p[i] = (unsigned char)v;
+void ldr_buf_be16(ldr_buf *b, uint16_t v) {
+  if (!ldr_buf_reserve(b, 2)) return;
+  ldr_put_be16(b->p + b->n, v);
+  b->n += 2;
 }
 
-static void add_be(ldr_buf *b, uint64_t v, int bytes) {
-  unsigned char t[8];
-  put_be(t, v, bytes);
-  ldr_buf_add(b, t, (size_t)bytes);
+void ldr_buf_be32(ldr_buf *b, uint32_t v) {
+  if (!ldr_buf_reserve(b, 4)) return;
+  ldr_put_be32(b->p + b->n, v);
+  b->n += 4;
 }
 
-void ldr_buf_be16(ldr_buf *b, uint16_t v) { add_be(b, v, 2); }
-void ldr_buf_be32(ldr_buf *b, uint32_t v) { add_be(b, v, 4); }
-void ldr_buf_be64(ldr_buf *b, uint64_t v) { add_be(b, v, 8); }
+void ldr_buf_be64(ldr_buf *b, uint64_t v) {
+  if (!ldr_buf_reserve(b, 8)) return;
+  ldr_put_be64(b->p + b->n, v);
+  b->n += 8;
+}
 
 void ldr_buf_patch32(ldr_buf *b, size_t at, uint32_t v) {
-  if (!b->broken && at + 4 <= b->n) put_be((unsigned char *)b->p + at, v, 4);
+  if (!b->broken && at + 4 <= b->n) ldr_put_be32(b->p + at, v);
 }
 
 const char *ldr_buf_cstr(ldr_buf *b) {
@@ -75,14 +79,3 @@ void ldr_buf_free(ldr_buf *b) {
   ldr_free(b->p);
   *b = (ldr_buf){0};
 }
-
-static uint64_t get_be(const void *p, int bytes) {
-  const unsigned char *s = p;
-  uint64_t v = 0;
-  for (int i = 0; i < bytes; i++) v = v << 8 | s[i];
-  return v;
-}
-
-uint16_t ldr_be16(const void *p) { return (uint16_t)get_be(p, 2); }
-uint32_t ldr_be32(const void *p) { return (uint32_t)get_be(p, 4); }
-uint64_t ldr_be64(const void *p) { return get_be(p, 8); }

@@ -10,33 +10,21 @@
 static char *ends_of(const ldr_entity *e, ldr_row *r) { return r->data + ldr_row_bitmap(e); }
 
 /* Bytes of a value in a row. */
-static size_t packed_size(const ldr_value *v) {
-  switch (v->type) {
-    case LDR_T_NULL: return 0;
-    case LDR_T_BOOL: return 1;
-    case LDR_T_INT:
-    case LDR_T_FLOAT:
-    case LDR_T_TIME:
-    case LDR_T_DATE:
-    case LDR_T_TIMESTAMP:
-    case LDR_T_CLOCK: return 8;
-    default: return v->n;
-  }
+static inline size_t packed_size(const ldr_value *v) {
+  if (ldr_type_counts(v->type) || v->type == LDR_T_FLOAT) return 8;
+  if (v->type == LDR_T_NULL) return 0;
+  return v->type == LDR_T_BOOL ? 1 : v->n;
 }
 
-static void put_value(char *p, const ldr_value *v, size_t n) {
-  switch (v->type) {
-    case LDR_T_NULL: return;
-    case LDR_T_BOOL: *p = v->u.b; return;
-    case LDR_T_INT:
-    case LDR_T_TIME:
-    case LDR_T_DATE:
-    case LDR_T_TIMESTAMP:
-    case LDR_T_CLOCK: memcpy(p, &v->u.i, n); return;
-    case LDR_T_FLOAT: memcpy(p, &v->u.f, n); return;
-    default:
-      if (n) memcpy(p, v->u.p, n);
-  }
+static inline void put_value(char *p, const ldr_value *v, size_t n) {
+  if (ldr_type_counts(v->type))
+    memcpy(p, &v->u.i, sizeof v->u.i);
+  else if (v->type == LDR_T_FLOAT)
+    memcpy(p, &v->u.f, sizeof v->u.f);
+  else if (v->type == LDR_T_BOOL)
+    *p = v->u.b;
+  else if (n)
+    memcpy(p, v->u.p, n);
 }
 
 static void put_values(const ldr_entity *e, const ldr_value *values, ldr_row *r) {

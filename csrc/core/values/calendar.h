@@ -53,11 +53,14 @@ static inline int ldr_month_days(const ldr_date *d) {
 
 /* Exactly `count` digits, at most `max`. */
 static inline bool ldr_take_number(ldr_scan_text *s, int count, int max, int *out) {
+  const char *p = s->p;
   int v = 0;
-  for (int i = 0; i < count; i++, s->p++) {
-    if (s->p == s->end || !ldr_is_digit(*s->p)) return false;
-    v = v * 10 + (*s->p - '0');
+  if (s->end - p < count) return false;
+  for (int i = 0; i < count; i++) {
+    if (!ldr_is_digit(p[i])) return false;
+    v = v * 10 + (p[i] - '0');
   }
+  s->p = p + count;
   *out = v;
   return v <= max;
 }

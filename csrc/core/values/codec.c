@@ -280,8 +280,6 @@ static void write_float8(const ldr_value *v, ldr_buf *out) { ldr_buf_be64(out, b
 static void write_numeric(const ldr_value *v, ldr_buf *out) { ldr_numeric_to_wire(v->u.p, v->n, out); }
 static void write_bytes(const ldr_value *v, ldr_buf *out) { ldr_buf_add(out, v->u.p, v->n); }
 
-static void write_time(const ldr_value *v, ldr_buf *out) { ldr_buf_be64(out, (uint64_t)v->u.i); }
-
 static void write_date(const ldr_value *v, ldr_buf *out) { ldr_buf_be32(out, (uint32_t)v->u.i); }
 
 static void write_enum(const ldr_value *v, ldr_buf *out) {
@@ -312,12 +310,12 @@ static const struct {
     [LDR_F_TEXT] = {read_text, ldr_codec_text},
     [LDR_F_BYTEA] = {read_bytea, write_bytes},
     [LDR_F_UUID] = {read_uuid, write_bytes},
-    [LDR_F_TIMESTAMPTZ] = {read_time, write_time},
+    [LDR_F_TIMESTAMPTZ] = {read_time, write_int8},
     [LDR_F_JSON] = {read_json, write_bytes},
     [LDR_F_JSONB] = {read_jsonb, write_jsonb},
     [LDR_F_DATE] = {read_date, write_date},
-    [LDR_F_TIMESTAMP] = {read_timestamp, write_time},
-    [LDR_F_TIME] = {read_clock, write_time},
+    [LDR_F_TIMESTAMP] = {read_timestamp, write_int8},
+    [LDR_F_TIME] = {read_clock, write_int8},
     [LDR_F_INTERVAL] = {read_interval, write_bytes},
     [LDR_F_VARCHAR] = {read_text, ldr_codec_text},
     [LDR_F_CHAR] = {read_char, write_bytes},
@@ -368,8 +366,30 @@ static void framed(writer *write, ldr_ftype t, const ldr_value *v, ldr_buf *out)
   ldr_buf_patch32(out, at, (uint32_t)(out->n - at - 4));
 }
 
+static void frame_bytes(const ldr_value *v, ldr_buf *out) {
+  if (v->n > INT32_MAX) out->broken = true;
+  if (!ldr_buf_reserve(out, (size_t)v->n + 4)) return;
+  ldr_put_be32(out->p + out->n, v->n);
+  if (v->n) memcpy(out->p + out->n + 4, v->u.p, v->n);
+  out->n += (size_t)v->n + 4;
+}
+
+static void frame_int8(const ldr_value *v, ldr_buf *out) {
+  if (!ldr_buf_reserve(out, 12)) return;
+  ldr_put_be32(out->p + out->n, 8);
+  ldr_put_be64(out->p + out->n + 4, (uint64_t)v->u.i);
+  out->n += 12;
+}
+
+/* Bytes as they are and counts, which nearly all values are, are written at once with their length. */
 void ldr_codec_encode_framed(ldr_ftype t, const ldr_value *v, ldr_buf *out) {
-  framed(ldr_codec_encode, t, v, out);
+  encoder *encode = codecs[t].encode;
+  if (v->type == LDR_T_TEXT ? encode == ldr_codec_text : encode == write_bytes && v->type != LDR_T_NULL)
+    frame_bytes(v, out);
+  else if (encode == write_int8 && ldr_type_counts(v->type))
+    frame_int8(v, out);
+  else
+    framed(ldr_codec_encode, t, v, out);
 }
 
 static void write_element(ldr_ftype t, const ldr_value *v, ldr_buf *out) {

@@ -208,10 +208,6 @@ size_t ldr_interval_format(const ldr_interval *v, char out[LDR_DATETIME_TEXT]) {
 
 /* ---- bytes ---- */
 
-static void put_be(char *p, uint64_t v, int bytes) {
-  for (int i = 0; i < bytes; i++) p[i] = (char)(v >> 8 * (bytes - 1 - i));
-}
-
 void ldr_interval_read(const char wire[LDR_INTERVAL_WIRE], ldr_interval *out) {
   out->us = (int64_t)ldr_be64(wire);
   out->days = (int32_t)ldr_be32(wire + 8);
@@ -219,9 +215,9 @@ void ldr_interval_read(const char wire[LDR_INTERVAL_WIRE], ldr_interval *out) {
 }
 
 void ldr_interval_write(const ldr_interval *v, char wire[LDR_INTERVAL_WIRE]) {
-  put_be(wire, (uint64_t)v->us, 8);
-  put_be(wire + 8, (uint32_t)v->days, 4);
-  put_be(wire + 12, (uint32_t)v->months, 4);
+  ldr_put_be64(wire, (uint64_t)v->us);
+  ldr_put_be32(wire + 8, (uint32_t)v->days);
+  ldr_put_be32(wire + 12, (uint32_t)v->months);
 }
 
 void ldr_interval_span(const char wire[LDR_INTERVAL_WIRE], int64_t *days, int64_t *us) {

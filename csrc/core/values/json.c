@@ -130,12 +130,25 @@ static const char *decode(ldr_json_reader *r, const char *from, const char *p, u
   return NULL;
 }
 
+/* Is the string from `from` on the guess? Its bytes were looked at when they were read first: no quote, no
+ * escape and no control character is among them, and they are UTF-8. */
+static bool is_guess(const ldr_json_reader *r, const char *from) {
+  return r->guess_n && (size_t)(r->end - from) > r->guess_n && from[r->guess_n] == '"' &&
+         memcmp(from, r->guess, r->guess_n) == 0;
+}
+
 /* The string whose opening quote is at r->p. */
 static bool string(ldr_json_reader *r) {
-  const char *from = r->p + 1;
+  const char *from = r->p + 1, *p;
   uint64_t high = 0;
-  const char *p = plain_run(from, r->end, &high);
   r->s = from;
+  if (is_guess(r, from)) {
+    r->guessed = true;
+    r->n = r->guess_n;
+    r->p = from + r->n + 1;
+    return true;
+  }
+  p = plain_run(from, r->end, &high);
   r->n = (size_t)(p - from);
   if (p < r->end && *p == '\\') p = decode(r, from, p, &high);
   if (p == NULL) return false;

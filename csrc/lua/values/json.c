@@ -181,6 +181,22 @@ static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev);
  * are there; far down, where the stack is dear, they do not. */
 enum { BATCH = 16, FLAT = 16 };
 
+/* The next event, with the text that the document before had here as a guess. */
+static ldr_json_event next(l_json_decoder *d) {
+  d->r.guessed = false;
+  d->r.guess_n = d->memo ? l_memo_guess(d->memo, &d->r.guess) : 0;
+  return ldr_json_next(&d->r);
+}
+
+static void push_string(lua_State *L, l_json_decoder *d) {
+  if (d->r.guessed)
+    l_memo_push_guess(L, d->memo);
+  else if (d->memo)
+    l_memo_push_text(L, d->memo, d->r.s, d->r.n, d->r.s != d->scratch->p);
+  else
+    lua_pushlstring(L, d->r.s, d->r.n);
+}
+
 static unsigned batch_of(const l_json_decoder *d) { return d->r.depth <= FLAT ? BATCH : 1; }
 
 static void keep_size(unsigned char *size, unsigned n) {
@@ -191,7 +207,7 @@ static void keep_size(unsigned char *size, unsigned n) {
 static int push_elements(lua_State *L, l_json_decoder *d, int batch, ldr_json_event *ev) {
   int waiting = 0;
   *ev = LDR_JSON_ARRAY_END;
-  while (waiting < batch && (*ev = ldr_json_next(&d->r)) != LDR_JSON_ARRAY_END) {
+  while (waiting < batch && (*ev = next(d)) != LDR_JSON_ARRAY_END) {
     if (!push_value(L, d, *ev)) return -1;
     waiting++;
   }
@@ -225,15 +241,15 @@ static bool push_array(lua_State *L, l_json_decoder *d) {
 
 /* Pushes the member whose name was read. */
 static bool push_member(lua_State *L, l_json_decoder *d) {
-  l_memo_push(L, d->memo, d->r.s, d->r.n);
-  return push_value(L, d, ldr_json_next(&d->r));
+  push_string(L, d);
+  return push_value(L, d, next(d));
 }
 
 /* Members of a table whose size is known; *n of them. */
 static bool set_members(lua_State *L, l_json_decoder *d, unsigned *n) {
   int at = lua_gettop(L);
   ldr_json_event ev;
-  while ((ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
+  while ((ev = next(d)) == LDR_JSON_KEY) {
     if (!push_member(L, d)) return false;
     lua_rawset(L, at);
     ++*n;
@@ -262,7 +278,7 @@ static bool push_object(lua_State *L, l_json_decoder *d) {
     lua_createtable(L, 0, *size);
   } else {
     lua_pushnil(L); /* the table's place */
-    while (n < (unsigned)batch && (ev = ldr_json_next(&d->r)) == LDR_JSON_KEY) {
+    while (n < (unsigned)batch && (ev = next(d)) == LDR_JSON_KEY) {
       if (!push_member(L, d)) return false;
       n++;
     }
@@ -297,7 +313,7 @@ static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev) {
     case LDR_JSON_FALSE: lua_pushboolean(L, 0); return true;
     case LDR_JSON_INT: l_int_push(L, d->r.i); return true;
     case LDR_JSON_FLOAT: push_float(L, d); return true;
-    case LDR_JSON_STRING: l_memo_push(L, d->memo, d->r.s, d->r.n); return true;
+    case LDR_JSON_STRING: push_string(L, d); return true;
     case LDR_JSON_ARRAY: return push_array(L, d);
     case LDR_JSON_OBJECT: return push_object(L, d);
     case LDR_JSON_ERROR:

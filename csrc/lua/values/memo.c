@@ -66,7 +66,13 @@ static void keep(lua_State *L, const l_memo *m, int i) {
     lua_rawseti(L, m->table_at, i + 1);
 }
 
-void l_memo_push_text(lua_State *L, l_memo *m, const char *s, size_t n) {
+void l_memo_push_guess(lua_State *L, l_memo *m) {
+  unsigned i = m->text++;
+  m->seen[i].tries = L_MEMO_TRIES;
+  push_kept(L, m, (int)i);
+}
+
+void l_memo_push_text(lua_State *L, l_memo *m, const char *s, size_t n, bool plain) {
   unsigned i = m->text++;
   if (i >= L_MEMO_TEXTS || m->seen[i].tries == 0 || n > L_MEMO_LONGEST) {
     lua_pushlstring(L, s, n);
@@ -78,9 +84,11 @@ void l_memo_push_text(lua_State *L, l_memo *m, const char *s, size_t n) {
     return;
   }
   m->seen[i].s = NULL; /* what follows may raise */
+  m->seen[i].plain = false;
   lua_pushlstring(L, s, n);
   keep(L, m, (int)i);
   m->seen[i].s = lua_tolstring(L, -1, NULL);
   m->seen[i].n = (unsigned)n;
+  m->seen[i].plain = plain;
   m->seen[i].tries--;
 }

@@ -25,6 +25,7 @@ typedef struct l_memo {
     const char *s; /* of the Lua string at its place; NULL: none yet */
     unsigned n;
     unsigned char tries;
+    bool plain; /* a JSON string that stood there without escapes */
   } seen[L_MEMO_TEXTS];
   unsigned char sizes[L_MEMO_TABLES]; /* 0: not known */
 } l_memo;
@@ -40,15 +41,24 @@ static inline void l_memo_return(l_memo *m) {
   if (m) m->table_at = 0;
 }
 
-void l_memo_push_text(lua_State *L, l_memo *m, const char *s, size_t n);
+void l_memo_push_text(lua_State *L, l_memo *m, const char *s, size_t n, bool plain);
 
 /* Pushes a text; m NULL: nothing is kept. */
 static inline void l_memo_push(lua_State *L, l_memo *m, const char *s, size_t n) {
   if (m)
-    l_memo_push_text(L, m, s, n);
+    l_memo_push_text(L, m, s, n, false);
   else
     lua_pushlstring(L, s, n);
 }
+
+/* The JSON string that may come next: the one that stood there, as long as looking pays. Its length; 0: none. */
+static inline size_t l_memo_guess(const l_memo *m, const char **s) {
+  if (m->text >= L_MEMO_TEXTS || !m->seen[m->text].plain || m->seen[m->text].tries == 0) return 0;
+  *s = m->seen[m->text].s;
+  return m->seen[m->text].n;
+}
+/* Pushes the text of l_memo_guess, which came indeed. */
+void l_memo_push_guess(lua_State *L, l_memo *m);
 
 /* The place of the next table's size; NULL: none. */
 static inline unsigned char *l_memo_size(l_memo *m) {

@@ -34,6 +34,11 @@ static bool same(const ldr_value *a, const ldr_value *b) {
 static void check_both(int line, ldr_ftype t, const ldr_value *v, const char *wire) {
   ldr_buf out = {0}, scratch = {0};
   ldr_value back = ldr_null();
+  ldr_codec_encode_framed(t, v, &out);
+  test_check(out.n >= 4 && ldr_be32(out.p) == out.n - 4, __FILE__, line, "is framed by its length");
+  if (out.n >= 4) memmove(out.p, out.p + 4, out.n -= 4);
+  check_hex(line, &out, wire);
+  ldr_buf_reset(&out);
   ldr_codec_encode(t, v, &out);
   check_hex(line, &out, wire);
   test_check(ldr_codec_decode(t, v->type == LDR_T_ARRAY, out.p, out.n, &scratch, &back), __FILE__, line,

@@ -105,6 +105,35 @@ TEST(borrows_strings_without_escapes) {
   ldr_buf_free(&scratch);
 }
 
+/* The string that follows, when `guess` stood there before; NULL: there is none. */
+static void check_guess(const char *text, const char *guess, const char *want, bool taken) {
+  ldr_buf scratch = {0};
+  ldr_json_reader r;
+  ldr_json_read(&r, text, strlen(text), &scratch);
+  r.guess = guess;
+  r.guess_n = strlen(guess);
+  CHECK_INT(ldr_json_next(&r), want ? LDR_JSON_STRING : LDR_JSON_ERROR);
+  CHECK(r.guessed == taken);
+  if (want) {
+    CHECK(r.n == strlen(want) && memcmp(r.s, want, r.n) == 0);
+    CHECK_INT(ldr_json_next(&r), LDR_JSON_END);
+  }
+  ldr_buf_free(&scratch);
+}
+
+TEST(takes_a_guess_only_when_it_is_all_of_the_string) {
+  check_guess("\"dark\"", "dark", "dark", true);
+  check_guess("\"dark\" ", "dark", "dark", true);
+  check_guess("\"darker\"", "dark", "darker", false);
+  check_guess("\"dar\"", "dark", "dar", false);
+  check_guess("\"dark\\n\"", "dark", "dark\n", false);
+  check_guess("\"lark\"", "dark", "lark", false);
+  check_guess("\"\"", "dark", "", false);
+  check_guess("\"\"", "", "", false);
+  check_guess("\"dark", "dark", NULL, false);
+  check_guess("\"da", "dark", NULL, false);
+}
+
 TEST(refuses_bad_text) {
   static const char early[] = "the text ends too early ", odd[] = "unexpected character ";
   check_trace("", early);
@@ -454,6 +483,7 @@ void test_json(void) {
   RUN(rounds_long_decimals_correctly);
   RUN(reads_strings);
   RUN(borrows_strings_without_escapes);
+  RUN(takes_a_guess_only_when_it_is_all_of_the_string);
   RUN(refuses_bad_text);
   RUN(reads_leniently_what_others_wrote);
   RUN(refuses_bad_strings);
