@@ -55,7 +55,8 @@ static void check_laws(const char *text, size_t n, const ldr_buf *canonical) {
   ldr_buf_free(&again);
 }
 
-/* Reads on with a guess, if there is one; keeps it for the next time where the string stood without escapes. */
+/* Reads on with a guess, if there is one; keeps it for the next time where the string stood without escapes.
+ */
 static ldr_json_event guessed_next(ldr_json_reader *r, const ldr_buf *last, ldr_buf *scratch) {
   r->guessed = false;
   r->guess = last->p;

@@ -7,8 +7,8 @@
 
 #include "base/mem.h"
 
-/* Network order, as PostgreSQL's wire formats want it; p need not be aligned. Spelled so that a compiler sees one
- * load or store with its bytes swapped. */
+/* Network order, as PostgreSQL's wire formats want it; p need not be aligned. Spelled so that a compiler sees
+ * one load or store with its bytes swapped. */
 static inline uint16_t ldr_be16(const void *p) {
   const unsigned char *s = p;
   return (uint16_t)(s[0] << 8 | s[1]);

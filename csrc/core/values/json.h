@@ -39,8 +39,9 @@ typedef struct ldr_json_reader {
   const char *why;  /* static text of the fault */
   ldr_buf *scratch; /* borrowed; valid until the next event */
   unsigned depth;
-  const char *guess; /* set before ldr_json_next: the next string may be these bytes, which were one without */
-  size_t guess_n;    /* escapes before; 0: no guess. guessed: it was, and s is the guess's equal */
+  const char
+      *guess;     /* set before ldr_json_next: the next string may be these bytes, which were one without */
+  size_t guess_n; /* escapes before; 0: no guess. guessed: it was, and s is the guess's equal */
   bool guessed;
   bool lenient;        /* set after ldr_json_read: U+0000 is a zero byte, a lone surrogate its three bytes */
   unsigned char state; /* private */

@@ -51,7 +51,8 @@ static inline void l_memo_push(lua_State *L, l_memo *m, const char *s, size_t n)
     lua_pushlstring(L, s, n);
 }
 
-/* The JSON string that may come next: the one that stood there, as long as looking pays. Its length; 0: none. */
+/* The JSON string that may come next: the one that stood there, as long as looking pays. Its length; 0: none.
+ */
 static inline size_t l_memo_guess(const l_memo *m, const char **s) {
   if (m->text >= L_MEMO_TEXTS || !m->seen[m->text].plain || m->seen[m->text].tries == 0) return 0;
   *s = m->seen[m->text].s;
