@@ -100,8 +100,10 @@ for _, engine in ipairs(engines) do
     end)
 
     it("have their own texts, however near these are to those of the row before", function()
-      local texts = { "editor", "edit", "editor2", "editor", 'edi"tor', 'edi"tor', "editor", "edi\\", "edi\\", "edi\\tor", "edi\ntor",
-        "edi", "", "editor", "é", "é", "e", "\1", "editor", ("long "):rep(20), ("long "):rep(20), ("x"):rep(63), ("x"):rep(64), ("x"):rep(65) }
+      local texts = {
+        "editor", "edit", "editor2", "editor", 'edi"tor', 'edi"tor', "editor", "edi\\", "edi\\", "edi\\tor", "edi\ntor", "edi", "",
+        "editor", "é", "é", "e", "\1", "editor", ("long "):rep(20), ("long "):rep(20), ("x"):rep(63), ("x"):rep(64), ("x"):rep(65),
+      }
       for i, text in ipairs(texts) do create(i, { text = text, list = { text, "b" }, [text .. "!"] = { text } }) end
       for i, row in ipairs(check(#texts)) do
         local text = texts[i]
