@@ -18,7 +18,7 @@ local loop = cqueues.new()
 local done = {}
 
 loop:wrap(function() -- a statement that takes too long holds up nobody; first, so that it need not wait for a connection
-  local rows, err = db:query { "select pg_sleep(60)", timeout = 1 }
+  local rows, err = db:query { "select pg_sleep(60)", timeout = 3 }
   done.slow = rows and "answered" or err.code
 end)
 

@@ -385,8 +385,20 @@ static bool names_identity(const ldr_op *op) {
   return false;
 }
 
+/* Rows of which the server makes all there is: a statement names one column at least. */
+static void rows_of_defaults(gen *g) {
+  say(g, "(");
+  ldr_sql_name(&g->w, field(g, 0));
+  say(g, ") values ");
+  for (size_t i = 0; i < g->op->nrows; i++) say(g, i ? ", (default)" : "(default)");
+}
+
 static void inserted_rows(gen *g) {
   const ldr_op *op = g->op;
+  if (op->ncols == 0) {
+    rows_of_defaults(g);
+    return;
+  }
   say(g, "(");
   names(g, op->cols, op->ncols);
   say(g, names_identity(op) ? ") overriding system value " : ") ");
