@@ -11,12 +11,19 @@ larder.declare {
       name = "tickets", table = "numbered.tickets", key = { name = "tickets_pkey", "id" },
       fields = { { name = "id", type = "int8", default = { "identity" } } },
     },
+    {
+      name = "notes", table = "numbered.notes", key = { name = "notes_pkey", "id" },
+      fields = {
+        { name = "id", type = "int8", default = { "identity" } }, { name = "note", type = "text", null = true, immutable = true },
+      },
+    },
   },
 }
 
 local SQL = {
   "drop schema if exists numbered cascade", "create schema numbered",
   "create table numbered.tickets (id int8 generated always as identity constraint tickets_pkey primary key)",
+  "create table numbered.notes (id int8 generated always as identity constraint notes_pkey primary key, note text)",
 }
 
 for name, target in pairs(targets) do
@@ -55,6 +62,15 @@ for name, target in pairs(targets) do
     it("takes a number that is given", function()
       assert.equal(7, tonumber(larder.must(tickets:create { id = 7 }).id))
       assert.same({ 7 }, ids())
+    end)
+
+    it("upserts where there is nothing to set, and the key is generated", function()
+      local notes = db:stores("numbered").notes
+      larder.must(notes:create { note = "first" })
+      assert.equal("first", larder.must(notes:upsert { id = 1, note = "other" }).note)
+      assert.equal("x", larder.must(notes:upsert { id = 9, note = "x" }).note)
+      assert.equal("y", larder.must(notes:upsert { note = "y" }).note)
+      assert.equal(3, larder.must(notes:count(larder.all {})))
     end)
   end)
 end

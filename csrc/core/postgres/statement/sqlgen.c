@@ -292,13 +292,23 @@ static void set_field(gen *g, const ldr_set *s) {
   }
 }
 
+/* A field that may be set to what it is: the key's last one, unless the server generates it, which nothing
+ * but a default can be written to. */
+static uint16_t field_to_keep(const ldr_entity *e) {
+  uint16_t last = e->key.field[e->key.n - 1];
+  if (!ldr_field_is_engines(&e->fields[last])) return last;
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (!ldr_field_is_engines(&e->fields[i]) && !e->fields[i].generated) return (uint16_t)i;
+  return last;
+}
+
 /* Without sets the rows stay as they are, but are found and returned. */
 static void set_nothing(gen *g) {
-  const uint16_t *last = &g->op->e->key.field[g->op->e->key.n - 1];
+  const uint16_t kept = field_to_keep(g->op->e);
   say(g, " set ");
-  names(g, last, 1);
+  names(g, &kept, 1);
   say(g, " = ");
-  columns(g, last, 1);
+  columns(g, &kept, 1);
 }
 
 static void set_fields(gen *g) {
