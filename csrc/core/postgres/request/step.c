@@ -153,6 +153,7 @@ static ldr_code get_slot(ldr_request *rq, ldr_err *err) {
   ldr_loop *loop = ldr_request_loop_to_lock(rq);
   ldr_code code;
   ldr_loop_lock(loop);
+  rq->waiter.trusts = ldr_request_may_trust(rq); /* the loop's thread looks at those that wait */
   code = ldr_pool_acquire(rq->e->pool, &rq->waiter, holder_of(rq), rq->block, rq->deadline, err);
   if (code == LDR_OK && loop) ldr_pool_unwatch(rq->e->pool, rq->waiter.slot); /* borrowed from the loop */
   ldr_loop_unlock(loop);
@@ -167,7 +168,6 @@ static ldr_code get_slot(ldr_request *rq, ldr_err *err) {
 static ldr_code begin(ldr_request *rq, ldr_err *err) {
   ldr_code code = LDR_OK;
   if (rq->on_loop) rq->waiter.share = ldr_request_share_class(rq);
-  rq->waiter.trusts = ldr_request_may_trust(rq);
   if (rq->tx && rq->tx->slot) rq->slot = rq->tx->slot;
   if (rq->slot == NULL) code = get_slot(rq, err);
   if (code) return code;
