@@ -154,6 +154,12 @@ bool ldr_entity_in_key(const ldr_entity *e, unsigned field);
 static inline bool ldr_field_is_engines(const ldr_field *f) {
   return f->generated || f->def == LDR_DEF_IDENTITY || f->def == LDR_DEF_DATABASE;
 }
+/* The first field that is the caller's to give; nfields: the engine makes all. */
+static inline unsigned ldr_entity_given(const ldr_entity *e) {
+  unsigned i = 0;
+  while (i < e->nfields && ldr_field_is_engines(&e->fields[i])) i++;
+  return i;
+}
 /* A time, an interval: does it hold parts of a second? */
 bool ldr_field_has_seconds(const ldr_field *f);
 bool ldr_field_is_time(const ldr_field *f);      /* timestamptz, timestamp or date: a clock can fill it */

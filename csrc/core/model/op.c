@@ -314,17 +314,11 @@ static ldr_code check_optional_pred(const checker *c, const ldr_pred *p) {
   return p ? check_pred(c, c->op->e, p, 0) : LDR_OK;
 }
 
-/* Is every field the engine's own? Then an insert may name none. */
-static bool is_made_by_engine(const ldr_entity *e) {
-  unsigned i = 0;
-  while (i < e->nfields && ldr_field_is_engines(&e->fields[i])) i++;
-  return i == e->nfields;
-}
-
 static ldr_code check_insert(const checker *c) {
   const ldr_op *op = c->op;
   bool seen[LDR_MAX_FIELDS] = {false};
-  if (op->ncols > op->e->nfields || op->cols == NULL || (op->ncols == 0 && !is_made_by_engine(op->e)))
+  if (op->ncols > op->e->nfields || op->cols == NULL ||
+      (op->ncols == 0 && ldr_entity_given(op->e) < op->e->nfields))
     return bad(c, "an insert names its columns");
   if (op->nrows == 0 || op->values == NULL) return bad(c, "an insert has rows");
   if ((unsigned)op->on_conflict > LDR_CONFLICT_UPDATE) return bad(c, "there is no such conflict action");

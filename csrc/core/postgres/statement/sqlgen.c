@@ -292,19 +292,13 @@ static void set_field(gen *g, const ldr_set *s) {
   }
 }
 
-/* A field that may be set to what it is: the key's last one, unless the server generates it, which nothing
- * but a default can be written to. */
-static uint16_t field_to_keep(const ldr_entity *e) {
-  uint16_t last = e->key.field[e->key.n - 1];
-  if (!ldr_field_is_engines(&e->fields[last])) return last;
-  for (unsigned i = 0; i < e->nfields; i++)
-    if (!ldr_field_is_engines(&e->fields[i]) && !e->fields[i].generated) return (uint16_t)i;
-  return last;
-}
-
-/* Without sets the rows stay as they are, but are found and returned. */
+/* Without sets the rows stay as they are, but are found and returned. Nothing but a default can be written to
+ * a key that the server generates. */
 static void set_nothing(gen *g) {
-  const uint16_t kept = field_to_keep(g->op->e);
+  const ldr_entity *e = g->op->e;
+  unsigned given = ldr_entity_given(e);
+  uint16_t kept = e->key.field[e->key.n - 1];
+  if (ldr_field_is_engines(&e->fields[kept]) && given < e->nfields) kept = (uint16_t)given;
   say(g, " set ");
   names(g, &kept, 1);
   say(g, " = ");
