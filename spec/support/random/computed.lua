@@ -118,7 +118,7 @@ end
 function computed.group(e, as)
   for _ = 1, 5 do
     local of, kind = computed.expression(e)
-    if kind ~= "numeric" and kind ~= "char" and kind ~= "interval" then return { of, as = as } end
+    if kind ~= "numeric" and kind ~= "numrange" and kind ~= "char" and kind ~= "interval" then return { of, as = as } end
   end
   return e.key[1].name
 end

@@ -320,7 +320,7 @@ local BUCKETS = { "minute", "hour", "day", "week", "month", "year" }
 local FIGURES = { "count", "sum", "avg", "min", "max" }
 
 -- Equal values that print differently ("1.5" and "1.50", a month and 30 days) are one group; which of them is shown, SQL does not say.
-local SPELLINGS = { numeric = true, interval = true, char = true }
+local SPELLINGS = { numeric = true, interval = true, char = true, numrange = true }
 
 local function one_spelling(list)
   local field = pick(list)
