@@ -50,12 +50,12 @@ static ldr_code take_member(void *ud, ldr_json_text name, ldr_json_text value, b
 static ldr_code read_level(const ldr_value *object, unsigned deepest, ldr_merge *level, ldr_arena *a,
                            ldr_err *err) {
   reader r = {.a = a, .level = level, .deepest = deepest, .err = err};
-  const char *own = NULL;
+  const char *own;
   ldr_code code;
   ldr_buf_chr(&r.own, '{');
   code = ldr_json_members(object->u.p, object->n, take_member, &r, err);
   ldr_buf_chr(&r.own, '}');
-  if (!r.own.broken) own = ldr_arena_copy(a, r.own.p, r.own.n);
+  own = ldr_buf_copy(&r.own, a);
   level->own = ldr_bytes_of(LDR_T_JSON, own, r.own.n);
   ldr_buf_free(&r.own);
   return code == LDR_OK && own == NULL ? ldr_fail_nomem(err) : code;

@@ -124,9 +124,7 @@ static size_t format_v4(const char *p, char *out) {
   return (size_t)snprintf(out, LDR_NETWORK_TEXT, "%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
 }
 
-static unsigned group(const char *p, int i) {
-  return (unsigned)((unsigned char)p[2 * i] << 8 | (unsigned char)p[2 * i + 1]);
-}
+static unsigned group(const char *p, int i) { return ldr_be16(p + 2 * i); }
 
 /* The first of the longest runs of zero groups; its length, 0 when no run has two. */
 static int longest_gap(const char *p, int *first) {

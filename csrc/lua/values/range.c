@@ -35,7 +35,7 @@ static ldr_code keep(l_work *w, const ldr_column *c, const ldr_range *r, ldr_val
   why = ldr_range_add(*r, &w->buf);
   if (w->buf.broken) return ldr_fail_nomem(&w->err);
   if (why) return fault(w, c, why);
-  p = ldr_arena_copy(&w->arena, w->buf.p, w->buf.n);
+  p = ldr_buf_copy(&w->buf, &w->arena);
   if (p == NULL) return ldr_fail_nomem(&w->err);
   *out = ldr_bytes_of(LDR_T_RANGE, p, w->buf.n);
   return LDR_OK;
