@@ -51,6 +51,18 @@ describe("nothing is sent twice:", function()
     upsert = function() return store:upsert { id = 1, name = "item" } end,
     count = function() return store:count { id = 1 } end,
     get_many = function(i) return store:get_many { 1, 2, i } end,
+    update_where = function(i) return store:update_where({ id = 1 }, { name = "item " .. i }) end,
+    delete = function(i) return store:delete(1000 + i) end,
+    delete_where = function(i) return store:delete_where { id = 1000 + i } end,
+    create_many = function()
+      made = made + 2
+      return store:create_many { { id = made - 1, name = "one" }, { id = made, name = "two" } }
+    end,
+    ["create_many that returns its rows"] = function()
+      made = made + 2
+      return store:create_many({ { id = made - 1, name = "one" }, { id = made, name = "two" } }, { returning = true })
+    end,
+    ["a patch of a row that is larger than a page"] = function(i) return store:patch(1, { name = ("x"):rep(9000) .. i }) end,
   }
 
   for name, call in pairs(CALLS) do
