@@ -155,4 +155,23 @@ describe("an existing database", function()
     assert.same(s.User:get "u1", memory:stores("mapped").User:get "u1")
     memory:close()
   end)
+
+  -- As `public` does by default: PostgreSQL then writes the names of tables without their schema.
+  it("whose schema is on the search path keeps its references", function()
+    local ordinary = db
+    db = assert(larder.open(url .. (url:find("?", 1, true) and "&" or "?") .. "options=-csearch_path%3Dsought"))
+    finally(function()
+      db:close()
+      db = ordinary
+    end)
+    local s, text = stores_of("sought", [==[
+      create schema sought;
+      create table sought.country (country_id serial primary key, country varchar(50) not null);
+      create table sought."City" (id int primary key, country_id int not null references sought.country on delete cascade);
+    ]==])
+    assert.is_truthy(text:find('to = "country"', 1, true), text)
+    assert(s.country:create { country = "Peru" })
+    assert(s.City:create { id = 1, country_id = 1 })
+    assert.equal("Peru", assert(s.City:get(1, { include = { country = true } })).country.country)
+  end)
 end)

@@ -81,7 +81,7 @@ where x.indrelid = to_regclass($1)
 order by i.relname]]
 
 local REFERENCES = [[
-select c.conname::text as name, c.confrelid::regclass::text as target, c.confdeltype::text as action, c.convalidated as valid,
+select c.conname::text as name, s.nspname || '.' || r.relname as target, c.confdeltype::text as action, c.convalidated as valid,
        c.condeferrable as deferrable, coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) as enforced,
        array(select a.attname::text
              from unnest(c.conkey) with ordinality as k(num, pos)
@@ -96,6 +96,8 @@ select c.conname::text as name, c.confrelid::regclass::text as target, c.confdel
              join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.num::int2
              order by a.attnum) as cleared
 from pg_constraint c
+join pg_class r on r.oid = c.confrelid
+join pg_namespace s on s.oid = r.relnamespace
 where c.conrelid = to_regclass($1) and c.contype = 'f' and c.conparentid = 0
 order by c.conname]]
 

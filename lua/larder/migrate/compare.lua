@@ -515,7 +515,7 @@ function Comparer:mend_reference(ref, found)
       name = found.name, fields = found.columns, on_delete = ACTIONS[found.action],
       set_null = #found.cleared > 0 and found.cleared or nil,
     }
-    undo[2] = ("%sadd %s"):format(self.alter, ddl.reference(old, { table = found.target:gsub('"', ""), key = found.target_columns }))
+    undo[2] = ("%sadd %s"):format(self.alter, ddl.reference(old, { table = found.target, key = found.target_columns }))
   end
   return sql, undo
 end
@@ -524,7 +524,7 @@ local function reference_fault(ref, found, target)
   if names(found.columns) ~= names(ref.fields) then
     return ("declared on (%s), in the database on (%s)"):format(names(ref.fields), names(found.columns))
   end
-  if found.target:gsub('"', "") ~= target.table then
+  if found.target ~= target.table then
     return ("declared to %s, in the database to %s"):format(target.table, found.target)
   end
   if names(found.target_columns) ~= names(target.key) then
@@ -545,7 +545,7 @@ function Comparer:unknown_reference(found)
   for _, field in ipairs(self.decl.fields) do fields[field.name] = true end
   local declarable = ACTIONS[found.action] ~= "set_default"
   for _, name in ipairs(found.columns) do declarable = declarable and fields[name] ~= nil end
-  for _, decl in pairs(self.decls) do target = target or found.target:gsub('"', "") == decl.table end
+  for _, decl in pairs(self.decls) do target = target or found.target == decl.table end
   if declarable and target then
     self.report(("reference %s is not declared"):format(found.name), ("%sdrop constraint %s"):format(self.alter, ddl.name(found.name)))
   else

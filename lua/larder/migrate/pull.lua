@@ -187,7 +187,7 @@ end
 
 local function add_references(live, decl, stores, by_name, notes)
   for _, found in ipairs(live.references_list) do
-    local to = stores[(found.target:gsub('"', ""))]
+    local to = stores[found.target]
     if to and ACTIONS[found.action] ~= "set_default" and all_known(found.columns, by_name) then
       if found.deferrable then
         notes[#notes + 1] = ("reference %s is checked later than a declared one: it is deferrable"):format(found.name)
