@@ -156,6 +156,18 @@ describe("an existing database", function()
     memory:close()
   end)
 
+  it("that has a domain over citext is read and written", function()
+    local s = stores_of("mailed", [==[
+      create extension if not exists citext;
+      create schema mailed;
+      create domain mailed.email as citext check (value like '%@%');
+      create table mailed.member (id serial primary key, contact mailed.email, other citext);
+    ]==])
+    assert(s.member:create { contact = "Ann@example.org", other = "X" })
+    assert.equal("Ann@example.org", assert(s.member:find { contact = "ann@EXAMPLE.org" }).contact)
+    assert.equal("check", select(2, s.member:create { contact = "no mail" }).code)
+  end)
+
   -- As `public` does by default: PostgreSQL then writes the names of tables without their schema.
   it("whose schema is on the search path keeps its references", function()
     local ordinary = db

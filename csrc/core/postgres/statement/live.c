@@ -23,7 +23,8 @@ enum { NAME, OID, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns of the ans
 static const char before_table[] =
     "select a.attname::text, case when t.typtype = 'e' then 'anyenum'::regtype"
     " else coalesce(nullif(t.typbasetype, 0), a.atttypid) end::int8,"
-    " format_type(a.atttypid, a.atttypmod),"
+    " case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod)"
+    " else format_type(a.atttypid, a.atttypmod) end,"
     " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL
     " from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_class r on r.oid = a.attrelid"
     " left join pg_collation c on c.oid = a.attcollation"
