@@ -31,6 +31,11 @@ describe("a first user", function()
     for _, wanted in ipairs { ... } do assert.is_truthy(text:find(wanted, 1, true), wanted .. "\n" .. text) end
   end
 
+  it("whose database is not there is told how to make it", function()
+    local nowhere = url:gsub("/[%w_]+%?", "/larder_nowhere?"):gsub("/[%w_]+$", "/larder_nowhere")
+    fails("--url '" .. nowhere .. "' health", 1, 'database "larder_nowhere" does not exist', "hint: `larder createdb` makes it")
+  end)
+
   it("begins in an empty folder: new, migrate, check, query, console", function()
     family()
     assert.equal(0, select(2, here:run "migrate up tooltrial"))

@@ -240,7 +240,7 @@ describe("new and types", function()
       [""] = "a command is required", ["chek shop"] = "Did you mean 'check'?", ["migrate sttus shop"] = "Did you mean 'status'?",
       ["migrate up shop --too 3"] = "Did you mean '--to'?", ["migrate up shop"] = "name the file that declares it with --load",
       ["health"] = "looked for DATABASE_URL", ["--url postgre://x health"] = "not valid",
-      ["-e prod config"] = "no environment is called prod",
+      ["-e prod config"] = "no environment is called prod in .larder: it has none (environments",
       ["migrate"] = "Commands:\n  up           Apply what is pending.", ["new"] = "behind new", ["query"] = "Usage: larder query ",
       ["wait --timeout soon"] = "--timeout must be a number, not 'soon'", ["check"] = "which family? no file .larder declares one",
       ["migrate up"] = "larder itself has auth, content, controlplane, csms", ["check auth"] = "here: --url URI",

@@ -136,6 +136,11 @@ function out.without_place(err)
   return text
 end
 
+-- The next command for what a first user meets, where the error itself names none.
+local function next_command(err)
+  if err.code == "connection" and err.message:find 'database ".-" does not exist' then return "`larder createdb` makes it" end
+end
+
 --- Says what went wrong, and what to do.
 ---@param err any
 ---@return integer exit_code
@@ -144,7 +149,8 @@ function out.complain(err)
   io.stdout:flush()
   io.stderr:write(out.coloured("larder: ", "red", io.stderr), text, "\n")
   local is_error = larder.is_error(err)
-  if is_error and err.hint and not text:find(err.hint, 1, true) then io.stderr:write("  hint: ", err.hint, "\n") end
+  local hint = is_error and (err.hint or next_command(err))
+  if hint and not text:find(hint, 1, true) then io.stderr:write("  hint: ", hint, "\n") end
   if is_error and err.detail and not text:find(err.detail, 1, true) then io.stderr:write("  detail: ", err.detail, "\n") end
   if is_error and err.code == "locked" then return exit.LOCKED end
   if is_error and err.code == "drift" then return exit.DRIFT end

@@ -156,7 +156,9 @@ local function environment(self, name)
   local all = self.settings.environments or {}
   local found = all[name]
   if not found then
-    error(("no environment is called %s%s"):format(name, misuse.hint(name, misuse.names(all))), 0)
+    local names = misuse.names(all)
+    local known = #names > 0 and "it has " .. table.concat(names, ", ") or "it has none (environments = { … })"
+    error(("no environment is called %s%s in %s: %s"):format(name, misuse.hint(name, names), self.path or ".larder", known), 0)
   end
   local where = ("environment %s of %s"):format(name, self.path or "the project")
   return {
