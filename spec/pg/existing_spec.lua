@@ -117,7 +117,8 @@ describe("an existing database", function()
     local staff = assert(s.staff:create { email = "Jon@x", picture = "\0\255", last_ip = "10.0.0.1", hired = "2026-01-02" })
     assert.same({ "Jon@x", "\0\255", "10.0.0.1", "19.99" }, { staff.email, staff.picture, staff.last_ip, staff.cost })
     assert.equal(staff.staff_id, assert(s.staff:find { email = "JON@X" }).staff_id)
-    assert.equal("check", select(2, s.staff:create { cost = "-1" }).code)
+    assert.same({ cost = "must be at least 0.00", share = "must be at most 1.5", hired = "must be at least 1990-01-01" },
+      select(2, s.staff:create { cost = "-1", share = 2, hired = "1989-12-31" }).fields)
     local none, err = s.film:create { title = "Old", release_year = 1800 }
     assert.is_nil(none)
     assert.equal("check", err.code)

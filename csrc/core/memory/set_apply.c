@@ -31,7 +31,7 @@ static ldr_code add_ints(assigner *x, int64_t a, int64_t b, ldr_value *out) {
   ldr_code code;
   if (b > 0 ? a > max - b : a < -max - 1 - b) return ldr_memerr_range(x->f, x->err);
   *out = ldr_int(a + b);
-  code = ldr_check_limits(x->f, a + b, x->err);
+  code = ldr_check_limits(x->f, out, x->err);
   if (code == LDR_OK && x->f->type == LDR_F_INT2 && a + b != (int16_t)(a + b))
     return ldr_memerr_range(x->f, x->err);
   return code;
@@ -61,7 +61,7 @@ static ldr_code add_numerics(assigner *x, const ldr_value *a, const ldr_value *b
   return x->f->precision ? fit_numeric(x, out) : take_made(x, LDR_T_NUMERIC, out);
 }
 
-static ldr_code increment(assigner *x, const ldr_value *old, const ldr_value *by, ldr_value *out) {
+static ldr_code add_numbers(assigner *x, const ldr_value *old, const ldr_value *by, ldr_value *out) {
   bool none = old->type == LDR_T_NULL;
   ldr_value zero = ldr_bytes_of(LDR_T_NUMERIC, "0", 1);
   switch (by->type) {
@@ -69,6 +69,11 @@ static ldr_code increment(assigner *x, const ldr_value *old, const ldr_value *by
     case LDR_T_FLOAT: return add_floats(x, none ? 0 : old->u.f, by->u.f, out);
     default: return add_numerics(x, none ? &zero : old, by, out);
   }
+}
+
+static ldr_code increment(assigner *x, const ldr_value *old, const ldr_value *by, ldr_value *out) {
+  ldr_code code = add_numbers(x, old, by, out);
+  return code == LDR_OK ? ldr_check_limits(x->f, out, x->err) : code;
 }
 
 /* ---- arrays ---- */

@@ -28,15 +28,14 @@ typedef struct ldr_field {
   uint32_t column_n;
   ldr_ftype type;
   bool array;
-  bool null;         /* may be NULL */
-  bool hidden;       /* a secret: returned only when the columns of an operation name it */
-  bool immutable;    /* set on insert, never changed after (key fields always are) */
-  bool stamp_update; /* set to the operation's clock on each update that does not name it */
-  bool stamp_insert; /* default = now */
-  bool generated;    /* the server computes it: never written; memory does not know it */
-  bool version;      /* begins with 1, and each update adds 1: what optimistic locking compares */
-  bool has_min, has_max;
-  int64_t min, max;          /* of int types */
+  bool null;                 /* may be NULL */
+  bool hidden;               /* a secret: returned only when the columns of an operation name it */
+  bool immutable;            /* set on insert, never changed after (key fields always are) */
+  bool stamp_update;         /* set to the operation's clock on each update that does not name it */
+  bool stamp_insert;         /* default = now */
+  bool generated;            /* the server computes it: never written; memory does not know it */
+  bool version;              /* begins with 1, and each update adds 1: what optimistic locking compares */
+  ldr_value min, max;        /* the least and greatest value there may be; null: no limit */
   uint32_t min_len, max_len; /* characters (text, varchar, char) or bytes (bytea); max_len 0 = no limit */
   int precision, scale;      /* numeric; precision 0 = any */
   bool has_digits;           /* times: only so many digits of a second are kept */
@@ -160,6 +159,7 @@ static inline unsigned ldr_entity_given(const ldr_entity *e) {
   while (i < e->nfields && ldr_field_is_engines(&e->fields[i])) i++;
   return i;
 }
+bool ldr_field_is_limited(const ldr_field *f); /* has a min or a max */
 /* A time, an interval: does it hold parts of a second? */
 bool ldr_field_has_seconds(const ldr_field *f);
 bool ldr_field_is_time(const ldr_field *f);      /* timestamptz, timestamp or date: a clock can fill it */

@@ -23,6 +23,15 @@ bool ldr_field_has_seconds(const ldr_field *f) {
          ldr_field_is(f, LDR_T_INTERVAL);
 }
 
+bool ldr_field_is_limited(const ldr_field *f) {
+  return f->min.type != LDR_T_NULL || f->max.type != LDR_T_NULL;
+}
+
+static bool has_limits(const ldr_field *f) {
+  return ldr_field_is(f, LDR_T_INT) || ldr_field_is(f, LDR_T_FLOAT) || ldr_field_is(f, LDR_T_NUMERIC) ||
+         ldr_field_is(f, LDR_T_DATE) || ldr_field_has_seconds(f);
+}
+
 static const char *default_fault(const ldr_field *f) {
   switch (f->def) {
     case LDR_DEF_NONE:
@@ -45,8 +54,7 @@ static const char *default_fault(const ldr_field *f) {
 
 static const char *field_fault(const ldr_field *f) {
   if ((unsigned)f->type >= LDR_F_UNKNOWN) return "has no known type";
-  if ((f->has_min || f->has_max) && !ldr_field_is(f, LDR_T_INT)) return "min and max are for integers";
-  if (f->has_min && f->has_max && f->min > f->max) return "min is above max";
+  if (ldr_field_is_limited(f) && !has_limits(f)) return "min and max are for numbers, times and intervals";
   if (f->type == LDR_F_CHAR && f->array)
     return "arrays of char have no padding here: use text[] or varchar[]";
   if (f->type == LDR_F_BIT && f->array) return "arrays of bit have no length here: use varbit[]";
@@ -152,6 +160,41 @@ bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n) {
   return f->nenums == 0;
 }
 
+/* The limits are rounded, and so is here what is compared with them. */
+static bool within(const ldr_field *f, const ldr_value *v) {
+  ldr_value rounded = *v;
+  ldr_value_round(f->type, &rounded);
+  return (f->min.type == LDR_T_NULL || ldr_value_cmp(&rounded, &f->min) >= 0) &&
+         (f->max.type == LDR_T_NULL || ldr_value_cmp(&rounded, &f->max) <= 0);
+}
+
+static bool is_nan(const ldr_value *v) {
+  return v->type == LDR_T_FLOAT ? v->u.f != v->u.f
+                                : v->type == LDR_T_NUMERIC && v->n == 3 && memcmp(v->u.p, "NaN", 3) == 0;
+}
+
+static ldr_code keep_limit(ldr_schema *s, const ldr_entity *e, const ldr_field *f, const char *what,
+                           ldr_value *limit, ldr_err *err) {
+  ldr_field bare = *f; /* without the limits, to which a limit is not held itself */
+  ldr_code code;
+  if (limit->type == LDR_T_NULL) return LDR_OK;
+  bare.min = bare.max = ldr_null();
+  code = ldr_decl_literal(e, &bare, limit, what, err);
+  if (code != LDR_OK) return code;
+  if (is_nan(limit)) return ldr_decl_fault(err, e, "field", f->name, "%s is NaN, which limits nothing", what);
+  ldr_value_round(f->type, limit);
+  return ldr_value_copy(limit, &s->arena) ? LDR_OK : ldr_fail_nomem(err);
+}
+
+static ldr_code keep_limits(ldr_schema *s, const ldr_entity *e, ldr_field *f, ldr_err *err) {
+  ldr_code code = keep_limit(s, e, f, "min", &f->min, err);
+  if (code == LDR_OK) code = keep_limit(s, e, f, "max", &f->max, err);
+  if (code != LDR_OK || f->min.type == LDR_T_NULL || f->max.type == LDR_T_NULL) return code;
+  if (ldr_value_cmp(&f->min, &f->max) > 0)
+    return ldr_decl_fault(err, e, "field", f->name, "min is above max");
+  return LDR_OK;
+}
+
 ldr_code ldr_decl_literal(const ldr_entity *e, const ldr_field *f, const ldr_value *v, const char *what,
                           ldr_err *err) {
   ldr_code code;
@@ -169,7 +212,7 @@ ldr_code ldr_decl_literal(const ldr_entity *e, const ldr_field *f, const ldr_val
   if (f->type == LDR_F_BIT && v->type == LDR_T_BITS && ldr_bits_count(v->u.p) != f->max_len)
     return ldr_decl_fault(err, e, "field", f->name, "%s has %u bits, not %u", what,
                           (unsigned)ldr_bits_count(v->u.p), (unsigned)f->max_len);
-  if ((f->has_min && v->u.i < f->min) || (f->has_max && v->u.i > f->max))
+  if (ldr_field_is_limited(f) && !within(f, v))
     return ldr_decl_fault(err, e, "field", f->name, "%s is not between min and max", what);
   return LDR_OK;
 }
@@ -208,8 +251,9 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   if (code == LDR_OK && f->type == LDR_F_ENUM) code = place_labels(s, &copy, err);
   if (code == LDR_OK && f->type == LDR_F_ENUM && f->def == LDR_DEF_VALUE) code = place_default(e, &copy, err);
   if (code == LDR_OK) code = copy_sql(s, e, &copy, err);
+  if (code == LDR_OK) code = keep_limits(s, e, &copy, err);
   if (code == LDR_OK && f->def == LDR_DEF_VALUE)
-    code = ldr_decl_literal(e, f, &copy.def_value, "default", err);
+    code = ldr_decl_literal(e, &copy, &copy.def_value, "default", err);
   if (code != LDR_OK) return code;
   if (f->stamp_insert) copy.def = LDR_DEF_NOW;
   if (f->version) {

@@ -1,12 +1,15 @@
 #include "model/validate.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "crypto/secret.h"
 #include "values/bits.h"
 #include "values/calendar.h"
+#include "values/codec.h"
 #include "values/datetime.h"
 #include "values/numeric.h"
 #include "values/time.h"
@@ -43,11 +46,45 @@ static ldr_code check_text(const ldr_field *f, const ldr_value *v, ldr_err *err)
   return ldr_field_in_enum(f, v->u.p, v->n) ? LDR_OK : not_in_enum(f, err);
 }
 
-ldr_code ldr_check_limits(const ldr_field *f, int64_t i, ldr_err *err) {
-  if (f->has_min && i < f->min)
-    return ldr_fail_field(err, f->name, "must be at least %lld", (long long)f->min);
-  if (f->has_max && i > f->max)
-    return ldr_fail_field(err, f->name, "must be at most %lld", (long long)f->max);
+/* As few digits as read back to the value; a real needs fewer than a double. */
+static void shortest(bool is_real, double f, ldr_buf *out) {
+  char t[40];
+  if (!isfinite(f)) {
+    ldr_buf_str(out, f < 0 ? "-Infinity" : "Infinity");
+    return;
+  }
+  for (int precision = 1; precision <= 17; precision++) {
+    snprintf(t, sizeof t, "%.*g", precision, f);
+    if (is_real ? strtof(t, NULL) == (float)f : strtod(t, NULL) == f) break;
+  }
+  for (const char *p = t; *p; p++) /* whatever the locale has for a point */
+    ldr_buf_chr(out, ldr_is_digit(*p) || *p == '-' || *p == '+' || *p == 'e' ? *p : '.');
+}
+
+void ldr_limit_text(const ldr_field *f, const ldr_value *limit, ldr_buf *out) {
+  char text[LDR_TIME_TEXT];
+  switch (limit->type) {
+    case LDR_T_FLOAT: shortest(f->type == LDR_F_FLOAT4, limit->u.f, out); break;
+    case LDR_T_TIME: ldr_buf_add(out, text, ldr_time_format(limit->u.i, text)); break;
+    default: ldr_codec_text(limit, out);
+  }
+}
+
+static ldr_code beyond(const ldr_field *f, bool top, ldr_err *err) {
+  ldr_buf text = {0};
+  const char *s;
+  ldr_code code;
+  ldr_limit_text(f, top ? &f->max : &f->min, &text);
+  s = ldr_buf_cstr(&text);
+  code =
+      s ? ldr_fail_field(err, f->name, "must be at %s %s", top ? "most" : "least", s) : ldr_fail_nomem(err);
+  ldr_buf_free(&text);
+  return code;
+}
+
+ldr_code ldr_check_limits(const ldr_field *f, const ldr_value *v, ldr_err *err) {
+  if (f->min.type != LDR_T_NULL && ldr_value_cmp(v, &f->min) < 0) return beyond(f, false, err);
+  if (f->max.type != LDR_T_NULL && ldr_value_cmp(v, &f->max) > 0) return beyond(f, true, err);
   return LDR_OK;
 }
 
@@ -130,15 +167,11 @@ static ldr_code place_label(const ldr_field *f, ldr_value *v, ldr_err *err) {
   return LDR_OK;
 }
 
-ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
-  ldr_code code;
-  if (v->type == LDR_T_NULL) return f->null ? LDR_OK : ldr_fail_field(err, f->name, "is required");
-  code = ldr_typecheck(f->name, f->type, f->array, v, err);
-  if (code != LDR_OK) return code;
+/* Rounds, pads and checks what the type alone does not say. */
+static ldr_code fit(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
   switch (v->type) {
     case LDR_T_TEXT: return check_text(f, v, err);
     case LDR_T_BYTES: return check_length(f, v->n, "bytes", err);
-    case LDR_T_INT: return ldr_check_limits(f, v->u.i, err);
     case LDR_T_NUMERIC: return f->precision ? round_numeric(f, v, a, err) : LDR_OK;
     case LDR_T_FLOAT: ldr_value_round(f->type, v); return LDR_OK;
     case LDR_T_CHAR: return pad_char(f, v, a, err);
@@ -150,6 +183,14 @@ ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err
     case LDR_T_INTERVAL: return round_time(f, v, a, err);
     default: return LDR_OK;
   }
+}
+
+ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
+  ldr_code code;
+  if (v->type == LDR_T_NULL) return f->null ? LDR_OK : ldr_fail_field(err, f->name, "is required");
+  code = ldr_typecheck(f->name, f->type, f->array, v, err);
+  if (code == LDR_OK) code = fit(f, v, a, err);
+  return code == LDR_OK ? ldr_check_limits(f, v, err) : code;
 }
 
 /* ---- defaults ---- */

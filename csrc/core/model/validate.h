@@ -10,8 +10,11 @@
  * err->fields; LDR_OK or LDR_INVALID (LDR_CAPACITY when out of memory). */
 ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) LDR_MUSTCHECK;
 
-/* The declared min and max of an integer field, for what a set expression makes of it as well. */
-ldr_code ldr_check_limits(const ldr_field *f, int64_t i, ldr_err *err) LDR_MUSTCHECK;
+/* The declared min and max of a field, for what a set expression makes of it as well. v: not null, of the
+ * field's type, and rounded as it is stored. Compared as PostgreSQL compares: NaN is above every number. */
+ldr_code ldr_check_limits(const ldr_field *f, const ldr_value *v, ldr_err *err) LDR_MUSTCHECK;
+/* Appends a limit as messages have it. */
+void ldr_limit_text(const ldr_field *f, const ldr_value *limit, ldr_buf *out);
 
 /* Complete a row for INSERT. row: one value a field, its JSON valid as values/value.h has it; given[i] false
  * = the caller did not name it (row[i] is ignored). Fills defaults and stamps from `now`; leaves IDENTITY

@@ -297,6 +297,20 @@ static void read_precision(const l_decl *d, int t, ldr_field *f) {
   }
 }
 
+/* min or max: a value of the field's type. */
+static void read_limit(const l_decl *d, int t, const char *key, const ldr_field *f, ldr_value *out) {
+  ldr_column c = l_column_of(f);
+  lua_getfield(d->L, t, key);
+  if (!lua_isnil(d->L, -1)) {
+    if (f->array || f->type == LDR_F_ENUM)
+      l_decl_fail(d, "field %s: min and max are for numbers, times and intervals", f->name);
+    if (l_value_get(d->L, lua_gettop(d->L), &c, d->w, out) != LDR_OK)
+      l_decl_fail(d, "%s of %s", key, d->w->err.message);
+    if (!ldr_value_copy(out, &d->w->arena)) luaL_error(d->L, "out of memory");
+  }
+  lua_pop(d->L, 1);
+}
+
 void l_decl_field(l_decl *d, int t) {
   ldr_field f = {0};
   uint32_t max_len;
@@ -306,12 +320,12 @@ void l_decl_field(l_decl *d, int t) {
   f.null = l_decl_bool(d, t, "null");
   f.hidden = l_decl_bool(d, t, "hidden");
   f.immutable = l_decl_bool(d, t, "immutable");
-  f.has_min = l_decl_int(d, t, "min", &f.min);
-  f.has_max = l_decl_int(d, t, "max", &f.max);
   f.min_len = read_count(d, t, "min_len");
   max_len = read_count(d, t, "max_len");
   if (max_len) f.max_len = max_len;
   read_precision(d, t, &f);
+  read_limit(d, t, "min", &f, &f.min);
+  read_limit(d, t, "max", &f, &f.max);
   f.sql_type = l_decl_text(d, t, "sql_type");
   read_generated(d, t, &f);
   read_enum(d, t, &f);

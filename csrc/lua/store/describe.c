@@ -67,6 +67,10 @@ static void describe_enum(lua_State *L, const ldr_field *f) {
   lua_setfield(L, -2, "enum");
 }
 
+static void set_limit(lua_State *L, l_work *w, const char *key, const ldr_value *limit) {
+  if (limit->type != LDR_T_NULL && l_value_push(L, w, limit)) lua_setfield(L, -2, key);
+}
+
 static void describe_field(lua_State *L, l_work *w, const ldr_field *f) {
   lua_createtable(L, 0, 8);
   set_string(L, "name", f->name);
@@ -78,8 +82,8 @@ static void describe_field(lua_State *L, l_work *w, const ldr_field *f) {
   set_true(L, "immutable", f->immutable);
   if (f->stamp_insert || f->stamp_update) set_string(L, "stamp", f->stamp_insert ? "insert" : "update");
   if (f->version) set_string(L, "stamp", "version");
-  set_int(L, "min", f->min, f->has_min);
-  set_int(L, "max", f->max, f->has_max);
+  set_limit(L, w, "min", &f->min);
+  set_limit(L, w, "max", &f->max);
   set_int(L, "min_len", f->min_len, f->min_len > 0);
   set_int(L, "max_len", f->max_len, f->max_len > 0);
   set_int(L, "precision", f->has_digits ? f->digits : f->precision, f->has_digits || f->precision > 0);

@@ -123,7 +123,7 @@ TEST(every_type_comes_back) {
 TEST(a_record_is_read_by_a_later_declaration) {
   static const ldr_field text_n = {.name = "n", .type = LDR_F_TEXT, .null = true},
                          other = {.name = "other", .type = LDR_F_INT8, .null = true},
-                         small_n = {.name = "n", .type = LDR_F_INT8, .has_max = true, .max = 5};
+                         small_n = {.name = "n", .type = LDR_F_INT8, .max = {.type = LDR_T_INT, .u.i = 5}};
   events old = events_of("app", NULL), changed = events_of("app", &text_n),
          renamed = events_of("app", &other), narrow = events_of("app", &small_n);
   ldr_row *row = event_row(old.e, 7), *again = NULL;

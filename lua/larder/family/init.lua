@@ -27,8 +27,8 @@ local family = {}
 ---@field enum? string[]
 ---@field min_len? integer
 ---@field max_len? integer
----@field min? integer
----@field max? integer
+---@field min? integer|number|string|larder.Decimal  the least value of a number, time or interval, of the field's own type
+---@field max? integer|number|string|larder.Decimal  the greatest
 ---@field precision? integer digits of a numeric; of a time, those of its seconds
 ---@field scale? integer
 ---@field stamp? "insert"|"update"|"version"  version: an integer that counts the changes from 1; an update or patch that names

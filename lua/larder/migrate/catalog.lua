@@ -101,10 +101,13 @@ join pg_namespace s on s.oid = r.relnamespace
 where c.conrelid = to_regclass($1) and c.contype = 'f' and c.conparentid = 0
 order by c.conname]]
 
+-- Times in a check are printed as the session prints them, and some styles lose the zone: for this one statement it has another.
 local CHECKS = [[
+with style as materialized (
+  select set_config('datestyle', 'ISO', true), set_config('timezone', 'UTC', true), set_config('intervalstyle', 'iso_8601', true))
 select c.conname::text as name, pg_get_expr(c.conbin, c.conrelid) as condition, c.convalidated as valid,
        coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) as enforced
-from pg_constraint c
+from style cross join pg_constraint c
 where c.conrelid = to_regclass($1) and c.contype = 'c'
 order by c.conname]]
 

@@ -246,7 +246,6 @@ end
 
 -- ---- checks ----
 
-local INTEGERS = { smallint = true, integer = true, bigint = true }
 local BOUNDS = { "min_len", "max_len", "min", "max" }
 
 local function same_enum(a, b)
@@ -276,8 +275,8 @@ local function live_bounds(live, renames)
   for _, check in ipairs(live.checks_list) do
     local column, bounds = conditions.bounds(check.condition)
     column = renames[column] or column
-    local is_int = column and live.columns[column] and INTEGERS[live.columns[column].type] or false
-    if column and conditions.declarable(bounds, is_int) then
+    local kind = column and live.columns[column] and types.declared(live.columns[column].type)
+    if column and conditions.declarable(bounds, kind and kind.type) then
       local all = map[column] or { checks = {} }
       map[column] = all
       all.checks[#all.checks + 1] = check
@@ -334,17 +333,35 @@ function Comparer:mend_checks(field, found)
   return sql, undo
 end
 
+-- Limits of other types than integers have several texts: the server says whether two are one.
+function Comparer:same_limit(field, wanted, found)
+  if wanted == nil or found == nil or wanted == found then return wanted == found end
+  if type(found) == "number" then return false end
+  local sql = ("select $1::text::%s = $2::text::%s as same"):format(ddl.type_of(field), ddl.type_of(field))
+  local rows, err = self.db:query(sql, ddl.limit_text(field, wanted), found)
+  if not rows then return nil, err end
+  return rows[1].same
+end
+
+function Comparer:same_bounds(field, wanted, found)
+  if not same_enum(wanted.enum, found.enum) or wanted.min_len ~= found.min_len or wanted.max_len ~= found.max_len then return false end
+  local same, err = self:same_limit(field, wanted.min, found.min)
+  if not same then return same, err end
+  return self:same_limit(field, wanted.max, found.max)
+end
+
 function Comparer:checks_of(field, found)
   local wanted = declared_bounds(field)
   if found.by_type and wanted.max_len ~= found.max_len then found.max_len = nil end -- its type was reported, or holds more
-  local same = same_enum(wanted.enum, found.enum)
-  for _, key in ipairs(BOUNDS) do same = same and wanted[key] == found[key] end
+  local same, err = self:same_bounds(field, wanted, found)
+  if same == nil then return nil, err end
   if same then
     for _, check in ipairs(found.checks) do self:unproved(check) end
   elseif self.live.columns[field.name] then
     self.report(("column %s: declared to be %s, checked in the database to be %s"):format(field.name, described(wanted),
       described(found)), self:mend_checks(field, found))
   end
+  return true
 end
 
 function Comparer:checks()
@@ -354,7 +371,11 @@ function Comparer:checks()
     self.note(("check %s is the database's alone, and memory does not know it: %s"):format(check.name, check.condition))
     self:unproved(check)
   end
-  for _, field in ipairs(self.decl.fields) do self:checks_of(field, live[field.name] or { checks = {} }) end
+  for _, field in ipairs(self.decl.fields) do
+    local ok, err = self:checks_of(field, live[field.name] or { checks = {} })
+    if not ok then return nil, err end
+  end
+  return true
 end
 
 -- ---- uniques ----
@@ -699,7 +720,8 @@ function compare.table(args)
   ok, err = self:columns()
   if not ok then return nil, err end
   self:vector()
-  self:checks()
+  ok, err = self:checks()
+  if not ok then return nil, err end
   self:uniques()
   self:references()
   self:indexes()

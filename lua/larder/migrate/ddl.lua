@@ -116,11 +116,28 @@ end
 
 -- ---- checks ----
 
+-- A limit as its own type reads it: what stands between quotes is no numeric that a real would be compared with. Nine digits tell
+-- every real, seventeen every double.
+local function limit(field, value)
+  if value == nil or field.type:find "^int%d" then return value and ddl.literal(value) end
+  if type(value) == "number" then
+    value = value == math.huge and "Infinity" or value == -math.huge and "-Infinity"
+      or (field.type == "float4" and "%.9g" or "%.17g"):format(value)
+  end
+  return ddl.literal(value)
+end
+
+--- A limit of a field, as text that PostgreSQL reads.
+---@param field larder.FieldDeclaration
+function ddl.limit_text(field, value)
+  return (limit(field, value):gsub("^'(.*)'$", "%1"))
+end
+
 local function between(what, low, high)
-  if low and high and low == high then return ("%s = %s"):format(what, ddl.literal(low)) end
-  if low and high then return ("%s between %s and %s"):format(what, ddl.literal(low), ddl.literal(high)) end
-  if low then return ("%s >= %s"):format(what, ddl.literal(low)) end
-  return ("%s <= %s"):format(what, ddl.literal(high))
+  if low and high and low == high then return ("%s = %s"):format(what, low) end
+  if low and high then return ("%s between %s and %s"):format(what, low, high) end
+  if low then return ("%s >= %s"):format(what, low) end
+  return ("%s <= %s"):format(what, high)
 end
 
 local function short_table(decl)
@@ -144,7 +161,7 @@ function ddl.checks(decl, field)
   elseif types.is_text(field) and (field.min_len or field.max_len and field.type == "text") then
     add("_length", between(("char_length(%s)"):format(column), field.min_len, field.type == "text" and field.max_len or nil))
   end
-  if field.min or field.max then add("_range", between(column, field.min, field.max)) end
+  if field.min or field.max then add("_range", between(column, limit(field, field.min), limit(field, field.max))) end
   return list
 end
 

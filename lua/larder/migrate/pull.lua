@@ -99,17 +99,32 @@ local function field_of(column, notes)
   return field
 end
 
-local function add_checks(live, by_name, notes)
+-- The limits of a field as its rows are read: the catalogue prints times by DateStyle.
+local function read_limits(db, field, bounds)
+  for _, name in ipairs { "min", "max" } do
+    local text = bounds[name]
+    if type(text) == "string" then
+      local rows, err = db:query(("select $1::text::%s as value"):format(types.sql(field)), text)
+      if not rows then return nil, err end
+      bounds[name] = rows[1].value
+    end
+  end
+  return true
+end
+
+local function add_checks(db, live, by_name, notes)
   for _, check in ipairs(live.checks_list) do
     local column, bounds = conditions.bounds(check.condition)
     local field = column and by_name[column]
-    if field and conditions.declarable(bounds, field.type:find "^int%d$" ~= nil) then
-      bounds.strict = nil
+    if field and conditions.declarable(bounds, field.type) then
+      local ok, err = read_limits(db, field, bounds)
+      if not ok then return nil, err end
       for key, value in pairs(bounds) do field[key] = value end
     else
       notes[#notes + 1] = ("check %s: %s"):format(check.name, check.condition)
     end
   end
+  return true
 end
 
 -- ---- uniques and indexes ----
@@ -267,7 +282,9 @@ local function read_table(db, schema, name, stores)
     decl.fields[#decl.fields + 1] = field
     by_name[column.name] = field
   end
-  add_checks(live, by_name, decl.notes)
+  local ok
+  ok, err = add_checks(db, live, by_name, decl.notes)
+  if not ok then return nil, err end
   add_indexes(live, decl, by_name, decl.notes)
   add_references(live, decl, stores, by_name, decl.notes)
   local by = live.partition_key and live.partition_key:match '^RANGE %("?([^"(),]+)"?%)$'

@@ -69,11 +69,21 @@ local MAKE = {
   jsonb = function(n) return { n = n % 1000 } end,
 }
 
+-- Fields with limits that are no integers.
+local function within(n, field)
+  local low, high = tonumber(field.min), tonumber(field.max)
+  if not field.type:find "^float" and field.type ~= "numeric" then return field.min == nil and field.max or field.min end
+  low = low or high and high - 1000
+  if not low or not high then return field.type == "numeric" and ("%.0f"):format(math.ceil(low) + n % 1000) or low + n % 1000 end
+  return low + (high - low) * (n % 1000) / 1000
+end
+
 --- A value for a field, another one each time as far as its type allows.
 function rows:value(field)
   self.n = self.n + 1
   local base = field.type:match "^%w+"
-  local value = MAKE[base](self.n, field)
+  local limited = (field.min ~= nil or field.max ~= nil) and not base:find "^int%d"
+  local value = limited and within(self.n, field) or MAKE[base](self.n, field)
   return field.type:find "%[" and setmetatable({ value }, core.array_mt) or value
 end
 

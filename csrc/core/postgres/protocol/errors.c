@@ -252,7 +252,7 @@ static bool limit_fault(const ldr_pgfields *f, ldr_err *err) {
   top = strncmp(end, ":must be at most ", 17) == 0;
   if (end == name || end - name > 63 || (!top && strncmp(end, ":must be at least ", 18) != 0)) return false;
   number = end + (top ? 17 : 18);
-  if (number[strspn(number, "-0123456789")] != ';') return false;
+  if (number[strspn(number, "+-.0123456789eInfity")] != ';') return false;
   snprintf(field, sizeof field, "%.*s", (int)(end - name), name);
   err->code = LDR_OK; /* *err may hold an older validation, to which this one would add */
   ldr_fail_field(err, field, "%.*s", (int)(strchr(end, ';') - end - 1), end + 1);

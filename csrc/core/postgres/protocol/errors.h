@@ -12,7 +12,8 @@ typedef struct ldr_pgfields {
 } ldr_pgfields;
 
 /* How a statement says that a field would leave its declared limits: a text "larder:field:must be at most
- * 10;" that is cast to a number, and that the server quotes in its error (22P02) whatever its language. */
+ * 10;" that is cast to a number, and that the server quotes in its error (22P02) whatever its language. It is
+ * made with nullif() of the column, which is never equal: a constant would be cast before any row is read. */
 #define LDR_LIMIT_FAULT "larder:"
 
 /* What the message of a foreign key's fault begins with. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "model/validate.h"
 #include "postgres/protocol/errors.h"
 #include "values/codec.h"
 
@@ -78,9 +79,17 @@ void ldr_sql_int8(ldr_sql *w, int64_t i) {
 }
 
 void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top) {
-  ldr_buf_fmt(w->text, " %s %lld then '" LDR_LIMIT_FAULT "%s:must be at %s %lld;'", top ? ">" : "<",
-              (long long)(top ? f->max : f->min), f->name, top ? "most" : "least",
-              (long long)(top ? f->max : f->min));
+  ldr_buf limit = {0};
+  const char *s;
+  ldr_limit_text(f, top ? &f->max : &f->min, &limit);
+  s = ldr_buf_cstr(&limit);
+  if (s)
+    ldr_buf_fmt(w->text, " %s '%s'::%s then nullif('" LDR_LIMIT_FAULT "%s:must be at %s %s;', %s::text)::%s",
+                top ? ">" : "<", s, ldr_ftype_get(f->type)->sql, f->name, top ? "most" : "least", s,
+                f->column, ldr_ftype_get(f->type)->sql);
+  else
+    w->text->broken = true;
+  ldr_buf_free(&limit);
 }
 
 /* unnest() is the one place where PostgreSQL does not take a type from what stands around the parameter. */

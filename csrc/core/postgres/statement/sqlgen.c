@@ -211,21 +211,21 @@ static void limited_sum(gen *g, const ldr_set *s) {
   unsigned number = 0;
   say(g, "(case");
   for (int top = 0; top < 2; top++) {
-    if (top ? !f->has_max : !f->has_min) continue;
-    say(g, " when ");
+    if ((top ? f->max : f->min).type == LDR_T_NULL) continue;
+    say(g, f->precision ? " when (" : " when ");
     sum_with(g, s, number);
+    if (f->precision) ldr_buf_fmt(g->w.text, ")::numeric(%d,%d)", f->precision, f->scale);
     if (!s->excluded) number = g->w.n;
     ldr_sql_limit_fault(&g->w, f, top);
   }
-  say(g, " else (");
+  say(g, " else ");
   sum_with(g, s, number);
-  say(g, ")::text end)::");
-  say(g, ldr_ftype_get(f->type)->sql);
+  say(g, " end)");
 }
 
 static void increment(gen *g, const ldr_set *s) {
   const ldr_field *f = field(g, s->field);
-  if (f->has_min || f->has_max)
+  if (ldr_field_is_limited(f))
     limited_sum(g, s);
   else
     sum_with(g, s, 0);
