@@ -121,6 +121,13 @@ local function check_open(method, target, opts)
   return opts
 end
 
+-- The settings; an error says which function was called.
+local function resolved(method, target, opts)
+  local cfg, err = config.resolve(target, opts)
+  if not cfg then err.op = err.op or method end
+  return cfg, err
+end
+
 local function set_peppers(opts)
   local text = opts.peppers or (opts.getenv or os.getenv)("LARDER_PEPPERS")
   if not text or text == "" then return true end
@@ -155,7 +162,7 @@ end
 ---@return larder.Error? err
 function larder.open(target, opts)
   opts = check_open("open", target, opts)
-  local cfg, err = config.resolve(target, opts)
+  local cfg, err = resolved("open", target, opts)
   if not cfg then return nil, err end
   local ok
   ok, err = set_peppers(opts)
@@ -180,7 +187,7 @@ end
 ---@return larder.Error? err
 function larder.explain_config(target, opts)
   opts = check_open("explain_config", target, opts)
-  local cfg, err = config.resolve(target, opts)
+  local cfg, err = resolved("explain_config", target, opts)
   if not cfg then return nil, err end
   return config.explain(cfg)
 end
@@ -217,6 +224,17 @@ function larder.transfer(from, to, opts)
   return blocking(from, function()
     return blocking(to, function() return require "larder.transfer"(from, to, opts, family.get) end)
   end)
+end
+
+-- What takes one value, often the answer of another call: Lua hands over the further values of that one, too, as in
+-- `larder.declare(require "shop")` or `larder.decimal(text:gsub(",", "."))`. Everything else refuses what stands behind its arguments.
+local TAKES_ANSWERS = { declare = true, is_error = true, unreadable = true, array = true, decimal = true }
+
+for name, fn in pairs(larder) do
+  if type(fn) == "function" and not TAKES_ANSWERS[name] then
+    larder[name] = misuse.exact(fn, "larder." .. name)
+    if expr[name] == fn then expr[name] = larder[name] end -- larder.all is a value, too: the refused limit
+  end
 end
 
 return misuse.spelled(larder, "larder")

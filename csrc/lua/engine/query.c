@@ -44,7 +44,8 @@ ldr_code l_params_get(lua_State *L, int idx, l_work *w, const ldr_stmt *stmt, co
   ldr_value *v = ldr_arena_alloc(&w->arena, n * sizeof *v);
   bool bad = false;
   if (given != n)
-    return ldr_fail(&w->err, LDR_INVALID, "the statement has %u parameters, not %lld", n, (long long)given);
+    return ldr_fail(&w->err, LDR_INVALID, "the statement has %u parameter%s, not %lld", n, n == 1 ? "" : "s",
+                    (long long)given);
   if (v == NULL) return ldr_fail_nomem(&w->err);
   for (unsigned i = 0; i < n; i++) {
     ldr_code code = get_param(L, idx, w, &types[i], i, &v[i]);

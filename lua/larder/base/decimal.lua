@@ -98,6 +98,7 @@ function Decimal:tonumber()
 end
 
 misuse.guard(Decimal, { "cmp", "div", "round", "tonumber" }, "text", "a decimal")
+misuse.spelled(Decimal, "a decimal")
 
 --- A decimal from a text ("12.50"), a Lua number, a 64-bit integer or a decimal. What is no number raises.
 ---@param v larder.Decimal|string|number

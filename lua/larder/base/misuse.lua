@@ -126,6 +126,24 @@ function misuse.counted(method, name)
   end
 end
 
+-- By the number of its arguments: a function with one more, which must be nil. No list of arguments is made for a call.
+local EXACT = {
+  [0] = function(fn, check) return function(extra) if extra ~= nil then check(0, extra) end return fn() end end,
+  function(fn, check) return function(a, extra) if extra ~= nil then check(1, a, extra) end return fn(a) end end,
+  function(fn, check) return function(a, b, extra) if extra ~= nil then check(2, a, b, extra) end return fn(a, b) end end,
+  function(fn, check) return function(a, b, c, extra) if extra ~= nil then check(3, a, b, c, extra) end return fn(a, b, c) end end,
+}
+
+--- A function that is no method and takes no more than the arguments it names: what would be ignored raises.
+---@param fn function
+---@param name string  "larder.merge"
+---@return function
+function misuse.exact(fn, name)
+  local info = debug.getinfo(fn, "u")
+  if info.isvararg then return fn end
+  return EXACT[info.nparams](fn, function(n, ...) return misuse.check_count(n, name, ...) end)
+end
+
 --- Methods that say so when they are called on something else than their object, or with more arguments than they take.
 ---@param methods table<string, function>
 ---@param mark string   a field that every object has

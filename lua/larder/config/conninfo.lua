@@ -140,6 +140,19 @@ local function fault_of(text)
   return wanted
 end
 
+local ESCAPES = "in a URI, write %2F for '/', %3F for '?' and %40 for '@' in a password"
+
+-- A password that is not escaped is read in parts: user:pa/ss@host as host "user" and port "pa"; user:12/ss@host as host "user", port
+-- 12 and database "ss@host". A database's name may hold an '@', but who writes no user, or a '/' behind it, means a password.
+local function check_uri(text, settings)
+  if settings.port and settings.port:find "[^%d,]" then return errors.invalid { port = "must be a number; " .. ESCAPES } end
+  local path = text:match "^%a+://[^/?]*/([^?]*)" or ""
+  if not settings.user and settings.port and path:find("@", 1, true) or path:find "@[^/]*/" then
+    return errors.invalid({}, "the connection string is not valid: an '@' stands behind the host; " .. ESCAPES)
+  end
+  return true
+end
+
 --- Read a URI or key/value conninfo.
 ---@param text string
 ---@param prisma? boolean  the text is Prisma's: its own parameters are taken out as well
@@ -160,10 +173,9 @@ function conninfo.parse(text, prisma)
     if err.code ~= "invalid" then return nil, err end
     return errors.invalid({}, "the connection string is not valid: " .. fault_of(text))
   end
-  -- user:pa/ss@host is read as host "user" and port "pa"
-  if conninfo.is_uri(text) and settings.port and settings.port:find "[^%d,]" then
-    return errors.invalid { port = "must be a number; in a URI, write %2F for '/', %3F for '?' and %40 for '@' in a password" }
-  end
+  local good, misread = true, nil
+  if conninfo.is_uri(text) then good, misread = check_uri(text, settings) end
+  if not good then return nil, misread end
   return settings, pool
 end
 

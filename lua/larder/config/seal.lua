@@ -7,13 +7,13 @@ local misuse = require "larder.base.misuse"
 local seal = {}
 
 --- The key: 32 bytes, or 64 hex digits; by default of the variable LARDER_SEAL_KEY.
-local function key_bytes(key)
+local function key_bytes(method, key)
   key = key or os.getenv "LARDER_SEAL_KEY"
   if key and #key == 32 then return key end
   if key and #key == 64 and not key:find "%X" then
     return (key:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end))
   end
-  return errors.invalid({ key = "must be 32 bytes or 64 hex digits (LARDER_SEAL_KEY)" })
+  return errors.invalid({ key = "must be 32 bytes or 64 hex digits (LARDER_SEAL_KEY)" }, nil, { op = method })
 end
 
 local function check(method, text, key)
@@ -28,7 +28,7 @@ end
 ---@return larder.Error? err
 function seal.seal(text, key)
   check("seal", text, key)
-  local bytes, err = key_bytes(key)
+  local bytes, err = key_bytes("seal", key)
   if not bytes then return nil, err end
   return core.seal(bytes, text)
 end
@@ -41,7 +41,7 @@ end
 function seal.unseal(text, key)
   check("unseal", text, key)
   if text:sub(1, 7) ~= "sealed:" then return text end
-  local bytes, err = key_bytes(key)
+  local bytes, err = key_bytes("unseal", key)
   if not bytes then return nil, err end
   return core.unseal(bytes, text)
 end

@@ -231,7 +231,7 @@ function Db:_guarded(event, timeout, fn)
   local left = ctx and self:_time_left(ctx)
   cursors.relieve(self)
   if left then
-    if left <= 0 then return nil, tx.timed_out() end
+    if left <= 0 then return nil, tx.timed_out(event.op, event.store) end
     timeout = timeout and math.min(timeout, left) or left
   end
   return events.timed(self, event, fn, timeout)
@@ -360,7 +360,7 @@ function Db:health(timeout)
   options.read(timeout ~= nil and { timeout = timeout } or nil, TIMEOUT, "db", "health")
   local started, kind = core.clock(), self:kind()
   if self._engine:closed() then
-    return nil, errors.new { code = "closed", message = "the database is closed" }
+    return nil, errors.new { code = "closed", op = "health", message = "the database is closed" }
   end
   local health = { ok = true, engine = kind }
   if kind == "postgres" then

@@ -225,9 +225,9 @@ end
 -- ---- COPY ----
 
 --- fn(ctx) in the running transaction, or in one of its own.
-local function within(db, fn)
+local function within(db, method, fn)
   if db:kind() == "memory" then
-    return nil, errors.new { code = "unsupported", message = "COPY needs PostgreSQL" }
+    return nil, errors.new { code = "unsupported", op = method, message = "COPY needs PostgreSQL" }
   end
   return db:transaction(function(tx) return fn(tx._ctx) end)
 end
@@ -254,14 +254,14 @@ function raw.copy_in(db, sql, source, opts)
   end
   local feed = feeder(source)
   opts = options.read(opts, COPY_OPTIONS, "db", "copy_in")
-  return within(db, function(ctx) return settle(db._wait, ctx:copy_in(sql, feed, opts)) end)
+  return within(db, "copy_in", function(ctx) return settle(db._wait, ctx:copy_in(sql, feed, opts)) end)
 end
 
 function raw.copy_out(db, sql, sink, opts)
   check_text(sql, "copy_out")
   if type(sink) ~= "function" then misuse.raise("db:copy_out: the sink must be a function, not %s", misuse.kind(sink)) end
   opts = options.read(opts, COPY_OPTIONS, "db", "copy_out")
-  return within(db, function(ctx) return settle(db._wait, ctx:copy_out(sql, sink, opts)) end)
+  return within(db, "copy_out", function(ctx) return settle(db._wait, ctx:copy_out(sql, sink, opts)) end)
 end
 
 return raw

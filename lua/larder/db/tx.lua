@@ -115,7 +115,7 @@ end
 ---@return larder.Error? err
 function tx.admits(db, ctx)
   if not db._context or ctx:context() == db._context then return true end
-  return errors.invalid(nil, "the transaction was not begun by this view of the database")
+  return errors.invalid(nil, "the transaction was not begun by this view of the database", { op = "transaction" })
 end
 
 local function body(db, ctx, fn, attempt)
@@ -175,9 +175,11 @@ local function once(db, opts, deadline, fn, attempt)
 end
 
 --- The error of a transaction whose time is over.
+---@param op? string     what was called: by default the transaction itself
+---@param store? string
 ---@return larder.Error
-function tx.timed_out()
-  return errors.new { code = "timeout", message = "the transaction's time is over" }
+function tx.timed_out(op, store)
+  return errors.new { code = "timeout", store = store, op = op or "transaction", message = "the transaction's time is over" }
 end
 
 --- Full jitter over a doubling pause, so that those who met once do not meet again.

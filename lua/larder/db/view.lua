@@ -76,7 +76,7 @@ end
 --- Memory has no policies that could read a tenant; of a role or a setting it would be untrue to accept it.
 local function context_of(db, opts, list)
   if db:kind() == "memory" and not opts.role and not (opts.settings and next(opts.settings)) then
-    if db._engine:closed() then return nil, errors.new { code = "closed", message = "the database is closed" } end
+    if db._engine:closed() then return nil, errors.new { code = "closed", op = "with", message = "the database is closed" } end
     return false
   end
   return db._engine:context(list)

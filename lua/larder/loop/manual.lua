@@ -94,5 +94,6 @@ function Runtime.release() end
 
 -- What a program calls; the rest is larder's own.
 misuse.guard(Runtime, { "pollfd", "getfd", "events", "timeout", "dirty", "step", "waiting" }, "free", "a runtime")
+misuse.spelled(Runtime, "a runtime", { dispatcher = true })
 
 return Runtime

@@ -300,7 +300,7 @@ end
 ---@return true|nil
 ---@return larder.Error? err
 function async.flush(db, timeout)
-  if timeout ~= nil and not is_seconds(timeout) then misuse.raise("flush takes a number of seconds, not %s", misuse.kind(timeout)) end
+  if timeout ~= nil and not is_seconds(timeout) then misuse.raise("db:flush takes a number of seconds, not %s", misuse.kind(timeout)) end
   if timeout == nil and db:in_transaction() then
     return errors.invalid(nil, "flush needs a timeout inside a transaction: a row may wait for what the transaction locks",
       { op = "flush" })

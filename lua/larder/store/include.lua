@@ -33,9 +33,9 @@ local function whole(n)
   return n == nil or type(n) == "number" and n % 1 == 0 and n >= 0
 end
 
-local function unknown(entity, name, path)
+local function unknown(entity, name, path, from)
   local what = "is not a relation of " .. entity.full .. misuse.hint(name, misuse.names(entity.relations))
-  return errors.invalid({ [path .. tostring(name)] = what }, nil, { store = entity.full })
+  return errors.invalid({ [path .. tostring(name)] = what }, nil, from)
 end
 
 -- Fields that `columns` leaves out though they join rows: they are read, and taken out again.
@@ -54,23 +54,24 @@ end
 
 local plan_of
 
-local function item_of(entity, name, options, path, depth)
+local function item_of(entity, name, options, path, depth, from)
   local relation = entity.relations[name]
-  if not relation then return unknown(entity, name, path) end
+  if not relation then return unknown(entity, name, path, from) end
   if options == true then options = {} end
-  if type(options) ~= "table" then misuse.raise("include.%s%s must be true or a table of options", path, name) end
-  option_sets.read(options, OPTIONS, "include." .. path .. name)
+  local full = ("%s:%s: include.%s%s"):format(from.store, from.op, path, name)
+  if type(options) ~= "table" then misuse.raise("%s must be true or a table of options", full) end
+  option_sets.read(options, OPTIONS, full)
   for _, key in ipairs { "limit", "offset" } do
     if not whole(options[key]) then
-      return errors.invalid { [path .. name .. "." .. key] = "must be a whole number that is not negative" }
+      return errors.invalid({ [path .. name .. "." .. key] = "must be a whole number that is not negative" }, nil, from)
     end
   end
   local child = relation.entity
-  local ok, err = support.refuse_hidden(child, options.columns)
+  local ok, err = support.refuse_hidden(child, from.op, options.columns)
   if not ok then return nil, err end
   local plan
   if options.include ~= nil then
-    plan, err = plan_of(child, options.include, path .. name .. ".", depth + 1)
+    plan, err = plan_of(child, options.include, path .. name .. ".", depth + 1, from)
     if not plan then return nil, err end
   end
   local needed = {}
@@ -81,10 +82,11 @@ local function item_of(entity, name, options, path, depth)
   return item
 end
 
-function plan_of(entity, wanted, path, depth)
-  misuse.check_shape(wanted, "condition", "include")
+-- from: the store and the operation that were called, for errors
+function plan_of(entity, wanted, path, depth, from)
+  misuse.check_shape(wanted, "condition", from.store .. ":" .. from.op .. ": include")
   if depth > MAX_DEPTH then
-    return errors.invalid { include = ("is nested deeper than %d levels"):format(MAX_DEPTH) }
+    return errors.invalid({ include = ("is nested deeper than %d levels"):format(MAX_DEPTH) }, nil, from)
   end
   local names = {}
   for key, value in pairs(wanted) do
@@ -94,7 +96,7 @@ function plan_of(entity, wanted, path, depth)
   table.sort(names, function(a, b) return a.name < b.name end)
   local plan = { needed = {} }
   for i, entry in ipairs(names) do
-    local item, err = item_of(entity, entry.name, entry.options, path, depth)
+    local item, err = item_of(entity, entry.name, entry.options, path, depth, from)
     if not item then return nil, err end
     for _, field in ipairs(item.relation.from) do plan.needed[field] = true end
     plan[i] = item
@@ -104,12 +106,13 @@ end
 
 --- What opts.include asks for, checked; misuse raises at the caller's line.
 ---@param store larder.Store
+---@param method string  that was called
 ---@param opts? { include?: larder.Include, columns?: string[] }
 ---@return table|nil plan   nil without an error: there is nothing to include
 ---@return larder.Error? err
-function include.plan(store, opts)
+function include.plan(store, method, opts)
   if not opts or opts.include == nil then return nil end
-  local plan, err = plan_of(store._entity, opts.include, "", 1)
+  local plan, err = plan_of(store._entity, opts.include, "", 1, { store = store._entity.full, op = method })
   if not plan then return nil, err end
   plan.columns, plan.drop = with_joining(opts.columns, plan.needed)
   return plan
@@ -357,7 +360,7 @@ end
 ---@param opts? table
 ---@param write fun(): table|nil, larder.Error?
 function include.after(store, method, opts, write)
-  local plan, err = include.plan(store, opts)
+  local plan, err = include.plan(store, method, opts)
   if err then return nil, err end
   if not plan then return write() end
   return include.atomic(store, opts, function()

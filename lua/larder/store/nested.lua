@@ -231,7 +231,7 @@ end
 ---@return larder.Error? err
 function nested.create(store, row, opts)
   check_plain(row, store._entity, "the row")
-  local plan, err = include.plan(store, opts)
+  local plan, err = include.plan(store, "create", opts)
   if err then return nil, err end
   local create, alone = creation_of(store, row, opts and opts.timeout)
   if not create then return nil, alone end

@@ -202,7 +202,9 @@ end
 function methods:detach_partitions(opts)
   if type(opts) ~= "table" or opts.before == nil then error("detach_partitions needs { before = time }", 2) end
   opts = support.options(self, "detach_partitions", opts, DETACH_OPTIONS)
-  if not core.time_parse(opts.before) then return errors.invalid({ before = "is not a time" }) end
+  if not core.time_parse(opts.before) then
+    return errors.invalid({ before = "is not a time" }, nil, { store = self._entity.full, op = "detach_partitions" })
+  end
   local spec = self._entity.partition
   local y, m, d = date_of(opts.before)
   local limit = start_of(shifted(spec.every, y, m, d, 0))

@@ -88,11 +88,11 @@ end
 
 -- by: the fields that the row was looked for by; nil: those of the condition
 local function select_one(store, method, where, opts, by)
-  local ok, err = support.refuse_hidden(store._entity, opts.columns)
+  local ok, err = support.refuse_hidden(store._entity, method, opts.columns)
   if ok then ok, err = support.refuse_lone_lock(store, method, opts.lock) end
   if not ok then return nil, err end
   local plan, rows
-  plan, err = include.plan(store, opts)
+  plan, err = include.plan(store, method, opts)
   if err then return nil, err end
   rows, err = include.select(store, method, {
     op = "select", where = support.both(where, support.alive(store._entity, opts)), limit = 1,
@@ -182,16 +182,15 @@ local function is_count(n)
   return type(n) == "number" and n % 1 == 0 and n >= 0 and n <= MOST
 end
 
-local function checked_limit(opts)
+local function checked_limit(store, method, opts)
   local limit, offset = opts.limit, opts.offset
   if limit == expr.all then
-    return errors.invalid({ limit = "cannot be all" }, nil, { hint = "each() goes through all rows" })
+    return errors.invalid({ limit = "cannot be all" }, nil,
+      { store = store._entity.full, op = method, hint = "each() goes through all rows" })
   end
-  if limit ~= nil and not is_count(limit) then
-    return errors.invalid({ limit = "must be a whole number that is not negative" })
-  end
-  if offset ~= nil and not is_count(offset) then
-    return errors.invalid({ offset = "must be a whole number that is not negative" })
+  local wrong = limit ~= nil and not is_count(limit) and "limit" or offset ~= nil and not is_count(offset) and "offset"
+  if wrong then
+    return errors.invalid({ [wrong] = "must be a whole number that is not negative" }, nil, { store = store._entity.full, op = method })
   end
   return math.min(limit or DEFAULT_LIMIT, LIMIT_CAP)
 end
@@ -250,15 +249,15 @@ end
 function read:_page(method, fixed, opts, order)
   local entity = self._entity
   opts = support.options(self, method, opts, entity.list_options)
-  local limit, err = checked_limit(opts)
+  local limit, err = checked_limit(self, method, opts)
   if not limit then return nil, err end
   local ok
-  ok, err = support.refuse_hidden(entity, opts.columns)
+  ok, err = support.refuse_hidden(entity, method, opts.columns)
   if ok then ok, err = support.refuse_lone_lock(self, method, opts.lock) end
   if not ok then return nil, err end
   if opts.distinct then return distinct_page(self, method, matching(entity, fixed, opts), opts, limit) end
   local plan
-  plan, err = include.plan(self, opts)
+  plan, err = include.plan(self, method, opts)
   if err then return nil, err end
   local op = {
     op = "select", page = true, where = matching(entity, fixed, opts), columns = plan and plan.columns or opts.columns,
@@ -299,10 +298,10 @@ function read:each(...)
   local entity = self._entity
   local fixed, opts = support.optional_scope(self, "each", ...)
   opts = support.options(self, "each", opts, entity.each_options)
-  local allowed, err = support.refuse_hidden(entity, opts.columns)
+  local allowed, err = support.refuse_hidden(entity, "each", opts.columns)
   if not allowed then error(err, 0) end
   local plan
-  plan, err = include.plan(self, opts)
+  plan, err = include.plan(self, "each", opts)
   if err then error(err, 0) end
   local rows = each.rows(each.pages(self, "each", {
     op = "select", page = true, where = matching(entity, fixed, opts),

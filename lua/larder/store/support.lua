@@ -295,13 +295,13 @@ function support.names(...)
 end
 
 --- Secrets leave a store only through the method that needs them.
-function support.refuse_hidden(entity, columns)
+function support.refuse_hidden(entity, method, columns)
   if columns == nil or type(columns) ~= "table" then return true end -- the core refuses what is no list
   for i = 1, #columns do
     local name = columns[i]
     local field = name ~= nil and entity.fields[name]
     if field and field.hidden then
-      return errors.invalid({ [name] = "is a secret and cannot be selected" }, nil, { store = entity.full })
+      return errors.invalid({ [name] = "is a secret and cannot be selected" }, nil, { store = entity.full, op = method })
     end
   end
   return true

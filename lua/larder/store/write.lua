@@ -243,7 +243,7 @@ local function changed(store, method, where, set, opts, version)
   end)
 end
 
-local function key_of(entity, row)
+local function key_of(entity, method, row)
   local where, missing = {}, nil
   for _, name in ipairs(entity.key) do
     if row[name] == nil or row[name] == null then
@@ -252,7 +252,7 @@ local function key_of(entity, row)
     end
     where[name] = row[name]
   end
-  if missing then return errors.invalid(missing, nil, { store = entity.full }) end
+  if missing then return errors.invalid(missing, nil, { store = entity.full, op = method }) end
   return where
 end
 
@@ -277,7 +277,7 @@ function write:update(row, opts)
   if getmetatable(row) ~= nil then misuse.check_shape(row, "record", entity.full .. ":update: a row") end
   opts = support.options(self, "update", opts, UPDATE_OPTIONS)
   check_only(self, "update", opts.only)
-  local where, err = key_of(entity, row)
+  local where, err = key_of(entity, "update", row)
   if not where then return nil, err end
   local set = opts.only and part_of(entity, row, opts.only) or replacement(entity, row, opts.keep_stamps)
   return changed(self, "update", where, set, opts, entity.version and row[entity.version])

@@ -87,6 +87,7 @@ function Frozen:thaw()
 end
 
 misuse.guard(Frozen, { "advance", "thaw" }, "at", "a frozen clock")
+misuse.spelled(Frozen, "a frozen clock")
 
 ---@class larder.Factory
 local Factory = {}
@@ -148,6 +149,7 @@ function Factory:load(fixtures)
 end
 
 misuse.guard(Factory, { "make", "create", "load" }, "rows", "a factory")
+misuse.spelled(Factory, "a factory")
 
 local function register(family, ready, runner)
   local stores = require("larder.family").get(family).stores
