@@ -1,5 +1,5 @@
 -- An insert gets no row back where the table stores rows as they are given. What makes another row of one is noticed
--- with the very insert that meets it.
+-- with the very insert that meets it. Other writes return their rows, beside such inserts and behind the same changes.
 
 local larder = require "larder"
 local loops = require "spec.support.loops"
@@ -207,7 +207,7 @@ describe("an insert's row #pg", function()
     assert.equal(0, runs())
   end)
 
-  local TRIGGER = "create trigger given_t before insert on public.given for each row execute function public.given_shout()"
+  local TRIGGER = "create trigger given_t before insert or update on public.given for each row execute function public.given_shout()"
 
   -- Each comes while the connection has its proof; `back`: what makes the table plain again
   local LATER = {
@@ -320,6 +320,85 @@ describe("an insert's row #pg", function()
       end))
     end
     check(400, 2)
+  end)
+
+  -- Writes that return their rows whatever is proven of the inserts beside them; each: the row with the id, which is there
+  local WRITES = {
+    { "update", function(id) return given:update(row(id)) end },
+    { "patch", function(id) return given:patch(id, { name = "ab  ", at = row(id).at, cost = "1.25", doc = row(id).doc }) end },
+    { "upsert", function(id) return given:upsert(row(id)) end },
+    { "upsert of a new row", function(id)
+      assert(given:delete(id))
+      return given:upsert(row(id))
+    end },
+    { "create_many", function(id)
+      assert(given:delete(id))
+      local rows, err = given:create_many({ row(id), row(id + 1000) }, { returning = true })
+      if not rows then return nil, err end
+      assert.same(stored(id + 1000), rows[2])
+      return rows[1]
+    end },
+  }
+
+  for _, case in ipairs(LATER) do
+    it("and those of other writes are as stored behind " .. case[1], function()
+      must("create table public.given (" .. PLAIN .. ")")
+      local id = 0
+      local function write()
+        for _, way in ipairs(WRITES) do
+          id = id + 1
+          assert(create(id))
+          local made = assert(way[2](id))
+          assert.same(stored(id), made, way[1])
+        end
+      end
+      write()
+      if case.before then must(unpack(case.before)) end
+      write()
+      must(unpack(case[2]))
+      write()
+      if case[3] then must(case[3]) end
+      write()
+    end)
+  end
+
+  for _, way in ipairs { WRITES[1], WRITES[2], WRITES[3] } do
+    it("of " .. way[1] .. " is right behind a change of the transaction's own, also one that is undone", function()
+      must("create table public.given (" .. PLAIN .. ")", SHOUT)
+      local function name() return assert(way[2](1)).name end
+      check(1, 2)
+      for _ = 1, 3 do
+        assert(db:transaction(function(tx)
+          assert.equal("ab  ", name())
+          db:transaction(function()
+            assert(tx:query(TRIGGER))
+            assert.equal("AB  ", name())
+            error "undone"
+          end)
+          assert.equal("ab  ", name())
+          assert(tx:query(TRIGGER))
+          assert.equal("AB  ", name())
+          assert(tx:query "drop trigger given_t on public.given")
+          assert.equal("ab  ", name())
+        end))
+      end
+      assert.equal("ab  ", stored(1).name)
+    end)
+  end
+
+  it("of an update is that update's own, whoever else changes it, also while the table is analyzed", function()
+    must("create table public.given (" .. PLAIN .. ")")
+    check(1, 2)
+    assert(given:patch(1, { cost = "0" }))
+    local there, n = other:stores("given").rows, 0
+    for i = 1, 30 do
+      if i % 5 == 0 then must "analyze public.given" end
+      for _, store in ipairs { given, there } do
+        n = n + 1
+        assert.equal(tostring(n), tostring(assert(store:patch(1, { cost = larder.increment(1), name = "by " .. n })).cost))
+      end
+    end
+    assert.equal("by " .. n, stored(1).name)
   end)
 
   if loops.cqueues then
