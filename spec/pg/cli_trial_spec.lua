@@ -36,6 +36,10 @@ describe("a first user", function()
     fails("--url '" .. nowhere .. "' health", 1, 'database "larder_nowhere" does not exist', "hint: `larder createdb` makes it")
   end)
 
+  it("sees the columns of a query in their order, those that are null too", function()
+    assert.matches("^z +a +n\n1 +2", (here:run "query 'select 1 as z, 2 as a, null as n'"))
+  end)
+
   it("begins in an empty folder: new, migrate, check, query, console", function()
     family()
     assert.equal(0, select(2, here:run "migrate up tooltrial"))

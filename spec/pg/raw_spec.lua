@@ -21,6 +21,17 @@ describe("raw SQL", function()
 
   local function count() return assert(db:query "select count(*) as n from public.larder_raw")[1].n end
 
+  it("lists the columns in their order, also while somebody listens", function()
+    local function columns() return select(3, db:query { "select 1::int4 as z, 'x'::text as a", columns = true }) end
+    local expected = { { name = "z", type = "int4" }, { name = "a", type = "text" } }
+    assert.same(expected, columns())
+    local stop = db:on("query", function() end)
+    local heard = columns()
+    stop()
+    assert.same(expected, heard)
+    assert.is_nil((select(3, db:query "select 1 as z")))
+  end)
+
   it("binds parameters by the statement's own types and returns rows with their number", function()
     local rows, affected = db:query(
       "insert into public.larder_raw values ($1, $2, $3), ($4, $5, null) returning *",

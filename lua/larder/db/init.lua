@@ -274,6 +274,7 @@ end
 ---@param ... any  parameters; nil and larder.null are NULL
 ---@return table[]|nil rows
 ---@return integer|larder.Error affected
+---@return { name: string, type: string }[]? columns  in the result's order, where columns = true asks for them
 function Db:query(sql, ...)
   return raw.query(self, nil, sql, ...)
 end

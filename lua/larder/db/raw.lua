@@ -78,11 +78,11 @@ end
 -- Alone, what failed did nothing, so that it can be run again.
 local function attempt(db, ctx, text, params, opts)
   opts = seen_by(db, ctx, opts)
-  local rows, result = settle(db._wait, (ctx or db._engine):query(text, params, opts))
+  local rows, result, columns = settle(db._wait, (ctx or db._engine):query(text, params, opts))
   if rows == nil and not ctx and is_doubtful(result) and not db:in_transaction() then
     return settle(db._wait, db._engine:query(text, params, opts))
   end
-  return rows, result
+  return rows, result, columns
 end
 
 local function run(db, ctx, text, params, opts)
