@@ -234,6 +234,7 @@ static void remember_frame(lua_State *L, l_ctx *c) {
   lua_Debug ar;
   if (!lua_getstack(L, 1, &ar)) luaL_error(L, "bind is for the function that runs the transaction");
   c->frame = depth(L) - 1;
+  c->level = 1;
   l_env_push(L, 2);
   lua_getinfo(L, "f", &ar);
   lua_rawseti(L, -2, L_ENV_RUNNER);

@@ -5,18 +5,19 @@
 #include "lua/values/value.h"
 #include "model/cursor.h"
 
-/* Pushes the names of the columns shown, so that a list looks each up once; returns the first index. Fields
- * of an entity have theirs in its table of names. */
-static int push_names(lua_State *L, l_work *w, unsigned n) {
+/* Pushes the name of column c. Fields of an entity have theirs in its table of names. */
+static void push_name(lua_State *L, const l_work *w, unsigned c) {
+  if (w->op && c < w->op->nout)
+    lua_rawgeti(L, l_at(w)->names, w->op->out[c] + 1);
+  else
+    lua_pushstring(L, w->result.rows->cols[c].name);
+}
+
+/* Pushes the names of the columns shown, so that a list looks each up once; returns the first index. */
+static int push_names(lua_State *L, const l_work *w, unsigned n) {
   int first = lua_gettop(L) + 1;
-  unsigned fields = w->op ? w->op->nout : 0;
   luaL_checkstack(L, (int)n + 12, "too many columns");
-  for (unsigned i = 0; i < n; i++) {
-    if (i < fields)
-      lua_rawgeti(L, l_at(w)->names, w->op->out[i] + 1);
-    else
-      lua_pushstring(L, w->result.rows->cols[i].name);
-  }
+  for (unsigned c = 0; c < n; c++) push_name(L, w, c);
   return first;
 }
 
@@ -46,14 +47,17 @@ static bool push_cell(lua_State *L, l_work *w, size_t i, unsigned c, unsigned *d
   return *null || push_value(L, w, &v, c, deep) || l_unreadable_push(L, w, r->cols[c].name);
 }
 
-/* Pushes row number i; names: see push_names. */
+/* Pushes row number i; names: see push_names, or 0 when the row is the only one to want them. */
 static bool push_row(lua_State *L, l_work *w, size_t i, int names, unsigned n) {
   unsigned deep = n;
   lua_createtable(L, 0, (int)n);
   if (w->memo) w->memo->table = 0;
   for (unsigned c = 0; c < n; c++) {
     bool null;
-    lua_pushvalue(L, names + (int)c);
+    if (names)
+      lua_pushvalue(L, names + (int)c);
+    else
+      push_name(L, w, c);
     if (!push_cell(L, w, i, c, &deep, &null)) return false;
     if (null)
       lua_pop(L, 1);
@@ -148,17 +152,15 @@ bool l_rows_push(lua_State *L, l_work *w) {
 }
 
 bool l_rows_push_first(lua_State *L, l_work *w) {
-  unsigned ncols;
-  int at, names;
+  int at;
   if (w->result.as_given) return push_given(L, w);
   if (w->result.rows == NULL || w->result.rows->nrows == 0) {
     lua_pushnil(L);
     return true;
   }
-  ncols = shown(w);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
   at = begin_alone(L, w);
-  names = push_names(L, w, ncols);
-  return end_alone(L, w, at, push_row(L, w, 0, names, ncols));
+  return end_alone(L, w, at, push_row(L, w, 0, 0, shown(w)));
 }
 
 static bool push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,

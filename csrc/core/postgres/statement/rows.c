@@ -20,8 +20,6 @@ typedef struct pgrows {
 
 static bool read_cell(pgrows *r, unsigned col, const char *p, size_t n, ldr_value *out) {
   const ldr_column *c = &r->base.cols[col];
-  ldr_buf_reset(&r->scratch);
-  if (r->plan[col] && n <= UINT32_MAX) return r->plan[col](p, n, &r->scratch, out);
   if (ldr_pgres_is_text(r->res, col)) return ldr_textform_decode(c->type, c->array, p, n, &r->scratch, out);
   return ldr_codec_decode(c->type, c->array, p, n, &r->scratch, out);
 }
@@ -36,6 +34,16 @@ static ldr_code place_label(const ldr_column *c, ldr_value *v, ldr_err *err) {
   return LDR_OK;
 }
 
+/* A cell that the column's plan does not read. */
+static LDR_APART ldr_code other_cell(pgrows *r, unsigned col, const char *p, size_t n, ldr_value *out,
+                                     ldr_err *err) {
+  const ldr_column *c = &r->base.cols[col];
+  if (r->plan[col] == NULL && read_cell(r, col, p, n, out))
+    return c->type == LDR_F_ENUM ? place_label(c, out, err) : LDR_OK;
+  if (r->scratch.broken) return ldr_fail_nomem(err);
+  return ldr_fail(err, LDR_INTERNAL, "column \"%s\" came malformed from the server", c->name);
+}
+
 static ldr_code pgrows_cell(ldr_rows *base, size_t row, unsigned col, ldr_value *out, ldr_err *err) {
   pgrows *r = (pgrows *)base;
   const char *p;
@@ -46,10 +54,9 @@ static ldr_code pgrows_cell(ldr_rows *base, size_t row, unsigned col, ldr_value 
     *out = ldr_null();
     return LDR_OK;
   }
-  if (read_cell(r, col, p, n, out))
-    return base->cols[col].type == LDR_F_ENUM ? place_label(&base->cols[col], out, err) : LDR_OK;
-  if (r->scratch.broken) return ldr_fail_nomem(err);
-  return ldr_fail(err, LDR_INTERNAL, "column \"%s\" came malformed from the server", base->cols[col].name);
+  ldr_buf_reset(&r->scratch);
+  if (r->plan[col] && r->plan[col](p, n, &r->scratch, out)) return LDR_OK;
+  return other_cell(r, col, p, n, out, err);
 }
 
 static void pgrows_free(ldr_rows *base) {
@@ -124,12 +131,14 @@ static bool unreadable(const ldr_pgres *res, unsigned ncols, const ldr_column *c
   return false;
 }
 
-/* Form and type are a column's, so they are looked at once and not in each cell. */
+/* Form and type are a column's, so they are looked at once and not in each cell. A label has to be looked up
+ * besides. The server's cells are shorter than 2 GiB, as every decoder wants them. */
 static void make_plan(pgrows *r) {
-  for (unsigned i = 0; i < r->base.ncols; i++)
-    r->plan[i] = ldr_pgres_is_text(r->res, i)
-                     ? NULL
-                     : ldr_codec_decoder_of(r->base.cols[i].type, r->base.cols[i].array);
+  for (unsigned i = 0; i < r->base.ncols; i++) {
+    const ldr_column *c = &r->base.cols[i];
+    bool other = c->type == LDR_F_ENUM || ldr_pgres_is_text(r->res, i);
+    r->plan[i] = other ? NULL : ldr_codec_decoder_of(c->type, c->array);
+  }
 }
 
 /* One block with the plan, and with room for columns of its own. */
