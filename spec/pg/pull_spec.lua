@@ -41,7 +41,8 @@ create table strange.defaults (id int primary key default 7, t text default 'x' 
 -- What stands in the text of the declaration.
 local SAID = {
   "Left out: nokey has no primary key", "Left out: spans has a primary key with a column that cannot be declared",
-  "Left out: not a name is no name for a store", "Left out: seen is a view", "column weird col is no name for a field",
+  [[name = "not_a_name", table = "strange.\"not a name\""]], "Left out: seen is a view",
+  [[{ name = "weird_col", column = "weird col", type = "text"]],
   "column place is point, which is not a type of larder: it is left out, and since it is not null and has no default, inserts fail",
   '{ name = "during", type = "tstzrange" }',
   "column price is a money, whose text depends on lc_monetary (alter column price type numeric): it is left out",

@@ -1,22 +1,6 @@
 #include "memory/errors.h"
 
-#include <stdio.h>
-
-/* "Key (tenant_id, email) already exists." */
-static void key_detail(const ldr_entity *e, const uint16_t *field, unsigned n, const char *what,
-                       ldr_err *err) {
-  ldr_buf b = {0};
-  const char *text;
-  ldr_buf_str(&b, "Key (");
-  for (unsigned i = 0; i < n; i++) {
-    if (i) ldr_buf_str(&b, ", ");
-    ldr_buf_str(&b, e->fields[field[i]].name);
-  }
-  ldr_buf_fmt(&b, ") %s.", what);
-  text = ldr_buf_cstr(&b);
-  if (text) ldr_err_set(err->detail, sizeof err->detail, text); /* else without: memory is short */
-  ldr_buf_free(&b);
-}
+#include "model/detail.h"
 
 static ldr_code constraint(ldr_code code, const char *state, const ldr_entity *e, const char *name,
                            const char *what, ldr_err *err) {
@@ -28,23 +12,19 @@ static ldr_code constraint(ldr_code code, const char *state, const ldr_entity *e
 
 ldr_code ldr_memerr_duplicate(const ldr_entity *e, const ldr_unique *u, ldr_err *err) {
   constraint(LDR_CONFLICT, "23505", e, u->name, "duplicate value violates unique", err);
-  key_detail(e, u->field, u->n, "already exists", err);
+  ldr_detail_duplicate(e, u, err);
   return err->code;
 }
 
 ldr_code ldr_memerr_missing(const ldr_entity *e, const ldr_ref *r, ldr_err *err) {
-  char what[128];
   constraint(LDR_FOREIGN_KEY, "23503", e, r->name, "row refers to a missing row:", err);
-  snprintf(what, sizeof what, "is not present in table \"%s\"", r->target->relname);
-  key_detail(e, r->field, r->n, what, err);
+  ldr_detail_missing(e, r, err);
   return err->code;
 }
 
 ldr_code ldr_memerr_still_referred(const ldr_entity *child, const ldr_ref *r, ldr_err *err) {
-  char what[128];
   constraint(LDR_FOREIGN_KEY, "23503", child, r->name, "row is still referred to:", err);
-  snprintf(what, sizeof what, "is still referenced from table \"%s\"", child->relname);
-  key_detail(r->target, r->target_field, r->n, what, err);
+  ldr_detail_referred(child, r, err);
   return err->code;
 }
 

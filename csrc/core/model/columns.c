@@ -68,7 +68,7 @@ const ldr_entity *ldr_op_result(const ldr_op *op, ldr_arena *a) {
                                .places = c[i].labels,
                                .nenums = c[i].nlabels,
                                .value_type = c[i].array ? LDR_T_ARRAY : ldr_ftype_get(c[i].type)->type};
-    if (c[i].name == NULL || !ldr_field_set_name(&e->fields[i], c[i].name, a)) e->fields = NULL;
+    if (c[i].name == NULL || !ldr_field_set_name(&e->fields[i], c[i].name, c[i].name, a)) e->fields = NULL;
   }
   ldr_buf_free(&columns);
   return e->fields ? e : NULL;

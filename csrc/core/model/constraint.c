@@ -48,7 +48,7 @@ static ldr_code resolve(const ldr_entity *e, const char *kind, const char *part,
 
 static ldr_code check_constraint(const ldr_entity *e, const char *kind, const char *name, ldr_err *err) {
   bool taken = false;
-  if (!ldr_decl_name_ok(name)) return ldr_decl_fault(err, e, kind, name ? name : "", LDR_NAME_RULE);
+  if (!ldr_decl_sql_name_ok(name)) return ldr_decl_fault(err, e, kind, name ? name : "", LDR_SQL_NAME_RULE);
   if (e->key.n) taken = strcmp(e->key.name, name) == 0;
   for (unsigned i = 0; i < e->nuniques; i++) taken = taken || strcmp(e->uniques[i].name, name) == 0;
   for (unsigned i = 0; i < e->nrefs; i++) taken = taken || strcmp(e->refs[i].name, name) == 0;

@@ -18,6 +18,8 @@ ldr_code ldr_decl_fault(ldr_err *err, const ldr_entity *e, const char *kind, con
 
 bool ldr_decl_name_ok(const char *name) { return name && ldr_name_ok(name, strlen(name)); }
 
+bool ldr_decl_sql_name_ok(const char *name) { return name && ldr_sql_name_ok(name, strlen(name)); }
+
 /* ---- the arena ---- */
 
 char *ldr_decl_copy(ldr_schema *s, const char *text) { return ldr_arena_copy(&s->arena, text, strlen(text)); }
@@ -34,18 +36,13 @@ void *ldr_decl_grow(ldr_schema *s, void *list, size_t n, size_t size) {
 
 ldr_code ldr_decl_quote(ldr_schema *s, const ldr_entity *e, const char *kind, const char *text,
                         const char **out, const char **last, ldr_err *err) {
-  const char *dot = text ? strchr(text, '.') : NULL, *rel = dot ? dot + 1 : text;
-  size_t n = 0, size;
-  char *quoted;
-  if (!ldr_decl_name_ok(rel) || (dot && !ldr_name_ok(text, (size_t)(dot - text))))
-    return ldr_fail(err, LDR_INVALID, "%s.%s: %s \"%.160s\": " LDR_NAME_RULE, s->name, e->name, kind,
-                    text ? text : "");
-  size = strlen(text) + 5; /* four quotes and the zero */
-  quoted = ldr_arena_alloc(&s->arena, size);
-  *last = ldr_decl_copy(s, rel);
-  if (quoted == NULL || *last == NULL) return ldr_fail_nomem(err);
-  if (dot) n = (size_t)snprintf(quoted, size, "\"%.*s\".", (int)(dot - text), text);
-  snprintf(quoted + n, size - n, "\"%s\"", rel);
-  *out = quoted;
-  return LDR_OK;
+  char quoted[LDR_PATH_MAX];
+  ldr_path path;
+  if (!ldr_path_read(text, &path))
+    return ldr_fail(err, LDR_INVALID, "%s.%s: %s \"%.160s\": a table's and a type's name is " LDR_PATH_RULE,
+                    s->name, e->name, kind, text ? text : "");
+  ldr_path_quote(&path, quoted);
+  *out = ldr_decl_copy(s, quoted);
+  *last = ldr_decl_copy(s, path.name);
+  return *out && *last ? LDR_OK : ldr_fail_nomem(err);
 }

@@ -25,18 +25,14 @@ int ldr_entity_field(const ldr_entity *e, const char *name, size_t n) {
   return -1;
 }
 
+int ldr_entity_column(const ldr_entity *e, const char *column, size_t n) {
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (strncmp(e->fields[i].column, column, n) == 0 && e->fields[i].column[n] == '\0') return (int)i;
+  return -1;
+}
+
 bool ldr_entity_in_key(const ldr_entity *e, unsigned field) {
   for (unsigned i = 0; i < e->key.n; i++)
     if (e->key.field[i] == field) return true;
   return false;
-}
-
-bool ldr_name_ok(const char *name, size_t n) {
-  if (n == 0 || n > 63) return false;
-  for (size_t i = 0; i < n; i++) {
-    char c = name[i];
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-    if (!letter && (i == 0 || c < '0' || c > '9')) return false;
-  }
-  return true;
 }

@@ -23,9 +23,9 @@ typedef enum ldr_default {
 
 typedef struct ldr_field {
   const char *name;
-  const char *column; /* t."name": as a statement's own table has it, in column_n bytes; filled by
-                         ldr_field_set_name */
-  uint32_t column_n;
+  const char *column; /* its name in PostgreSQL; NULL in what ldr_entity_add_field is given: as the field's */
+  const char *sql;    /* t."column": as a statement's own table has it; filled by ldr_field_set_name */
+  uint32_t sql_n;     /* bytes of sql */
   ldr_ftype type;
   bool array;
   bool null;                 /* may be NULL */
@@ -86,7 +86,7 @@ typedef struct ldr_entity {
   struct ldr_schema *schema;
   const char *name;    /* store name: "users" */
   const char *table;   /* "shop"."users", quoted once at declaration */
-  const char *relname; /* users: what PostgreSQL reports as table */
+  const char *relname; /* users: what PostgreSQL reports as table, without quotes */
   unsigned id;         /* position in the schema */
   unsigned nfields;
   ldr_field *fields;
@@ -119,7 +119,7 @@ typedef struct ldr_schema {
 /* ---- building: new, then add …, then finish. Every text is copied. All faults are LDR_INVALID and name the
  * place. ---- */
 ldr_code ldr_schema_new(const char *name, ldr_schema **out, ldr_err *err) LDR_MUSTCHECK;
-/* table: "schema.table" or "table"; letters, digits, underscores, at most 63 bytes a part. */
+/* table: as LDR_PATH_RULE of model/names.h says. */
 ldr_code ldr_schema_add(ldr_schema *s, const char *name, const char *table, ldr_entity **out,
                         ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, ldr_err *err) LDR_MUSTCHECK;
@@ -146,8 +146,9 @@ ldr_code ldr_schema_finish(ldr_schema *s, ldr_err *err) LDR_MUSTCHECK;
 ldr_schema *ldr_schema_retain(ldr_schema *s);
 void ldr_schema_release(ldr_schema *s); /* NULL is fine; the last one frees */
 
-ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name);    /* NULL: none */
-int ldr_entity_field(const ldr_entity *e, const char *name, size_t n); /* field number, -1: none */
+ldr_entity *ldr_schema_find(const ldr_schema *s, const char *name);       /* NULL: none */
+int ldr_entity_field(const ldr_entity *e, const char *name, size_t n);    /* field number, -1: none */
+int ldr_entity_column(const ldr_entity *e, const char *column, size_t n); /* the same by the column's name */
 bool ldr_entity_in_key(const ldr_entity *e, unsigned field);
 /* Is an insert to leave the field to the engine when nobody gives it? */
 static inline bool ldr_field_is_engines(const ldr_field *f) {
@@ -166,9 +167,7 @@ bool ldr_field_is_time(const ldr_field *f);      /* timestamptz, timestamp or da
 bool ldr_field_has_equality(const ldr_field *f); /* json, xml and tsvector have none */
 bool ldr_field_comparable(const ldr_field *f);   /* nor have arrays an order */
 bool ldr_field_in_enum(const ldr_field *f, const char *p, size_t n); /* true when it has none */
-/* Letters, digits and underscores, not beginning with a digit, 1 to 63 bytes: safe as an SQL identifier. */
-bool ldr_name_ok(const char *name, size_t n);
-/* Sets f's name, which is copied; false: out of memory. */
-bool ldr_field_set_name(ldr_field *f, const char *name, ldr_arena *a);
+/* Sets f's name and that of its column, which are copied; false: out of memory. */
+bool ldr_field_set_name(ldr_field *f, const char *name, const char *column, ldr_arena *a);
 
 #endif

@@ -217,31 +217,36 @@ ldr_code ldr_decl_literal(const ldr_entity *e, const ldr_field *f, const ldr_val
   return LDR_OK;
 }
 
-bool ldr_field_set_name(ldr_field *f, const char *name, ldr_arena *a) {
-  size_t n = strlen(name);
-  char *p = ldr_arena_alloc(a, 2 * n + 6);
-  if (p == NULL) return false;
-  memcpy(p, name, n + 1);
-  f->name = p;
-  p += n + 1;
-  memcpy(p, "t.\"", 3);
-  memcpy(p + 3, name, n);
-  memcpy(p + 3 + n, "\"", 2);
-  f->column = p;
-  f->column_n = (uint32_t)n + 4;
-  return true;
+bool ldr_field_set_name(ldr_field *f, const char *name, const char *column, ldr_arena *a) {
+  f->name = ldr_arena_copy(a, name, strlen(name));
+  f->column = column == name ? f->name : ldr_arena_copy(a, column, strlen(column));
+  f->sql = ldr_sql_own_column(column, a, &f->sql_n);
+  return f->name && f->column && f->sql;
 }
 
-ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, ldr_err *err) {
-  ldr_field copy = *f, *list;
-  const char *why;
-  ldr_code code = LDR_OK;
+static ldr_code check_names(const ldr_entity *e, const ldr_field *f, const char *column, ldr_err *err) {
+  int other;
   if (!ldr_decl_name_ok(f->name))
     return ldr_decl_fault(err, e, "field", f->name ? f->name : "", LDR_NAME_RULE);
   if (ldr_entity_field(e, f->name, strlen(f->name)) >= 0)
     return ldr_decl_fault(err, e, "field", f->name, "is declared twice");
-  if (strcmp(f->name, "larder_n") == 0) /* what a limit for each value is counted in */
+  if (!ldr_decl_sql_name_ok(column))
+    return ldr_decl_fault(err, e, "field", f->name, "its column: " LDR_SQL_NAME_RULE);
+  other = ldr_entity_column(e, column, strlen(column));
+  if (other >= 0)
+    return ldr_decl_fault(err, e, "field", f->name, "its column \"%s\" is that of field %s", column,
+                          e->fields[other].name);
+  /* what a limit for each value is counted in */
+  if (strcmp(f->name, "larder_n") == 0 || strcmp(column, "larder_n") == 0)
     return ldr_decl_fault(err, e, "field", f->name, "is a name that statements of larder use themselves");
+  return LDR_OK;
+}
+
+ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, ldr_err *err) {
+  ldr_field copy = *f, *list;
+  const char *why, *column = f->column ? f->column : f->name;
+  ldr_code code = check_names(e, f, column, err);
+  if (code != LDR_OK) return code;
   if (e->nfields == LDR_MAX_FIELDS)
     return ldr_decl_fault(err, e, "field", f->name, "is one too many: a store has at most %d",
                           LDR_MAX_FIELDS);
@@ -263,7 +268,7 @@ ldr_code ldr_entity_add_field(ldr_schema *s, ldr_entity *e, const ldr_field *f, 
   ldr_value_round(f->type, &copy.def_value);
   copy.value_type = type_of(f);
   list = ldr_decl_grow(s, e->fields, e->nfields, sizeof *list);
-  if (list == NULL || !ldr_field_set_name(&copy, f->name, &s->arena)) return ldr_fail_nomem(err);
+  if (list == NULL || !ldr_field_set_name(&copy, f->name, column, &s->arena)) return ldr_fail_nomem(err);
   if (copy.def == LDR_DEF_VALUE && !ldr_value_copy(&copy.def_value, &s->arena)) return ldr_fail_nomem(err);
   e->fields = list;
   e->generates = e->generates || copy.generated || ldr_ftype_is_servers(copy.type);

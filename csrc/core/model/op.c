@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "model/names.h"
 #include "values/typecheck.h"
 
 void ldr_op_init(ldr_op *op, ldr_op_kind kind, const ldr_entity *e) {

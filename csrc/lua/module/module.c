@@ -16,6 +16,7 @@
 #include "lua/engine/transaction.h"
 #include "lua/engine/writer.h"
 #include "lua/module/decimal.h"
+#include "lua/module/names.h"
 #include "lua/module/secret.h"
 #include "lua/store/batch.h"
 #include "lua/store/schema.h"
@@ -194,6 +195,10 @@ static const luaL_Reg functions[] = {
     {"yieldable", yieldable},
     {"utf8_valid", utf8_valid},
     {"base64url", base64url},
+    {"sql_name", l_sql_name},
+    {"sql_path", l_sql_path},
+    {"sql_table", l_sql_table},
+    {"sql_join", l_sql_join},
     {"mem_live", mem_live},
     {"mem_fail_at", mem_fail_at},
     {"mem_failed", mem_failed},

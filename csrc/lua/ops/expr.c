@@ -8,6 +8,7 @@
 #include "lua/ops/operand.h"
 #include "lua/values/decimal.h"
 #include "lua/values/strict.h"
+#include "model/names.h"
 
 enum { MAX_DEPTH = 16 }; /* also ends expressions that hold themselves */
 

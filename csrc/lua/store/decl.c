@@ -127,9 +127,9 @@ bool l_decl_open(const l_decl *d, int t, const char *key) {
 
 /* ---- fields ---- */
 
-static const char *const field_keys[] = {"name",      "type",  "null",      "min_len",   "max_len", "enum",
-                                         "default",   "stamp", "hidden",    "immutable", "min",     "max",
-                                         "precision", "scale", "generated", "sql_type",  NULL};
+static const char *const field_keys[] = {"name", "column",    "type",  "null",      "min_len",   "max_len",
+                                         "enum", "default",   "stamp", "hidden",    "immutable", "min",
+                                         "max",  "precision", "scale", "generated", "sql_type",  NULL};
 
 /* Raises, with the type that was probably meant and all that there are. */
 /* Types of PostgreSQL that are no types here; NULL: it is none of these. */
@@ -316,6 +316,7 @@ void l_decl_field(l_decl *d, int t) {
   uint32_t max_len;
   l_decl_keys(d, t, "a field", field_keys);
   f.name = l_decl_need_text(d, t, "name");
+  f.column = l_decl_text(d, t, "column");
   read_type(d, l_decl_need_text(d, t, "type"), &f);
   f.null = l_decl_bool(d, t, "null");
   f.hidden = l_decl_bool(d, t, "hidden");

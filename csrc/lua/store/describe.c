@@ -3,6 +3,7 @@
 
 #include "lua/base/int.h"
 #include "lua/store/schema.h"
+#include "model/names.h"
 
 static void set_string(lua_State *L, const char *key, const char *value) {
   lua_pushstring(L, value);
@@ -21,14 +22,12 @@ static void set_int(lua_State *L, const char *key, int64_t value, bool given) {
   lua_setfield(L, -2, key);
 }
 
-/* "shop"."users" → shop.users; a declared name holds no quotes of its own. */
+/* "shop"."users" → shop.users; in quotes what needs them: see model/names.h. */
 static void set_name(lua_State *L, const char *key, const char *quoted) {
-  char name[160];
-  size_t n = 0;
-  for (const char *p = quoted; *p && n + 1 < sizeof name; p++)
-    if (*p != '"') name[n++] = *p;
-  lua_pushlstring(L, name, n);
-  lua_setfield(L, -2, key);
+  char text[LDR_PATH_MAX] = "";
+  ldr_path path;
+  if (ldr_path_read(quoted, &path)) ldr_path_write(&path, text);
+  set_string(L, key, text);
 }
 
 /* ---- fields ---- */
@@ -74,6 +73,7 @@ static void set_limit(lua_State *L, l_work *w, const char *key, const ldr_value 
 static void describe_field(lua_State *L, l_work *w, const ldr_field *f) {
   lua_createtable(L, 0, 8);
   set_string(L, "name", f->name);
+  if (strcmp(f->column, f->name) != 0) set_string(L, "column", f->column);
   lua_pushfstring(L, "%s%s", ldr_ftype_get(f->type)->name, f->array ? "[]" : "");
   lua_setfield(L, -2, "type");
   lua_pushboolean(L, f->null);

@@ -1,4 +1,8 @@
 #include "model/entity.h"
+
+#include <stdlib.h>
+
+#include "model/names.h"
 #include "support/fixture.h"
 #include "support/test.h"
 
@@ -120,6 +124,62 @@ TEST(names) {
   CHECK(!ldr_name_ok("a\"b", 3));
   CHECK(!ldr_name_ok("a\0b", 3));
   CHECK(!ldr_name_ok("\xc3\xa9", 2));
+}
+
+static const char *quoted(const char *name) {
+  static char out[LDR_QUOTED_MAX + 1];
+  out[ldr_sql_quote(out, name, strlen(name))] = '\0';
+  return out;
+}
+
+TEST(names_of_sql) {
+  char *exact; /* of the heap, so that a sanitizer sees a byte too much */
+  char longest[64];
+  memset(longest, '"', sizeof longest);
+  CHECK(ldr_sql_name_ok("Unit Price", 10));
+  CHECK(
+      ldr_sql_name_ok("gr\xc3\xb6\xc3\x9f"
+                      "e",
+                      7));
+  CHECK(ldr_sql_name_ok(longest, 63));
+  CHECK(!ldr_sql_name_ok(longest, 64));
+  CHECK(!ldr_sql_name_ok("", 0));
+  CHECK(!ldr_sql_name_ok("\xc3", 1));
+  CHECK_STR(quoted("a"), "\"a\"");
+  CHECK_STR(quoted("\"; drop table x; --"), "\"\"\"; drop table x; --\"");
+  exact = malloc(LDR_QUOTED_MAX);
+  CHECK_INT(ldr_sql_quote(exact, longest, 63), LDR_QUOTED_MAX);
+  for (size_t i = 0; i < LDR_QUOTED_MAX; i++) CHECK(exact[i] == '"');
+  free(exact);
+}
+
+TEST(paths) {
+  static const char *const none[] = {"",       ".",   "a.",     ".a",       "a.b.c",         "a b",
+                                     "a\"b\"", "\"a", "\"a\"x", "\"\"",     "\"\".a",        "\xc3\xa9",
+                                     "1a",     "a-b", "a .b",   "\"\xc3\"", "a;drop table b"};
+  char text[LDR_PATH_MAX], full[140];
+  ldr_path p;
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++) CHECK(!ldr_path_read(none[i], &p));
+  CHECK(!ldr_path_read(NULL, &p));
+  CHECK(ldr_path_read("public.\"Order Details\"", &p));
+  CHECK_STR(p.schema, "public");
+  CHECK_STR(p.name, "Order Details");
+  ldr_path_quote(&p, text);
+  CHECK_STR(text, "\"public\".\"Order Details\"");
+  CHECK(ldr_path_read(text, &p));
+  ldr_path_write(&p, text);
+  CHECK_STR(text, "public.\"Order Details\"");
+  CHECK(ldr_path_read("\"a.b\"\"c\"", &p));
+  CHECK_STR(p.schema, "");
+  CHECK_STR(p.name, "a.b\"c");
+  memset(full, '"', sizeof full);
+  full[128] = '\0';
+  CHECK(ldr_path_read(full, &p)); /* 63 quotes */
+  ldr_path_quote(&p, text);
+  CHECK_STR(text, full);
+  full[128] = '"';
+  full[130] = '\0';
+  CHECK(!ldr_path_read(full, &p)); /* 64 of them */
 }
 
 /* ---- faults: every one is `invalid` and names the place ---- */
@@ -270,7 +330,7 @@ TEST(faulty_keys) {
           "fam.second: key \"k\": field maybe may be null");
   CHECK_INT(ldr_entity_set_key(x.s, x.e, "k", at, 1, &err), LDR_INVALID);
   CHECK_INT(ldr_entity_set_key(x.s, x.e, "k", doc, 1, &err), LDR_INVALID);
-  CHECK_INT(ldr_entity_set_key(x.s, x.e, "k k", id, 1, &err), LDR_INVALID);
+  CHECK_INT(ldr_entity_set_key(x.s, x.e, "k\xff", id, 1, &err), LDR_INVALID);
   CHECK_INT(ldr_entity_set_key(x.s, x.e, NULL, id, 1, &err), LDR_INVALID);
   CHECK_INT(x.e->key.n, 0);
   CHECK(!x.e->fields[0].immutable);
@@ -381,6 +441,8 @@ void test_entity(void) {
   RUN(texts_are_copied);
   RUN(schema_is_counted);
   RUN(names);
+  RUN(names_of_sql);
+  RUN(paths);
   RUN(faulty_names);
   RUN(faulty_fields);
   RUN(too_many_fields);

@@ -1,6 +1,7 @@
 --- Making and dropping the database itself, from the database `postgres` of the same server.
 
 local config = require "larder.config"
+local core = require "larder.core"
 local larder = require "larder"
 
 local maintenance = {}
@@ -29,8 +30,6 @@ end
 --- Names cannot be parameters.
 ---@param name string
 ---@return string
-function maintenance.quoted(name)
-  return '"' .. name:gsub('"', '""') .. '"'
-end
+maintenance.quoted = core.sql_name
 
 return maintenance

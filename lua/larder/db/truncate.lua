@@ -5,16 +5,11 @@ local expr = require "larder.base.expr"
 
 local EVERY = expr.all {}
 
--- Table names come from declarations alone.
-local function quoted(name)
-  return (name:gsub("[^.]+", '"%0"'))
-end
-
 local function truncate_tables(db, stores, names)
   local tables = {}
   for _, name in ipairs(names) do
     local entity = stores[name]._entity
-    if not entity.read_only then tables[#tables + 1] = quoted(entity.table) end -- a view shows what the tables have
+    if not entity.read_only then tables[#tables + 1] = entity.sql_table end -- a view shows what the tables have
   end
   if #tables == 0 then return true end
   local ok, err = db:query("truncate " .. table.concat(tables, ", "))

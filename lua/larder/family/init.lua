@@ -19,7 +19,8 @@ local unpack = compat.unpack
 local family = {}
 
 ---@class larder.FieldDeclaration
----@field name string
+---@field name string      letters, digits and underscores
+---@field column? string   the column's name in PostgreSQL, which may be any: by default as the field's; memory ignores it
 ---@field type string      bool, int2, int4, int8, float4, float8, numeric, text, bytea, uuid, timestamptz, json,
 -- jsonb, date, timestamp, time, interval, varchar, char, enum, inet, int4range …; "varchar(20)", "timestamp(3)"; "text[]" = array. docs/types.md
 ---@field null? boolean    may be null (default: not)
@@ -41,7 +42,7 @@ local family = {}
 
 ---@class larder.EntityDeclaration
 ---@field name string         store name
----@field table? string       "schema.table"; by default family.name
+---@field table? string       "schema.table"; by default family.name. Other signs stand in quotes: 'public."Order Details"'
 ---@field fields larder.FieldDeclaration[]
 ---@field key table           { name = constraint, field, … }; names of constraints are by default those that PostgreSQL chooses
 ---@field uniques? table[]    { name = constraint, field, …, where = { field = value } }
@@ -269,7 +270,8 @@ end
 local function make_entity(full, decl, known)
   check_read_only(full, decl)
   local entity = {
-    name = decl.name, full = full, table = decl.table, partition = decl.partition, search = decl.search,
+    name = decl.name, full = full, table = decl.table, sql_table = core.sql_table(decl.table), partition = decl.partition,
+    search = decl.search,
     key = { unpack(decl.key) }, nkey = #decl.key, fields = {}, replaced = {},
     uniques = {}, relations = {}, read_only = decl.read_only,
     order = decl.order, scope = decl.scope or {}, filters = decl.filters or {}, soft = soft_rules(decl),

@@ -1,6 +1,7 @@
 --- Names that a declaration leaves out: the table's, and those of its constraints as PostgreSQL would choose them
 -- (https://www.postgresql.org/docs/current/sql-createtable.html: "If not specified, the system generates a name").
 
+local clip = require "larder.base.clip"
 local core = require "larder.core"
 local misuse = require "larder.base.misuse"
 
@@ -14,12 +15,12 @@ local function fit(first, second, room)
   while a + b > room do
     if a > b then a = a - 1 else b = b - 1 end
   end
-  return first:sub(1, a), second:sub(1, b)
+  return clip(first, a), clip(second, b)
 end
 
 --- items, { "tenant_id", "title" }, "key" → "items_tenant_id_title_key"
 ---@param table_name string  without its schema
----@param fields string[]    none: "items_pkey"
+---@param fields string[]    columns; none: "items_pkey"
 ---@param label "pkey"|"key"|"fkey"
 ---@return string
 function names.constraint(table_name, fields, label)
@@ -37,6 +38,17 @@ end
 
 local function is_text(value, fail, what)
   if type(value) ~= "string" then fail("%s must be a text, not %s", what, misuse.kind(value)) end
+end
+
+-- What the columns of fields are called; one that is not declared is refused later.
+local function columns_of(decl)
+  local columns = {}
+  for _, field in ipairs(decl.fields) do columns[field.name] = field.column end
+  return function(fields)
+    local list = {}
+    for i, name in ipairs(fields) do list[i] = type(columns[name]) == "string" and columns[name] or name end
+    return list
+  end
 end
 
 -- Parts of a list as they are, but for those without a name.
@@ -68,9 +80,9 @@ function names.completed(family, decl, fail)
   is_text(decl.name, fail, "name")
   if whole.table == nil then whole.table = family .. "." .. decl.name end
   is_text(whole.table, fail, "table")
-  local own = whole.table:match "[^.]+$" or whole.table
+  local own, columns = select(2, core.sql_path(whole.table)) or whole.table, columns_of(decl)
   local function chosen(label)
-    return function(fields) return names.constraint(own, fields, label) end
+    return function(fields) return names.constraint(own, columns(fields), label) end
   end
   local function itself(part) return part end
   whole.key = complete({ decl.key }, "key", itself, function() return names.constraint(own, {}, "pkey") end, fail)[1]

@@ -46,7 +46,8 @@ select a.attname::text as name, a.attnotnull or coalesce(t.typnotnull, false) as
        case when t.typtype = 'd' then format_type(a.atttypid, a.atttypmod) end as domain,
        exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
          and not c.convalidated) as unproved,
-       case when t.typtype = 'e' then (select n.nspname || '.' || t.typname from pg_namespace n where n.oid = t.typnamespace) end as enum,
+       case when t.typtype = 'e' then t.typname::text end as enum,
+       (select n.nspname::text from pg_namespace n where n.oid = t.typnamespace) as type_schema,
        case when t.typtype = 'e' then array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid order by e.enumsortorder)
          end as labels,
        pg_get_expr(d.adbin, d.adrelid) as default, a.attidentity::text as identity, a.attgenerated <> '' as generated,
@@ -81,7 +82,8 @@ where x.indrelid = to_regclass($1)
 order by i.relname]]
 
 local REFERENCES = [[
-select c.conname::text as name, s.nspname || '.' || r.relname as target, c.confdeltype::text as action, c.convalidated as valid,
+select c.conname::text as name, t.relname::text as target, n.nspname::text as target_schema,
+       c.confdeltype::text as action, c.convalidated as valid,
        c.condeferrable as deferrable, coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) as enforced,
        array(select a.attname::text
              from unnest(c.conkey) with ordinality as k(num, pos)
@@ -96,8 +98,8 @@ select c.conname::text as name, s.nspname || '.' || r.relname as target, c.confd
              join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.num::int2
              order by a.attnum) as cleared
 from pg_constraint c
-join pg_class r on r.oid = c.confrelid
-join pg_namespace s on s.oid = r.relnamespace
+join pg_class t on t.oid = c.confrelid
+join pg_namespace n on n.oid = t.relnamespace
 where c.conrelid = to_regclass($1) and c.contype = 'f' and c.conparentid = 0
 order by c.conname]]
 
@@ -141,7 +143,7 @@ end
 
 --- Read a table.
 ---@param db larder.Db
----@param name string  "schema.table"
+---@param name string  as statements have it
 ---@return table|nil live  columns, indexes, references, checks: lists that are maps by name, too; nil without err: no such table
 ---@return larder.Error? err
 function catalog.table(db, name)
@@ -154,6 +156,10 @@ function catalog.table(db, name)
     rows, err = db:query(sql, name)
     if not rows then return nil, err end
     live[part], live[part .. "_list"] = by_name(rows), rows
+  end
+  for _, ref in ipairs(live.references_list) do ref.target = core.sql_join(ref.target_schema, ref.target) end
+  for _, column in ipairs(live.columns_list) do
+    if column.enum then column.enum = core.sql_join(column.type_schema, column.enum) end
   end
   live.comment, live.partition_key = plain(live.comment), plain(live.partition_key)
   return live

@@ -2,6 +2,7 @@
 -- uniques and their conditions, references and their actions, checks, indexes, collations, partitions.
 
 local core = require "larder.core"
+local columns = require "larder.migrate.columns"
 local compare = require "larder.migrate.compare"
 local files = require "larder.migrate.files"
 
@@ -38,6 +39,7 @@ end
 local function skipped_by(texts, name)
   if not name then return nil end
   for _, item in ipairs(texts) do
+    if item.text:find(core.sql_name(name), 1, true) then return item.file end
     for word in item.text:gmatch "[%w_]+" do
       if word == name then return item.file end
     end
@@ -57,19 +59,20 @@ end
 
 -- What a message says is missing, where a file that was left out may have made it.
 local function missing_name(message, decl)
-  if message == "table is missing" then return decl.table:match "([^.]+)$" end
-  return message:match "^unique (%S+) is missing" or message:match "^reference (%S+) is missing"
-    or message:match "^primary key (%S+) is missing"
+  if message == "table is missing" then return select(2, core.sql_path(decl.table)) end
+  return message:match "^unique (.+) is missing$" or message:match "^reference (.+) is missing$"
+    or message:match "^primary key (.+) is missing$"
 end
 
 local function describe(db, name)
   local family = db:_family(name)
-  local list, by_store = {}, {}
+  local list, by_store, extras = {}, {}, {}
   for i, store in ipairs(family.stores) do
-    list[i] = db:_cstore(name, store):describe()
-    by_store[store] = list[i]
+    local to
+    list[i], to = columns.of(db:_cstore(name, store):describe())
+    by_store[store], extras[i] = list[i], columns.extra(family.entities[i], to)
   end
-  return family, list, by_store
+  return list, by_store, extras
 end
 
 --- Compare a family's declarations with the live catalogue.
@@ -82,10 +85,9 @@ local function check(db, name, renames)
   if db:kind() == "memory" then return {}, {} end
   local texts, err = skipped_texts(db, name)
   if not texts then return nil, err end
-  local family, list, by_store = describe(db, name)
+  local list, by_store, extras = describe(db, name)
   local faults, on_purpose, schemas = {}, {}, {}
   for i, decl in ipairs(list) do
-    local entity = family.entities[i]
     local function report(message, sql, undo, hint)
       local fault = { store = decl.name, table = decl.table, message = message, sql = script(sql), undo = script(undo),
         hint = script(hint) }
@@ -101,7 +103,7 @@ local function check(db, name, renames)
     ok, err = compare.table {
       db = db, decl = decl, decls = by_store, schemas = schemas, report = report, note = note,
       renames = renames and renames[decl.table] or {},
-      extra = { partition = entity.partition, search = entity.search },
+      extra = extras[i],
     }
     if not ok then return nil, err end
   end

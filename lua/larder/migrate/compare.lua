@@ -14,6 +14,14 @@ local function names(list)
   return table.concat(list, ", ")
 end
 
+-- A name may hold what stands between them.
+local function same_names(a, b)
+  for i = 1, math.max(#a, #b) do
+    if a[i] ~= b[i] then return false end
+  end
+  return true
+end
+
 -- Types of which one value has several texts.
 local SPELLED = { date = true, timestamp = true, time = true, interval = true, timestamptz = true, inet = true, cidr = true,
   macaddr = true, macaddr8 = true, int4range = true, int8range = true, numrange = true, tsrange = true, tstzrange = true,
@@ -418,7 +426,7 @@ end
 function Comparer:unique(unique, index)
   if not index then
     self.report(("unique %s is missing"):format(unique.name), self:mend_unique(unique))
-  elseif names(index.columns) ~= names(unique) then
+  elseif not same_names(index.columns, unique) then
     self.report(("%s: declared on (%s), in the database on (%s)"):format(unique.name, names(unique), names(index.columns)),
       self:mend_unique(unique, index))
   elseif not same_condition(unique.where, index.where) then
@@ -474,7 +482,7 @@ function Comparer:uniques()
   if not key or not key.key then
     self.report(("primary key %s is missing"):format(decl.key.name), add,
       ("%sdrop constraint %s"):format(self.alter, ddl.name(decl.key.name)))
-  elseif names(key.columns) ~= names(decl.key) then
+  elseif not same_names(key.columns, decl.key) then
     local drop = ("%sdrop constraint %s"):format(self.alter, ddl.name(decl.key.name))
     self.report(("%s: declared on (%s), in the database on (%s)"):format(decl.key.name, names(decl.key), names(key.columns)),
       { drop, add }, { drop, ("%sadd constraint %s primary key (%s)"):format(self.alter, ddl.name(decl.key.name), ddl.names(key.columns)) })
@@ -541,14 +549,20 @@ function Comparer:mend_reference(ref, found)
   return sql, undo
 end
 
+-- A table that is declared without its schema is one that the search path leads to.
+local function with_schema(name)
+  local schema, rest = core.sql_path(name)
+  return schema and name or core.sql_join("public", rest)
+end
+
 local function reference_fault(ref, found, target)
-  if names(found.columns) ~= names(ref.fields) then
+  if not same_names(found.columns, ref.fields) then
     return ("declared on (%s), in the database on (%s)"):format(names(ref.fields), names(found.columns))
   end
-  if found.target ~= target.table then
+  if found.target ~= with_schema(target.table) then
     return ("declared to %s, in the database to %s"):format(target.table, found.target)
   end
-  if names(found.target_columns) ~= names(target.key) then
+  if not same_names(found.target_columns, target.key) then
     return ("refers to (%s), and the key is (%s)"):format(names(found.target_columns), names(target.key))
   end
   if ACTIONS[found.action] ~= ref.on_delete then
@@ -566,7 +580,7 @@ function Comparer:unknown_reference(found)
   for _, field in ipairs(self.decl.fields) do fields[field.name] = true end
   local declarable = ACTIONS[found.action] ~= "set_default"
   for _, name in ipairs(found.columns) do declarable = declarable and fields[name] ~= nil end
-  for _, decl in pairs(self.decls) do target = target or found.target == decl.table end
+  for _, decl in pairs(self.decls) do target = target or found.target == with_schema(decl.table) end
   if declarable and target then
     self.report(("reference %s is not declared"):format(found.name), ("%sdrop constraint %s"):format(self.alter, ddl.name(found.name)))
   else
@@ -636,7 +650,7 @@ function Comparer:collations()
       local sql = ('%salter column %s type %s collate "C"'):format(self.alter, ddl.name(row.name), kind)
       self.report(('column %s: its collation "%s" does not order by bytes, so pages and ranges cannot use %s'):format(row.name,
         row.collation, names(row.indexes)), sql,
-        ('%salter column %s type %s collate %s'):format(self.alter, ddl.name(row.name), kind, '"' .. row.collation .. '"'))
+        ('%salter column %s type %s collate %s'):format(self.alter, ddl.name(row.name), kind, core.sql_name(row.collation)))
     end
   end
   return true
@@ -687,7 +701,7 @@ function Comparer:add_enums(sql)
 end
 
 local function missing(self)
-  local schema = self.decl.table:match "^([^.]+)%."
+  local schema = core.sql_path(self.decl.table)
   local sql = ddl.create_table(self.decl, self.decls, self.extra)
   local ok, failed = self:add_enums(sql)
   if not ok then return nil, failed end

@@ -24,20 +24,24 @@ local function next_token(text, at)
   for _, pattern in ipairs(PATTERNS) do
     local from, to = text:find(pattern[1], at)
     if from then
-      while pattern[2] == "string" and text:sub(to + 1, to + 1) == "'" do -- '' inside
-        to = text:find("'", to + 2, true) or #text
+      local mark = pattern[2] == "string" and "'" or pattern[2] == "quoted" and '"'
+      while mark and text:sub(to + 1, to + 1) == mark do -- two of them inside
+        to = text:find(mark, to + 2, true) or #text
       end
       return pattern[2], text:sub(from, to), to + 1
     end
   end
 end
 
+local QUOTED = '^"[^"]*"'
+
 -- Behind a cast: the name of a type, which may be several words, with its size and brackets.
 local function skip_type(text, at)
-  local patterns = { '^"?[%a_][%w_]*"?', "^%.\"?[%a_][%w_]*\"?", "^ varying", "^ precision", "^%([%d,]+%)", "^ with time zone",
+  local patterns = { "^[%a_][%w_]*", QUOTED, "^%.", "^[%a_][%w_]*", QUOTED, "^ varying", "^ precision", "^%([%d,]+%)", "^ with time zone",
     "^ without time zone", "^%[%]" }
   for _, pattern in ipairs(patterns) do
     local _, to = text:find(pattern, at)
+    while to and pattern == QUOTED and text:sub(to + 1, to + 1) == '"' do to = text:find('"', to + 2, true) or #text end
     if to then at = to + 1 end
   end
   return at
@@ -83,7 +87,7 @@ end
 
 local function unquote(token)
   if token.kind == "string" then return (token.text:sub(2, -2):gsub("''", "'")) end
-  if token.kind == "quoted" then return (token.text:sub(2, -2)) end
+  if token.kind == "quoted" then return (token.text:sub(2, -2):gsub('""', '"')) end
   return token.text
 end
 

@@ -1,5 +1,6 @@
 --- Declarations as SQL.
 
+local clip = require "larder.base.clip"
 local core = require "larder.core"
 local types = require "larder.migrate.types"
 
@@ -22,15 +23,15 @@ for word in ([[all analyse analyze and any array as asc asymmetric authorization
 ---@return string
 function ddl.name(name)
   local plain = name:find "^[a-z_][a-z0-9_]*$" and not RESERVED[name]
-  return plain and name or '"' .. name:gsub('"', '""') .. '"'
+  return plain and name or core.sql_name(name)
 end
 
---- "schema.table", quoted where it must be.
+--- The name of a table or type as a declaration has it, quoted where SQL wants it.
 ---@param name string
 ---@return string
 function ddl.qualified(name)
-  local schema, rest = name:match "^([^.]+)%.(.+)$"
-  return schema and ddl.name(schema) .. "." .. ddl.name(rest) or ddl.name(name)
+  local schema, rest = core.sql_path(name)
+  return (schema and ddl.name(schema) .. "." or "") .. ddl.name(rest)
 end
 
 ---@param value any
@@ -96,7 +97,7 @@ function ddl.collate(decl, field)
 end
 
 --- One column of a table.
----@param decl larder.EntityDeclaration  as a schema describes it
+---@param decl larder.EntityDeclaration  as migrate.columns has it, and so below
 ---@param field larder.FieldDeclaration
 ---@return string
 function ddl.column(decl, field)
@@ -141,7 +142,7 @@ local function between(what, low, high)
 end
 
 local function short_table(decl)
-  return decl.table:match "([^.]+)$"
+  return select(2, core.sql_path(decl.table))
 end
 
 --- The checks of a field: name and condition.
@@ -151,7 +152,7 @@ end
 function ddl.checks(decl, field)
   local list, column = {}, ddl.name(field.name)
   local function add(ending, condition)
-    list[#list + 1] = { name = (short_table(decl) .. "_" .. field.name .. ending):sub(1, 63), condition = condition }
+    list[#list + 1] = { name = clip(short_table(decl) .. "_" .. field.name .. ending, 63), condition = condition }
   end
   if field.type:find "%[%]$" then return list end
   if field.enum and field.type ~= "enum" then
@@ -194,7 +195,7 @@ end
 
 function ddl.drop_unique(decl, name, is_constraint)
   if is_constraint then return ("alter table %s drop constraint %s"):format(ddl.qualified(decl.table), ddl.name(name)) end
-  local schema = decl.table:match "^([^.]+)%."
+  local schema = core.sql_path(decl.table)
   return ("drop index %s%s"):format(schema and ddl.name(schema) .. "." or "", ddl.name(name))
 end
 
@@ -211,7 +212,7 @@ end
 function ddl.index_name(decl, index)
   local parts = { short_table(decl) }
   for _, field in ipairs(index) do parts[#parts + 1] = (field:gsub("^-", "")) end
-  return table.concat(parts, "_"):sub(1, 59) .. "_idx"
+  return clip(table.concat(parts, "_"), 59) .. "_idx"
 end
 
 local function text_field(decl, name)
@@ -283,6 +284,11 @@ local function written_fields(decl)
   return list
 end
 
+local function default_partition(decl)
+  local schema, name = core.sql_path(decl.table)
+  return (schema and ddl.name(schema) .. "." or "") .. ddl.name(clip(name .. "_default", 63))
+end
+
 --- Everything that makes a table, one statement each.
 ---@param decl larder.EntityDeclaration
 ---@param decls table<string, larder.EntityDeclaration>  by store
@@ -305,14 +311,14 @@ function ddl.create_table(decl, decls, extra)
   local by = extra.partition and (" partition by range (%s)"):format(ddl.name(extra.partition.by)) or ""
   statements[1] = ("create table %s (\n%s\n)%s"):format(ddl.qualified(decl.table), table.concat(lines, ",\n"), by)
   if extra.partition then
-    statements[2] = ("create table %s partition of %s default"):format(ddl.qualified(decl.table .. "_default"), ddl.qualified(decl.table))
+    statements[2] = ("create table %s partition of %s default"):format(default_partition(decl), ddl.qualified(decl.table))
   end
   for _, unique in ipairs(decl.uniques) do
     if unique.where then statements[#statements + 1] = ddl.add_unique(decl, unique) end
   end
   for _, index in ipairs(decl.indexes) do statements[#statements + 1] = ddl.add_index(decl, index) end
   if vector then
-    local name = (short_table(decl) .. "_" .. extra.search.vector):sub(1, 59) .. "_idx"
+    local name = clip(short_table(decl) .. "_" .. extra.search.vector, 59) .. "_idx"
     statements[#statements + 1] = ("create index %s on %s using gin (%s)"):format(ddl.name(name), ddl.qualified(decl.table),
       ddl.name(extra.search.vector))
   end

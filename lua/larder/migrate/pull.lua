@@ -3,7 +3,6 @@
 local catalog = require "larder.migrate.catalog"
 local conditions = require "larder.migrate.conditions"
 local core = require "larder.core"
-local errors = require "larder.base.errors"
 local types = require "larder.migrate.types"
 
 local pull = {}
@@ -21,16 +20,42 @@ join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
 order by c.relname]]
 
--- What the core takes for the name of a store or field.
+-- What the core takes for the name of a family, store or field.
 local function nameable(name)
-  return #name <= 63 and name:find "^[%a_][%w_]*$" ~= nil
+  return #name <= 63 and name:find "^[A-Za-z_][A-Za-z0-9_]*$" ~= nil
+end
+
+-- A plain word made of any name: what is no letter or digit becomes "_". A word that is taken gets a number.
+local function plain_name(name, taken)
+  local word = nameable(name) and name
+    or name:gsub("[\128-\191]", ""):gsub("[^A-Za-z0-9_]", "_"):gsub("^%d", "_%0"):sub(1, 63)
+  local made, n = word, 1
+  while taken[made] do
+    n = n + 1
+    local number = ("_%d"):format(n)
+    made = word:sub(1, 63 - #number) .. number
+  end
+  taken[made] = true
+  return made
+end
+
+-- Every name → its word. Names that are plain words keep them, whatever stands before.
+local function plain_names(list)
+  local words, taken = {}, {}
+  for _, name in ipairs(list) do
+    if nameable(name) then words[name] = plain_name(name, taken) end
+  end
+  for _, name in ipairs(list) do words[name] = words[name] or plain_name(name, taken) end
+  return words
 end
 
 -- ---- fields ----
 
 -- The value of a default that is a literal: 'a'::text, 'new'::app.state, 7, (-1), true, '{}'::jsonb, '{}'::text[].
 local function literal(text, kind)
-  local quoted = text:match "^'(.*)'::[%w_%s\".]+$" or text:match "^'(.*)'$"
+  local quoted, cast = text:match "^'(.*)'::(.+)$"
+  if cast and not cast:gsub('"[^"]*"', "q"):find "^[%w_%s.]+$" then return nil end
+  quoted = quoted or text:match "^'(.*)'$"
   if quoted then
     local value = quoted:gsub("''", "'")
     if kind == "json" or kind == "jsonb" then return core.json_decode(value) end
@@ -44,7 +69,7 @@ end
 
 local function literal_of(text, kind)
   if not kind:find "%[%]$" then return literal(text, kind) end
-  if text:find "^'{}'::[%w_%s\".]+%[%]$" then return setmetatable({}, core.array_mt) end
+  if text:find "^'{}'::.+%[%]$" then return setmetatable({}, core.array_mt) end
 end
 
 local function default_of(field, column)
@@ -66,21 +91,18 @@ local function default_of(field, column)
   return true
 end
 
--- The field's type; nil: larder has no such type, or its name cannot be declared.
+-- The field's type; nil: larder has no such type.
 local function declared_type(column)
   if not column.enum then return types.declared(column.type) end
-  local schema, name = column.enum:match "^([^.]*)%.(.*)$"
-  if not nameable(schema) or not nameable(name) then return nil end
   return { type = "enum", sql_type = column.enum, enum = column.labels }
 end
 
 -- Why a column cannot be declared; nil: it can.
 local function undeclarable(column)
-  if not nameable(column.name) then return "no name for a field" end
   if not declared_type(column) then return types.why_not(column) end
 end
 
-local function field_of(column, notes)
+local function field_of(column, name, notes)
   local why = undeclarable(column)
   if why then
     local needed = column.not_null and not column.default and column.identity == "" and not column.generated
@@ -89,7 +111,8 @@ local function field_of(column, notes)
     return nil
   end
   local field = declared_type(column)
-  field.name, field.null, field.comment = column.name, not column.not_null or nil, column.comment
+  field.name, field.null, field.comment = name, not column.not_null or nil, column.comment
+  if name ~= column.name then field.column = column.name end
   if column.domain then notes[#notes + 1] = ("column %s: what the domain %s checks"):format(column.name, column.domain) end
   if column.generated or field.type == "tsvector" then
     field.generated = column.generated and column.default or true
@@ -135,10 +158,10 @@ local function where_of(text, by_name)
     local field = comparison.column and by_name[comparison.column]
     if not field or comparison.length then return nil end
     if comparison.op == "null" then
-      where[comparison.column] = core.null
+      where[field.name] = core.null
     elseif comparison.op == "=" then
       local value = comparison.value
-      where[comparison.column] = field.type:find "int" and tonumber(value) or value
+      where[field.name] = field.type:find "int" and tonumber(value) or value
     else
       return nil
     end
@@ -153,20 +176,27 @@ local function all_known(columns, by_name)
   return true
 end
 
-local function named(index)
-  local list = { name = index.name }
-  for i, name in ipairs(index.columns) do list[i] = name end
+-- The fields of columns; a column that is left out has none, and keeps its name.
+local function fields_of(columns, by_name)
+  local list = {}
+  for i, name in ipairs(columns) do list[i] = by_name[name] and by_name[name].name or name end
   return list
 end
 
-local function index_of(index)
+local function named(index, by_name)
+  local list = fields_of(index.columns, by_name)
+  list.name = index.name
+  return list
+end
+
+local function index_of(index, by_name)
   local list = {}
-  for i, name in ipairs(index.columns) do list[i] = (index.descending[i] and "-" or "") .. name end
+  for i, name in ipairs(fields_of(index.columns, by_name)) do list[i] = (index.descending[i] and "-" or "") .. name end
   return list
 end
 
 local function add_unique(decl, index, by_name, notes)
-  local unique = named(index)
+  local unique = named(index, by_name)
   if index.nulls_equal or not index.immediate then
     notes[#notes + 1] = ("unique %s: %s"):format(index.name, index.nulls_equal and "nulls are equal in it" or "it is deferrable")
     return
@@ -185,13 +215,13 @@ local function add_indexes(live, decl, by_name, notes)
   for _, index in ipairs(live.indexes_list) do
     local plain = all_known(index.columns, by_name) and index.valid and index.method == "btree" and index.plain
     if index.key then
-      decl.key = named(index)
+      decl.key, decl.unkeyed = named(index, by_name), not all_known(index.columns, by_name)
     elseif index.exclusion then
       notes[#notes + 1] = ("exclusion constraint %s"):format(index.name)
     elseif plain and index.unique then
       add_unique(decl, index, by_name, notes)
     elseif plain and not index.where then
-      decl.indexes[#decl.indexes + 1] = index_of(index)
+      decl.indexes[#decl.indexes + 1] = index_of(index, by_name)
     else
       notes[#notes + 1] = ("%s %s"):format(index.unique and "unique" or "index", index.name)
     end
@@ -208,8 +238,8 @@ local function add_references(live, decl, stores, by_name, notes)
         notes[#notes + 1] = ("reference %s is checked later than a declared one: it is deferrable"):format(found.name)
       end
       decl.references[#decl.references + 1] = {
-        name = found.name, fields = found.columns, to = to, on_delete = ACTIONS[found.action],
-        set_null = #found.cleared > 0 and found.cleared or nil,
+        name = found.name, fields = fields_of(found.columns, by_name), to = to, on_delete = ACTIONS[found.action],
+        set_null = #found.cleared > 0 and fields_of(found.cleared, by_name) or nil,
       }
     else
       notes[#notes + 1] = ("reference %s to %s"):format(found.name, found.target)
@@ -230,11 +260,12 @@ local function name_relations(list, by_store)
   end
   local function free(store, ...)
     for _, name in ipairs { ... } do
-      if not taken[store][name] then
+      if nameable(name) and not taken[store][name] then
         taken[store][name] = true
         return name
       end
     end
+    return plain_name((select(-1, ...)), taken[store])
   end
   for _, decl in ipairs(list) do
     for _, ref in ipairs(decl.references) do
@@ -259,26 +290,44 @@ local function ordered(list, by_store)
   return result
 end
 
+local function fields_by_field(decl)
+  local map = {}
+  for _, field in ipairs(decl.fields) do map[field.name] = field end
+  return map
+end
+
 -- A materialized view has a key when a unique index says so; of other views the catalogue knows none. What else it has is not declared.
-local function make_read_only(decl, by_name)
+local function make_read_only(decl)
+  local by_field = fields_by_field(decl)
   decl.read_only = true
   for _, unique in ipairs(decl.uniques) do
     if not decl.key and not unique.where then
       decl.key = { unpack(unique) }
-      for _, name in ipairs(unique) do by_name[name].null = nil end
+      for _, name in ipairs(unique) do by_field[name].null = nil end
     end
   end
   decl.uniques, decl.indexes, decl.references = {}, {}, {}
 end
 
-local function read_table(db, schema, name, stores)
-  local live, err = catalog.table(db, ('"%s"."%s"'):format(schema, name))
+-- The column of RANGE ("the time"); nil: it is partitioned otherwise.
+local function range_column(text)
+  local column = text and text:match "^RANGE %((.+)%)$"
+  if not column or column:find '^[^"].*,' then return nil end
+  local quoted = column:match '^"(.*)"$'
+  return quoted and quoted:gsub('""', '"') or column
+end
+
+local function read_table(db, schema, name, store, stores)
+  local table_name = core.sql_join(schema, name)
+  local live, err = catalog.table(db, core.sql_table(table_name))
   if not live then return nil, err end
-  local decl = { name = name, table = schema .. "." .. name, fields = {}, uniques = {}, references = {}, indexes = {},
+  local decl = { name = store, table = table_name, fields = {}, uniques = {}, references = {}, indexes = {},
     comment = live.comment, notes = {} }
-  local by_name = {}
+  local by_name, list = {}, {}
+  for i, column in ipairs(live.columns_list) do list[i] = column.name end
+  local words = plain_names(list)
   for _, column in ipairs(live.columns_list) do
-    local field = field_of(column, decl.notes)
+    local field = field_of(column, words[column.name], decl.notes)
     decl.fields[#decl.fields + 1] = field
     by_name[column.name] = field
   end
@@ -287,21 +336,19 @@ local function read_table(db, schema, name, stores)
   if not ok then return nil, err end
   add_indexes(live, decl, by_name, decl.notes)
   add_references(live, decl, stores, by_name, decl.notes)
-  local by = live.partition_key and live.partition_key:match '^RANGE %("?([^"(),]+)"?%)$'
+  local by = range_column(live.partition_key)
   if by and by_name[by] and by_name[by].type == "timestamptz" then
-    decl.partition = { by = by, every = "month" }
+    decl.partition = { by = by_name[by].name, every = "month" }
   elseif live.partition_key then
     decl.notes[#decl.notes + 1] = "partitioned by " .. live.partition_key
   end
-  if VIEWS[live.kind] then make_read_only(decl, by_name) end
-  if decl.key and not all_known(decl.key, by_name) then decl.unkeyed = true end
+  if VIEWS[live.kind] then make_read_only(decl) end
   if by_name.deleted_at and by_name.deleted_at.null and not decl.read_only then decl.soft_delete = "deleted_at" end
   return decl
 end
 
 -- Why a table cannot be declared; nil: it can.
 local function refused(row, decl)
-  if not nameable(row.name) then return "is no name for a store" end
   if not row.is_table and not decl.key then
     return ("is %s, of which no key is known: declare it with read_only = true and the key that its rows have"):format(row.kind)
   end
@@ -342,19 +389,17 @@ end
 -- left_out: "t has no primary key"
 ---@return larder.Error? err
 function pull.read(db, schema)
-  if not nameable(schema) then
-    return errors.invalid({ schema = ("%q cannot be declared: names are letters, digits and underscores; db:query reads its tables")
-      :format(schema) })
-  end
   local rows, err = db:query(TABLES, schema)
   if not rows then return nil, err end
-  local stores, list, left_out, by_store = {}, {}, {}, {}
+  local stores, list, left_out, by_store, all = {}, {}, {}, {}, {}
+  for i, row in ipairs(rows) do all[i] = row.name end
+  local words = plain_names(all)
   for _, row in ipairs(rows) do
-    if row.is_table then stores[schema .. "." .. row.name] = row.name end
+    if row.is_table then stores[core.sql_join(schema, row.name)] = words[row.name] end
   end
   for _, row in ipairs(rows) do
     local decl
-    decl, err = read_table(db, schema, row.name, stores)
+    decl, err = read_table(db, schema, row.name, words[row.name], stores)
     if not decl then return nil, err end
     local why = refused(row, decl)
     if why then
@@ -365,13 +410,14 @@ function pull.read(db, schema)
   end
   drop_references(list, by_store)
   name_relations(list, by_store)
-  return { name = schema, entities = ordered(list, by_store), left_out = left_out }
+  return { name = plain_name(schema, {}), schema = schema, entities = ordered(list, by_store), left_out = left_out }
 end
 
 -- ---- as text ----
 
 local ORDER = {
-  "name", "type", "sql_type", "null", "default", "generated", "stamp", "enum", "min_len", "max_len", "min", "max", "precision", "scale",
+  "name", "column", "type", "sql_type", "null", "default", "generated", "stamp", "enum", "min_len", "max_len", "min", "max", "precision",
+  "scale",
 }
 
 local function key_text(key)
@@ -418,7 +464,7 @@ local function entity_text(decl)
   local function add(text) parts[#parts + 1] = text end
   if decl.comment then add(("    -- %s\n"):format((decl.comment:gsub("%s+", " ")))) end
   for _, note in ipairs(decl.notes) do add(("    -- The database's alone: %s\n"):format((note:gsub("%s+", " ")))) end
-  add(("    {\n      name = %q, table = %q,\n      fields = {\n"):format(decl.name, decl.table))
+  add(("    {\n      name = %q, table = %s,\n      fields = {\n"):format(decl.name, value_text(decl.table)))
   for _, field in ipairs(decl.fields) do add(field_text(field)) end
   add(("      },\n      key = %s,\n"):format(value_text(decl.key)))
   for _, name in ipairs { "uniques", "references", "indexes" } do add(list_text(name, decl[name])) end
@@ -433,7 +479,7 @@ end
 ---@param family table  of pull.read
 ---@return string
 function pull.text(family)
-  local parts = { ("-- Written by larder pull %s.\nlocal larder = require \"larder\"\n\n"):format(family.name) }
+  local parts = { ("-- Written by larder pull %s.\nlocal larder = require \"larder\"\n\n"):format((family.schema:gsub("%s", " "))) }
   for _, name in ipairs(family.left_out) do parts[#parts + 1] = ("-- Left out: %s.\n"):format((name:gsub("%s+", " "))) end
   parts[#parts + 1] = ("return larder.declare {\n  name = %q,\n  entities = {\n"):format(family.name)
   for _, decl in ipairs(family.entities) do parts[#parts + 1] = entity_text(decl) end

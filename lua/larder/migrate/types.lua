@@ -1,5 +1,7 @@
 --- Types of declarations and types as format_type() prints them, each made of the other.
 
+local core = require "larder.core"
+
 local types = {}
 
 -- declared → SQL; %s is where a length or the digits stand
@@ -34,7 +36,7 @@ end
 ---@param field larder.FieldDeclaration
 ---@return string
 function types.enum_name(field)
-  return field.sql_type:find(".", 1, true) and field.sql_type or "public." .. field.sql_type
+  return core.sql_path(field.sql_type) and field.sql_type or "public." .. field.sql_type
 end
 
 --- A field's type as format_type() prints it.

@@ -68,18 +68,21 @@ end
 
 -- ---- the catalogue ----
 
-local function quoted(name)
-  return '"' .. name:gsub('"', '""') .. '"'
-end
+local quoted = core.sql_name
 
 -- Names are the declaration's own.
 local function table_of(store)
-  local schema, name = store._entity.table:match "^(.-)%.(.+)$"
-  return schema, name
+  return core.sql_path(store._entity.table)
+end
+
+-- The column that says where a row belongs.
+local function by_column(entity)
+  local by = entity.partition.by
+  return quoted(entity.fields[by].column or by)
 end
 
 local function qualified(schema, name)
-  return quoted(schema) .. "." .. quoted(name)
+  return (schema and quoted(schema) .. "." or "") .. quoted(name)
 end
 
 local LIVE = [[
@@ -103,7 +106,7 @@ end
 
 -- Rows of the period that lie in the default partition move along.
 local function make(store, schema, name, parent, default, from, to)
-  local db, by = store.db, quoted(store._entity.partition.by)
+  local db, by = store.db, by_column(store._entity)
   local new = qualified(schema, name)
   assert(db:query(("create table %s (like %s including all)"):format(new, parent)))
   if default then
@@ -188,7 +191,8 @@ local function detach(store, limit, drop)
   end
   local rows = 0
   if default then
-    local _, n = assert(store.db:query(("delete from %s where %s < $1"):format(qualified(schema, default), quoted(spec.by)), limit))
+    local _, n = assert(store.db:query(("delete from %s where %s < $1")
+          :format(qualified(schema, default), by_column(store._entity)), limit))
     rows = n
   end
   return { partitions = gone, rows = rows }

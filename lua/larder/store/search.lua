@@ -32,7 +32,7 @@ local HEADLINE = "MaxFragments=2, MaxWords=20, MinWords=5"
 ---@param fail fun(where: string, fmt: string, ...)
 function search.check(entity, decl, fail)
   if decl == nil then return end
-  if type(decl) ~= "table" or type(decl.vector) ~= "string" or not decl.vector:find "^[%a_][%w_]*$" then
+  if type(decl) ~= "table" or type(decl.vector) ~= "string" or not pcall(core.sql_name, decl.vector) then
     fail(entity.full, "search.vector must name a column")
   end
   if decl.config ~= nil and not tostring(decl.config):find "^[%a_][%w_]*$" then
@@ -49,8 +49,10 @@ end
 
 -- ---- SQL: names come from the declaration, values are parameters ----
 
-local function quoted(name)
-  return '"' .. name:gsub('"', '""') .. '"'
+local quoted = core.sql_name
+
+local function column(entity, name)
+  return "t." .. quoted(entity.fields[name].column or name)
 end
 
 local function columns_of(entity)
@@ -59,7 +61,9 @@ local function columns_of(entity)
     if not field.hidden then names[#names + 1] = name end
   end
   table.sort(names)
-  for i, name in ipairs(names) do list[i] = "t." .. quoted(name) end
+  for i, name in ipairs(names) do
+    list[i] = column(entity, name) .. (entity.fields[name].column and " as " .. quoted(name) or "")
+  end
   return table.concat(list, ", ")
 end
 
@@ -67,12 +71,12 @@ local function condition(entity, name, value, params)
   if not entity.fields[name] then
     return nil, select(2, errors.invalid({ [tostring(name)] = "is not a field" }, nil, { store = entity.full, op = "search" }))
   end
-  if value == core.null then return "t." .. quoted(name) .. " is null" end
+  if value == core.null then return column(entity, name) .. " is null" end
   if type(value) == "table" then
     misuse.raise("%s:search: where takes values of fields, not conditions (%s)", entity.full, tostring(name))
   end
   params[#params + 1] = value
-  return ("t.%s = $%d"):format(quoted(name), #params)
+  return ("%s = $%d"):format(column(entity, name), #params)
 end
 
 local function conditions(store, opts, params)
@@ -83,7 +87,7 @@ local function conditions(store, opts, params)
     if not text then return nil, err end
     list[#list + 1] = text
   end
-  if entity.soft and not opts.with_deleted then list[#list + 1] = "t." .. quoted(entity.soft.field) .. " is null" end
+  if entity.soft and not opts.with_deleted then list[#list + 1] = column(entity, entity.soft.field) .. " is null" end
   return list
 end
 
@@ -96,16 +100,15 @@ local function statement(store, text, opts)
   local config = ("'%s'::regconfig"):format(spec.config or "english")
   local columns = columns_of(entity) .. (", ts_rank(t.%s, q.query)::float8 as rank"):format(quoted(spec.vector))
   if opts.headline then
-    columns = columns .. (", ts_headline(%s, coalesce(t.%s, ''), q.query, '%s') as headline")
-      :format(config, quoted(spec.headline), HEADLINE)
+    columns = columns .. (", ts_headline(%s, coalesce(%s, ''), q.query, '%s') as headline")
+      :format(config, column(entity, spec.headline), HEADLINE)
   end
   local key = {}
-  for i, name in ipairs(entity.key) do key[i] = "t." .. quoted(name) end
-  local schema, name = entity.table:match "^(.-)%.(.+)$"
+  for i, name in ipairs(entity.key) do key[i] = column(entity, name) end
   params[#params + 1] = math.min(opts.limit or DEFAULT_LIMIT, LIMIT_CAP)
   params[#params + 1] = opts.offset or 0
-  return ("select %s from %s.%s t, websearch_to_tsquery(%s, $1) q(query) where %s order by rank desc, %s limit $%d offset $%d")
-    :format(columns, quoted(schema), quoted(name), config, table.concat(where, " and "), table.concat(key, ", "), #params - 1,
+  return ("select %s from %s t, websearch_to_tsquery(%s, $1) q(query) where %s order by rank desc, %s limit $%d offset $%d")
+    :format(columns, entity.sql_table, config, table.concat(where, " and "), table.concat(key, ", "), #params - 1,
       #params), params
 end
 

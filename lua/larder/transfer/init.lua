@@ -67,7 +67,7 @@ function run:load_bare(family, store, reader)
   local load = self:loader(family, store)
   load.strict = true
   local ok, err = self.db:transaction(function()
-    return rebuild.around(self.db, load.cstore:describe().table, function() return self:read_into(load, reader) end)
+    return rebuild.around(self.db, core.sql_table(load.cstore:describe().table), function() return self:read_into(load, reader) end)
   end)
   if ok then
     load.rebuilt = true

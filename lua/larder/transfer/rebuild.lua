@@ -50,7 +50,7 @@ end
 --- Take secondary indexes and constraints off, call fn, put them back. The caller's transaction (or savepoint) undoes all
 -- when this fails: a row that breaks a unique or a reference shows only at the end, and not which one it is.
 ---@param db larder.Db
----@param name string  "schema.table"
+---@param name string  the table as statements have it
 ---@param fn fun(): any, larder.Error?
 ---@return any result  of fn
 ---@return larder.Error? err

@@ -7,6 +7,8 @@
 #include "postgres/protocol/copy.h"
 #include "postgres/statement/copyformat.h"
 #include "postgres/statement/explain.h"
+#include "postgres/statement/expr.h"
+#include "postgres/statement/literal.h"
 #include "postgres/statement/sqlgen.h"
 
 enum { CHUNK = 64 * 1024 }; /* bytes of COPY data made at a time */
@@ -39,7 +41,9 @@ static void load_dispose(ldr_request *rq) {
 }
 
 static void add_name(ldr_buf *b, const ldr_entity *e, unsigned field, unsigned nth) {
-  ldr_buf_fmt(b, "%s\"%s\"", nth ? ", " : "", e->fields[field].name);
+  ldr_sql w = {.text = b};
+  if (nth) ldr_buf_str(b, ", ");
+  ldr_sql_name(&w, &e->fields[field]);
 }
 
 static void add_names(ldr_buf *b, const ldr_entity *e) {
@@ -57,7 +61,8 @@ static void add_sets(ldr_buf *b, const ldr_entity *e) {
   for (unsigned i = 0; i < e->nfields; i++) {
     if (ldr_entity_in_key(e, i) || e->fields[i].generated) continue;
     add_name(b, e, i, n++);
-    ldr_buf_fmt(b, " = excluded.\"%s\"", e->fields[i].name);
+    ldr_buf_str(b, " = excluded.");
+    add_name(b, e, i, 0);
   }
 }
 
@@ -165,10 +170,11 @@ static bool add_numbering(load_request *x) {
     }
     if (top == 0) continue;
     ldr_buf_reset(&x->sql);
-    ldr_buf_fmt(&x->sql,
-                "select setval(s::regclass, %lld) from pg_get_serial_sequence('%s', '%s') s"
-                " where coalesce(pg_sequence_last_value(s::regclass), 0) < %lld",
-                (long long)top, e->table, e->fields[i].name, (long long)top);
+    ldr_buf_fmt(&x->sql, "select setval(s::regclass, %lld) from pg_get_serial_sequence(", (long long)top);
+    ldr_sql_literal(&x->sql, e->table, strlen(e->table));
+    ldr_buf_str(&x->sql, ", ");
+    ldr_sql_literal(&x->sql, e->fields[i].column, strlen(e->fields[i].column));
+    ldr_buf_fmt(&x->sql, ") s where coalesce(pg_sequence_last_value(s::regclass), 0) < %lld", (long long)top);
     return ldr_buf_cstr(&x->sql) &&
            ldr_request_query(&x->base, x->sql.p); /* a table has one identity column */
   }

@@ -160,11 +160,17 @@ static void marked_name(const char *s, char *out, size_t size) {
   snprintf(out, size, "%.*s", (int)(to - from), from);
 }
 
+/* Names that the fields say hold marks of their own, which are none of the message's. */
+static unsigned marks_around_names(const ldr_pgfields *f) {
+  unsigned all = count_marks(f->message), within = count_marks(f->table) + count_marks(f->constraint);
+  return all > within ? all - within : 0;
+}
+
 /* Which side of a reference is at fault. Whatever the language, the message names table and constraint when
  * the row that refers is written, and both tables when the one that is referred to is changed. */
 static const char *reference_fault(const ldr_pgfields *f, bool deleting) {
-  unsigned marks = count_marks(f->message);
-  if (is(f, "23001") || deleting || marks == 6) return LDR_FK_REFERRED;
+  unsigned marks = marks_around_names(f);
+  if (is(f, "23001") || deleting || marks >= 6) return LDR_FK_REFERRED;
   if (strstr(f->detail, "is still referenced")) return LDR_FK_REFERRED;
   if (strstr(f->detail, "is not present in table") || marks == 4) return LDR_FK_MISSING;
   return LDR_FK_EITHER;
@@ -184,9 +190,19 @@ static const char *key_words(const ldr_pgfields *f, const char *rest, bool delet
   return out;
 }
 
+/* The ")=(" behind the columns, whose names may hold it between quotes; NULL: there is none. */
+static const char *end_of_columns(const char *open) {
+  bool quoted = false;
+  for (const char *p = open; p && *p; p++) {
+    quoted ^= *p == '"';
+    if (!quoted && strncmp(p, ")=(", 3) == 0) return p;
+  }
+  return open ? strstr(open, ")=(") : NULL;
+}
+
 /* "Key (tenant_id, email)=(…) already exists." → without the values, in words of ours. */
 static void key_detail(const ldr_pgfields *f, bool deleting, ldr_err *err) {
-  const char *open = strchr(f->detail, '('), *eq = open ? strstr(open, ")=(") : NULL, *rest, *words;
+  const char *open = strchr(f->detail, '('), *eq = end_of_columns(open), *rest, *words;
   char text[sizeof err->detail + 1], said[200];
   bool english = strncmp(f->detail, "Key (", 5) == 0;
   if (eq == NULL) return;

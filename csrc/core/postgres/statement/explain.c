@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/detail.h"
+#include "model/names.h"
+
 /* May the fault of this constraint be on either side of the store's own table? */
 static bool refers_to_itself(const ldr_entity *e, const char *constraint) {
   for (unsigned i = 0; i < e->nrefs; i++)
@@ -41,6 +44,26 @@ static const ldr_ref *reference_of_partition(const ldr_entity *e, const ldr_err 
   return found;
 }
 
+/* The detail as the declaration has it: the server's names columns, and may be in another language. None is
+ * made where the server gave none. */
+static void detail_reference(const ldr_entity *e, const char *words, ldr_err *err) {
+  bool missing = strcmp(words, LDR_FK_MISSING) == 0;
+  const ldr_schema *s = e->schema;
+  if (*err->detail == '\0' || strcmp(words, LDR_FK_EITHER) == 0) return;
+  for (unsigned i = 0; i < s->nentities; i++) {
+    const ldr_entity *child = s->entities[i];
+    if (strcmp(child->relname, err->table) != 0) continue;
+    for (unsigned k = 0; k < child->nrefs; k++) {
+      if (strcmp(child->refs[k].name, err->constraint) != 0) continue;
+      if (missing)
+        ldr_detail_missing(child, &child->refs[k], err);
+      else
+        ldr_detail_referred(child, &child->refs[k], err);
+      return;
+    }
+  }
+}
+
 /* A reference to a partitioned table has a constraint for each partition, with a name of its own. */
 static void explain_reference(const ldr_entity *e, ldr_err *err) {
   const char *words = reference_words(e, err);
@@ -51,20 +74,16 @@ static void explain_reference(const ldr_entity *e, ldr_err *err) {
     if (ref) ldr_err_set(err->constraint, sizeof err->constraint, ref->name);
   }
   snprintf(err->message, sizeof err->message, "%s: constraint \"%s\"", words, err->constraint);
+  detail_reference(e, words, err);
 }
 
-/* "Key (tenant_id, "timestamp") …": is it the fields of u, in order? Words of SQL are in quotes. */
+/* "Key (tenant_id, "timestamp") …": is it the columns of u, in order? Words of SQL are in quotes. */
 static bool same_columns(const ldr_entity *e, const ldr_unique *u, const char *detail) {
   const char *p = strchr(detail, '(');
+  char name[LDR_NAME_MAX + 1];
   for (unsigned i = 0; p && i < u->n; i++) {
-    const char *name = e->fields[u->field[i]].name;
-    size_t n = strlen(name);
-    bool quoted;
     p += i ? strlen(", ") : strlen("(");
-    quoted = *p == '"';
-    p += quoted;
-    if (strncmp(p, name, n) != 0 || (quoted && p[n] != '"')) return false;
-    p += n + quoted;
+    if (!ldr_sql_name_take(&p, name) || strcmp(name, e->fields[u->field[i]].column) != 0) return false;
     if (*p != (i + 1 < u->n ? ',' : ')')) return false;
   }
   return p != NULL;
@@ -74,16 +93,36 @@ static bool same_columns(const ldr_entity *e, const ldr_unique *u, const char *d
  */
 static void explain_unique(const ldr_entity *e, ldr_err *err) {
   const ldr_unique *found = NULL;
-  for (unsigned i = 0; i <= e->nuniques; i++) {
+  bool named = false;
+  for (unsigned i = 0; i <= e->nuniques && !named; i++) {
     const ldr_unique *u = i ? &e->uniques[i - 1] : &e->key;
-    if (strcmp(u->name, err->constraint) == 0) return;
-    if (found == NULL && same_columns(e, u, err->detail)) found = u;
+    named = strcmp(u->name, err->constraint) == 0;
+    if (named || (found == NULL && same_columns(e, u, err->detail))) found = u;
   }
-  if (found == NULL) return;
+  if (found && *err->detail) ldr_detail_duplicate(e, found, err);
+  if (found == NULL || named) return;
   ldr_err_set(err->constraint, sizeof err->constraint, found->name);
   ldr_err_set(err->table, sizeof err->table, e->relname);
   snprintf(err->message, sizeof err->message, "duplicate value violates unique constraint \"%s\"",
            found->name);
+}
+
+/* The store of a table that an error names: one of the family, else a partition of e. */
+static const ldr_entity *store_of(const ldr_entity *e, const char *table) {
+  if (strcmp(e->relname, table) == 0) return e;
+  for (unsigned i = 0; i < e->schema->nentities; i++)
+    if (strcmp(e->schema->entities[i]->relname, table) == 0) return e->schema->entities[i];
+  return e;
+}
+
+/* The server names a column, a program knows its field. */
+static void explain_column(const ldr_entity *e, ldr_err *err) {
+  const ldr_entity *of = store_of(e, err->table);
+  int i = ldr_entity_column(of, err->column, strlen(err->column));
+  if (i < 0) return;
+  ldr_err_set(err->column, sizeof err->column, of->fields[i].name);
+  if (strcmp(err->sqlstate, "23502") == 0)
+    snprintf(err->message, sizeof err->message, "%s must not be null", err->column);
 }
 
 static bool has_no_size(const ldr_field *f) {
@@ -103,6 +142,7 @@ static void explain_too_long(const ldr_entity *e, ldr_err *err) {
 }
 
 void ldr_explain(const ldr_entity *e, ldr_err *err) {
+  if (*err->column && *err->sqlstate) explain_column(e, err);
   if (err->code == LDR_FOREIGN_KEY) explain_reference(e, err);
   if (err->code == LDR_CONFLICT && strcmp(err->sqlstate, "23505") == 0) explain_unique(e, err);
   if (err->code == LDR_INVALID && strcmp(err->sqlstate, "54000") == 0) explain_too_long(e, err);

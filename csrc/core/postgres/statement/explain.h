@@ -5,7 +5,8 @@
 #include "postgres/statement/statement.h"
 
 /* Says which side of a reference is at fault, whatever language the server speaks, names the uniques and
- * references of partitions as the stores declare them, and the fields that are too long for an index. */
+ * references of partitions as the stores declare them, fields in place of columns, and the fields that are
+ * too long for an index. */
 void ldr_explain(const ldr_entity *e, ldr_err *err);
 /* The same for the store of a statement; s NULL or raw: nothing is changed. */
 void ldr_stmt_explain(const ldr_stmt *s, ldr_err *err);

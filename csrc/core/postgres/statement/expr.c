@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "model/names.h"
 #include "model/validate.h"
 #include "postgres/protocol/errors.h"
+#include "postgres/statement/literal.h"
 #include "values/codec.h"
 
 /* ---- words ---- */
@@ -16,23 +18,12 @@ void ldr_sql_uint(ldr_sql *w, unsigned n) {
   ldr_buf_add(w->text, digits + at, sizeof digits - at);
 }
 
-void ldr_sql_ident(ldr_sql *w, const char *name) { /* letters, digits, underscores: see model/entity.h */
-  ldr_sql_str(w, "\"");
-  ldr_sql_str(w, name);
-  ldr_sql_str(w, "\"");
+void ldr_sql_ident(ldr_sql *w, const char *name) {
+  size_t n = strlen(name);
+  if (ldr_buf_reserve(w->text, 2 * n + 2)) w->text->n += ldr_sql_quote(w->text->p + w->text->n, name, n);
 }
 
-void ldr_sql_name(ldr_sql *w, const ldr_field *f) { ldr_buf_add(w->text, f->column + 2, f->column_n - 2); }
-
-/* Right whatever standard_conforming_strings says. */
-static void quote(ldr_buf *out, const char *s, size_t n) {
-  ldr_buf_str(out, memchr(s, '\\', n) ? "E'" : "'");
-  for (size_t i = 0; i < n; i++) {
-    if (s[i] == '\'' || s[i] == '\\') ldr_buf_chr(out, s[i]);
-    ldr_buf_chr(out, s[i]);
-  }
-  ldr_buf_chr(out, '\'');
-}
+void ldr_sql_name(ldr_sql *w, const ldr_field *f) { ldr_buf_add(w->text, f->sql + 2, f->sql_n - 2); }
 
 void ldr_sql_constant(ldr_sql *w, const ldr_value *v) {
   ldr_buf plain = {0};
@@ -40,7 +31,7 @@ void ldr_sql_constant(ldr_sql *w, const ldr_value *v) {
   ldr_codec_text(v, &plain);
   s = ldr_buf_cstr(&plain);
   if (s)
-    quote(w->text, s, plain.n);
+    ldr_sql_literal(w->text, s, plain.n);
   else
     w->text->broken = true;
   ldr_buf_free(&plain);
@@ -85,8 +76,8 @@ void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top) {
   s = ldr_buf_cstr(&limit);
   if (s)
     ldr_buf_fmt(w->text, " %s '%s'::%s then nullif('" LDR_LIMIT_FAULT "%s:must be at %s %s;', %s::text)::%s",
-                top ? ">" : "<", s, ldr_ftype_get(f->type)->sql, f->name, top ? "most" : "least", s,
-                f->column, ldr_ftype_get(f->type)->sql);
+                top ? ">" : "<", s, ldr_ftype_get(f->type)->sql, f->name, top ? "most" : "least", s, f->sql,
+                ldr_ftype_get(f->type)->sql);
   else
     w->text->broken = true;
   ldr_buf_free(&limit);
@@ -110,7 +101,7 @@ static void alias(ldr_sql *w, ldr_sql_scope s) {
 void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field) {
   const ldr_field *f = &s.e->fields[field];
   if (s.depth == 0 && s.joined == 0) {
-    ldr_buf_add(w->text, f->column, f->column_n);
+    ldr_buf_add(w->text, f->sql, f->sql_n);
     return;
   }
   alias(w, s);

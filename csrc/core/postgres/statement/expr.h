@@ -38,7 +38,7 @@ typedef struct ldr_sql_scope {
 static inline void ldr_sql_str(ldr_sql *w, const char *s) { ldr_buf_add(w->text, s, strlen(s)); }
 void ldr_sql_uint(ldr_sql *w, unsigned n);
 void ldr_sql_ident(ldr_sql *w, const char *name);
-void ldr_sql_name(ldr_sql *w, const ldr_field *f);   /* "name" */
+void ldr_sql_name(ldr_sql *w, const ldr_field *f);   /* "column" */
 void ldr_sql_reference(ldr_sql *w, unsigned number); /* to a parameter that is there: $3 */
 /* " > 10 then '…'": a limit of the field, and the text that stands for its fault. */
 void ldr_sql_limit_fault(ldr_sql *w, const ldr_field *f, bool top);
@@ -50,7 +50,7 @@ void ldr_sql_int8(ldr_sql *w, int64_t i);
 void ldr_sql_cast_list(ldr_sql *w, const ldr_field *f, bool as_text); /* ::text[] */
 void ldr_sql_constant(ldr_sql *w, const ldr_value *v); /* 'quoted': of a declaration, never of a caller */
 
-void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field);   /* t."name" */
+void ldr_sql_column(ldr_sql *w, ldr_sql_scope s, unsigned field);   /* t."column" */
 void ldr_sql_sortable(ldr_sql *w, ldr_sql_scope s, unsigned field); /* the same, texts by bytes */
 /* A field or, when x is not NULL, the value of x; the same, texts by bytes. */
 void ldr_sql_operand(ldr_sql *w, ldr_sql_scope s, unsigned field, const ldr_expr *x);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "postgres/statement/literal.h"
+
 enum { NAME, OID, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns of the answer */
 
 /* What a column makes of a value: -1 nothing, else its type's modifier (numeric(6,2)), or -2: it is made by
@@ -29,8 +31,8 @@ static const char before_table[] =
     " from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_class r on r.oid = a.attrelid"
     " left join pg_collation c on c.oid = a.attcollation"
     " left join pg_database d on d.datname = current_database()"
-    " where a.attrelid = to_regclass('";
-static const char after_table[] = "') and a.attnum > 0 and not a.attisdropped";
+    " where a.attrelid = to_regclass(";
+static const char after_table[] = ") and a.attnum > 0 and not a.attisdropped";
 
 /* ---- tables ---- */
 
@@ -50,22 +52,17 @@ static void free_table(ldr_live *t) {
   ldr_free(t);
 }
 
-/* The table's name was made of letters, digits, underscores and quotes by the declaration. */
 static char *question_of(const ldr_entity *e) {
-  size_t n = sizeof before_table + strlen(e->table) + sizeof after_table;
-  char *sql = ldr_alloc(n);
   ldr_buf b = {0};
   const char *text;
-  if (sql == NULL) return NULL;
+  char *sql;
   ldr_buf_str(&b, before_table);
-  ldr_buf_str(&b, e->table);
+  ldr_sql_literal(&b, e->table, strlen(e->table));
   ldr_buf_str(&b, after_table);
   text = ldr_buf_cstr(&b);
-  if (text) memcpy(sql, text, strlen(text) + 1);
+  sql = text ? ldr_strndup(text, b.n) : NULL;
   ldr_buf_free(&b);
-  if (text) return sql;
-  ldr_free(sql);
-  return NULL;
+  return sql;
 }
 
 ldr_live *ldr_lives_get(ldr_lives *l, const ldr_entity *e) {
@@ -129,12 +126,14 @@ bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid) {
   return fits(type, array, oid, false);
 }
 
-ldr_code ldr_live_drift(const ldr_entity *e, const char *column, ldr_ftype type, bool array, const char *live,
+ldr_code ldr_live_drift(const ldr_entity *e, const char *field, ldr_ftype type, bool array, const char *live,
                         ldr_err *err) {
-  ldr_fail(err, LDR_DRIFT, "column \"%s\" of %s is %s in the database, declared as %s%s", column, e->relname,
-           live, ldr_ftype_get(type)->sql, array ? "[]" : "");
+  int i = ldr_entity_field(e, field, strlen(field));
+  ldr_fail(err, LDR_DRIFT, "column \"%s\" of %s is %s in the database, declared as %s%s",
+           i < 0 ? field : e->fields[i].column, e->relname, live, ldr_ftype_get(type)->sql,
+           array ? "[]" : "");
   ldr_err_set(err->table, sizeof err->table, e->relname);
-  ldr_err_set(err->column, sizeof err->column, column);
+  ldr_err_set(err->column, sizeof err->column, field);
   ldr_err_set(err->hint, sizeof err->hint, "`larder check` lists every difference; nothing was done");
   return err->code;
 }
@@ -177,7 +176,7 @@ static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row,
                             ldr_live_columns *out, ldr_err *err) {
   size_t n = 0, n_type = 0;
   const char *name = ldr_pgres_cell(res, row, NAME, &n), *type = ldr_pgres_cell(res, row, TYPE, &n_type);
-  int field = name ? ldr_entity_field(t->e, name, n) : -1;
+  int field = name ? ldr_entity_column(t->e, name, n) : -1;
   char live[128];
   if (field < 0 || type == NULL) return LDR_OK; /* not declared */
   if (!fits(t->e->fields[field].type, t->e->fields[field].array, (uint32_t)int_of(res, row, OID), exact) ||

@@ -59,8 +59,9 @@ bool ldr_live_plain(const ldr_live *t);
 bool ldr_live_bytewise(const ldr_live *t, unsigned field);
 /* May a result column of this type stand for the field? */
 bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid);
-/* `column "at" of t is timestamp without time zone, declared as timestamp with time zone` */
-ldr_code ldr_live_drift(const ldr_entity *e, const char *column, ldr_ftype type, bool array, const char *live,
+/* `column "at" of t is timestamp without time zone, declared as timestamp with time zone`; err.column is the
+ * field. field: the name of one, or that of a computed column */
+ldr_code ldr_live_drift(const ldr_entity *e, const char *field, ldr_ftype type, bool array, const char *live,
                         ldr_err *err);
 
 #endif

@@ -1,5 +1,7 @@
 --- larder dump: the database as SQL, by pg_dump; or the SQL of declarations.
 
+local columns = require "larder.migrate.columns"
+local core = require "larder.core"
 local ddl = require "larder.migrate.ddl"
 local exit = require "larder.cli.exit"
 local out = require "larder.cli.print"
@@ -23,18 +25,19 @@ end
 
 local function statements(name)
   local family = require "larder.family".get(name)
-  local engine, list, decls, schemas, sql = require "larder.core".memory(), {}, {}, {}, {}
+  local engine, list, decls, extras, schemas, sql = core.memory(), {}, {}, {}, {}, {}
   for i, store in ipairs(family.stores) do
-    list[i] = engine:store(family.schema, store):describe()
-    decls[store] = list[i]
+    local to
+    list[i], to = columns.of(engine:store(family.schema, store):describe())
+    decls[store], extras[i] = list[i], columns.extra(family.entities[i], to)
   end
   for i, decl in ipairs(list) do
-    local schema, entity = decl.table:match "^([^.]+)%.", family.entities[i]
+    local schema = core.sql_path(decl.table)
     if schema and schema ~= "public" and not schemas[schema] then
       schemas[schema] = true
       sql[#sql + 1] = "create schema " .. ddl.name(schema)
     end
-    for _, one in ipairs(ddl.create_table(decl, decls, { partition = entity.partition, search = entity.search })) do sql[#sql + 1] = one end
+    for _, one in ipairs(ddl.create_table(decl, decls, extras[i])) do sql[#sql + 1] = one end
   end
   engine:close()
   return sql
@@ -70,7 +73,7 @@ local function schemas_of(names)
   local list, seen = {}, {}
   for _, name in ipairs(names) do
     for _, entity in ipairs(require "larder.family".get(name).entities) do
-      local schema = (entity.table or ""):match "^([^.]+)%."
+      local schema = core.sql_path(entity.table)
       if schema and not seen[schema] then
         seen[schema] = true
         list[#list + 1] = schema
@@ -84,7 +87,7 @@ local function arguments(ctx, schemas)
   local a = ctx.args
   local list = { "--no-password", "--no-owner", "--no-privileges", "--format=" .. (a.format or "plain") }
   if a.data_only then list[#list + 1] = "--data-only" elseif not a.data then list[#list + 1] = "--schema-only" end
-  for _, schema in ipairs(schemas) do list[#list + 1] = "--schema=" .. ddl.name(schema) end
+  for _, schema in ipairs(schemas) do list[#list + 1] = "--schema=" .. core.sql_name(schema) end
   if a.output then list[#list + 1] = "--file=" .. a.output end
   return list
 end
