@@ -40,6 +40,11 @@ local steps = {
   exists = function() return users:exists("tenant-1", draw()) end,
   create = function() return users:create(user()) end,
   patch = function() return users:patch("tenant-1", draw(), { full_name = "Renamed" }) end,
+  update = function()
+    local row = user()
+    row.id = draw()
+    return users:update(row)
+  end,
   find = function() return users:find { tenant_id = "tenant-1", email = draw() } end,
   list = function() return users:list { where = { tenant_id = "tenant-1" }, order = "id", limit = 100 } end,
   transaction = function()

@@ -260,6 +260,30 @@ for _, engine in ipairs(engines) do
       assert.is_string(err.fields.id)
     end)
 
+    it("replaces a row by a key of three parts", function()
+      local name = "thirds" .. engine.name
+      larder.declare { name = name, entities = { {
+        name = "seats", table = "shop.seats_of_three",
+        fields = {
+          { name = "hall", type = "text" }, { name = "row", type = "int4" }, { name = "seat", type = "int4" },
+          { name = "taken_by", type = "text", null = true },
+        },
+        key = { name = "seats_of_three_pkey", "hall", "row", "seat" },
+      } } }
+      if db:kind() == "postgres" then
+        assert(db:query [[create table shop.seats_of_three (hall text collate "C", "row" int4, seat int4, taken_by text collate "C",
+          constraint seats_of_three_pkey primary key (hall, "row", seat))]])
+      end
+      local seats = db:stores(name).seats
+      for seat = 1, 2 do assert(seats:create { hall = "north", row = 7, seat = seat }) end
+      assert.equal("Dot", assert(seats:update { hall = "north", row = 7, seat = 2, taken_by = "Dot" }).taken_by)
+      assert.is_nil(assert(seats:get("north", 7, 1)).taken_by)
+      local none, err = seats:update { hall = "north", row = 7, seat = 3, taken_by = "Dot" }
+      assert.same({ nil, "not_found", "update" }, { none, err.code, err.op })
+      none, err = seats:update { hall = "north", seat = 2, taken_by = "Dot" }
+      assert.same({ nil, "invalid", "is required" }, { none, err.code, err.fields.row })
+    end)
+
     it("replaces only the fields that are asked for", function()
       local row = assert(items:create { tenant_id = "t", title = "Tea", price = 2, stock = 5 })
       row.title, row.stock, row.price = "Changed", nil, nil

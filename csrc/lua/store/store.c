@@ -202,8 +202,8 @@ static bool has_entry(lua_State *L, int idx) {
   return true;
 }
 
-/* cstore:patch(k1, k2, …, changes) → row as stored | nil, err | nothing */
-static int store_patch(lua_State *L) {
+/* Changes the row with the key that the arguments begin with; behind it stands the table of changes. */
+static int change_by_key(lua_State *L, const char *name) {
   l_slots at;
   l_store *s = check(L);
   l_opargs a = l_store_args(L, s);
@@ -212,7 +212,7 @@ static int store_patch(lua_State *L) {
   ldr_code code;
   if (!is_by_key(L, s, 1) || !lua_istable(L, changes) || !l_table_plain(L, changes) || !has_entry(L, changes))
     return 0;
-  a.w = enter_by_key(L, &at, s, "patch", key, &code);
+  a.w = enter_by_key(L, &at, s, name, key, &code);
   a.now = l_work_now(L, a.w);
   kept = keep_key(s, a.w, key);
   if (code == LDR_OK) code = kept ? l_op_patch(&a, kept, changes) : ldr_fail_nomem(&a.w->err);
@@ -220,6 +220,12 @@ static int store_patch(lua_State *L) {
   a.w->finish = l_finish_first;
   return l_work_run(L, a.w);
 }
+
+/* cstore:patch(k1, k2, …, changes) → row as stored | nil, err | nothing */
+static int store_patch(lua_State *L) { return change_by_key(L, "patch"); }
+
+/* cstore:update(k1, k2, …, changes): the same by the name under which errors and events know it */
+static int store_update(lua_State *L) { return change_by_key(L, "update"); }
 
 /* cstore:run(op [, name]) → results by kind; name: the method, for errors and events */
 static int store_run(lua_State *L) {
@@ -262,9 +268,19 @@ static int store_describe(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"get", store_get},       {"exists", store_exists},     {"create", store_create}, {"patch", store_patch},
-    {"run", store_run},       {"load", l_bulk_load},        {"scan", l_bulk_scan},    {"name", store_name},
-    {"fields", store_fields}, {"describe", store_describe}, {"direct", l_direct},     {NULL, NULL},
+    {"get", store_get},
+    {"exists", store_exists},
+    {"create", store_create},
+    {"patch", store_patch},
+    {"update", store_update},
+    {"run", store_run},
+    {"load", l_bulk_load},
+    {"scan", l_bulk_scan},
+    {"name", store_name},
+    {"fields", store_fields},
+    {"describe", store_describe},
+    {"direct", l_direct},
+    {NULL, NULL},
 };
 
 void l_store_open(lua_State *L) { l_class_register(L, &l_store_class, methods); }

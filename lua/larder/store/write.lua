@@ -1,6 +1,7 @@
 --- Writing: the generic methods that every store has.
 
 local core = require "larder.core"
+local compat = require "larder.base.compat"
 local errors = require "larder.base.errors"
 local expr = require "larder.base.expr"
 local include = require "larder.store.include"
@@ -11,6 +12,7 @@ local support = require "larder.store.support"
 
 local run, settle = support.run, support.settle
 local entities, entity_of, careful = support.entities, support.entity_of, support.careful
+local unpack = compat.unpack
 local null, PENDING, NONE = core.null, core.PENDING, options.NONE
 
 local DELETE_OPTIONS = options.set { timeout = "seconds" }
@@ -256,6 +258,23 @@ local function key_of(entity, method, row)
   return where
 end
 
+-- The values of the row's key, and behind them what to set: the arguments of the core's calls by key.
+local function key_before(entity, row, set)
+  local key, n = entity.key, entity.nkey
+  if n == 1 then return row[key[1]], set end
+  if n == 2 then return row[key[1]], row[key[2]], set end
+  local args = {}
+  for i = 1, n do args[i] = row[key[i]] end
+  args[n + 1] = set
+  return unpack(args, 1, n + 1)
+end
+
+-- The core's call by key changed no row.
+local function not_changed(store, method, err, where)
+  if err.code ~= "not_found" then return nil, err end
+  return unchanged(store, method, where, nil, store._entity.key)
+end
+
 ---@class larder.UpdateOptions
 ---@field only? string[]       these fields alone
 ---@field where? larder.Where  change the row only while this holds, else `conflict` (optimistic locking)
@@ -272,16 +291,23 @@ end
 ---@return table|nil row  as stored
 ---@return larder.Error? err  `not_found` when there is none
 function write:update(row, opts)
-  local entity = self._entity
+  local entity = entities[self] or entity_of(self, "update")
   support.check_row(self, "update", row)
   if getmetatable(row) ~= nil then misuse.check_shape(row, "record", entity.full .. ":update: a row") end
   opts = support.options(self, "update", opts, UPDATE_OPTIONS)
   check_only(self, "update", opts.only)
+  local set = opts.only and part_of(entity, row, opts.only) or replacement(entity, row, opts.keep_stamps)
+  if opts == NONE and entity.patches and self.db._plain then
+    local made, failed = self._core:update(key_before(entity, row, set))
+    if made == PENDING then made, failed = settle(self._wait, made, failed) end
+    if made ~= nil then return made end
+    if failed ~= nil then return not_changed(self, "update", failed, key_of(entity, "update", row)) end
+  end
   local where, err = key_of(entity, "update", row)
   if not where then return nil, err end
-  local set = opts.only and part_of(entity, row, opts.only) or replacement(entity, row, opts.keep_stamps)
   return changed(self, "update", where, set, opts, entity.version and row[entity.version])
 end
+careful[write.update] = true
 
 -- With options, with listeners, with nothing to change, or where the row's state matters.
 local function patch_with_options(store, ...)
@@ -309,9 +335,7 @@ function write:patch(...)
     if row == PENDING then row, err = settle(self._wait, row, err) end
     if row ~= nil then return row end
     if err ~= nil then
-      if err.code ~= "not_found" then return support.by_key_failed(entity, err) end
-      local where = support.conditions(self, "patch", entity.key, entity.nkey, ...)
-      return unchanged(self, "patch", where, nil, entity.key)
+      return not_changed(self, "patch", err, support.conditions(self, "patch", entity.key, entity.nkey, ...))
     end
   end
   return patch_with_options(self, ...)
