@@ -239,3 +239,59 @@ describe("a declared column", function()
     assert.matches("letters, digits and underscores", tostring(why), 1, true)
   end)
 end)
+
+local function declare_parts()
+  larder.declare { name = "odd_parts", entities = { {
+    name = "events", table = [["odd ""parts"""."the 'events"]],
+    fields = { { name = "id", column = "the id", type = "int8", default = { "identity" } },
+      { name = "at", column = 'at "UTC"', type = "timestamptz" },
+      { name = "firm", column = "Firm's", type = "text" }, { name = "words", column = "the; words", type = "text", max_len = 50 },
+      { name = "loud", column = "LOUD!", type = "text", null = true, generated = 'upper("the; words")' } },
+    key = { "at", "id" }, tenant = "firm", indexes = { { "firm", "-at" } }, uniques = { { "firm", "at" } },
+    partition = { by = "at", every = "month" },
+  }, {
+    name = "notes", table = [["odd ""parts"""."no.tes"]], key = { "id" }, soft_delete = "gone",
+    fields = { { name = "id", column = "I D", type = "int8" }, { name = "words", column = "the; words", type = "text" },
+      { name = "gone", column = "is 'gone'", type = "timestamptz", null = true } },
+    search = { vector = 'v "x', headline = "words", config = "english" },
+  } } }
+end
+
+describe("a partitioned table with a search, of odd names", function()
+  local db
+  setup(function()
+    db = must(larder.open(url))
+    declare_parts()
+  end)
+  teardown(function()
+    db:query [[drop schema "odd ""parts""" cascade]]
+    db:close()
+  end)
+  it("is made from its declaration, and kept", function()
+    local session = must(db._engine:session {})
+    for _, fault in ipairs(must(check(db, "odd_parts"))) do must(session:script(fault.sql)) end
+    session:rollback()
+    assert.same({}, (must(check(db, "odd_parts"))))
+    local events = db:stores("odd_parts").events
+    local row = must(events:create { at = db:now(), firm = "f", words = "quick foxes" })
+    local made = must(events:ensure_partitions { ahead = 1 }) -- and the row moves out of the default partition
+    assert.equal(2, #made)
+    assert.equal("QUICK FOXES", must(events:get(row.at, row.id)).loud)
+    must(events:create { at = "2001-01-01T00:00:00Z", firm = "f", words = "old foxes" })
+    local _, twice = events:create { at = row.at, firm = "f", words = "again" }
+    assert.same({ "conflict",
+      "the 'events_Firm's_at \"UTC\"_key", "Key (firm, at) already exists." }, { twice.code, twice.constraint, twice.detail })
+    local notes = db:stores("odd_parts").notes
+    must(notes:create_many { { id = 1, words = "quick foxes" }, { id = 2, words = "slow foxes" }, { id = 3, words = "fox" } })
+    must(notes:delete(2))
+    local rows = must(notes:search("foxes", { headline = true, where = { id = 1 } }))
+    assert.equal(1, #rows)
+    assert.equal(2, #must(notes:search "fox"))
+    assert.is_string(rows[1].words)
+    assert.is_truthy(rows[1].headline:find "<b>foxes</b>")
+    assert.equal(row.id, must(events:get(row.at, row.id)).id)
+    assert.equal(1, must(events:detach_partitions { before = "2002-01-01T00:00:00Z" }).rows)
+    must(db:truncate "odd_parts")
+    assert.equal(0, must(events:count()))
+  end)
+end)

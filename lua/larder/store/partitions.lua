@@ -104,14 +104,22 @@ local function live(store, parent)
   return names, default
 end
 
+-- All but those that the server generates.
+local GIVEN = [[
+select string_agg(quote_ident(attname), ', ' order by attnum) as list
+from pg_attribute
+where attrelid = to_regclass($1) and attnum > 0 and not attisdropped and attgenerated = '']]
+
 -- Rows of the period that lie in the default partition move along.
 local function make(store, schema, name, parent, default, from, to)
   local db, by = store.db, by_column(store._entity)
   local new = qualified(schema, name)
   assert(db:query(("create table %s (like %s including all)"):format(new, parent)))
   if default then
-    assert(db:query(("with moved as (delete from %s where %s >= $1 and %s < $2 returning *) insert into %s select * from moved")
-      :format(qualified(schema, default), by, by, new), from, to))
+    local given = assert(db:query(GIVEN, parent))[1].list
+    local move = "with moved as (delete from %s where %s >= $1 and %s < $2 returning *) "
+      .. "insert into %s (%s) overriding system value select %s from moved"
+    assert(db:query(move:format(qualified(schema, default), by, by, new, given, given), from, to))
   end
   assert(db:query(("alter table %s attach partition %s for values from ('%s') to ('%s')"):format(parent, new, from, to)))
 end
