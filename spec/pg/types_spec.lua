@@ -52,7 +52,7 @@ describe("types in the catalogue", function()
   end)
 
   it("are made by diff where they are missing, enums first", function()
-    assert(db:query "drop table typed.made, typed.moods")
+    assert(db:query "drop table typed.made, typed.moods, typed.rows")
     assert(db:query "drop type typed.mood")
     local made = {}
     for _, fault in ipairs(assert(check(db, "typed"))) do
@@ -71,7 +71,7 @@ describe("types in the catalogue", function()
     assert(db:query "alter table typed.moods alter mood type typed.other using mood::text::typed.other")
     assert.same({ "column mood: declared typed.mood, in the database typed.other",
       'column mood: declared labels sad, ok, Happy, a"b, c, in the database ok, Happy' }, messages "typed")
-    assert(db:query "drop table typed.moods, typed.made")
+    assert(db:query "drop table typed.moods, typed.made, typed.rows")
     assert(db:query "drop type typed.mood")
     assert(db:query "create type typed.mood as enum ('ok', 'Happy')")
     assert(db:query [[create table typed.moods (mood typed.mood not null, d date not null, v integer,

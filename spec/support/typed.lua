@@ -4,7 +4,8 @@ local larder = require "larder"
 
 local typed = {}
 
--- field → declared type, SQL type
+-- field → declared type, SQL type, what else is declared
+local MOOD = { sql_type = "typed.mood", enum = { "sad", "ok", "Happy", "a\"b, c" } }
 local FIELDS = {
   { "d", "date" }, { "ts", "timestamp" }, { "t", "time" }, { "iv", "interval" },
   { "vc", "varchar(5)", "varchar(5)" }, { "c", "char(4)", "char(4)" },
@@ -15,6 +16,9 @@ local FIELDS = {
   { "vb", "varbit" }, { "vb4", "varbit(4)", "varbit(4)" },
   { "ips", "inet[]" }, { "nets", "cidr[]" }, { "macs", "macaddr[]" }, { "mac8s", "macaddr8[]" }, { "vbs", "varbit[]" },
   { "ds", "date[]" }, { "tss", "timestamp[]" }, { "tms", "time[]" }, { "ivs", "interval[]" }, { "vcs", "varchar[]" },
+  { "moods", "enum[]", "typed.mood[]", MOOD }, { "vc3s", "varchar(3)[]" }, { "c3s", "char(3)[]" }, { "b3s", "bit(3)[]" },
+  { "n41s", "numeric(4,1)[]" }, { "ts0s", "timestamp(0)[]" }, { "irs", "int4range[]" }, { "lrs", "int8range[]" }, { "nrs", "numrange[]" },
+  { "trs", "tsrange[]" }, { "zrs", "tstzrange[]" }, { "drs", "daterange[]" },
 }
 typed.FIELDS = FIELDS
 
@@ -22,6 +26,7 @@ local fields = { { name = "id", type = "int4" } }
 local columns = { "id integer not null" }
 for i, field in ipairs(FIELDS) do
   fields[i + 1] = { name = field[1], type = field[2], null = true }
+  for key, value in pairs(field[4] or {}) do fields[i + 1][key] = value end
   columns[i + 1] = field[1] .. " " .. (field[3] or field[2])
 end
 
@@ -70,10 +75,10 @@ larder.declare { name = "typed", entities = typed.entities }
 local SQL = ([[
 drop schema if exists typed cascade;
 create schema typed;
+create type typed.mood as enum ('sad', 'ok', 'Happy', 'a"b, c');
 create table typed.rows (%s, constraint rows_pkey primary key (id), constraint rows_iv_key unique (iv));
 create table typed.stamped (id integer not null, made date not null default current_date, at timestamp(3) not null,
   changed timestamp(0) not null, kind char(3) not null default 'a', token char(40) not null, constraint stamped_pkey primary key (id));
-create type typed.mood as enum ('sad', 'ok', 'Happy', 'a"b, c');
 create table typed.made (id serial constraint made_pkey primary key, mood typed.mood, state typed.mood not null default 'ok',
   price numeric(10,2) not null default 1.50, n smallint not null default 2, total numeric generated always as (price * n) stored,
   who text collate "C" not null default ('x' || 'y'), note varchar(20) collate "C" default ('n' || 'o'));

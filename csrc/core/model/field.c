@@ -18,9 +18,13 @@ bool ldr_field_is_time(const ldr_field *f) {
   return ldr_field_is(f, LDR_T_TIME) || ldr_field_is(f, LDR_T_TIMESTAMP) || ldr_field_is(f, LDR_T_DATE);
 }
 
-bool ldr_field_has_seconds(const ldr_field *f) {
-  return ldr_field_is(f, LDR_T_TIME) || ldr_field_is(f, LDR_T_TIMESTAMP) || ldr_field_is(f, LDR_T_CLOCK) ||
-         ldr_field_is(f, LDR_T_INTERVAL);
+bool ldr_field_has_seconds(const ldr_field *f) { return !f->array && ldr_ftype_has_seconds(f->type); }
+
+/* Of arrays, what varchar(20)[], char(3)[] and bit(8)[] say of each element. */
+static bool may_have_length(const ldr_field *f) {
+  ldr_ftype t = f->type;
+  if (!f->array) return ldr_field_is_text(f) || ldr_field_is(f, LDR_T_BYTES) || ldr_field_is(f, LDR_T_BITS);
+  return f->min_len == 0 && (t == LDR_F_VARCHAR || t == LDR_F_CHAR || t == LDR_F_BIT || t == LDR_F_VARBIT);
 }
 
 bool ldr_field_is_limited(const ldr_field *f) {
@@ -55,37 +59,29 @@ static const char *default_fault(const ldr_field *f) {
 static const char *field_fault(const ldr_field *f) {
   if ((unsigned)f->type >= LDR_F_UNKNOWN) return "has no known type";
   if (ldr_field_is_limited(f) && !has_limits(f)) return "min and max are for numbers, times and intervals";
-  if (f->type == LDR_F_CHAR && f->array)
-    return "arrays of char have no padding here: use text[] or varchar[]";
-  if (f->type == LDR_F_BIT && f->array) return "arrays of bit have no length here: use varbit[]";
-  if ((f->min_len || f->max_len) && !ldr_field_is_text(f) && !ldr_field_is(f, LDR_T_BYTES) &&
-      !ldr_field_is(f, LDR_T_BITS))
-    return f->array ? "lengths are not checked in arrays, so none is declared"
+  if ((f->min_len || f->max_len) && !may_have_length(f))
+    return f->array ? "an array's elements have the length of their type alone: varchar(20)[]"
                     : "lengths are for text, varchar, char, bytea, bit and varbit";
   if ((f->type == LDR_F_CHAR || f->type == LDR_F_BIT) && f->max_len == 0)
     return "a char and a bit have a length: char(3), bit(8)";
-  if (f->has_digits && (!ldr_field_has_seconds(f) || f->digits < 0 || f->digits > 6))
+  if (f->has_digits && (!ldr_ftype_has_seconds(f->type) || f->digits < 0 || f->digits > 6))
     return "digits of a second are 0 to 6, of a time, timestamp, timestamptz or interval";
   if (f->max_len && f->min_len > f->max_len) return "min_len is above max_len";
-  if ((f->precision || f->scale) && !ldr_field_is(f, LDR_T_NUMERIC))
-    return "precision and scale are for numeric";
+  if ((f->precision || f->scale) && f->type != LDR_F_NUMERIC) return "precision and scale are for numeric";
   if (f->precision < 0 || f->precision > 1000 || f->scale < 0 || f->scale > f->precision)
     return "precision is 1 to 1000, scale 0 to precision";
   if (f->nenums && !ldr_field_is(f, LDR_T_TEXT) && f->type != LDR_F_ENUM) return "enum is for text";
-  if (f->type == LDR_F_ENUM && f->array) return "arrays of an enum are not for stores: text[] is";
   if (f->type == LDR_F_ENUM && (f->nenums == 0 || f->sql_type == NULL))
     return "an enum has its labels in enum, in their order, and the type's name in sql_type";
-  if (f->array && (ldr_ftype_is_servers(f->type) || f->type == LDR_F_TSVECTOR))
-    return "arrays of citext, xml and tsvector are not for stores";
-  if (f->array && ldr_ftype_get(f->type)->type == LDR_T_RANGE)
-    return "arrays of ranges are not for stores: a store with one range a row is";
+  if (f->array && f->type == LDR_F_TSVECTOR)
+    return "a tsvector is the words of one document: no index and no search is for arrays of them";
   if (f->type == LDR_F_TSVECTOR && !f->generated)
     return "a tsvector is the database's to make: generated = true";
   if (f->type == LDR_F_XML && (f->nenums || f->min_len || f->max_len))
     return "an xml has no lengths and no enum";
   if (f->type == LDR_F_CITEXT && f->sql_type)
     return "a citext has no sql_type: its extension is on the search path";
-  if (f->array && f->sql_type) return "arrays of a domain are not for stores";
+  if (f->array && f->sql_type && f->type != LDR_F_ENUM) return "arrays of a domain are not for stores";
   if (f->generated && (f->def != LDR_DEF_NONE || f->stamp_insert || f->stamp_update || f->version))
     return "what the database generates has no default and no stamp";
   if ((f->stamp_insert || f->stamp_update) && !ldr_field_is_time(f))
@@ -135,10 +131,12 @@ static ldr_code place_labels(ldr_schema *s, ldr_field *f, ldr_err *err) {
   return LDR_OK;
 }
 
-/* The default was read as a text. */
+/* The default was read as a text, or as an array of labels. */
 static ldr_code place_default(const ldr_entity *e, ldr_field *f, ldr_err *err) {
-  const ldr_value *v = ldr_enum_find(f->places, f->nenums, f->def_value.u.p, f->def_value.n);
-  if (v == NULL) return ldr_decl_fault(err, e, "field", f->name, "default is not in its enum");
+  ldr_value *def = &f->def_value, stranger;
+  const ldr_value *v = f->array ? def : ldr_enum_find(f->places, f->nenums, def->u.p, def->n);
+  if (!v || (f->array && ldr_array_find_stranger(def->u.p, def->n, f->places, f->nenums, &stranger)))
+    return ldr_decl_fault(err, e, "field", f->name, "default is not in its enum");
   f->def_value = *v;
   return LDR_OK;
 }

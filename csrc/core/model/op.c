@@ -480,8 +480,8 @@ static bool agg_fits(const ldr_agg *a, const ldr_field *f) {
     case LDR_AGG_MIN:
     case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid, macaddr, bits and (before 18) bytea; a cidr's
                          is an inet */
-      return is_number(f) || ldr_ftype_is_text(f->type) || ldr_ftype_is_users(f->type) ||
-             ldr_field_has_seconds(f) || f->type == LDR_F_DATE || (f->type == LDR_F_INET && !f->array);
+      return !f->array && (is_number(f) || ldr_ftype_is_text(f->type) || ldr_ftype_is_users(f->type) ||
+                           ldr_field_has_seconds(f) || f->type == LDR_F_DATE || f->type == LDR_F_INET);
   }
   return false;
 }

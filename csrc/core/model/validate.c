@@ -159,12 +159,70 @@ static ldr_code round_time(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_e
   return ldr_typecheck(f->name, f->type, false, v, err);
 }
 
+/* A label as a text, as arrays keep it. */
+static ldr_code check_label(const ldr_field *f, const ldr_value *label, ldr_err *err) {
+  return ldr_enum_find(f->places, f->nenums, label->u.p, label->n) ? LDR_OK : not_in_enum(f, err);
+}
+
 /* A label that came from elsewhere (a cursor, a file) may have another place, or none. */
 static ldr_code place_label(const ldr_field *f, ldr_value *v, ldr_err *err) {
   const ldr_value *found = ldr_enum_find(f->places, f->nenums, v->u.p + LDR_ENUM_HEAD, v->n - LDR_ENUM_HEAD);
   if (found == NULL) return not_in_enum(f, err);
   *v = *found;
   return LDR_OK;
+}
+
+/* ---- what an array's type says of each element ---- */
+
+/* Is there anything that the type alone does not say? */
+static bool has_rules(const ldr_field *f) {
+  return f->type == LDR_F_ENUM || f->max_len || f->precision || f->has_digits;
+}
+
+/* The fault of one element becomes the field's, and says which element it is. */
+static ldr_code refuse(const ldr_field *f, size_t number, const ldr_err *why, ldr_err *err) {
+  const char *text = why->message + strlen(f->name) + 1; /* "field text", as ldr_fail_field puts it */
+  return ldr_fail_field(err, f->name, "element %zu %s", number, text);
+}
+
+/* One element, as a field of its own type takes it, behind its length. */
+static ldr_code add_element(const ldr_field *one, const char *p, int32_t n, ldr_arena *a, ldr_buf *scratch,
+                            ldr_buf *out, ldr_err *err) {
+  ldr_value v = ldr_null();
+  ldr_code code = LDR_OK;
+  ldr_buf_reset(scratch);
+  if (n >= 0 && !ldr_codec_decode(one->type, false, p, (size_t)n, scratch, &v))
+    return scratch->broken ? ldr_fail_nomem(err) : ldr_fail_field(err, one->name, "is malformed");
+  if (n >= 0) code = one->type == LDR_F_ENUM ? check_label(one, &v, err) : ldr_check_value(one, &v, a, err);
+  if (code == LDR_OK) ldr_codec_encode_framed(one->type, &v, out);
+  return code;
+}
+
+static ldr_code check_elements(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) {
+  ldr_field one = *f;
+  ldr_array_reader r;
+  ldr_buf scratch = {0}, out = {0};
+  ldr_err why = {0};
+  ldr_code code = LDR_OK;
+  const char *p = NULL;
+  int32_t n;
+  if (!has_rules(f)) return LDR_OK;
+  if (!ldr_array_read(&r, v->u.p, v->n)) return ldr_fail_field(err, f->name, "is not a well-formed array");
+  one.array = false;
+  ldr_buf_add(&out, v->u.p, (size_t)(r.p - v->u.p)); /* the header and the dimensions */
+  for (size_t i = 1; code == LDR_OK && ldr_array_next(&r, &p, &n); i++) {
+    code = add_element(&one, p, n, a, &scratch, &out, &why);
+    if (code == LDR_INVALID) code = refuse(f, i, &why, err);
+  }
+  if (code == LDR_OK && !out.broken && (out.n != v->n || memcmp(out.p, v->u.p, out.n) != 0)) {
+    p = ldr_buf_copy(&out, a);
+    if (p) *v = ldr_bytes_of(LDR_T_ARRAY, p, out.n);
+    if (p == NULL) out.broken = true;
+  }
+  if ((code != LDR_OK && code != LDR_INVALID) || out.broken) code = ldr_fail_nomem(err);
+  ldr_buf_free(&scratch);
+  ldr_buf_free(&out);
+  return code;
 }
 
 /* Rounds, pads and checks what the type alone does not say. */
@@ -181,6 +239,7 @@ static ldr_code fit(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err
     case LDR_T_TIMESTAMP:
     case LDR_T_CLOCK:
     case LDR_T_INTERVAL: return round_time(f, v, a, err);
+    case LDR_T_ARRAY: return check_elements(f, v, a, err);
     default: return LDR_OK;
   }
 }
@@ -297,6 +356,9 @@ static ldr_code check_set(const ldr_field *f, ldr_set *s, int64_t now, ldr_arena
     case LDR_SET_GREATEST:
       if (s->value.type == LDR_T_NULL) return LDR_OK; /* changes nothing, whatever the field allows */
       break;
+    case LDR_SET_APPEND:
+      if (f->array) break; /* its elements become the column's, each as if it were written */
+      return LDR_OK;
     default: return LDR_OK;
   }
   return ldr_check_value(f, &s->value, a, err);

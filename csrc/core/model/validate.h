@@ -6,8 +6,9 @@
 #include "model/op.h"
 
 /* One value against its field, null included. Text: valid UTF-8, no zero byte, lengths, enum. Ints: column
- * range, min, max. numeric: rounded to the column's scale (bytes from the arena). Adds the fault to
- * err->fields; LDR_OK or LDR_INVALID (LDR_CAPACITY when out of memory). */
+ * range, min, max. numeric: rounded to the column's scale (bytes from the arena). Each element of an
+ * array is checked, padded and rounded like that, as PostgreSQL does it. Adds the fault to err->fields;
+ * LDR_OK or LDR_INVALID (LDR_CAPACITY when out of memory). */
 ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err *err) LDR_MUSTCHECK;
 
 /* The declared min and max of a field, for what a set expression makes of it as well. v: not null, of the

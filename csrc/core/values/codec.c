@@ -245,9 +245,22 @@ static bool read_jsonb(const char *p, size_t n, ldr_buf *scratch, ldr_value *out
   return read_json(p + 1, n - 1, scratch, out);
 }
 
-/* The bytes stay as they are: ldr_array_read proves them whole. */
-static bool read_array(ldr_ftype t, const char *p, size_t n, ldr_value *out) {
+/* The elements' type says its own oid, which is another in each database: the value has the one that it has
+ * everywhere. */
+static bool read_users_array(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   ldr_array_reader r;
+  size_t start = scratch->n;
+  if (!ldr_array_read(&r, p, n) || (r.elem != t && !ldr_oid_is_users(ldr_be32(p + 8)))) return false;
+  ldr_array_add_as(scratch, ldr_ftype_get(t)->oid, p, n);
+  if (scratch->broken) return false;
+  *out = ldr_bytes_of(LDR_T_ARRAY, scratch->p + start, n);
+  return true;
+}
+
+/* The bytes stay as they are: ldr_array_read proves them whole. */
+static bool read_array(ldr_ftype t, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
+  ldr_array_reader r;
+  if (ldr_ftype_is_users(t)) return read_users_array(t, p, n, scratch, out);
   if (!ldr_array_read(&r, p, n) || (r.count && r.elem != t)) return false;
   *out = ldr_bytes_of(LDR_T_ARRAY, p, n);
   return true;
@@ -340,7 +353,7 @@ static const struct {
 
 bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf *scratch, ldr_value *out) {
   if (n > UINT32_MAX) return false;
-  if (array && t != LDR_F_UNKNOWN) return read_array(t, p, n, out);
+  if (array && t != LDR_F_UNKNOWN) return read_array(t, p, n, scratch, out);
   return codecs[t].decode(p, n, scratch, out);
 }
 

@@ -7,12 +7,14 @@
 #include "values/value.h"
 
 /* Decode a non-null binary field of the given type. Views into p where the bytes are the value (text, json,
- * bytea, uuid, array); made bytes (numeric, ranges, tsvector) are appended to scratch, and the view lasts
- * until it grows again. false: malformed, or scratch is broken. */
+ * bytea, uuid, array); made bytes (numeric, ranges, tsvector, arrays of enums and citext) are appended to
+ * scratch, and the view lasts until it grows again. false: malformed, or scratch is broken. */
 bool ldr_codec_decode(ldr_ftype t, bool array, const char *p, size_t n, ldr_buf *scratch, ldr_value *out);
 /* Is a decoded value of the type made in scratch? When that grows, the bytes lie where they did from its
  * start. */
-static inline bool ldr_codec_makes(ldr_type t) { return t == LDR_T_NUMERIC || t == LDR_T_RANGE; }
+static inline bool ldr_codec_makes(ldr_ftype t, ldr_type type) {
+  return type == LDR_T_NUMERIC || type == LDR_T_RANGE || (type == LDR_T_ARRAY && ldr_ftype_is_users(t));
+}
 /* The same for one type, found once for many fields. An array's is NULL: it goes through ldr_codec_decode. */
 typedef bool ldr_codec_decoder(const char *p, size_t n, ldr_buf *scratch, ldr_value *out);
 ldr_codec_decoder *ldr_codec_decoder_of(ldr_ftype t, bool array);

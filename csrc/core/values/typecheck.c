@@ -93,12 +93,24 @@ static ldr_code fit_bounds(const char *field, ldr_ftype t, const char *p, size_t
   return ldr_fail_field(err, field, "is not of type %s", ldr_ftype_get(t)->name);
 }
 
+static ldr_code fit_range_wire(const char *field, ldr_ftype t, const char *p, size_t n, ldr_err *err) {
+  ldr_buf b = {0};
+  bool ok = ldr_range_from_wire(ldr_ftype_range_kind(t), p, n, &b), broken = b.broken;
+  ldr_buf_free(&b);
+  if (broken) return ldr_fail_nomem(err);
+  return ok ? LDR_OK : ldr_fail_field(err, field, "has a malformed element");
+}
+
 static ldr_code fit_element(const char *field, ldr_ftype t, const char *p, size_t n, ldr_err *err) {
   size_t size = wire_size(t);
   if (size && size != n) return ldr_fail_field(err, field, "has a malformed element");
+  if (ldr_ftype_is_range(t)) return fit_range_wire(field, t, p, n, err);
   switch (t) {
     case LDR_F_TEXT:
     case LDR_F_VARCHAR:
+    case LDR_F_CITEXT:
+    case LDR_F_XML:
+    case LDR_F_ENUM:
     case LDR_F_CHAR: return fit_text(field, p, n, err);
     case LDR_F_NUMERIC: return fit_numeric_wire(field, p, n, err);
     case LDR_F_JSON: return fit_json(field, p, n, err);

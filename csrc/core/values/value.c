@@ -299,7 +299,10 @@ bool ldr_array_read(ldr_array_reader *out, const char *p, size_t n) {
   ndim = ldr_be32(p);
   if (ndim > MAX_DIMS || ldr_be32(p + 4) > 1) return false;
   r.ndim = (int)ndim;
-  if (!ldr_ftype_by_oid(ldr_be32(p + 8), &r.elem, &array) || array) r.elem = LDR_F_UNKNOWN;
+  if (ldr_be32(p + 8) == types[LDR_F_CITEXT].oid)
+    r.elem = LDR_F_CITEXT;
+  else if (!ldr_ftype_by_oid(ldr_be32(p + 8), &r.elem, &array) || array)
+    r.elem = LDR_F_UNKNOWN;
   r.p += ARRAY_HEADER;
   if (!read_dims(&r)) return false;
   walk = r;
@@ -331,6 +334,26 @@ void ldr_array_begin(ldr_buf *out, ldr_ftype elem, int ndim, const int32_t *dims
   }
 }
 
+void ldr_array_add_as(ldr_buf *out, uint32_t oid, const char *p, size_t n) {
+  size_t at = out->n;
+  ldr_buf_add(out, p, n);
+  if (!out->broken && n >= ARRAY_HEADER) ldr_buf_patch32(out, at + 8, oid);
+}
+
+bool ldr_array_find_stranger(const char *p, size_t n, const ldr_value *labels, unsigned nlabels,
+                             ldr_value *out) {
+  ldr_array_reader r;
+  const char *label;
+  int32_t size;
+  if (!ldr_array_read(&r, p, n)) return false;
+  while (ldr_array_next(&r, &label, &size)) {
+    if (size < 0 || ldr_enum_find(labels, nlabels, label, (size_t)size)) continue;
+    *out = ldr_text(label, (size_t)size);
+    return true;
+  }
+  return false;
+}
+
 /* An element's float; false when its length is wrong. */
 static bool wire_float(ldr_ftype t, const char *p, int32_t n, double *out) {
   uint32_t half;
@@ -348,7 +371,42 @@ static bool wire_float(ldr_ftype t, const char *p, int32_t n, double *out) {
   return true;
 }
 
-/* Equal elements may differ in their bytes: zeros and NaNs, the scale of a numeric (bytes 6 and 7), JSON. */
+/* A range's value from its binary form, in *made; false: malformed, or memory ran out. */
+static bool element_range(ldr_ftype t, const char *p, int32_t n, ldr_buf *made) {
+  return ldr_range_from_wire(ldr_ftype_range_kind(t), p, (size_t)n, made) && !made->broken;
+}
+
+/* Without memory, ranges whose bytes differ count as different. */
+static bool same_range(ldr_ftype t, const char *p, int32_t n, const char *q, int32_t m) {
+  ldr_buf a = {0}, b = {0};
+  bool same =
+      element_range(t, p, n, &a) && element_range(t, q, m, &b) && ldr_range_cmp(a.p, a.n, b.p, b.n) == 0;
+  ldr_buf_free(&a);
+  ldr_buf_free(&b);
+  return same;
+}
+
+static uint64_t hash_range(ldr_ftype t, const char *p, int32_t n, uint64_t seed) {
+  ldr_buf made = {0};
+  if (element_range(t, p, n, &made)) seed = ldr_range_hash(made.p, made.n, seed);
+  ldr_buf_free(&made);
+  return seed;
+}
+
+/* A char, whose blanks at the end do not count. */
+static ldr_value element_char(const char *p, int32_t n) {
+  ldr_value v = ldr_bytes_of(LDR_T_CHAR, p, (size_t)n);
+  v.n = bare(&v);
+  return v;
+}
+
+static bool same_char(const char *p, int32_t n, const char *q, int32_t m) {
+  ldr_value a = element_char(p, n), b = element_char(q, m);
+  return a.n == b.n && memcmp(a.u.p, b.u.p, a.n) == 0;
+}
+
+/* Equal elements may differ in their bytes: zeros and NaNs, the scale of a numeric (bytes 6 and 7), blanks at
+ * the end of a char, bounds of a numrange, JSON. */
 static bool same_element(ldr_ftype t, const char *p, int32_t n, const char *q, int32_t m) {
   double x, y;
   if (n < 0 || m < 0) return n == m;
@@ -357,6 +415,8 @@ static bool same_element(ldr_ftype t, const char *p, int32_t n, const char *q, i
     return n == m && n >= 8 && memcmp(p, q, 6) == 0 && memcmp(p + 8, q + 8, (size_t)n - 8) == 0;
   if (t == LDR_F_INTERVAL)
     return n == LDR_INTERVAL_WIRE && m == LDR_INTERVAL_WIRE && cmp_intervals(p, q) == 0;
+  if (t == LDR_F_CHAR) return same_char(p, n, q, m);
+  if (ldr_ftype_is_range(t)) return same_range(t, p, n, q, m);
   if (t == LDR_F_JSON) return same_json(p, (size_t)n, q, (size_t)m);
   if (t == LDR_F_JSONB) /* behind a version byte */
     return n > 0 && m > 0 && *p == *q && same_json(p + 1, (size_t)n - 1, q + 1, (size_t)m - 1);
@@ -368,6 +428,8 @@ static uint64_t hash_element(ldr_ftype t, const char *p, int32_t n, uint64_t see
   if (n < 0) return hash_int(0, seed);
   if (t == LDR_F_NUMERIC && n >= 8) return ldr_hash_keyed(p + 8, (size_t)n - 8, ldr_hash_keyed(p, 6, seed));
   if (t == LDR_F_INTERVAL && n == LDR_INTERVAL_WIRE) return hash_interval(p, seed);
+  if (t == LDR_F_CHAR) n = (int32_t)element_char(p, n).n;
+  if (ldr_ftype_is_range(t)) return hash_range(t, p, n, seed);
   if (t == LDR_F_JSON) return hash_json(p, (size_t)n, seed);
   if (t == LDR_F_JSONB && n > 0) return hash_json(p + 1, (size_t)n - 1, seed);
   return wire_float(t, p, n, &f) ? hash_float(f, seed) : ldr_hash_keyed(p, (size_t)n, seed);

@@ -20,7 +20,7 @@ typedef enum ldr_type {
   LDR_T_TIME,  /* i: microseconds since 2000, see values/time.h */
   LDR_T_JSON,  /* p, n: valid JSON text */
   LDR_T_ARRAY, /* p, n: PostgreSQL's binary array (array_send): ndim, flags, element oid, {size, lower}…,
-                 {len, bytes}… */
+                 {len, bytes}…; the oid of an enum's or citext's element is that of ldr_ftype_get */
   /* the numbers above are in cursors: new types stand behind them; values/datetime.h has these */
   LDR_T_DATE,      /* i: days since 2000 */
   LDR_T_TIMESTAMP, /* i: microseconds since 2000 by a clock without a zone */
@@ -97,7 +97,7 @@ typedef struct ldr_ftype_info {
 const ldr_ftype_info *ldr_ftype_get(ldr_ftype t);
 /* Of a parameter; 0: the server finds out from what stands around it. */
 static inline uint32_t ldr_ftype_param_oid(ldr_ftype t, bool array) {
-  if (t == LDR_F_ENUM) return 0; /* a citext has none here */
+  if (t == LDR_F_ENUM) return 0; /* a citext has none here, nor have arrays of either */
   return array ? ldr_ftype_get(t)->array_oid : ldr_ftype_get(t)->oid;
 }
 bool ldr_ftype_by_name(const char *name, ldr_ftype *out); /* both spellings: "int8", "bigint" */
@@ -124,6 +124,9 @@ static inline bool ldr_ftype_is_int(ldr_ftype t) {
 }
 static inline bool ldr_type_is_number(ldr_type t) {
   return t == LDR_T_INT || t == LDR_T_FLOAT || t == LDR_T_NUMERIC;
+}
+static inline bool ldr_ftype_has_seconds(ldr_ftype t) { /* a time, an interval: with parts of a second */
+  return t == LDR_F_TIMESTAMPTZ || t == LDR_F_TIMESTAMP || t == LDR_F_TIME || t == LDR_F_INTERVAL;
 }
 /* Is the value of a type in u.i? */
 static inline bool ldr_type_counts(ldr_type t) {
@@ -163,6 +166,12 @@ typedef struct ldr_array_reader {
 bool ldr_array_read(ldr_array_reader *r, const char *p, size_t n); /* false: malformed or too large */
 bool ldr_array_next(ldr_array_reader *r, const char **p,
                     int32_t *n); /* element's wire bytes; n = -1 for null */
+/* Appends the array's bytes with this oid for its elements' type: enums and citext have another in each
+ * database. */
+void ldr_array_add_as(ldr_buf *out, uint32_t oid, const char *p, size_t n);
+/* The first element that is none of the labels; false: there is none such. */
+bool ldr_array_find_stranger(const char *p, size_t n, const ldr_value *labels, unsigned nlabels,
+                             ldr_value *out);
 void ldr_array_begin(ldr_buf *out, ldr_ftype elem, int ndim, const int32_t *dims, bool has_null);
 /* elements follow in row-major order: be32 length (-1 = null), then ldr_codec bytes */
 

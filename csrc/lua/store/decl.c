@@ -204,8 +204,7 @@ static void read_type(const l_decl *d, const char *type, ldr_field *f) {
   if (!read_modifiers(name, &a, &b, &given) || !ldr_ftype_by_name(name, &f->type)) no_type(d, f->name, type);
   if (given && !apply_modifiers(f, a, b, given))
     l_decl_fail(d, "field %s: type %s: what stands in parentheses is not for this type", f->name, type);
-  if ((f->type == LDR_F_CHAR || f->type == LDR_F_BIT) && !f->array && f->max_len == 0)
-    f->max_len = 1; /* as in SQL */
+  if ((f->type == LDR_F_CHAR || f->type == LDR_F_BIT) && f->max_len == 0) f->max_len = 1; /* as in SQL */
 }
 
 /* { "now" } …: a default that is made, and not a value. A table in a json or array field is a value. */
@@ -244,6 +243,17 @@ static void read_generated(const l_decl *d, int t, ldr_field *f) {
   lua_pop(d->L, 1);
 }
 
+/* The labels of a default were read as texts: the array says whose they are. */
+static void make_labels(const l_decl *d, ldr_value *v) {
+  ldr_buf *made = &d->w->array;
+  const char *p;
+  ldr_buf_reset(made);
+  ldr_array_add_as(made, ldr_ftype_get(LDR_F_ENUM)->oid, v->u.p, v->n);
+  p = ldr_buf_copy(made, &d->w->arena);
+  if (p == NULL) luaL_error(d->L, "out of memory");
+  v->u.p = p;
+}
+
 static void read_default(const l_decl *d, int t, ldr_field *f) {
   ldr_column c = l_column_of(f);
   if (f->type == LDR_F_ENUM) c.type = LDR_F_TEXT; /* the core finds it among the labels */
@@ -252,6 +262,7 @@ static void read_default(const l_decl *d, int t, ldr_field *f) {
     f->def = LDR_DEF_VALUE;
     if (l_value_get(d->L, lua_gettop(d->L), &c, d->w, &f->def_value) != LDR_OK)
       l_decl_fail(d, "default of %s", d->w->err.message);
+    if (f->type == LDR_F_ENUM && f->array) make_labels(d, &f->def_value);
   }
   lua_pop(d->L, 1);
 }
@@ -287,7 +298,7 @@ static uint32_t read_count(const l_decl *d, int t, const char *key) {
 static void read_precision(const l_decl *d, int t, ldr_field *f) {
   int64_t n = 0;
   uint32_t precision = read_count(d, t, "precision"), scale = read_count(d, t, "scale");
-  if (ldr_field_has_seconds(f) && !scale) {
+  if (ldr_ftype_has_seconds(f->type) && !scale) {
     if (!l_decl_int(d, t, "precision", &n)) return;
     f->has_digits = true;
     f->digits = (int)precision;

@@ -2,6 +2,7 @@
 
 #include "lua/base/state.h"
 #include "lua/base/table.h"
+#include "lua/values/range.h"
 #include "values/codec.h"
 
 enum { MAX_DIM = 6, FLAGS_AT = 4 }; /* PostgreSQL's limit; offset of the has-null word */
@@ -20,8 +21,9 @@ static ldr_code fault(builder *b, const char *text) {
   return ldr_fail_field(&b->w->err, b->elem.name, "%s", text);
 }
 
-static bool has_table_elements(const builder *b) {
-  return b->elem.type == LDR_F_JSON || b->elem.type == LDR_F_JSONB;
+/* Is the table at idx an element, and no row of elements? */
+static bool is_element(lua_State *L, const builder *b, int idx) {
+  return b->elem.type == LDR_F_JSON || b->elem.type == LDR_F_JSONB || l_range_is(L, idx, &b->elem);
 }
 
 /* Length of the sequence at idx; -1: it is none. */
@@ -41,7 +43,7 @@ static ldr_code measure(lua_State *L, builder *b, int idx) {
     b->dims[b->ndim++] = (int32_t)n;
     lua_rawgeti(L, idx, 1);
     lua_replace(L, idx);
-  } while (lua_istable(L, idx) && !has_table_elements(b));
+  } while (lua_istable(L, idx) && !is_element(L, b, idx));
   return LDR_OK;
 }
 
@@ -54,7 +56,8 @@ static ldr_code add_element(lua_State *L, builder *b, int idx) {
     if (!b->out->broken) ldr_buf_patch32(b->out, FLAGS_AT, 1);
     return LDR_OK;
   }
-  code = l_scalar_operand(L, idx, &b->elem, b->w, &v);
+  code = l_range_is(L, idx, &b->elem) ? l_range_get(L, idx, &b->elem, b->w, &v)
+                                      : l_scalar_operand(L, idx, &b->elem, b->w, &v);
   if (code != LDR_OK) return code;
   ldr_buf_be32(b->out, 0);
   ldr_codec_encode(b->elem.type, &v, b->out);
@@ -78,9 +81,10 @@ static ldr_code add_level(lua_State *L, builder *b, int idx, int dim) {
 }
 
 ldr_code l_array_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
-  builder b = {.w = w, .out = &w->array, .elem = {.name = c->name, .type = c->type}};
+  builder b = {.w = w, .out = &w->array, .elem = *c};
   ldr_code code;
   const char *p;
+  b.elem.array = false;
   luaL_checkstack(L, 16, NULL);
   idx = lua_absindex(L, idx);
   lua_pushvalue(L, idx);

@@ -38,6 +38,7 @@ end
 
 local function written_type(field)
   local base, array = base_of(field)
+  if array and WRITTEN[base] and base:find "range$" then return ("(%s)[]"):format(WRITTEN[base]) end
   if array then return read_type(field) end
   return words_of(field) or WRITTEN[base] or read_type(field)
 end

@@ -22,12 +22,13 @@ local family = {}
 ---@field name string      letters, digits and underscores
 ---@field column? string   the column's name in PostgreSQL, which may be any: by default as the field's; memory ignores it
 ---@field type string      bool, int2, int4, int8, float4, float8, numeric, text, bytea, uuid, timestamptz, json,
--- jsonb, date, timestamp, time, interval, varchar, char, enum, inet, int4range …; "varchar(20)", "timestamp(3)"; "text[]" = array. docs/types.md
+-- jsonb, date, timestamp, time, interval, varchar, char, enum, inet, int4range …; "varchar(20)", "timestamp(3)"; arrays: "text[]",
+-- "char(3)[]", "enum[]". docs/types.md
 ---@field null? boolean    may be null (default: not)
 ---@field default? any     a value, { "now" }, { "uuid" }, { "cuid" }, { "identity" } or { "database", "SQL expression" }
----@field enum? string[]
+---@field enum? string[]    labels of an enum or enum[], in their order; of a text what it may be
 ---@field min_len? integer
----@field max_len? integer
+---@field max_len? integer    of an array: of each element
 ---@field min? integer|number|string|larder.Decimal  the least value of a number, time or interval, of the field's own type
 ---@field max? integer|number|string|larder.Decimal  the greatest
 ---@field precision? integer digits of a numeric; of a time, those of its seconds

@@ -8,7 +8,7 @@ local catalog = {}
 ---@field name string
 ---@field type string        as format_type() prints it; of a domain, that of its base
 ---@field domain? string      its domain
----@field enum? string        "schema.name" of its type, when that is an enum
+---@field enum? string        "schema.name" of its type, when that is an enum; "schema.name[]" of an array of one
 ---@field labels? string[]    of the enum, in their order
 ---@field not_null boolean
 ---@field unproved boolean    not null, and old rows may hold nulls all the same (from PostgreSQL 18)
@@ -46,14 +46,16 @@ select a.attname::text as name, a.attnotnull or coalesce(t.typnotnull, false) as
        case when t.typtype = 'd' then format_type(a.atttypid, a.atttypmod) end as domain,
        exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
          and not c.convalidated) as unproved,
-       case when t.typtype = 'e' then t.typname::text end as enum,
-       (select n.nspname::text from pg_namespace n where n.oid = t.typnamespace) as type_schema,
-       case when t.typtype = 'e' then array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid order by e.enumsortorder)
+       m.typname::text as enum, m.oid <> t.oid as is_enum_list,
+       (select n.nspname::text from pg_namespace n where n.oid = coalesce(m.typnamespace, t.typnamespace)) as type_schema,
+       case when m.oid is not null then array(select e.enumlabel::text from pg_enum e where e.enumtypid = m.oid order by e.enumsortorder)
          end as labels,
        pg_get_expr(d.adbin, d.adrelid) as default, a.attidentity::text as identity, a.attgenerated <> '' as generated,
        case when l.collname <> 'default' then l.collname::text end as collation, col_description(a.attrelid, a.attnum) as comment
 from pg_attribute a
 join pg_type t on t.oid = a.atttypid
+left join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
+left join pg_type m on m.typtype = 'e' and (m.oid = t.oid or m.typarray = b.oid)
 left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 left join pg_collation l on l.oid = a.attcollation
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
@@ -159,7 +161,7 @@ function catalog.table(db, name)
   end
   for _, ref in ipairs(live.references_list) do ref.target = core.sql_join(ref.target_schema, ref.target) end
   for _, column in ipairs(live.columns_list) do
-    if column.enum then column.enum = core.sql_join(column.type_schema, column.enum) end
+    if column.enum then column.enum = core.sql_join(column.type_schema, column.enum) .. (column.is_enum_list and "[]" or "") end
   end
   live.comment, live.partition_key = plain(live.comment), plain(live.partition_key)
   return live

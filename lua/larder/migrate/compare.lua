@@ -58,7 +58,7 @@ end
 
 -- Is the column's default the declared one? The expression is the catalogue's own, not a caller's.
 function Comparer:same_default(field, column)
-  local declared, kind = field.default, ddl.type_of(field)
+  local declared, kind = field.default, ddl.quoted_type(field)
   if SPELLED[field.type] then
     local rows, err = self.db:query(("select (%s)::%s = $1::text::%s as same"):format(column.default, kind, kind), declared)
     if not rows then return nil, err end
@@ -136,7 +136,7 @@ end
 
 -- A column of the type, or one that stores take for it: a text with a limit that is declared, too.
 local function has_type(column, wanted, field)
-  if field.type == "enum" then return column.enum == wanted end
+  if types.has_enum_type(field) then return column.enum == wanted end
   if column.type == wanted then return true end
   if wanted ~= "text" then return false end
   local length = length_of(column)
@@ -145,7 +145,7 @@ local function has_type(column, wanted, field)
 end
 
 function Comparer:labels(field, column)
-  if field.type ~= "enum" or not column.labels or names(field.enum) == names(column.labels) then return end
+  if not types.has_enum_type(field) or not column.labels or names(field.enum) == names(column.labels) then return end
   self.report(("column %s: declared labels %s, in the database %s"):format(field.name, names(field.enum), names(column.labels)),
     ddl.add_labels(field, column.labels))
 end
@@ -689,7 +689,7 @@ end
 -- The enums of a missing table that are missing, too: each once, whatever tables have it.
 function Comparer:add_enums(sql)
   for _, field in ipairs(self.decl.fields) do
-    local name = field.type == "enum" and ddl.type_of(field)
+    local name = types.has_enum_type(field) and types.enum_name(field)
     if name and not self.schemas["type " .. name] then
       self.schemas["type " .. name] = true
       local rows, err = self.db:query("select to_regtype($1) is not null as there", ddl.qualified(name))

@@ -68,6 +68,14 @@ end
 
 ddl.type_of = types.sql
 
+--- A field's type as a statement names it: ddl.type_of with quotes where a name needs them.
+---@param field larder.FieldDeclaration
+---@return string
+function ddl.quoted_type(field)
+  if not types.has_enum_type(field) then return ddl.type_of(field) end
+  return ddl.qualified(types.enum_name(field)) .. (field.type:match "%[%]$" or "")
+end
+
 --- The database's own default of a field; nil: none, larder gives the value.
 ---@param field larder.FieldDeclaration
 ---@return string|nil
@@ -92,7 +100,7 @@ end
 
 --- How a column's texts are ordered: by bytes, as stores order them; the tenant's is compared for equality only.
 function ddl.collate(decl, field)
-  local is_text = types.is_text(field) or field.type == "text[]" or field.type == "varchar[]"
+  local is_text = types.is_text(field) or field.type == "text[]" or field.type == "varchar[]" or field.type == "char[]"
   return is_text and field.name ~= decl.tenant and ' collate "C"' or ""
 end
 
@@ -101,8 +109,7 @@ end
 ---@param field larder.FieldDeclaration
 ---@return string
 function ddl.column(decl, field)
-  local kind = field.type == "enum" and ddl.qualified(ddl.type_of(field)) or ddl.type_of(field)
-  local parts = { ddl.name(field.name), kind .. ddl.collate(decl, field) }
+  local parts = { ddl.name(field.name), ddl.quoted_type(field) .. ddl.collate(decl, field) }
   if not field.null then parts[#parts + 1] = "not null" end
   local default = ddl.default_of(field)
   if field.generated then

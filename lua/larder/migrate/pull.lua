@@ -94,7 +94,8 @@ end
 -- The field's type; nil: larder has no such type.
 local function declared_type(column)
   if not column.enum then return types.declared(column.type) end
-  return { type = "enum", sql_type = column.enum, enum = column.labels }
+  local enum, array = column.enum:gsub("%[%]$", "")
+  return { type = array > 0 and "enum[]" or "enum", sql_type = enum, enum = column.labels }
 end
 
 -- Why a column cannot be declared; nil: it can.

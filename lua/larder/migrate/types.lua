@@ -16,8 +16,6 @@ local SQL = {
 }
 local SIZED = { varchar = "max_len", char = "max_len", bit = "max_len", varbit = "max_len" } -- of others that have something in parentheses: precision
 
-local UNLISTED = { char = true, bit = true, citext = true, xml = true, tsvector = true, int4range = true, int8range = true,
-  numrange = true, tsrange = true, tstzrange = true, daterange = true } -- no arrays of these
 local MEASURED = { char = true, bit = true } -- bpchar and "bit" without a length are no char(n) and no bit(n)
 
 local declared = {}
@@ -44,8 +42,15 @@ end
 ---@return string
 function types.sql(field)
   if field.type == "enum" then return types.enum_name(field) end
+  if field.type == "enum[]" then return types.enum_name(field) .. "[]" end
   local base, array = field.type:match "^(%w+)(%[?%]?)$"
   return (SQL[base]:gsub("%%s", modifier(base, field))) .. array
+end
+
+--- Is its type an enum, or an array of one?
+---@param field larder.FieldDeclaration
+function types.has_enum_type(field)
+  return field.type == "enum" or field.type == "enum[]"
 end
 
 --- Is it of a collation: text, varchar or char?
@@ -61,7 +66,7 @@ function types.declared(text)
   local base, array = text:gsub("%[%]$", "")
   local first, second = base:match "%((%d+),?(%d*)%)"
   local name = declared[(base:gsub("%([%d,]+%)", ""))]
-  if not name or array > 0 and (UNLISTED[name] or first) then return nil end
+  if not name or array > 0 and name == "tsvector" then return nil end
   local made = { type = name .. (array > 0 and "[]" or "") }
   if first then made[SIZED[name] or "precision"] = tonumber(first) end
   if name == "numeric" and first then made.scale = tonumber(second) or 0 end
@@ -82,7 +87,7 @@ function types.why_not(column)
   local base, array = column.type:gsub("%[%]$", "")
   if INSTEAD[base] and array == 0 then return INSTEAD[base]:format(column.name) end
   if base:find "multirange$" then return ("%s: larder has ranges, one a row"):format(column.type) end
-  if declared[base] then return ("%s: larder has no arrays of this type"):format(column.type) end
+  if base == "tsvector" then return ("%s: no search is for arrays of documents; tsvector is the words of one"):format(column.type) end
   return ("%s, which is not a type of larder"):format(column.type)
 end
 

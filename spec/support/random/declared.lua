@@ -116,14 +116,26 @@ local BY_TYPE = {
   ["date[]"] = function() return pick { array {}, { "2026-01-01" }, { "2025-12-31", null } } end,
   ["timestamp[]"] = function() return pick { { "2026-01-01" }, { null, "2025-12-31 10:00" } } end,
   ["time[]"] = function() return pick { { "10:30" }, { "24:00:00", null } } end,
-  ["varchar[]"] = function() return pick { { "k1" }, { "k2", null } } end,
+  ["varchar[]"] = function(field) return pick { array {}, { field.max_len and "é" or "k1" }, { "k2", null }, { "k1", "k2" } } end,
+  ["enum[]"] = function(field)
+    return pick { array {}, { pick(field.enum) }, { pick(field.enum), null }, { { pick(field.enum) }, { pick(field.enum) } } }
+  end,
+  ["char[]"] = function() return pick { array {}, { "k1" }, { "k1 ", null }, { "K1", "" }, { "long" } } end,
+  ["bit[]"] = function(field) local b = pick { "0", "1" }:rep(field.max_len) return pick { array {}, { b }, { b, null }, { "1" } } end,
+  ["numeric[]"] = function() return pick { { "1.5", null }, { "1.50" }, { 7, "1.25" }, array {}, { "12345" } } end,
+  ["int4range[]"] = function() return pick { array {}, { "[1,5)" }, { "[1,4]", null }, { "empty", { lower = 3 } } } end,
+  ["int8range[]"] = function() return pick { { "[4,4]" }, { "[4,5)", null } } end,
+  ["numrange[]"] = function() return pick { { "[1,2.5]" }, { "[1.0,2.50]" }, { null, "empty" }, array {} } end,
+  ["tsrange[]"] = function() return pick { { "[2026-01-01,2026-01-02)" }, { "(,infinity)", null } } end,
+  ["tstzrange[]"] = function() return pick { { "[2026-01-01T00:00Z,)" }, { "[2026-01-01T02:00+02,)", null } } end,
+  ["daterange[]"] = function() return pick { { "[2026-01-01,2026-01-31]" }, { { "[2026-01-01,2026-02-01)" }, { null } } } end,
   ["interval[]"] = function() return pick { array {}, { "P1M" }, { "30 days" } } end,
   ["text[]"] = function() return pick { array {}, { "k1" }, { "k1", null, "k2" } } end,
 }
 
 local function value(field)
   if field.null and chance(15) then return null end
-  return BY_TYPE[field.type](field)
+  return (BY_TYPE[field.type] or error("no values of " .. field.type))(field)
 end
 
 -- What an engine would choose by itself differs between two of them.
@@ -153,8 +165,8 @@ end
 -- varchar(5) is a varchar of at most 5.
 local function plain_field(field)
   field = copied(field)
-  local base, size = field.type:match "^(.-)%(([%d,]+)%)$"
-  if base then field.type, field.max_len = base, (base:find "char" or base:find "bit") and tonumber(size) or nil end
+  local base, size, array_of = field.type:match "^(.-)%(([%d,]+)%)(.*)$"
+  if base then field.type, field.max_len = base .. array_of, (base:find "char" or base:find "bit") and tonumber(size) or nil end
   return field
 end
 
@@ -232,6 +244,9 @@ local function leaf(e)
   if kind == 7 then return computed.condition(e, function(f) return BY_TYPE[f.type](f) end) end
   if kind == 1 then return { [field.name] = { is_null = chance(50) } } end
   if kind == 2 and #e.json > 0 then return { [pick(e.json).name] = chance(50) and { contains = pick(JSON)() } or { has_key = "a" } } end
+  if field.type:find "[^n]%[%]$" then -- json[] has no equality
+    return { [field.name] = { [pick { "contains", "overlaps", "eq", "ne" }] = BY_TYPE[field.type](field) } }
+  end
   field = pick(e.scalar)
   if kind == 3 then return { [field.name] = { value(field), value(field), value(field) } } end
   if kind == 4 then return { [field.name] = { [pick(COMPARE)] = BY_TYPE[field.type](field) } } end
@@ -268,6 +283,10 @@ local function order(e)
   return list
 end
 
+local function combined(field)
+  return field.type:find "%[%]$" and chance(30) and larder.append(BY_TYPE[field.type](field)) or value(field)
+end
+
 local function change(e)
   local kind = int(8)
   if kind == 1 and #e.number > 0 then return pick(e.number).name, larder.increment(int(3) - 1) end
@@ -280,7 +299,7 @@ local function change(e)
   if kind == 3 and SCALAR[field.type] and field.type ~= "bool" then return field.name, larder.greatest(BY_TYPE[field.type](field)) end
   if kind == 4 then return field.name, larder.coalesce(BY_TYPE[field.type](field)) end
   if kind == 5 and not is_chosen(field) then return field.name, larder.default end
-  return field.name, value(field)
+  return field.name, combined(field)
 end
 
 local function changes(e)

@@ -25,6 +25,7 @@ typedef struct load_request {
   ldr_conflict conflict;
   size_t at; /* rows sent */
   ldr_live *live;
+  const ldr_live_columns *known; /* when the load began */
   bool asked, headed, merging, undoing, numbering;
   int64_t loaded;
   ldr_buf chunk, sql;
@@ -120,6 +121,7 @@ static ldr_live *load_unknown(ldr_request *rq) {
 
 static ldr_code load_start(ldr_request *rq, ldr_err *err) {
   load_request *x = load_of(rq);
+  x->known = ldr_live_known(x->live);
   copy_sql(x, rq->tx == NULL, &x->sql);
   if (ldr_buf_cstr(&x->sql) == NULL) return ldr_fail_nomem(err);
   return ldr_pgsess_simple(rq, x->sql.p, err);
@@ -130,7 +132,7 @@ static bool fill_chunk(load_request *x) {
   if (!x->headed) ldr_copybin_header(&x->chunk);
   x->headed = true;
   while (x->at < x->rows->n && x->chunk.n < CHUNK)
-    ldr_copybin_row(x->rows->e, x->rows->rows[x->at++], &x->chunk);
+    ldr_copybin_row(x->rows->e, x->known, x->rows->rows[x->at++], &x->chunk);
   if (x->at == x->rows->n) ldr_copybin_trailer(&x->chunk);
   return !x->chunk.broken;
 }

@@ -72,6 +72,10 @@ static void encode_param(ldr_bind *a, const ldr_param *p) {
 
 /* {"sad",NULL}: in binary an array says its elements' oid, which is not known of an enum or citext. */
 static void add_texts(ldr_buf *out, const ldr_param *p) {
+  if (p->is_array_value) {
+    ldr_codec_text(ldr_param_value(p, 0), out);
+    return;
+  }
   ldr_buf_chr(out, '{');
   for (size_t i = 0; i < p->n; i++) {
     const ldr_value *v = ldr_param_value(p, i);
@@ -90,7 +94,7 @@ ldr_code ldr_bind_from_params(ldr_bind *a, const ldr_param *p, size_t n, ldr_err
   if (n > LDR_MAX_PARAMS) return too_many(err, n);
   if (!prepare(a, n)) return ldr_fail_nomem(err);
   for (size_t i = 0; i < n; i++) {
-    bool list = p[i].array && !p[i].is_array_value, text = list && ldr_ftype_is_users(p[i].type);
+    bool list = p[i].array && !p[i].is_array_value, text = p[i].array && ldr_ftype_is_users(p[i].type);
     uint32_t oid = ldr_ftype_param_oid(p[i].type, p[i].array || p[i].is_array_value);
     size_t from = a->data.n;
     if (!list && ldr_param_value(&p[i], 0)->type == LDR_T_NULL) {

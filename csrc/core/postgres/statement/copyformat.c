@@ -23,13 +23,23 @@ static unsigned width(const ldr_entity *e) {
   return n;
 }
 
-void ldr_copybin_row(const ldr_entity *e, const ldr_row *r, ldr_buf *out) {
+/* The elements' type has another oid in each database: the server takes none but its own. */
+static void add_users_array(const ldr_value *v, uint32_t element, ldr_buf *out) {
+  if (v->n > INT32_MAX) out->broken = true;
+  ldr_buf_be32(out, v->n);
+  ldr_array_add_as(out, element, v->u.p, v->n);
+}
+
+void ldr_copybin_row(const ldr_entity *e, const ldr_live_columns *live, const ldr_row *r, ldr_buf *out) {
   ldr_buf_be16(out, (uint16_t)width(e));
   for (unsigned i = 0; i < e->nfields; i++) {
     ldr_value v;
     if (e->fields[i].generated) continue;
     ldr_row_get(e, r, i, &v);
-    ldr_codec_encode_framed(e->fields[i].type, &v, out);
+    if (v.type == LDR_T_ARRAY && ldr_ftype_is_users(e->fields[i].type))
+      add_users_array(&v, live ? live->fields[i].element : 0, out);
+    else
+      ldr_codec_encode_framed(e->fields[i].type, &v, out);
   }
 }
 
@@ -73,9 +83,18 @@ static bool skip_header(input *in) {
          take32(in, &extension) && skip(in, extension);
 }
 
+/* false: a label is none of the declared ones. */
+static bool place_labels(const ldr_field *f, ldr_value *v) {
+  const ldr_value *label;
+  ldr_value stranger;
+  if (f->array) return !ldr_array_find_stranger(v->u.p, v->n, f->places, f->nenums, &stranger);
+  label = ldr_enum_find(f->places, f->nenums, v->u.p, v->n);
+  if (label) *v = *label;
+  return label != NULL;
+}
+
 static bool read_field(const ldr_field *f, input *in, ldr_buf *scratch, ldr_value *out) {
   const char *p;
-  const ldr_value *label;
   uint32_t n;
   if (f->generated) {
     *out = ldr_null();
@@ -88,16 +107,14 @@ static bool read_field(const ldr_field *f, input *in, ldr_buf *scratch, ldr_valu
   }
   p = in->p;
   if (!skip(in, n)) return false;
-  if (f->type != LDR_F_ENUM) return ldr_codec_decode(f->type, f->array, p, n, scratch, out);
-  label = ldr_enum_find(f->places, f->nenums, p, n);
-  if (label) *out = *label;
-  return label != NULL;
+  if (!ldr_codec_decode(f->type, f->array, p, n, scratch, out)) return false;
+  return f->type != LDR_F_ENUM || place_labels(f, out);
 }
 
 /* Made values lie one behind the other in scratch, which moved while it grew. */
-static void settle(ldr_value *values, unsigned n, const char *text) {
-  for (unsigned i = 0; i < n; i++) {
-    if (!ldr_codec_makes(values[i].type)) continue;
+static void settle(const ldr_entity *e, ldr_value *values, const char *text) {
+  for (unsigned i = 0; i < e->nfields; i++) {
+    if (!ldr_codec_makes(e->fields[i].type, values[i].type)) continue;
     values[i].u.p = text;
     text += values[i].n;
   }
@@ -107,7 +124,7 @@ static bool read_row(const ldr_entity *e, input *in, ldr_buf *scratch, ldr_value
   size_t start = scratch->n;
   for (unsigned i = 0; i < e->nfields; i++)
     if (!read_field(&e->fields[i], in, scratch, &values[i])) return false;
-  if (scratch->n > start) settle(values, e->nfields, scratch->p + start);
+  if (scratch->n > start) settle(e, values, scratch->p + start);
   return in->n == 0;
 }
 

@@ -3,9 +3,12 @@
 #define LDR_POSTGRES_STATEMENT_COPYFORMAT_H
 
 #include "model/row.h"
+#include "postgres/statement/live.h"
 
 void ldr_copybin_header(ldr_buf *out);
-void ldr_copybin_row(const ldr_entity *e, const ldr_row *r, ldr_buf *out); /* all fields, in field order */
+/* All fields, in their order. live: the table's types, by which arrays of enums and citext name their
+ * elements; NULL for a table that has none. */
+void ldr_copybin_row(const ldr_entity *e, const ldr_live_columns *live, const ldr_row *r, ldr_buf *out);
 void ldr_copybin_trailer(ldr_buf *out);
 
 /* Reading: one CopyData message of COPY TO holds the header, one tuple, or the trailer. */

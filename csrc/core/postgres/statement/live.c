@@ -4,7 +4,7 @@
 
 #include "postgres/statement/literal.h"
 
-enum { NAME, OID, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns of the answer */
+enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns of the answer */
 
 /* What a column makes of a value: -1 nothing, else its type's modifier (numeric(6,2)), or -2: it is made by
  * the server, or of a domain. */
@@ -21,14 +21,18 @@ enum { NAME, OID, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns of the ans
   " and current_setting('server_encoding') = 'UTF8'"                                          \
   " and current_setting('transaction_isolation') = 'read committed'"
 
-/* A domain counts as the type below it, an enum as any. */
+/* A domain counts as the type below it, an enum as any. An array of enums counts as its element, which is
+ * said, too, and of citext arrays: by that oid COPY knows them. */
 static const char before_table[] =
-    "select a.attname::text, case when t.typtype = 'e' then 'anyenum'::regtype"
+    "select a.attname::text, case when t.typtype = 'e' or l.typtype = 'e' then 'anyenum'::regtype"
     " else coalesce(nullif(t.typbasetype, 0), a.atttypid) end::int8,"
+    " case when l.oid >= 16384 then l.oid else 0 end::int8,"
     " case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod)"
     " else format_type(a.atttypid, a.atttypmod) end,"
     " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL
     " from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_class r on r.oid = a.attrelid"
+    " left join pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)"
+    " left join pg_type l on l.oid = b.typelem and l.typarray = b.oid"
     " left join pg_collation c on c.oid = a.attcollation"
     " left join pg_database d on d.datname = current_database()"
     " where a.attrelid = to_regclass(";
@@ -101,7 +105,11 @@ bool ldr_live_plain(const ldr_live *t) {
 
 bool ldr_live_bytewise(const ldr_live *t, unsigned field) {
   const ldr_live_columns *c = t ? atomic_load_explicit(&t->known, memory_order_acquire) : NULL;
-  return c && c->bytewise[field];
+  return c && c->fields[field].bytewise;
+}
+
+const ldr_live_columns *ldr_live_known(const ldr_live *t) {
+  return atomic_load_explicit(&t->known, memory_order_acquire);
 }
 
 /* ---- types ---- */
@@ -112,7 +120,6 @@ static bool fits(ldr_ftype type, bool array, uint32_t oid, bool exact) {
   const ldr_ftype_info *info = ldr_ftype_get(type);
   ldr_ftype live;
   bool live_array;
-  if (type == LDR_F_CITEXT) return ldr_oid_is_users(oid);
   if (oid == (array ? info->array_oid : info->oid)) return true;
   if (!ldr_ftype_by_oid(oid, &live, &live_array) || live_array != array) return false;
   if (type == LDR_F_TEXT) return ldr_ftype_is_text(live);
@@ -153,12 +160,12 @@ static bool bool_of(const ldr_pgres *res, size_t row, unsigned col) {
 }
 
 /* Does the column keep every value that the declaration lets through? The types that larder takes for one
- * another, such as text and name, do not count here. */
+ * another, such as text and name, do not count here. What limits an array's type limits each element. */
 static bool keeps(const ldr_field *f, uint32_t oid, int64_t limit) {
   const ldr_ftype_info *type = ldr_ftype_get(f->type);
-  if (oid != (f->array ? type->array_oid : type->oid) || f->type == LDR_F_XML) return false;
+  bool own = oid == (f->array && f->type != LDR_F_ENUM ? type->array_oid : type->oid);
+  if (!own || f->type == LDR_F_XML) return false;
   if (limit == -1) return true;
-  if (f->array) return false;
   switch (f->type) { /* as the server writes numeric(p,s), varchar(n) and char(n) */
     case LDR_F_NUMERIC: return f->precision && limit == ((int64_t)f->precision << 16 | f->scale) + 4;
     case LDR_F_VARCHAR:
@@ -170,31 +177,46 @@ static bool keeps(const ldr_field *f, uint32_t oid, int64_t limit) {
 
 /* Of the types that users make, the one with this name. A schema in front of it says that the search path
  * does not lead to the extension: then = and < would be those of text, without a word. */
-static bool is_citext(const char *type, size_t n) { return n == 6 && memcmp(type, "citext", 6) == 0; }
+static bool is_citext(const char *type, size_t n, bool array) {
+  size_t size = array ? sizeof "citext[]" - 1 : sizeof "citext" - 1;
+  return n == size && memcmp(type, "citext[]", size) == 0;
+}
+
+/* Has the column the declared type, or one like it? element: of an array, when a user made it. */
+static bool is_declared(const ldr_field *f, uint32_t oid, uint32_t element, const char *type, size_t n,
+                        bool exact) {
+  if (f->type == LDR_F_CITEXT) return ldr_oid_is_users(oid) && is_citext(type, n, f->array);
+  if (f->type == LDR_F_ENUM) return oid == ldr_ftype_get(f->type)->oid && (element != 0) == f->array;
+  return fits(f->type, f->array, oid, exact);
+}
 
 static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row, bool exact,
                             ldr_live_columns *out, ldr_err *err) {
   size_t n = 0, n_type = 0;
   const char *name = ldr_pgres_cell(res, row, NAME, &n), *type = ldr_pgres_cell(res, row, TYPE, &n_type);
   int field = name ? ldr_entity_column(t->e, name, n) : -1;
+  uint32_t oid = (uint32_t)int_of(res, row, OID), element = (uint32_t)int_of(res, row, ELEMENT);
+  const ldr_field *f;
   char live[128];
   if (field < 0 || type == NULL) return LDR_OK; /* not declared */
-  if (!fits(t->e->fields[field].type, t->e->fields[field].array, (uint32_t)int_of(res, row, OID), exact) ||
-      (t->e->fields[field].type == LDR_F_CITEXT && !is_citext(type, n_type))) {
+  f = &t->e->fields[field];
+  if (!is_declared(f, oid, element, type, n_type, exact)) {
     if (n_type >= sizeof live) n_type = sizeof live - 1;
     memcpy(live, type, n_type);
     live[n_type] = '\0';
-    return ldr_live_drift(t->e, t->e->fields[field].name, t->e->fields[field].type, t->e->fields[field].array,
-                          live, err);
+    return ldr_live_drift(t->e, f->name, f->type, f->array, live, err);
   }
-  out->bytewise[field] = bool_of(res, row, BYTEWISE);
-  out->plain = out->plain && bool_of(res, row, PLAIN) &&
-               keeps(&t->e->fields[field], (uint32_t)int_of(res, row, OID), int_of(res, row, LIMIT));
+  out->fields[field].bytewise = bool_of(res, row, BYTEWISE);
+  out->fields[field].element = element;
+  out->plain = out->plain && bool_of(res, row, PLAIN) && keeps(f, oid, int_of(res, row, LIMIT));
   return LDR_OK;
 }
 
 static bool same(const ldr_live_columns *a, const ldr_live_columns *b, unsigned n) {
-  return a->plain == b->plain && memcmp(a->bytewise, b->bytewise, n * sizeof *a->bytewise) == 0;
+  for (unsigned i = 0; i < n; i++)
+    if (a->fields[i].bytewise != b->fields[i].bytewise || a->fields[i].element != b->fields[i].element)
+      return false;
+  return a->plain == b->plain;
 }
 
 /* Takes over c. An answer that was there before is used again: tables are asked about again and again. */
@@ -217,7 +239,7 @@ ldr_code ldr_live_read(ldr_live *t, const ldr_pgres *res, bool exact, bool *ther
   ldr_code code = LDR_OK;
   *there = rows > 0;
   if (rows == 0) return LDR_OK;
-  c = ldr_alloc(sizeof *c + t->e->nfields * sizeof *c->bytewise);
+  c = ldr_alloc(sizeof *c + t->e->nfields * sizeof *c->fields);
   if (c == NULL) return ldr_fail_nomem(err);
   c->plain = true;
   for (size_t i = 0; i < rows && code == LDR_OK; i++) code = read_column(t, res, i, exact, c, err);

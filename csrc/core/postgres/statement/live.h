@@ -24,8 +24,11 @@
 
 typedef struct ldr_live_columns { /* never changed after it is published */
   struct ldr_live_columns *older;
-  bool plain;      /* the table stores rows as they are given */
-  bool bytewise[]; /* one a field: a text whose own collation orders by bytes */
+  bool plain; /* the table stores rows as they are given */
+  struct {
+    bool bytewise;    /* a text whose own collation orders by bytes */
+    uint32_t element; /* oid of an array's elements, when it is a type that users make; else 0 */
+  } fields[];
 } ldr_live_columns;
 
 typedef struct ldr_live {
@@ -57,6 +60,8 @@ void ldr_live_forget(ldr_live *t); /* ask again before the next statement; NULL 
 bool ldr_live_plain(const ldr_live *t);
 /* Does the column's own collation order by bytes? false: no, or not known. */
 bool ldr_live_bytewise(const ldr_live *t, unsigned field);
+/* What is known now; NULL: nothing. It lives as long as the table does. */
+const ldr_live_columns *ldr_live_known(const ldr_live *t);
 /* May a result column of this type stand for the field? */
 bool ldr_live_fits(ldr_ftype type, bool array, uint32_t oid);
 /* `column "at" of t is timestamp without time zone, declared as timestamp with time zone`; err.column is the

@@ -24,12 +24,21 @@ static bool read_cell(pgrows *r, unsigned col, const char *p, size_t n, ldr_valu
   return ldr_codec_decode(c->type, c->array, p, n, &r->scratch, out);
 }
 
-/* The label's value, which the declaration owns. */
+static ldr_code strange_label(const ldr_value *v, ldr_err *err) {
+  return ldr_fail(err, LDR_UNSUPPORTED, "'%.*s' is none of the declared labels", (int)(v->n < 63 ? v->n : 63),
+                  v->u.p);
+}
+
+/* The label's value, which the declaration owns; an array keeps its labels. */
 static ldr_code place_label(const ldr_column *c, ldr_value *v, ldr_err *err) {
-  const ldr_value *found = ldr_enum_find(c->labels, c->nlabels, v->u.p, v->n);
-  if (found == NULL)
-    return ldr_fail(err, LDR_UNSUPPORTED, "'%.*s' is none of the declared labels",
-                    (int)(v->n < 63 ? v->n : 63), v->u.p);
+  const ldr_value *found;
+  ldr_value stranger;
+  if (c->array)
+    return ldr_array_find_stranger(v->u.p, v->n, c->labels, c->nlabels, &stranger)
+               ? strange_label(&stranger, err)
+               : LDR_OK;
+  found = ldr_enum_find(c->labels, c->nlabels, v->u.p, v->n);
+  if (found == NULL) return strange_label(v, err);
   *v = *found;
   return LDR_OK;
 }

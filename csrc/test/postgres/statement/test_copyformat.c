@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "support/fixture.h"
 #include "support/test.h"
+#include "values/codec.h"
 
 enum { HEADER = 19 };
 
@@ -28,7 +29,7 @@ TEST(frames_are_postgresqls) {
   ldr_copybin_header(&out);
   check_hex(__LINE__, &out, "5047434f50590aff0d0a000000000000000000");
   ldr_buf_reset(&out);
-  ldr_copybin_row(orders, r, &out);
+  ldr_copybin_row(orders, NULL, r, &out);
   check_hex(__LINE__, &out, "00050000000461636d6500000008000000000000000700000000ffffffffffffffff");
   ldr_buf_reset(&out);
   ldr_copybin_trailer(&out);
@@ -89,7 +90,7 @@ TEST(a_row_comes_back) {
   ldr_row *r = customer_row();
   ldr_buf out = {0};
   message m;
-  ldr_copybin_row(customers, r, &out);
+  ldr_copybin_row(customers, NULL, r, &out);
   message_open(&m, customers, out.p, out.n);
   CHECK_INT(m.what, LDR_COPY_ROW);
   check_customer(m.values);
@@ -105,7 +106,7 @@ TEST(a_header_may_stand_in_front) {
   ldr_copybin_header(&out);
   CHECK_INT(out.n, HEADER);
   CHECK_INT(what_is(customers, out.p, out.n), LDR_COPY_HEADER);
-  ldr_copybin_row(customers, r, &out);
+  ldr_copybin_row(customers, NULL, r, &out);
   message_open(&m, customers, out.p, out.n);
   CHECK_INT(m.what, LDR_COPY_ROW);
   check_customer(m.values);
@@ -130,7 +131,7 @@ TEST(every_truncation_is_refused) {
   ldr_row *r = customer_row();
   ldr_buf out = {0};
   ldr_copybin_header(&out);
-  ldr_copybin_row(customers, r, &out);
+  ldr_copybin_row(customers, NULL, r, &out);
   for (size_t n = 0; n < out.n; n++)
     CHECK_INT(what_is(customers, out.p, n), n == HEADER ? LDR_COPY_HEADER : LDR_COPY_BAD);
   ldr_buf_chr(&out, 0); /* nor is anything left over */
@@ -183,7 +184,7 @@ static bool ledger_and_back(void) {
   bool ok = ledger_of(&s, &e) == LDR_OK;
   fill_ledger(want);
   ok = ok && ldr_row_pack(e, want, &r, &err) == LDR_OK;
-  if (ok) ldr_copybin_row(e, r, &out);
+  if (ok) ldr_copybin_row(e, NULL, r, &out);
   ok = ok && !out.broken && ldr_copybin_read(e, out.p, out.n, &scratch, got) == LDR_COPY_ROW;
   for (int i = 0; ok && i <= NUMERICS; i++)
     CHECK(got[i].type == want[i].type && ldr_value_cmp(&got[i], &want[i]) == 0);
@@ -192,6 +193,51 @@ static bool ledger_and_back(void) {
   ldr_row_release(r);
   ldr_schema_release(s);
   return ok;
+}
+
+/* An enum array behind a numeric: both are made in scratch, and the array names the server's own type. */
+static ldr_entity *moods_of(ldr_schema **s) {
+  static const char *const key[] = {"n"}, *const labels[] = {"sad", "ok"};
+  ldr_field n = {.name = "n", .type = LDR_F_NUMERIC};
+  ldr_field moods = {
+      .name = "moods", .type = LDR_F_ENUM, .array = true, .enums = labels, .nenums = 2, .sql_type = "mood"};
+  ldr_entity *e = NULL;
+  CHECK(ldr_schema_new("shop", s, &err) == LDR_OK);
+  CHECK(ldr_schema_add(*s, "moods", "moods", &e, &err) == LDR_OK);
+  CHECK(ldr_entity_add_field(*s, e, &n, &err) == LDR_OK);
+  CHECK(ldr_entity_add_field(*s, e, &moods, &err) == LDR_OK);
+  CHECK(ldr_entity_set_key(*s, e, "moods_pkey", key, 1, &err) == LDR_OK);
+  CHECK(ldr_schema_finish(*s, &err) == LDR_OK);
+  return e;
+}
+
+TEST(arrays_of_enums_name_the_type_of_their_database) {
+  enum { MOOD = 20001 };
+  ldr_live_columns *live = ldr_alloc(sizeof *live + 2 * sizeof *live->fields);
+  ldr_value want[2], got[2], label = ldr_text("ok", 2);
+  ldr_buf list = {0}, out = {0}, scratch = {0};
+  ldr_schema *s = NULL;
+  ldr_entity *e = moods_of(&s);
+  ldr_row *r = NULL;
+  CHECK(live != NULL);
+  live->fields[1].element = MOOD;
+  ldr_codec_encode_list(LDR_F_ENUM, &label, 1, 1, &list);
+  want[0] = fixture_numeric("1.50");
+  want[1] = ldr_bytes_of(LDR_T_ARRAY, list.p, list.n);
+  CHECK(ldr_row_pack(e, want, &r, &err) == LDR_OK);
+  ldr_copybin_row(e, live, r, &out);
+  CHECK(ldr_be32(out.p + out.n - list.n + 8) == MOOD);
+  CHECK(ldr_copybin_read(e, out.p, out.n, &scratch, got) == LDR_COPY_ROW);
+  CHECK(ldr_value_cmp(&got[0], &want[0]) == 0 && ldr_value_cmp(&got[1], &want[1]) == 0);
+  CHECK(got[1].n == list.n && memcmp(got[1].u.p, list.p, list.n) == 0);
+  memcpy(out.p + out.n - 2, "no", 2); /* a label of the server's that the declaration has not */
+  CHECK(ldr_copybin_read(e, out.p, out.n, &scratch, got) == LDR_COPY_BAD);
+  ldr_buf_free(&list);
+  ldr_buf_free(&out);
+  ldr_buf_free(&scratch);
+  ldr_row_release(r);
+  ldr_schema_release(s);
+  ldr_free(live);
 }
 
 TEST(numerics_survive_a_growing_scratch) { CHECK(ledger_and_back()); }
@@ -211,6 +257,7 @@ void test_copyformat(void) {
   RUN(every_truncation_is_refused);
   RUN(nonsense_is_refused);
   RUN(numerics_survive_a_growing_scratch);
+  RUN(arrays_of_enums_name_the_type_of_their_database);
   RUN(memory_runs_out);
   ldr_schema_release(schema);
 }

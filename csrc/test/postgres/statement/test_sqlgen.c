@@ -1021,10 +1021,10 @@ TEST(texts_that_are_ordered_by_bytes_need_no_collation) {
   ORDER(&op, UP(NICK));
   t = ldr_lives_get(&lives, users);
   CHECK(t != NULL && t == ldr_lives_get(&lives, users));
-  known = ldr_alloc(sizeof *known + users->nfields * sizeof *known->bytewise);
+  known = ldr_alloc(sizeof *known + users->nfields * sizeof *known->fields);
   CHECK(known != NULL);
   check_lives(&op, &lives, by_collation);
-  known->bytewise[NICK] = true;
+  known->fields[NICK].bytewise = true;
   atomic_store(&t->all, known);
   atomic_store(&t->known, known);
   check_lives(&op, &lives, by_itself);
