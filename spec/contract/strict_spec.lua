@@ -304,7 +304,7 @@ for _, engine in ipairs(engines) do
       local rows = items:each {}
       local raised, said = pcall(function() rows:clsoe() end)
       assert.is_false(raised)
-      assert.matches("strict_spec.lua:%d+: rows of each has no clsoe; did you mean close%?", said)
+      assert.matches("strict_spec.lua:%d+: an iterator of each has no clsoe; did you mean close%?", said)
       assert.is_nil(rows.count)
       rows:close()
       -- what some stores have, what begins otherwise, and what is like no method

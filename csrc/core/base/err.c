@@ -76,6 +76,14 @@ ldr_code ldr_fail_state(ldr_err *e, ldr_code code, const char *sqlstate, const c
   return code;
 }
 
+ldr_code ldr_fail_aborted(ldr_err *e) {
+  ldr_fail_state(e, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
+  ldr_err_set(
+      e->hint, sizeof e->hint,
+      "return that error; what may fail and be followed by more goes into a transaction inside of this one");
+  return e->code;
+}
+
 ldr_code ldr_fail_nomem(ldr_err *e) { return ldr_fail(e, LDR_CAPACITY, "out of memory"); }
 
 void ldr_err_add_field(ldr_err *e, const char *field, const char *text) {
@@ -102,6 +110,19 @@ ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) {
   }
   ldr_err_add_field(e, field, text);
   return LDR_INVALID;
+}
+
+ldr_code ldr_fail_element(ldr_err *e, long i) {
+  char field[64], text[200];
+  const char *p = e->fields, *name;
+  for (unsigned k = 1; k < e->nfields; k++) p += strlen(p) + 1, p += strlen(p) + 1;
+  if (e->nfields == 0) return e->code;
+  name = p;
+  ldr_err_set(field, sizeof field, name);
+  ldr_err_set(text, sizeof text, name + strlen(name) + 1);
+  e->fields_len = (uint16_t)(name - e->fields);
+  e->nfields--; /* with none left, the message is made anew, too */
+  return ldr_fail_field(e, field, "has an element, number %ld, that %s", i, text);
 }
 
 void ldr_err_set(char *dst, size_t size, const char *src) {

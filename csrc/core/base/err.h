@@ -62,11 +62,16 @@ ldr_code ldr_fail(ldr_err *e, ldr_code code, const char *fmt, ...) LDR_PRINTF(3,
 /* The same for a failure that a server would report with this SQLSTATE. */
 ldr_code ldr_fail_state(ldr_err *e, ldr_code code, const char *sqlstate, const char *fmt, ...)
     LDR_PRINTF(4, 5);
+/* A statement of a transaction that an earlier fault ended. */
+ldr_code ldr_fail_aborted(ldr_err *e);
 ldr_code ldr_fail_nomem(ldr_err *e); /* LDR_CAPACITY, "out of memory" */
 
 /* Validation: add one field's fault. The first call makes *e an LDR_INVALID error. Further faults
  * are dropped when the buffer is full; the message always names the first. */
 ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) LDR_PRINTF(3, 4);
+
+/* The last fault of a field is about its element number i, counted from 1. Returns LDR_INVALID. */
+ldr_code ldr_fail_element(ldr_err *e, long i);
 
 /* Adds to an error of a server what is wrong with a field, and nothing else. */
 void ldr_err_add_field(ldr_err *e, const char *field, const char *text);

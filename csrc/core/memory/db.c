@@ -84,10 +84,6 @@ static ldr_code get_table(memdb *db, const ldr_entity *e, ldr_memtab **out, ldr_
 
 /* ---- statements ---- */
 
-static ldr_code aborted(ldr_err *err) {
-  return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
-}
-
 /* The first fault is kept: it is what a commit answers. Nothing of the transaction (or of its innermost
  * savepoint) can last any more, so its locks go at once, as they do on the server. */
 static ldr_code failed(ldr_tx *tx, ldr_code code, const ldr_err *err) {
@@ -102,7 +98,7 @@ static ldr_code failed(ldr_tx *tx, ldr_code code, const ldr_err *err) {
 /* May a statement of tx (NULL: none) begin? */
 static ldr_code begin_statement(memdb *db, ldr_tx *tx, bool writes, ldr_err *err) {
   if (tx == NULL) return LDR_OK;
-  if (tx->failed) return aborted(err);
+  if (tx->failed) return ldr_fail_aborted(err);
   if (writes && tx->read_only)
     return failed(tx, ldr_fail_state(err, LDR_PERMISSION, "25006", "the transaction is read-only"), err);
   if (!tx->began) tx->snapshot = db->commits;
@@ -383,11 +379,11 @@ static ldr_code no_savepoint(ldr_err *err) {
 }
 
 static ldr_code savepoint(ldr_tx *tx, ldr_err *err) {
-  return tx->failed ? aborted(err) : ldr_undo_savepoint(&tx->w, err);
+  return tx->failed ? ldr_fail_aborted(err) : ldr_undo_savepoint(&tx->w, err);
 }
 
 static ldr_code release(ldr_tx *tx, ldr_err *err) {
-  if (tx->failed) return aborted(err);
+  if (tx->failed) return ldr_fail_aborted(err);
   if (tx->w.nmarks == 0) return no_savepoint(err);
   ldr_undo_release(&tx->w);
   return LDR_OK;

@@ -22,7 +22,7 @@ static bool is_jsonb(const ldr_field *f) { return f->type == LDR_F_JSONB && !f->
 
 /* ---- sets ---- */
 
-static const char *set_fault(const ldr_field *f, ldr_set_kind kind) {
+const char *ldr_set_fault(const ldr_field *f, ldr_set_kind kind) {
   if (f->immutable) return "cannot be changed";
   if (f->version && kind != LDR_SET_INCREMENT) return "counts the changes by itself";
   switch (kind) {
@@ -49,7 +49,7 @@ static bool is_object(const ldr_value *v) {
 }
 
 ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) {
-  const char *why = set_fault(f, s->kind);
+  const char *why = ldr_set_fault(f, s->kind);
   ldr_code code;
   if (why) return ldr_fail_field(err, f->name, "%s", why);
   if (s->excluded || !combines(s->kind)) return LDR_OK;
@@ -65,28 +65,28 @@ ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) {
 
 /* ---- check ---- */
 
-static ldr_code wrong(ldr_err *err, const ldr_op *op, const char *what) {
-  return ldr_fail(err, LDR_INVALID, "operation %s: %s", op->name ? op->name : op->e->name, what);
-}
-
 typedef struct checker {
   const ldr_op *op;
   ldr_err *err;
   size_t *compared; /* values that conditions name; a list is one */
 } checker;
 
-static ldr_code bad(const checker *c, const char *what) { return wrong(c->err, c->op, what); }
+static ldr_code bad(const checker *c, const char *what) { return ldr_fail(c->err, LDR_INVALID, "%s", what); }
+
+static ldr_code need(const checker *c, bool good, const ldr_field *f, const char *what) {
+  return good ? LDR_OK : ldr_fail_field(c->err, f->name, "%s", what);
+}
 
 static ldr_code need_equality(const checker *c, const ldr_field *f) {
-  return ldr_field_has_equality(f) ? LDR_OK : bad(c, "json, xml and tsvector have no equality");
+  return need(c, ldr_field_has_equality(f), f, "cannot be compared: json, xml and tsvector have no equality");
 }
 
 static ldr_code need_order(const checker *c, const ldr_field *f) {
-  return ldr_field_comparable(f) ? LDR_OK : bad(c, "json, xml, tsvector and arrays have no order");
+  return need(c, ldr_field_comparable(f), f, "cannot be sorted: json, xml, tsvector, arrays have no order");
 }
 
 static ldr_code check_value(const checker *c, const ldr_field *f, const ldr_value *v) {
-  if (v->type == LDR_T_NULL) return bad(c, "a null stands where a value must");
+  if (v->type == LDR_T_NULL) return need(c, false, f, "must not be null where a value is compared");
   return ldr_typecheck(f->name, f->type, f->array, v, c->err);
 }
 
@@ -113,9 +113,9 @@ static ldr_code check_cols(const checker *c, const ldr_entity *e, const uint16_t
   for (unsigned i = 0; i < n; i++) {
     if (cols[i] >= e->nfields) return bad(c, "there is no such field");
     if (!ldr_field_comparable(&e->fields[cols[i]]))
-      return bad(c, "json, xml, tsvector and arrays do not stand for a row");
+      return need(c, false, &e->fields[cols[i]], "is of a type that tells no rows apart");
     for (unsigned k = 0; k < i; k++)
-      if (cols[k] == cols[i]) return bad(c, "a field is named twice");
+      if (cols[k] == cols[i]) return need(c, false, &e->fields[cols[i]], "is named twice");
   }
   return LDR_OK;
 }
@@ -143,7 +143,7 @@ static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pr
     in = &p->inner->fields[p->on[i].inner];
     out = &e->fields[p->on[i].outer];
     if (in->type != out->type || !ldr_field_comparable(in) || !ldr_field_comparable(out))
-      return bad(c, "exists joins fields of different types");
+      return ldr_fail_field(c->err, in->name, "cannot be joined with %s: of another type", out->name);
   }
   code = check_sources(c, p->inner, &p->sources);
   return code == LDR_OK ? check_kids(c, p->inner, p, depth) : code;
@@ -152,9 +152,10 @@ static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pr
 static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_pred *p) {
   ldr_code code;
   bool many = f->array || f->value_type == LDR_T_RANGE;
-  if (p->kind == LDR_P_OVERLAPS && !many) return bad(c, "overlaps is for arrays and ranges");
-  if (!is_jsonb(f) && !many) return bad(c, "contains is for jsonb, arrays and ranges");
-  code = need_equality(c, f);
+  code = p->kind == LDR_P_OVERLAPS
+             ? need(c, many, f, "has another type: overlaps is for arrays and ranges")
+             : need(c, many || is_jsonb(f), f, "has another type: contains is for jsonb, arrays and ranges");
+  if (code == LDR_OK) code = need_equality(c, f);
   return code == LDR_OK ? check_value(c, f, p->values) : code;
 }
 
@@ -284,15 +285,16 @@ static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ld
     case LDR_P_GE: code = need_order(c, f); return code == LDR_OK ? check_value(c, f, p->values) : code;
     case LDR_P_LIKE:
     case LDR_P_ILIKE:
-      return f->value_type == LDR_T_TEXT && ldr_field_has_equality(f) ? check_pattern(c, f, p)
-                                                                      : bad(c, "like is for text");
+      if (f->value_type == LDR_T_TEXT && ldr_field_has_equality(f)) return check_pattern(c, f, p);
+      return need(c, false, f, "has another type: like is for text");
     case LDR_P_IN:
-      if (f->array) return bad(c, "in is not for arrays");
+      if (f->array) return need(c, false, f, "is an array: a condition takes no list of arrays");
       code = need_equality(c, f);
       return code == LDR_OK ? check_values(c, f, p->values, p->n) : code;
     case LDR_P_CONTAINS:
     case LDR_P_OVERLAPS: return check_contains(c, f, p);
-    case LDR_P_HAS_KEY: return is_jsonb(f) ? check_text(c, f, p) : bad(c, "has_key is for jsonb");
+    case LDR_P_HAS_KEY:
+      return is_jsonb(f) ? check_text(c, f, p) : need(c, false, f, "is not jsonb, as has_key needs");
     default: code = need_equality(c, f); return code == LDR_OK ? check_value(c, f, p->values) : code;
   }
 }
@@ -507,7 +509,7 @@ static ldr_code check_group(const checker *c, const ldr_group *g) {
   const ldr_field *f;
   if (code != LDR_OK) return code;
   f = ldr_operand(e, g->field, g->expr);
-  return ldr_field_comparable(f) ? LDR_OK : bad(c, "json, xml, tsvector and arrays make no groups");
+  return need(c, ldr_field_comparable(f), f, "makes no groups: json, xml, tsvector and arrays do not");
 }
 
 static ldr_code check_agg(const checker *c, const ldr_agg *a) {
@@ -519,15 +521,14 @@ static ldr_code check_agg(const checker *c, const ldr_agg *a) {
   if (code != LDR_OK) return code;
   f = ldr_agg_operand(e, a);
   if (f == NULL && a->fn != LDR_AGG_COUNT) return bad(c, "there is no such field to aggregate");
-  if (f && !agg_fits(a, f)) return bad(c, "the aggregate is not for this type");
-  if (a->distinct && (f == NULL || !ldr_field_comparable(f)))
-    return bad(c, "distinct is for a field that can be compared");
-  return LDR_OK;
+  if (f && !agg_fits(a, f)) return need(c, false, f, "has a type that the aggregate is not for");
+  if (a->distinct && f == NULL) return bad(c, "distinct is for a field");
+  return a->distinct ? need(c, ldr_field_comparable(f), f, "has no order, and distinct needs one") : LDR_OK;
 }
 
 static ldr_code check_aggregate(const checker *c) {
   const ldr_op *op = c->op;
-  if (op->naggs + op->ngroups == 0) return bad(c, "an aggregate computes nothing");
+  if (op->naggs + op->ngroups == 0) return bad(c, "an aggregate without aggs and groups computes nothing");
   if ((op->naggs && op->aggs == NULL) || (op->ngroups && op->groups == NULL))
     return bad(c, "its parts are missing");
   for (unsigned i = 0; i < op->ngroups; i++) {

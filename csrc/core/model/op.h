@@ -209,6 +209,9 @@ ldr_code ldr_merge_read(const ldr_value *object, unsigned deepest, ldr_arena *a,
 /* LDR_UNSUPPORTED when nothing is written to the store, since it is read-only. */
 ldr_code ldr_entity_writable(const ldr_entity *e, ldr_err *err) LDR_MUSTCHECK;
 
+/* Why a change of this kind is not for the field, whatever its value is; NULL: it is. */
+const char *ldr_set_fault(const ldr_field *f, ldr_set_kind kind);
+
 /* Does the kind of set suit the field, and (INCREMENT, APPEND, MERGE) the value the kind? The value of the
  * other kinds is left to the caller. LDR_INVALID adds to err->fields. */
 ldr_code ldr_set_check(const ldr_field *f, const ldr_set *s, ldr_err *err) LDR_MUSTCHECK;

@@ -64,18 +64,21 @@ static const struct kind {
      l_op_aggregate},
 };
 
-static const struct kind *find_kind(lua_State *L, int idx) {
+static const struct kind *find_kind(lua_State *L, l_work *w, int idx) {
   const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : "(none)";
+  const char *known[sizeof kinds / sizeof *kinds];
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
-  l_misuse(L, "there is no operation '%s'", name);
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) known[i] = kinds[i].name;
+  l_work_misuse(L, w, "there is no operation '%s'%s", name,
+                l_hint_push(L, name, known, sizeof kinds / sizeof *kinds));
   return NULL;
 }
 
 static void check_taken(l_opargs *a, const struct kind *k) {
   for (int i = 0; i < L_NOPTS; i++)
     if (!lua_isnil(a->L, a->base + i) && !(k->takes & BIT(i)))
-      l_misuse(a->L, "operation %s takes no %s", k->name, names[i]);
+      l_work_misuse(a->L, a->w, "operation %s takes no %s", k->name, names[i]);
 }
 
 ldr_code l_op_build(l_opargs *a, int idx) {
@@ -83,7 +86,7 @@ ldr_code l_op_build(l_opargs *a, int idx) {
   const struct kind *k;
   ldr_code code;
   a->base = l_options(a->L, idx, names, L_NOPTS, "operation");
-  k = find_kind(a->L, a->base + L_OP);
+  k = find_kind(a->L, w, a->base + L_OP);
   check_taken(a, k);
   if (w->name == NULL) w->name = k->name;
   l_work_options(a->L, w, a->base + L_TX, a->base + L_TIMEOUT, a->base + L_NAME);

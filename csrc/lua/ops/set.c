@@ -34,7 +34,7 @@ static ldr_code get_levels(l_opargs *a, int idx, const ldr_column *c, ldr_set *s
 /* The expr table at idx: { kind =, value =, excluded = true }. */
 static ldr_code get_expr(l_opargs *a, int idx, const ldr_column *c, ldr_set *s) {
   lua_State *L = a->L;
-  const char *kind;
+  const char *kind, *why;
   unsigned i = 0;
   ldr_code code = LDR_OK;
   lua_getfield(L, idx, "kind");
@@ -46,6 +46,11 @@ static ldr_code get_expr(l_opargs *a, int idx, const ldr_column *c, ldr_set *s) 
   s->excluded = kinds[i].excluded || lua_toboolean(L, -1);
   if (s->excluded && a->w->op->kind != LDR_OP_INSERT)
     l_work_misuse(L, a->w, "only an insert has an excluded row");
+  why = ldr_set_fault(&a->e->fields[s->field], s->kind); /* before the value is read: it would be blamed */
+  if (why) {
+    lua_settop(L, idx);
+    return ldr_fail_field(&a->w->err, c->name, "%s", why);
+  }
   if (kinds[i].takes_value && !s->excluded) {
     lua_getfield(L, idx, "value");
     code = l_value_get(L, lua_gettop(L), c, a->w, &s->value);

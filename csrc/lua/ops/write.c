@@ -103,6 +103,8 @@ static ldr_code read_rows(l_opargs *a, bool *named, ldr_value *values, size_t nr
       lua_pushvalue(L, a->base + L_ROW);
     else
       lua_rawgeti(L, a->base + L_ROWS, (int)i + 1);
+    if (!lua_istable(L, -1))
+      l_work_misuse(L, a->w, "row %d must be a table, not a %s", (int)i + 1, luaL_typename(L, -1));
     code = l_op_row(L, lua_gettop(L), a->w, e, a->now, values + i * e->nfields, given, named);
     lua_pop(L, 1);
     if (code == LDR_INVALID && !one) snprintf(a->w->err.detail, sizeof a->w->err.detail, "row %zu", i + 1);

@@ -75,6 +75,7 @@ static ldr_code add_level(lua_State *L, builder *b, int idx, int dim) {
       code = add_level(L, b, lua_gettop(L), dim + 1);
     else
       code = add_element(L, b, lua_gettop(L));
+    if (code == LDR_INVALID && dim + 1 == b->ndim) code = ldr_fail_element(&b->w->err, i);
     lua_pop(L, 1);
   }
   return code;

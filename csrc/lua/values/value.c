@@ -9,6 +9,8 @@ ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_
     *out = ldr_null();
     return LDR_OK;
   }
+  if (lua_istable(L, idx) && l_has_mt(L, idx, L_EXPR_MT))
+    return ldr_fail_field(&w->err, c->name, "must be a value: larder.increment and its like are for changes");
   if (c->array) return l_array_get(L, idx, c, w, out);
   if (l_range_is(L, idx, c)) return l_range_get(L, idx, c, w, out);
   return l_scalar_get(L, idx, c, w, out);

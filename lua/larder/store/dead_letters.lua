@@ -114,8 +114,8 @@ function DeadLetters:discard(filter)
   return act(self, test_of(filter, "discard"), "discard")
 end
 
-misuse.guard(DeadLetters, { "count", "list", "replay", "discard" }, "_writer", "dead letters")
-misuse.spelled(DeadLetters, "dead letters")
+misuse.guard(DeadLetters, { "count", "list", "replay", "discard" }, "_writer", "a set of dead letters")
+misuse.spelled(DeadLetters, "a set of dead letters")
 
 local dead_letters = {}
 

@@ -116,8 +116,8 @@ function Rows:close()
 end
 
 Rows.__close = Rows.close
-misuse.guard(Rows, { "close" }, "pages", "rows of each")
-misuse.spelled(Rows, "rows of each")
+misuse.guard(Rows, { "close" }, "pages", "an iterator of each")
+misuse.spelled(Rows, "an iterator of each")
 
 --- All rows of these pages, one by one.
 ---@param pages table  of each.pages

@@ -325,6 +325,9 @@ ldr_code ldr_pgerr_fill(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   err->row_policy = is(f, "42501") && strcmp(f->routine, "ExecWithCheckOptions") == 0;
   if (strncmp(f->sqlstate, "22", 2) != 0) ldr_err_set(err->hint, sizeof err->hint, f->hint);
   if (*err->hint == '\0' && is(f, "42501") && !is_raised(f)) grant_hint(f, err);
+  if (strcmp(f->routine, "call_string_check_hook") == 0) /* of 22023, whose message may hold a value */
+    ldr_err_set(err->hint, sizeof err->hint,
+                "the server has no such role, or does not take the value of a setting (db:with, set)");
   if (*err->hint == '\0' && (is(f, "42P01") || is(f, "3F000")))
     ldr_err_set(err->hint, sizeof err->hint,
                 "db:migrate(family), or `larder migrate up`, makes the tables of a family");

@@ -17,8 +17,7 @@ ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) {
   if (tx->dead)
     return ldr_fail(err, LDR_CLOSED, "%s",
                     tx->session ? "the connection of this session was lost" : tx->dead);
-  if (tx->failed)
-    return ldr_fail_state(err, LDR_CLOSED, "25P02", "transaction was aborted by an earlier error");
+  if (tx->failed) return ldr_fail_aborted(err);
   if (tx->request) return ldr_fail(err, LDR_INVALID, "%s", busy);
   return LDR_OK;
 }
