@@ -1,6 +1,7 @@
 --- One table: where the live catalogue differs from the declaration, with the SQL that mends it and the SQL that undoes that.
 
 local catalog = require "larder.migrate.catalog"
+local checks = require "larder.migrate.compare_checks"
 local conditions = require "larder.migrate.conditions"
 local core = require "larder.core"
 local ddl = require "larder.migrate.ddl"
@@ -47,6 +48,7 @@ end
 ---@field renames table<string, string>  columns of this table that are to have another name: from the old name
 local Comparer = {}
 Comparer.__index = Comparer
+Comparer.checks = checks.compare
 
 -- ---- columns ----
 
@@ -129,17 +131,12 @@ function Comparer:made_by_the_database(field, column)
   end
 end
 
--- Longer texts than these do not fit in the column; nil: all do.
-local function length_of(column)
-  return tonumber((column.type:match "^character varying%((%d+)%)$"))
-end
-
 -- A column of the type, or one that stores take for it: a text with a limit that is declared, too.
 local function has_type(column, wanted, field)
   if types.has_enum_type(field) then return column.enum == wanted end
   if column.type == wanted then return true end
   if wanted ~= "text" then return false end
-  local length = length_of(column)
+  local length = checks.length_of(column)
   if length then return field.enum ~= nil or field.max_len ~= nil and field.max_len <= length end
   return column.type == "character varying" or column.type == "name"
 end
@@ -250,140 +247,6 @@ function Comparer:vector()
   elseif column.type ~= "tsvector" or not column.generated then
     self.report(("column %s, which search reads, is %s, not a generated tsvector"):format(spec.vector, column.type))
   end
-end
-
--- ---- checks ----
-
-local BOUNDS = { "min_len", "max_len", "min", "max" }
-
-local function same_enum(a, b)
-  if (a == nil) ~= (b == nil) then return false end
-  if a == nil then return true end
-  local set, n = {}, 0
-  for _, value in ipairs(a) do set[value] = true end
-  for _, value in ipairs(b) do
-    if not set[value] then return false end
-    n = n + 1
-  end
-  return n == #a
-end
-
-local function described(bounds)
-  local parts = {}
-  if bounds.enum then parts[1] = "one of " .. names(bounds.enum) end
-  for _, key in ipairs(BOUNDS) do
-    if bounds[key] then parts[#parts + 1] = ("%s %s"):format(key, tostring(bounds[key])) end
-  end
-  return #parts > 0 and table.concat(parts, ", ") or "anything"
-end
-
--- What all checks of a column say together, and which they are; the others: checks that no declaration can say.
-local function live_bounds(live, renames)
-  local map, others = {}, {}
-  for _, check in ipairs(live.checks_list) do
-    local column, bounds = conditions.bounds(check.condition)
-    column = renames[column] or column
-    local kind = column and live.columns[column] and types.declared(live.columns[column].type)
-    if column and conditions.declarable(bounds, kind and kind.type) then
-      local all = map[column] or { checks = {} }
-      map[column] = all
-      all.checks[#all.checks + 1] = check
-      if check.enforced then -- one that is not says nothing, and stands in the way of a new one
-        for key, value in pairs(bounds) do all[key] = value end
-      end
-    else
-      others[#others + 1] = check
-    end
-  end
-  return map, others
-end
-
--- A limit in the type is as good as a check of the same one.
-local function add_lengths(live, map)
-  for name, column in pairs(live.columns) do
-    local length, found = length_of(column), map[name]
-    if length and not (found and (found.enum or found.max_len)) then
-      map[name] = found or { checks = {} }
-      map[name].max_len = length
-      map[name].by_type = true
-    end
-  end
-end
-
--- What a check can hold of a declaration: an enum says it all, and lengths are those of texts.
-local function declared_bounds(field)
-  if field.type:find "%[%]$" then return {} end
-  if field.type == "enum" then return {} end
-  if field.enum then return { enum = field.enum } end
-  local max_len = field.type == "text" and field.max_len or nil -- of varchar and char it is the type's own
-  return { min_len = types.is_text(field) and field.min_len or nil, max_len = max_len, min = field.min, max = field.max }
-end
-
--- A check that holds for new rows alone.
-function Comparer:unproved(check)
-  if check.valid or not check.enforced then return end
-  self.report(("check %s is not validated: old rows may break it"):format(check.name),
-    ("%svalidate constraint %s"):format(self.alter, ddl.name(check.name)))
-end
-
--- The checks of a column are made anew.
-function Comparer:mend_checks(field, found)
-  local sql, undo = {}, {}
-  for _, check in ipairs(found.checks) do
-    sql[#sql + 1] = ("%sdrop constraint %s"):format(self.alter, ddl.name(check.name))
-    undo[#undo + 1] = ("%sadd constraint %s check (%s)%s"):format(self.alter, ddl.name(check.name), check.condition,
-      not check.enforced and " not enforced" or not check.valid and " not valid" or "")
-  end
-  for _, check in ipairs(ddl.checks(self.decl, field)) do
-    sql[#sql + 1] = ("%sadd constraint %s check (%s)"):format(self.alter, ddl.name(check.name), check.condition)
-    table.insert(undo, 1, ("%sdrop constraint %s"):format(self.alter, ddl.name(check.name)))
-  end
-  return sql, undo
-end
-
--- Limits of other types than integers have several texts: the server says whether two are one.
-function Comparer:same_limit(field, wanted, found)
-  if wanted == nil or found == nil or wanted == found then return wanted == found end
-  if type(found) == "number" then return false end
-  local sql = ("select $1::text::%s = $2::text::%s as same"):format(ddl.type_of(field), ddl.type_of(field))
-  local rows, err = self.db:query(sql, ddl.limit_text(field, wanted), found)
-  if not rows then return nil, err end
-  return rows[1].same
-end
-
-function Comparer:same_bounds(field, wanted, found)
-  if not same_enum(wanted.enum, found.enum) or wanted.min_len ~= found.min_len or wanted.max_len ~= found.max_len then return false end
-  local same, err = self:same_limit(field, wanted.min, found.min)
-  if not same then return same, err end
-  return self:same_limit(field, wanted.max, found.max)
-end
-
-function Comparer:checks_of(field, found)
-  local wanted = declared_bounds(field)
-  if found.by_type and wanted.max_len ~= found.max_len then found.max_len = nil end -- its type was reported, or holds more
-  local same, err = self:same_bounds(field, wanted, found)
-  if same == nil then return nil, err end
-  if same then
-    for _, check in ipairs(found.checks) do self:unproved(check) end
-  elseif self.live.columns[field.name] then
-    self.report(("column %s: declared to be %s, checked in the database to be %s"):format(field.name, described(wanted),
-      described(found)), self:mend_checks(field, found))
-  end
-  return true
-end
-
-function Comparer:checks()
-  local live, others = live_bounds(self.live, self.renames)
-  add_lengths(self.live, live)
-  for _, check in ipairs(others) do
-    self.note(("check %s is the database's alone, and memory does not know it: %s"):format(check.name, check.condition))
-    self:unproved(check)
-  end
-  for _, field in ipairs(self.decl.fields) do
-    local ok, err = self:checks_of(field, live[field.name] or { checks = {} })
-    if not ok then return nil, err end
-  end
-  return true
 end
 
 -- ---- uniques ----
