@@ -150,11 +150,11 @@ static ldr_code check_exists(const checker *c, const ldr_entity *e, const ldr_pr
 }
 
 static ldr_code check_contains(const checker *c, const ldr_field *f, const ldr_pred *p) {
-  ldr_code code;
   bool many = f->array || f->value_type == LDR_T_RANGE;
-  code = p->kind == LDR_P_OVERLAPS
-             ? need(c, many, f, "has another type: overlaps is for arrays and ranges")
-             : need(c, many || is_jsonb(f), f, "has another type: contains is for jsonb, arrays and ranges");
+  ldr_code code =
+      p->kind == LDR_P_OVERLAPS
+          ? need(c, many, f, "has another type: overlaps is for arrays and ranges")
+          : need(c, many || is_jsonb(f), f, "has another type: contains is for jsonb, arrays and ranges");
   if (code == LDR_OK) code = need_equality(c, f);
   return code == LDR_OK ? check_value(c, f, p->values) : code;
 }
@@ -293,8 +293,7 @@ static ldr_code check_field_pred(const checker *c, const ldr_entity *e, const ld
       return code == LDR_OK ? check_values(c, f, p->values, p->n) : code;
     case LDR_P_CONTAINS:
     case LDR_P_OVERLAPS: return check_contains(c, f, p);
-    case LDR_P_HAS_KEY:
-      return is_jsonb(f) ? check_text(c, f, p) : need(c, false, f, "is not jsonb, as has_key needs");
+    case LDR_P_HAS_KEY: return is_jsonb(f) ? check_text(c, f, p) : need(c, false, f, "is no jsonb with keys");
     default: code = need_equality(c, f); return code == LDR_OK ? check_value(c, f, p->values) : code;
   }
 }
