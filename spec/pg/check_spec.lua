@@ -90,7 +90,8 @@ local CASES = {
   { "alter table differ.things drop constraint things_owner_code_key; "
     .. "alter table differ.things add constraint things_owner_code_key unique (owner_id, code) deferrable", "is deferrable" },
   { "alter table differ.things drop constraint things_owner_code_key; "
-    .. "alter table differ.things add constraint things_owner_code_key unique nulls not distinct (owner_id, code)", "nulls are equal", 15 },
+    .. "alter table differ.things add constraint things_owner_code_key unique nulls not distinct (owner_id, code)",
+    "nulls are declared to be different, and are equal in the database", 15 },
   { "alter table differ.things drop constraint things_pkey", "primary key things_pkey is missing" },
   { "alter table differ.things drop constraint things_pkey; alter table differ.things add constraint things_pkey primary key (code)",
     "declared on (id), in the database on (code)" },

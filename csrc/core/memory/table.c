@@ -42,7 +42,7 @@ static uint32_t hash_values(const ldr_value *v, unsigned n) {
 static bool unique_values(const ldr_entity *e, const ldr_unique *u, const ldr_row *row, ldr_value *v) {
   for (unsigned i = 0; i < u->n; i++) {
     ldr_row_get(e, row, u->field[i], &v[i]);
-    if (v[i].type == LDR_T_NULL) return false;
+    if (v[i].type == LDR_T_NULL && !u->nulls_equal) return false;
   }
   for (unsigned i = 0; i < u->nwhen; i++) {
     ldr_value w;
@@ -53,8 +53,9 @@ static bool unique_values(const ldr_entity *e, const ldr_unique *u, const ldr_ro
   return true;
 }
 
-/* ldr_value_cmp, with the most common kind of key at hand. */
+/* ldr_value_cmp, with the most common kind of key at hand. Nulls are here where they are equal. */
 static bool equal(const ldr_value *a, const ldr_value *b) {
+  if (a->type == LDR_T_NULL || b->type == LDR_T_NULL) return a->type == b->type;
   if (a->type != LDR_T_TEXT || b->type != LDR_T_TEXT) return ldr_value_cmp(a, b) == 0;
   return a->n == b->n && memcmp(a->u.p, b->u.p, a->n) == 0;
 }

@@ -61,8 +61,8 @@ typedef struct ldr_memindex { /* ordered; its columns always end with the whole 
   bool desc[LDR_MEMINDEX_COLS];
 } ldr_memindex;
 
-typedef struct ldr_memhash { /* of the key or a unique; rows with a null, or outside its condition, are not in
-                                it */
+typedef struct ldr_memhash { /* of the key or a unique; rows with a null (where nulls are not equal), or
+                                outside its condition, are not in it */
   const ldr_unique *u;
   ldr_hash h;
   uint32_t code; /* of the row probed last … */

@@ -99,6 +99,12 @@ ldr_code ldr_entity_add_unique(ldr_schema *s, ldr_entity *e, const char *constra
   return LDR_OK;
 }
 
+ldr_code ldr_entity_unique_nulls_equal(ldr_entity *e, ldr_err *err) {
+  if (e->nuniques == 0) return ldr_decl_fault(err, e, "unique", "", "what its nulls are comes after it");
+  e->uniques[e->nuniques - 1].nulls_equal = true;
+  return LDR_OK;
+}
+
 ldr_code ldr_entity_unique_when(ldr_schema *s, ldr_entity *e, const char *field, const ldr_value *value,
                                 ldr_err *err) {
   const unsigned max = sizeof e->key.when / sizeof e->key.when[0];

@@ -54,6 +54,7 @@ typedef struct ldr_unique {
   const char *name; /* the constraint's or index' name in PostgreSQL */
   unsigned n;
   uint16_t field[LDR_MAX_KEY];
+  bool nulls_equal; /* NULLS NOT DISTINCT: rows with a null count, and nulls are one value */
   /* partial: rows count only while each of these holds */
   unsigned nwhen;
   struct {
@@ -131,6 +132,8 @@ ldr_code ldr_entity_add_unique(ldr_schema *s, ldr_entity *e, const char *constra
  */
 ldr_code ldr_entity_unique_when(ldr_schema *s, ldr_entity *e, const char *field, const ldr_value *value,
                                 ldr_err *err) LDR_MUSTCHECK;
+/* In the unique added last nulls are equal. */
+ldr_code ldr_entity_unique_nulls_equal(ldr_entity *e, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_entity_add_ref(ldr_schema *s, ldr_entity *e, const char *constraint, const char *const *fields,
                             unsigned n, const char *target, ldr_action on_delete, const char *const *set_null,
                             unsigned nset_null, ldr_err *err) LDR_MUSTCHECK;

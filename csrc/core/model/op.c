@@ -473,20 +473,6 @@ static ldr_code check_select(const checker *c) {
   return (unsigned)op->lock > LDR_LOCK_UPDATE_NOWAIT ? bad(c, "there is no such lock") : LDR_OK;
 }
 
-static bool agg_fits(const ldr_agg *a, const ldr_field *f) {
-  switch (a->fn) {
-    case LDR_AGG_COUNT: return true;
-    case LDR_AGG_SUM:
-    case LDR_AGG_AVG: return is_number(f);
-    case LDR_AGG_MIN:
-    case LDR_AGG_MAX: /* PostgreSQL has none for bool, uuid, macaddr, bits and (before 18) bytea; a cidr's
-                         is an inet */
-      return !f->array && (is_number(f) || ldr_ftype_is_text(f->type) || ldr_ftype_is_users(f->type) ||
-                           ldr_field_has_seconds(f) || f->type == LDR_F_DATE || f->type == LDR_F_INET);
-  }
-  return false;
-}
-
 /* The name of result column i, groups first. */
 static const char *result_name(const ldr_op *op, unsigned i) {
   return i < op->ngroups ? op->groups[i].name : op->aggs[i - op->ngroups].name;
@@ -520,7 +506,8 @@ static ldr_code check_agg(const checker *c, const ldr_agg *a) {
   if (code != LDR_OK) return code;
   f = ldr_agg_operand(e, a);
   if (f == NULL && a->fn != LDR_AGG_COUNT) return bad(c, "there is no such field to aggregate");
-  if (f && !agg_fits(a, f)) return need(c, false, f, "has a type that the aggregate is not for");
+  if (f) code = ldr_figure_check(e, a->fn, f, a->expr ? NULL : f->name, c->err);
+  if (code != LDR_OK) return code;
   if (a->distinct && f == NULL) return bad(c, "distinct is for a field");
   return a->distinct ? need(c, ldr_field_comparable(f), f, "has no order, and distinct needs one") : LDR_OK;
 }

@@ -6,6 +6,7 @@
 #define LDR_MODEL_OP_H
 
 #include "model/expr.h"
+#include "model/figures.h"
 #include "values/param.h"
 
 typedef enum ldr_op_kind {
@@ -110,7 +111,6 @@ typedef struct ldr_order {
 } ldr_order;
 
 /* ---- aggregates ---- */
-typedef enum ldr_agg_fn { LDR_AGG_COUNT, LDR_AGG_SUM, LDR_AGG_AVG, LDR_AGG_MIN, LDR_AGG_MAX } ldr_agg_fn;
 typedef struct ldr_agg {
   ldr_agg_fn fn;
   int field;              /* -1: count(*), or the expression */

@@ -111,6 +111,10 @@ static void describe_unique(lua_State *L, l_work *w, const ldr_entity *e, const 
   lua_createtable(L, (int)u->n, 2);
   set_string(L, "name", u->name);
   set_fields(L, e, u->field, u->n);
+  if (u->nulls_equal) {
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "nulls_distinct");
+  }
   if (u->nwhen == 0) return;
   lua_createtable(L, 0, (int)u->nwhen);
   for (unsigned i = 0; i < u->nwhen; i++) {

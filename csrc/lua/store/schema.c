@@ -80,12 +80,17 @@ static void narrow_unique(l_decl *d, int t) {
 }
 
 static void add_unique(l_decl *d, int t) {
-  static const char *const keys[] = {"name", "where", NULL};
+  static const char *const keys[] = {"name", "where", "nulls_distinct", NULL};
   l_names names;
   l_decl_keys(d, t, "a unique", keys);
   names = l_decl_names(d, t);
   l_decl_check(
       d, ldr_entity_add_unique(d->s, d->e, l_decl_need_text(d, t, "name"), names.v, names.n, &d->w->err));
+  lua_getfield(d->L, t, "nulls_distinct");
+  if (!lua_isnil(d->L, -1) && !lua_isboolean(d->L, -1)) l_decl_fail(d, "nulls_distinct must be a boolean");
+  if (lua_isboolean(d->L, -1) && !lua_toboolean(d->L, -1))
+    l_decl_check(d, ldr_entity_unique_nulls_equal(d->e, &d->w->err));
+  lua_pop(d->L, 1);
   narrow_unique(d, t);
 }
 

@@ -46,7 +46,8 @@ local family = {}
 ---@field table? string       "schema.table"; by default family.name. Other signs stand in quotes: 'public."Order Details"'
 ---@field fields larder.FieldDeclaration[]
 ---@field key table           { name = constraint, field, … }; names of constraints are by default those that PostgreSQL chooses
----@field uniques? table[]    { name = constraint, field, …, where = { field = value } }
+---@field uniques? table[]    { name = constraint, field, …, where = { field = value }, nulls_distinct = false }: the last says that
+-- nulls are equal in it (PostgreSQL 15 and later)
 ---@field references? table[] { name =, fields = {…}, to = store, on_delete = restrict, cascade or set_null, as =, many = or one = }: as
 -- is what a row here calls the row it refers to in `include`, many (one: where the fields are unique) what that row calls those here
 ---@field relations? table[]  the same without a constraint: { fields = {…}, to = store, to_fields = its key, as =, many = or one = }

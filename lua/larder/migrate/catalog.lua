@@ -6,10 +6,11 @@ local catalog = {}
 
 ---@class larder.migrate.Column
 ---@field name string
----@field type string        as format_type() prints it; of a domain, that of its base
+---@field type string        as format_type() prints it; of a domain, that of what is below it, and below that
 ---@field domain? string      its domain
 ---@field enum? string        "schema.name" of its type, when that is an enum; "schema.name[]" of an array of one
 ---@field labels? string[]    of the enum, in their order
+---@field over_enum boolean   its type is a domain over an enum
 ---@field not_null boolean
 ---@field unproved boolean    not null, and old rows may hold nulls all the same (from PostgreSQL 18)
 ---@field default? string    its expression
@@ -41,21 +42,27 @@ from pg_class c
 where c.oid = to_regclass($1)]]
 
 local COLUMNS = [[
-select a.attname::text as name, a.attnotnull or coalesce(t.typnotnull, false) as not_null,
-       case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) else format_type(a.atttypid, a.atttypmod) end as type,
-       case when t.typtype = 'd' then format_type(a.atttypid, a.atttypmod) end as domain,
+select a.attname::text as name, a.attnotnull or b.not_null as not_null, format_type(b.oid, b.mod) as type,
+       case when t.oid <> a.atttypid then format_type(a.atttypid, a.atttypmod) end as domain,
        exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
          and not c.convalidated) as unproved,
-       m.typname::text as enum, m.oid <> t.oid as is_enum_list,
+       m.typname::text as enum, m.oid <> t.oid as is_enum_list, t.typtype = 'e' and t.oid <> a.atttypid as over_enum,
        (select n.nspname::text from pg_namespace n where n.oid = coalesce(m.typnamespace, t.typnamespace)) as type_schema,
        case when m.oid is not null then array(select e.enumlabel::text from pg_enum e where e.enumtypid = m.oid order by e.enumsortorder)
          end as labels,
        pg_get_expr(d.adbin, d.adrelid) as default, a.attidentity::text as identity, a.attgenerated <> '' as generated,
        case when l.collname <> 'default' then l.collname::text end as collation, col_description(a.attrelid, a.attnum) as comment
 from pg_attribute a
-join pg_type t on t.oid = a.atttypid
-left join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
-left join pg_type m on m.typtype = 'e' and (m.oid = t.oid or m.typarray = b.oid)
+cross join lateral (
+  with recursive below(oid, mod, not_null) as (
+    select a.atttypid, a.atttypmod, false
+    union all
+    select d.typbasetype, d.typtypmod, n.not_null or d.typnotnull from below n join pg_type d on d.oid = n.oid and d.typtype = 'd'
+  )
+  select n.oid, n.mod, n.not_null from below n join pg_type x on x.oid = n.oid and x.typtype <> 'd'
+) b
+join pg_type t on t.oid = b.oid
+left join pg_type m on m.typtype = 'e' and (m.oid = t.oid and t.oid = a.atttypid or m.typarray = t.oid)
 left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 left join pg_collation l on l.oid = a.attcollation
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped

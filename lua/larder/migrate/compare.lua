@@ -276,7 +276,7 @@ function Comparer:mend_unique(unique, index)
   if index then
     sql[1] = ddl.drop_unique(self.decl, index.name, index.constraint)
     local old = {
-      name = index.name, condition = index.where, nulls_equal = index.nulls_equal, deferrable = not index.immediate,
+      name = index.name, condition = index.where, nulls_distinct = not index.nulls_equal, deferrable = not index.immediate,
     }
     for i, name in ipairs(index.columns) do old[i] = name end
     undo[1] = ddl.add_unique(self.decl, old)
@@ -286,8 +286,13 @@ function Comparer:mend_unique(unique, index)
   return sql, undo
 end
 
+local function nulls_said(equal) return equal and "equal" or "different" end
+
 function Comparer:unique(unique, index)
-  if not index then
+  local equal = unique.nulls_distinct == false
+  if equal and self.live.server_version < 150000 then
+    self.report(("unique %s: only PostgreSQL 15 and later have uniques in which nulls are equal"):format(unique.name))
+  elseif not index then
     self.report(("unique %s is missing"):format(unique.name), self:mend_unique(unique))
   elseif not same_names(index.columns, unique) then
     self.report(("%s: declared on (%s), in the database on (%s)"):format(unique.name, names(unique), names(index.columns)),
@@ -297,8 +302,9 @@ function Comparer:unique(unique, index)
       unique.where and "where " .. ddl.condition(unique.where) or "for all rows",
       index.where and "where " .. index.where or "for all rows"),
       self:mend_unique(unique, index))
-  elseif index.nulls_equal then
-    self.report(("%s: nulls are equal in the database, and different in a declaration"):format(unique.name),
+  elseif index.nulls_equal ~= equal then
+    self.report(("%s: nulls are declared to be %s, and are %s in the database"):format(unique.name, nulls_said(equal),
+      nulls_said(index.nulls_equal)),
       self:mend_unique(unique, index))
   elseif not index.immediate then
     self.report(("%s is deferrable: upsert cannot use it"):format(unique.name), self:mend_unique(unique, index))
@@ -325,7 +331,7 @@ function Comparer:declarable(index)
     if not fields[name] then return false end
   end
   if index.where and not declarable_condition(index.where, fields) then return false end
-  return index.immediate and not index.nulls_equal and not index.exclusion and index.plain
+  return index.immediate and not index.exclusion and index.plain
 end
 
 function Comparer:unknown_unique(index)

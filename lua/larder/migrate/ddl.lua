@@ -189,15 +189,19 @@ function ddl.condition(where)
   return table.concat(parts, " and ")
 end
 
+local function nulls(unique)
+  return unique.nulls_distinct == false and " nulls not distinct" or ""
+end
+
 --- A unique; `where` or, as the catalogue prints it, `condition` makes it a partial one.
 function ddl.add_unique(decl, unique)
   local condition = unique.condition or unique.where and ddl.condition(unique.where)
   if condition then
-    return ("create unique index %s on %s (%s) where %s"):format(ddl.name(unique.name), ddl.qualified(decl.table), ddl.names(unique),
-      condition)
+    return ("create unique index %s on %s (%s)%s where %s"):format(ddl.name(unique.name), ddl.qualified(decl.table), ddl.names(unique),
+      nulls(unique), condition)
   end
-  return ("alter table %s add constraint %s unique%s (%s)%s"):format(ddl.qualified(decl.table), ddl.name(unique.name),
-    unique.nulls_equal and " nulls not distinct" or "", ddl.names(unique), unique.deferrable and " deferrable" or "")
+  return ("alter table %s add constraint %s unique%s (%s)%s"):format(ddl.qualified(decl.table), ddl.name(unique.name), nulls(unique),
+    ddl.names(unique), unique.deferrable and " deferrable" or "")
 end
 
 function ddl.drop_unique(decl, name, is_constraint)
@@ -309,7 +313,7 @@ function ddl.create_table(decl, decls, extra)
   if vector then line(vector) end
   line(("constraint %s primary key (%s)"):format(ddl.name(decl.key.name), ddl.names(decl.key)))
   for _, unique in ipairs(decl.uniques) do
-    if not unique.where then line(("constraint %s unique (%s)"):format(ddl.name(unique.name), ddl.names(unique))) end
+    if not unique.where then line(("constraint %s unique%s (%s)"):format(ddl.name(unique.name), nulls(unique), ddl.names(unique))) end
   end
   for _, ref in ipairs(decl.references) do line(ddl.reference(ref, decls[ref.to])) end
   for _, field in ipairs(decl.fields) do

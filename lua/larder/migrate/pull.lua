@@ -198,10 +198,11 @@ end
 
 local function add_unique(decl, index, by_name, notes)
   local unique = named(index, by_name)
-  if index.nulls_equal or not index.immediate then
-    notes[#notes + 1] = ("unique %s: %s"):format(index.name, index.nulls_equal and "nulls are equal in it" or "it is deferrable")
+  if not index.immediate then
+    notes[#notes + 1] = ("unique %s: it is deferrable"):format(index.name)
     return
   end
+  if index.nulls_equal then unique.nulls_distinct = false end
   if index.where then
     unique.where = where_of(index.where, by_name)
     if not unique.where then

@@ -81,9 +81,12 @@ local INSTEAD = {
 }
 
 --- Why a column's type is none of larder's, and what can be done.
----@param column { name: string, type: string }
+---@param column { name: string, type: string, over_enum?: boolean }
 ---@return string
 function types.why_not(column)
+  if column.over_enum then
+    return ("of a domain over an enum, for which PostgreSQL has no operators (alter column %s type %s)"):format(column.name, column.type)
+  end
   local base, array = column.type:gsub("%[%]$", "")
   if INSTEAD[base] and array == 0 then return INSTEAD[base]:format(column.name) end
   if base:find "multirange$" then return ("%s: larder has ranges, one a row"):format(column.type) end

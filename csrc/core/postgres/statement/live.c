@@ -8,8 +8,9 @@ enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns o
 
 /* What a column makes of a value: -1 nothing, else its type's modifier (numeric(6,2)), or -2: it is made by
  * the server, or of a domain. */
-#define LIMIT_SQL                                                                           \
-  "case when a.attgenerated <> '' or a.attidentity <> '' or t.typtype <> 'b' then -2::int8" \
+#define LIMIT_SQL                                                                                          \
+  "case when a.attgenerated <> '' or a.attidentity <> '' or t.typtype <> 'b' or t.oid <> a.atttypid then " \
+  "-2::int8"                                                                                               \
   " else a.atttypmod::int8 end"
 /* Does the table keep what it is given? Partitions are left out, since servers before 15 do not tell the
  * triggers that they have from their parents from their own, and so is Citus, whose workers run what the
@@ -21,18 +22,20 @@ enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns o
   " and current_setting('server_encoding') = 'UTF8'"                                          \
   " and current_setting('transaction_isolation') = 'read committed'"
 
-/* A domain counts as the type below it, an enum as any. An array of enums counts as its element, which is
- * said, too, and of citext arrays: by that oid COPY knows them. */
+/* A domain counts as the type below it, through any number of domains, an enum as any. A domain over an enum
+ * is no enum: PostgreSQL has no operators for it. An array of enums counts as its element, which is said,
+ * too, and of citext arrays: by that oid COPY knows them. */
 static const char before_table[] =
-    "select a.attname::text, case when t.typtype = 'e' or l.typtype = 'e' then 'anyenum'::regtype"
-    " else coalesce(nullif(t.typbasetype, 0), a.atttypid) end::int8,"
-    " case when l.oid >= 16384 then l.oid else 0 end::int8,"
-    " case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod)"
-    " else format_type(a.atttypid, a.atttypmod) end,"
+    "select a.attname::text, case when t.typtype = 'e' and t.oid = a.atttypid or l.typtype = 'e'"
+    " then 'anyenum'::regtype else b.oid end::int8,"
+    " case when l.oid >= 16384 then l.oid else 0 end::int8, format_type(b.oid, b.mod),"
     " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL
-    " from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_class r on r.oid = a.attrelid"
-    " left join pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)"
-    " left join pg_type l on l.oid = b.typelem and l.typarray = b.oid"
+    " from pg_attribute a cross join lateral (with recursive below(oid, mod) as ("
+    "select a.atttypid, a.atttypmod union all select y.typbasetype, y.typtypmod"
+    " from below w join pg_type y on y.oid = w.oid and y.typtype = 'd')"
+    " select w.oid, w.mod from below w join pg_type y on y.oid = w.oid and y.typtype <> 'd') b"
+    " join pg_type t on t.oid = b.oid join pg_class r on r.oid = a.attrelid"
+    " left join pg_type l on l.oid = t.typelem and l.typarray = t.oid"
     " left join pg_collation c on c.oid = a.attcollation"
     " left join pg_database d on d.datname = current_database()"
     " where a.attrelid = to_regclass(";
