@@ -37,9 +37,17 @@ twin.declaration = {
         { name = "blobs", type = "bytea[]", null = true },
         { name = "flags", type = "bool[]", null = true },
         { name = "binary", type = "jsonb[]", null = true },
+        { name = "lim", type = "numeric", precision = 6, scale = 2, null = true, min = "-5.005", max = "10.50" },
+        { name = "share", type = "float4", null = true, min = -0.1, max = 0.1 },
+        { name = "day", type = "date", null = true, min = "2026-01-01", max = "2026-12-31" },
+        { name = "span", type = "interval", null = true, min = "PT0S", max = "P1M" },
+        { name = "u1", type = "int2", null = true }, { name = "u2", type = "int2", null = true },
       },
       key = { name = "types_pkey", "id" },
-      uniques = { { name = "types_half", "big", where = { f4 = 0.1 } } },
+      uniques = {
+        { name = "types_half", "big", where = { f4 = 0.1 } },
+        { name = "types_pair", "u1", "u2", where = { flag = true }, nulls_distinct = false },
+      },
     },
     {
       name = "floats", table = "twin.floats",
@@ -71,9 +79,11 @@ create table twin.types (
   at timestamptz, doc jsonb, raw json, texts text[], docs json[], f4s real[],
   whole integer, flag boolean, token uuid, bytes bytea, shorts smallint[], longs bigint[], wholes integer[], f8s double precision[],
   ns numeric[], ats timestamptz[], tokens uuid[], blobs bytea[], flags boolean[], "binary" jsonb[],
+  lim numeric(6,2), share real, day date, span interval, u1 smallint, u2 smallint,
   constraint types_pkey primary key (id)
 );
 create unique index types_half on twin.types (big) where f4 = '0.1'::real;
+create unique index types_pair on twin.types (u1, u2) nulls not distinct where flag;
 create table twin.floats (k real not null, v integer, constraint floats_pkey primary key (k));
 create table twin.parents (
   id integer not null, name text collate "C", v integer not null default 0,

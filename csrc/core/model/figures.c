@@ -23,6 +23,8 @@ ldr_code ldr_figure_check(const ldr_entity *e, ldr_agg_fn fn, const ldr_field *f
                                       [LDR_AGG_MIN] = "min",
                                       [LDR_AGG_MAX] = "max"};
   if (fits(fn, f)) return LDR_OK;
+  if ((unsigned)fn > LDR_AGG_MAX)
+    return ldr_fail(err, LDR_INVALID, "%s.%s: there is no such figure", e->schema->name, e->name);
   return ldr_fail(err, LDR_INVALID, "%s.%s: there is no %s of %s, which is of type %s%s; possible %s",
                   e->schema->name, e->name, names[fn], name ? name : "an expression",
                   ldr_ftype_get(f->type)->name, f->array ? "[]" : "",

@@ -32,6 +32,9 @@ local POOL = {
     function() return { "NULL", '"', "\\", "{}" } end, function() return { { "a", "b" }, { "c", null } } end,
   },
   whole = { 0, 1, -1, 2147483647, -2147483648, 41 },
+  lim = { "-5.004", "-5.01", 0, "10.504", "10.505", "NaN", "10.5" }, share = { 0.1, -0.1, 0.1000001, 0, -0.0 },
+  day = { "2026-01-01", "2026-12-31", "2025-12-31", "infinity", "2026-02-28" }, span = { 0, "P1M", "P30D", "P30DT0.000001S", "-1 days" },
+  u1 = { 1, 2 }, u2 = { 1, 2 },
   flag = { true, false },
   token = { "00000000-0000-4000-8000-000000000001", "ffffffff-ffff-ffff-ffff-ffffffffffff", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF" },
   bytes = { "", "\0", "\0\255", "\\x00", "'", ("\200"):rep(300) },
@@ -55,7 +58,8 @@ POOL.raw = POOL.doc
 local ARRAYS = {
   "texts", "f4s", "shorts", "longs", "wholes", "f8s", "ns", "ats", "tokens", "blobs", "flags", "binary",
 }
-local SCALAR = { "f4", "f8", "n", "small", "big", "text", "at", "whole", "flag", "token", "bytes" }
+local SCALAR = { "f4", "f8", "n", "small", "big", "text", "at", "whole", "flag", "token", "bytes",
+  "lim", "share", "day", "span", "u1", "u2" }
 local FIELDS = { "doc", "raw", "docs" }
 for _, list in ipairs { ARRAYS, SCALAR } do
   for _, name in ipairs(list) do FIELDS[#FIELDS + 1] = name end
@@ -147,11 +151,12 @@ end
 
 local INCREMENT = {
   f4 = { 0.1, 1 }, f8 = { 0.5, 1e300 }, n = { "0.25", "1e300", "NaN" }, small = { 1, -7, 20 }, big = { 1, 9007199254740992 },
+  lim = { "0.25", "-3.005", "NaN" }, share = { 0.05, -0.2 },
 }
 
 local changes = {
   function() local f = pick(FIELDS) return f, chance(20) and null or value(f) end,
-  function() local f = pick { "f4", "f8", "n", "small", "big" } return f, larder.increment(pick(INCREMENT[f])) end,
+  function() local f = pick { "f4", "f8", "n", "small", "big", "lim", "share" } return f, larder.increment(pick(INCREMENT[f])) end,
   function() local f = pick(SCALAR) return f, larder.greatest(value(f)) end,
   function() local f = pick(FIELDS) return f, larder.coalesce(value(f)) end,
   function() return "doc", larder.append(value "doc") end,
@@ -173,7 +178,7 @@ end
 
 local EXCLUDED = {
   function() return { [pick(FIELDS)] = larder.excluded } end,
-  function() return { [pick { "small", "big", "n", "f4" }] = larder.increment(larder.excluded) } end,
+  function() return { [pick { "small", "big", "n", "f4", "lim" }] = larder.increment(larder.excluded) } end,
   function() return { [chance(30) and "doc" or pick(ARRAYS)] = larder.append(larder.excluded) } end,
   function() return { [pick(SCALAR)] = larder.greatest(larder.excluded) } end,
   function() return { [pick(FIELDS)] = larder.coalesce(larder.excluded) } end,
@@ -182,7 +187,8 @@ local EXCLUDED = {
 
 -- ---- operations ----
 
-local ORDERS = { "id", "-id", "text, -at", "-n", "f8", "-f4, text", "at desc, big", "small, n", "whole, -token", "flag", "-bytes" }
+local ORDERS = { "id", "-id", "text, -at", "-n", "f8", "-f4, text", "at desc, big", "small, n", "whole, -token", "flag", "-bytes",
+  "lim, -day", "-share", "span" }
 
 local ops = {}
 
