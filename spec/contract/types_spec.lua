@@ -179,7 +179,7 @@ for name, target in pairs(targets) do
 
     it("checks each element, and says which one does not fit", function()
       local cases = {
-        moods = { { "ok", "glad" }, 'must be one of sad, ok, Happy, a"b, c' },
+        moods = { { "ok", "glad" }, 'has an element, number 2, that must be one of sad, ok, Happy, a"b, c' },
         vc3s = { { "abc", "abcd" }, "element 2 is longer than 3 characters" },
         c3s = { { null, "a", "abcd" }, "element 3 is longer than 3 characters" }, b3s = { { "10" }, "element 1 has 2 bits, not 3" },
         n41s = { { 1, 12345 }, "element 2 does not fit numeric(4,1)" },
