@@ -15,18 +15,19 @@ static bool fits(ldr_agg_fn fn, const ldr_field *f) {
   return false;
 }
 
-ldr_code ldr_figure_check(const ldr_entity *e, ldr_agg_fn fn, const ldr_field *f, const char *name,
-                          ldr_err *err) {
+ldr_code ldr_figure_check(ldr_agg_fn fn, const ldr_field *f, const char *name, ldr_err *err) {
   static const char *const names[] = {[LDR_AGG_COUNT] = "count",
                                       [LDR_AGG_SUM] = "sum",
                                       [LDR_AGG_AVG] = "avg",
                                       [LDR_AGG_MIN] = "min",
                                       [LDR_AGG_MAX] = "max"};
+  const char *possible = fits(LDR_AGG_MIN, f) ? "are min, max and count" : "is count";
+  const char *type = ldr_ftype_get(f->type)->name, *array = f->array ? "[]" : "";
+  if ((unsigned)fn > LDR_AGG_MAX) return ldr_fail(err, LDR_INVALID, "there is no such aggregate");
   if (fits(fn, f)) return LDR_OK;
-  if ((unsigned)fn > LDR_AGG_MAX)
-    return ldr_fail(err, LDR_INVALID, "%s.%s: there is no such figure", e->schema->name, e->name);
-  return ldr_fail(err, LDR_INVALID, "%s.%s: there is no %s of %s, which is of type %s%s; possible %s",
-                  e->schema->name, e->name, names[fn], name ? name : "an expression",
-                  ldr_ftype_get(f->type)->name, f->array ? "[]" : "",
-                  fits(LDR_AGG_MIN, f) ? "are min, max and count" : "is count");
+  if (name == NULL)
+    return ldr_fail(err, LDR_INVALID, "there is no %s of an expression of type %s%s; possible %s", names[fn],
+                    type, array, possible);
+  return ldr_fail_field(err, name, "is of type %s%s, which has no %s; possible %s", type, array, names[fn],
+                        possible);
 }

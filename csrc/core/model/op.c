@@ -506,7 +506,7 @@ static ldr_code check_agg(const checker *c, const ldr_agg *a) {
   if (code != LDR_OK) return code;
   f = ldr_agg_operand(e, a);
   if (f == NULL && a->fn != LDR_AGG_COUNT) return bad(c, "there is no such field to aggregate");
-  if (f) code = ldr_figure_check(e, a->fn, f, a->expr ? NULL : f->name, c->err);
+  if (f) code = ldr_figure_check(a->fn, f, a->expr ? NULL : f->name, c->err);
   if (code != LDR_OK) return code;
   if (a->distinct && f == NULL) return bad(c, "distinct is for a field");
   return a->distinct ? need(c, ldr_field_comparable(f), f, "has no order, and distinct needs one") : LDR_OK;
