@@ -39,7 +39,9 @@ for _, engine in ipairs(engines) do
         ["find: likes has another type: like is for text"] = { "find", { likes = { like = "x" } } },
         ["find: title is no jsonb with keys"] = { "find", { title = { has_key = "x" } } },
         ["find: post_id cannot be joined with likes: of another type"] = { "find", { larder.exists("comments", { post_id = "likes" }) } },
-        ["aggregate: title is of type text, which has no sum; possible are min, max and count"] = { "aggregate", { aggs = { { "sum", "title" } } } },
+        ["aggregate: title is of type text, which has no sum; possible are min, max and count"] = {
+          "aggregate", { aggs = { { "sum", "title" } } },
+        },
         ["aggregate: metadata makes no groups: json, xml, tsvector and arrays do not"] = {
           "aggregate", { groups = { "metadata" }, aggs = { { "count" } } },
         },
