@@ -138,6 +138,15 @@ end
 
 -- ---- operations of any stores ----
 
+-- A transaction that a statement over many rows has aborted ends with that statement's error: see play.outcome.
+local function ending_error(steps, seen, err)
+  if type(err) ~= "table" then return tostring(err) end
+  for i, step in ipairs(steps) do
+    if step.many and seen[i] == "error" then return "error" end
+  end
+  return { err.code, err.constraint or "" }
+end
+
 --- A transaction of some operations and nested transactions; each ends by commit, by `return nil, err` or by an error.
 ---@param single fun(): table  makes one operation
 function play.transaction(single, depth)
@@ -157,7 +166,7 @@ function play.transaction(single, depth)
         if ending == "return" then return nil, "on purpose" end
         return "done"
       end)
-      return { seen = seen, ok = ok or false, err = type(err) == "table" and { err.code, err.constraint or "" } or tostring(err) }
+      return { seen = seen, ok = ok or false, err = ending_error(steps, seen, err) }
     end,
   }
 end
