@@ -102,7 +102,7 @@ return {
     { "5", "wait, createdb, dropdb", CLI, "makes and drops databases, waits for one, and seeds it" },
     { "6", "diff", CLI, "writes the migration that makes the database equal to the declarations" },
     { "7", "pull", CLI, "writes declarations from a live schema" },
-    { "7", "of a schema whose name nobody typed", TRIAL, "is told which schemas there are, and which cannot be declared" },
+    { "7", "of a schema whose name nobody typed", TRIAL, "is told which schemas there are, and pulls one whose name is no word" },
     { "8", "types", CLI, "writes annotations of families" },
     { "9", "console, query", TERMINAL, "the console has history and completion" },
     { "10", "transfer, export, import", "spec/pg/files_cli_spec.lua",
