@@ -32,6 +32,17 @@ describe("raw SQL", function()
     assert.is_nil((select(3, db:query "select 1 as z")))
   end)
 
+  -- LuaJIT's assert raises the last of its values: nothing may stand behind the error.
+  it("answers a failure with the error as its last value, also while somebody listens and in transactions", function()
+    local function ask() return db:query "select nonsense" end
+    local function count_values() return { select("#", ask()), select("#", db:transaction(ask)) } end
+    assert.same({ 2, 2 }, count_values())
+    local stop = db:on("query", function() end)
+    local heard = count_values()
+    stop()
+    assert.same({ 2, 2 }, heard)
+  end)
+
   it("binds parameters by the statement's own types and returns rows with their number", function()
     local rows, affected = db:query(
       "insert into public.larder_raw values ($1, $2, $3), ($4, $5, null) returning *",

@@ -82,6 +82,7 @@ local function attempt(db, ctx, text, params, opts)
   if rows == nil and not ctx and is_doubtful(result) and not db:in_transaction() then
     return settle(db._wait, db._engine:query(text, params, opts))
   end
+  if rows == nil then return nil, result end -- LuaJIT's assert raises the last value, which must be the error
   return rows, result, columns
 end
 
