@@ -4,6 +4,7 @@
 -- Every value keeps the name of the place it came from, so that `larder config` can say so. Settings stay
 -- keyword and value all the way: no connection text is ever put together, so nothing needs escaping.
 
+local copied = require "larder.base.copied"
 local errors = require "larder.base.errors"
 local builder = require "larder.config.builder"
 local conninfo = require "larder.config.conninfo"
@@ -294,12 +295,6 @@ local function add_migrations(cfg, lookup, opts)
   if not direct then return nil, err end
   cfg.migrations = direct
   return cfg
-end
-
-local function copied(t)
-  local copy = {}
-  for name, value in pairs(t) do copy[name] = value end
-  return copy
 end
 
 --- The primary's configuration with another host, and perhaps another port.

@@ -79,11 +79,11 @@ end
 local function attempt(db, ctx, text, params, opts)
   opts = seen_by(db, ctx, opts)
   local rows, result, columns = settle(db._wait, (ctx or db._engine):query(text, params, opts))
-  if rows == nil and not ctx and is_doubtful(result) and not db:in_transaction() then
+  if rows ~= nil then return rows, result, columns end
+  if not ctx and is_doubtful(result) and not db:in_transaction() then
     return settle(db._wait, db._engine:query(text, params, opts))
   end
-  if rows == nil then return nil, result end -- LuaJIT's assert raises the last value, which must be the error
-  return rows, result, columns
+  return nil, result -- and no third value: LuaJIT's assert raises the last one
 end
 
 local function run(db, ctx, text, params, opts)

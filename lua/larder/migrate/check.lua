@@ -65,14 +65,7 @@ local function missing_name(message, decl)
 end
 
 local function describe(db, name)
-  local family = db:_family(name)
-  local list, by_store, extras = {}, {}, {}
-  for i, store in ipairs(family.stores) do
-    local to
-    list[i], to = columns.of(db:_cstore(name, store):describe())
-    by_store[store], extras[i] = list[i], columns.extra(family.entities[i], to)
-  end
-  return list, by_store, extras
+  return columns.family(db:_family(name), function(store) return db:_cstore(name, store):describe() end)
 end
 
 --- Compare a family's declarations with the live catalogue.

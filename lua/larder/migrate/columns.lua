@@ -1,17 +1,13 @@
 --- Declarations as the database has them: every name of a field is that of its column. What compares a table with its declaration,
 -- and what makes the SQL of one, knows no other names.
 
-local columns = {}
+local copied = require "larder.base.copied"
 
-local function copy(t)
-  local made = {}
-  for key, value in pairs(t) do made[key] = value end
-  return made
-end
+local columns = {}
 
 -- A list of fields, each with a minus before it or without, and what else the part says.
 local function renamed(part, to)
-  local made = copy(part)
+  local made = copied(part)
   for i, name in ipairs(part) do
     local bare, minus = name:gsub("^-", "")
     made[i] = (minus > 0 and "-" or "") .. to(bare)
@@ -39,9 +35,9 @@ function columns.of(decl)
   local by_field = {}
   for _, field in ipairs(decl.fields) do by_field[field.name] = field.column end
   local function to(name) return name and by_field[name] or name end
-  local made = copy(decl)
+  local made = copied(decl)
   made.fields = each(decl.fields, function(field)
-    local same = copy(field)
+    local same = copied(field)
     same.name, same.column = to(field.name), nil
     return same
   end)
@@ -52,7 +48,7 @@ function columns.of(decl)
     return same
   end)
   made.references = each(decl.references, function(ref)
-    local same = copy(ref)
+    local same = copied(ref)
     same.fields, same.set_null = renamed(ref.fields, to), ref.set_null and renamed(ref.set_null, to)
     return same
   end)
@@ -66,10 +62,26 @@ end
 ---@param to fun(field: string|nil): string|nil
 ---@return { partition?: table, search?: table }
 function columns.extra(entity, to)
-  local partition, search = entity.partition and copy(entity.partition), entity.search and copy(entity.search)
+  local partition, search = entity.partition and copied(entity.partition), entity.search and copied(entity.search)
   if partition then partition.by = to(partition.by) end
   if search then search.headline = to(search.headline) end
   return { partition = partition, search = search }
+end
+
+--- All declarations of a family in the names of columns.
+---@param family table
+---@param describe fun(store: string): larder.EntityDeclaration  as the engine describes it
+---@return larder.EntityDeclaration[] list  in the order of the family's stores
+---@return table<string, larder.EntityDeclaration> by_store
+---@return table[] extras  what columns.extra says of each
+function columns.family(family, describe)
+  local list, by_store, extras = {}, {}, {}
+  for i, store in ipairs(family.stores) do
+    local to
+    list[i], to = columns.of(describe(store))
+    by_store[store], extras[i] = list[i], columns.extra(family.entities[i], to)
+  end
+  return list, by_store, extras
 end
 
 return columns

@@ -25,12 +25,8 @@ end
 
 local function statements(name)
   local family = require "larder.family".get(name)
-  local engine, list, decls, extras, schemas, sql = core.memory(), {}, {}, {}, {}, {}
-  for i, store in ipairs(family.stores) do
-    local to
-    list[i], to = columns.of(engine:store(family.schema, store):describe())
-    decls[store], extras[i] = list[i], columns.extra(family.entities[i], to)
-  end
+  local engine, schemas, sql = core.memory(), {}, {}
+  local list, decls, extras = columns.family(family, function(store) return engine:store(family.schema, store):describe() end)
   for i, decl in ipairs(list) do
     local schema = core.sql_path(decl.table)
     if schema and schema ~= "public" and not schemas[schema] then
