@@ -90,7 +90,8 @@ function Parser:primary()
   end
   if self:take "{" then return self:list("}", member) end
   self:blank()
-  local literal = self.text:match('^"[^"]*"()', self.at) or self.text:match("^%-?%d[%d%.]*()", self.at)
+  local masked = self.text:gsub("\\.", "__") -- what is escaped ends no string
+  local literal = masked:match('^"[^"]*"()', self.at) or self.text:match("^%-?%d[%d%.]*()", self.at)
   if literal then
     self.at = literal
     return

@@ -25,7 +25,7 @@ end
 local function words_of(field)
   if not field.enum then return nil end
   local words = {}
-  for i, value in ipairs(field.enum) do words[i] = ("%q"):format(value) end
+  for i, value in ipairs(field.enum) do words[i] = ("%q"):format(value):gsub("\\\n", "\\n") end -- one line
   return table.concat(words, "|")
 end
 
