@@ -4,6 +4,8 @@ local larder = require "larder"
 
 local twin = {}
 
+local MOODS = { "sad", "so so", "Ok", 'a "b", {c}', "NULL" } -- not in the order of their letters
+
 twin.declaration = {
   name = "twin",
   entities = {
@@ -42,11 +44,35 @@ twin.declaration = {
         { name = "day", type = "date", null = true, min = "2026-01-01", max = "2026-12-31" },
         { name = "span", type = "interval", null = true, min = "PT0S", max = "P1M" },
         { name = "u1", type = "int2", null = true }, { name = "u2", type = "int2", null = true },
+        { name = "hour", type = "time", null = true }, { name = "hour0", type = "time(0)", null = true },
+        { name = "stamp", type = "timestamp", null = true }, { name = "stamp3", type = "timestamp(3)", null = true },
+        { name = "date", type = "date", null = true }, { name = "gap", type = "interval", null = true },
+        { name = "gap2", type = "interval(2)", null = true },
+        { name = "mood", type = "enum", sql_type = "twin.mood", enum = MOODS, null = true },
+        { name = "ip", type = "inet", null = true }, { name = "net", type = "cidr", null = true },
+        { name = "mac", type = "macaddr", null = true }, { name = "mac8", type = "macaddr8", null = true },
+        { name = "code", type = "char(3)", null = true }, { name = "word", type = "varchar(4)", null = true },
+        { name = "bits", type = "bit(3)", null = true }, { name = "some_bits", type = "varbit(6)", null = true },
+        { name = "r4", type = "int4range", null = true }, { name = "r8", type = "int8range", null = true },
+        { name = "rn", type = "numrange", null = true }, { name = "rs", type = "tsrange", null = true },
+        { name = "rz", type = "tstzrange", null = true }, { name = "rd", type = "daterange", null = true },
+        { name = "hours", type = "time(1)[]", null = true }, { name = "stamps", type = "timestamp(0)[]", null = true },
+        { name = "dates", type = "date[]", null = true }, { name = "gaps", type = "interval[]", null = true },
+        { name = "moods", type = "enum[]", sql_type = "twin.mood", enum = MOODS, null = true },
+        { name = "ips", type = "inet[]", null = true }, { name = "nets", type = "cidr[]", null = true },
+        { name = "macs", type = "macaddr[]", null = true }, { name = "mac8s", type = "macaddr8[]", null = true },
+        { name = "codes", type = "char(3)[]", null = true }, { name = "words", type = "varchar(4)[]", null = true },
+        { name = "bitss", type = "bit(3)[]", null = true }, { name = "some_bitss", type = "varbit(6)[]", null = true },
+        { name = "cents", type = "numeric(6,2)[]", null = true },
+        { name = "r4s", type = "int4range[]", null = true }, { name = "rns", type = "numrange[]", null = true },
+        { name = "rzs", type = "tstzrange[]", null = true }, { name = "rds", type = "daterange[]", null = true },
       },
       key = { name = "types_pkey", "id" },
       uniques = {
         { name = "types_half", "big", where = { f4 = 0.1 } },
         { name = "types_pair", "u1", "u2", where = { flag = true }, nulls_distinct = false },
+        { name = "types_equal", "code", "ip", where = { flag = false } },
+        { name = "types_range", "rn", where = { u1 = 1 } }, { name = "types_gap", "gap", where = { u1 = 2 } },
       },
     },
     {
@@ -74,16 +100,26 @@ twin.declaration = {
 local SQL = [[
 drop schema if exists twin cascade;
 create schema twin;
+create type twin.mood as enum ('sad', 'so so', 'Ok', 'a "b", {c}', 'NULL');
 create table twin.types (
   id bigint not null, f4 real, f8 double precision, n numeric, small smallint, big bigint, text text collate "C",
   at timestamptz, doc jsonb, raw json, texts text[], docs json[], f4s real[],
   whole integer, flag boolean, token uuid, bytes bytea, shorts smallint[], longs bigint[], wholes integer[], f8s double precision[],
   ns numeric[], ats timestamptz[], tokens uuid[], blobs bytea[], flags boolean[], "binary" jsonb[],
   lim numeric(6,2), share real, day date, span interval, u1 smallint, u2 smallint,
+  hour time, hour0 time(0), stamp timestamp, stamp3 timestamp(3), date date, gap interval, gap2 interval(2), mood twin.mood,
+  ip inet, net cidr, mac macaddr, mac8 macaddr8, code char(3) collate "C", word varchar(4) collate "C", bits bit(3), some_bits varbit(6),
+  r4 int4range, r8 int8range, rn numrange, rs tsrange, rz tstzrange, rd daterange, hours time(1)[], stamps timestamp(0)[], dates date[],
+  gaps interval[], moods twin.mood[], ips inet[], nets cidr[], macs macaddr[], mac8s macaddr8[], codes char(3)[] collate "C",
+  words varchar(4)[] collate "C", bitss bit(3)[], some_bitss varbit(6)[], cents numeric(6,2)[],
+  r4s int4range[], rns numrange[], rzs tstzrange[], rds daterange[],
   constraint types_pkey primary key (id)
 );
 create unique index types_half on twin.types (big) where f4 = '0.1'::real;
 create unique index types_pair on twin.types (u1, u2) nulls not distinct where flag;
+create unique index types_equal on twin.types (code, ip) where not flag;
+create unique index types_range on twin.types (rn) where u1 = 1;
+create unique index types_gap on twin.types (gap) where u1 = 2;
 create table twin.floats (k real not null, v integer, constraint floats_pkey primary key (k));
 create table twin.parents (
   id integer not null, name text collate "C", v integer not null default 0,

@@ -2,6 +2,7 @@
 
 local larder = require "larder"
 local computed = require "spec.support.random.computed"
+local copied = require "larder.base.copied"
 local rng = require "spec.support.random.rng"
 
 local pick, chance, int = rng.pick, rng.chance, rng.int
@@ -10,12 +11,6 @@ local null, array = larder.null, larder.array
 local declared = {}
 
 -- ---- the family without methods of its own, and with a name for both ends of every reference ----
-
-local function copied(t)
-  local copy = {}
-  for k, v in pairs(t) do copy[k] = v end
-  return copy
-end
 
 local function named(ref, entity)
   local copy = copied(ref)

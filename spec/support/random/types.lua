@@ -52,21 +52,94 @@ local POOL = {
   binary = { function() return { { a = 1 }, larder.array {}, null } end, function() return { 0.5 } end },
   docs = { function() return array {} end, function() return { { a = 1 }, null } end, function() return array { 1, "x" } end },
   f4s = { function() return { 0.1, 1.5, null } end, function() return array {} end, function() return { -0.0 } end },
+  hour = { "00:00", "23:59:59.999999", "24:00:00", "10:30", "10:30:00.5", "10:30:00.500000" },
+  hour0 = { "10:30:00.5", "10:30:01.5", "23:59:59.6", "24:00", "00:00:00.4", "24:00:00.1" },
+  stamp = {
+    "2026-01-02T03:04:05.000006", "2026-01-02 03:04:05.000006", "2026-01-02", "infinity", "-infinity", "4714-11-24T00:00:00 BC",
+    "0001-01-01T00:00:00", "294276-12-31T23:59:59.999999",
+  },
+  stamp3 = { "2026-01-02T03:04:05.0005", "2026-01-02T03:04:05.001", "2026-12-31T23:59:59.9996", "infinity", "1969-12-31T23:59:59.9995" },
+  date = {
+    "2026-01-02", "2024-02-29", "infinity", "-infinity", "4714-11-24 BC", "5874897-12-31", "0001-01-01", "0001-12-31 BC",
+  },
+  gap = {
+    0, "P1M", "P30D", "30 days", "P1Y", "12 mons", "-1 days", "P1DT-24H", "PT0.000001S", "1 year 2 mons -3 days 04:05:06.5", "PT720H",
+  },
+  gap2 = { "PT1.005S", "PT1.015S", "1.5", "P1M", "P29DT24H", 0.125, "1 hour ago" },
+  mood = { "sad", "so so", "Ok", 'a "b", {c}', "NULL" },
+  ip = {
+    "10.0.0.1", "10.0.0.1/32", "10.0.0.1/8", "10.0.0.0/8", "0.0.0.0/0", "255.255.255.255",
+    "::1", "::ffff:10.0.0.1", "::/0", "2001:db8::/32",
+  },
+  net = { "10.0.0.0/8", "10.0.0.0/9", "10.0.0.0", "0.0.0.0/0", "::/0", "2001:db8::/32", "10.0.0.0/32" },
+  mac = { "08:00:2b:01:02:03", "08002b010203", "08-00-2B-01-02-03", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "0800.2b01.0203" },
+  mac8 = { "08:00:2b:01:02:03", "08:00:2b:ff:fe:01:02:03", "00:00:00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff:ff:ff", "08002b:fffe010203" },
+  code = { "", "a", "a  ", "ab", "ab ", "A", "é", "a\t", "a b", "%", "abc  " },
+  word = { "", "a", "a  ", "ab", "A", "éééé", "a\t", "%", "abcd  " },
+  bits = { "000", "001", "100", "111" }, some_bits = { "", "0", "00", "01", "010", "111111", "1" },
+  r4 = {
+    "empty", "(,)", "[1,5)", "[1,4]", "(0,4]", "[-2147483648,2147483647)", "(,3]", "[3,)", { lower = 3 }, { upper = 3, bounds = "(]" },
+  },
+  r8 = { "empty", "[1,5)", "[4,4]", "(4,5)", "(,3)", "[9007199254740992,)", "[-9223372036854775808,9223372036854775807)" },
+  rn = { "empty", "[1,2.5]", "[1.0,2.50]", "(1,2.5]", "[2,NaN)", "(,2)", "[-Infinity,Infinity]", "(1,1)", "[1e300,)", "(,)" },
+  rs = {
+    "[2026-01-01,2026-01-02)", "(2026-01-01,2026-01-02]", "(,infinity)", "[-infinity,infinity]", "empty",
+    '["2026-01-01 00:00:00","2026-01-02 00:00:00")',
+  },
+  rz = { "[2026-01-01T00:00Z,2026-01-02T00:00Z)", "[2026-01-01T02:00+02,2026-01-02T00:00Z)", "(,)", "empty", "[,2026-01-01T00:00Z]" },
+  rd = {
+    "[2026-01-01,2026-01-31]", "[2026-01-01,2026-02-01)", "(2026-01-15,)", "empty", "(,infinity]", "[-infinity,2026-01-01]",
+    "[2026-01-01,2026-01-01)",
+  },
+  hours = { { "10:30:00.25", "24:00" }, { "10:30:00.35", null }, array {} },
+  stamps = { { "2026-01-02T03:04:05.5", "infinity" }, { null, "2026-01-02T03:04:06.4" } },
+  dates = { { "2026-01-02", null }, { { "0044-03-15 BC" }, { "infinity" } }, array {} },
+  gaps = { { "P1M" }, { "30 days" }, { null, "PT720H", "PT1.5S" } },
+  moods = {
+    array {}, { "sad", "NULL", null }, { 'a "b", {c}', "Ok" },
+    { { "Ok" }, { "so so" } }
+  },
+  ips = { { "10.0.0.1", "10.0.0.1/8" }, { "10.0.0.1/32", null, "::1" }, array {} },
+  nets = { { "10.0.0.0/8" }, { "::/0", "10.0.0.0/32" } },
+  macs = { { "08:00:2b:01:02:03" }, { "08002b010203", null } },
+  mac8s = { { "08:00:2b:01:02:03" }, { "08:00:2b:ff:fe:01:02:03", null } },
+  codes = { { "a", "ab " }, { "a  ", null }, array {} },
+  words = { { "a", "ab " }, { "éééé", null, "" } },
+  bitss = { { "001", null }, { "111" } },
+  some_bitss = { { "", "01" }, { null, "111111" }, array {} },
+  cents = { { "1.5", null }, { "1.504", 7 }, { "NaN" } },
+  r4s = { { "[1,5)" }, { "[1,4]", null, "empty" }, { { lower = 3 } } },
+  rns = { { "[1,2.5]" }, { "[1.0,2.50]", null }, array {} },
+  rzs = { { "[2026-01-01T00:00Z,)" }, { "[2026-01-01T02:00+02,)", null } },
+  rds = { { "[2026-01-01,2026-01-31]" }, { { "[2026-01-01,2026-02-01)" }, { "empty" } } },
 }
 POOL.raw = POOL.doc
 
+-- What both refuse before anything is sent.
+local REFUSED = {
+  stamp = "2026-01-02T03:04:05Z", date = "2023-02-29", mood = "of no list", net = "10.0.0.1/8", code = "abcd", word = "abcde", bits = "11",
+  some_bits = "0000000", r4 = "[5,1]", r8 = "[1,9223372036854775807]", moods = { "sad", "of no list" }, codes = { "abcd" },
+  words = { "abcde" },
+  bitss = { "1" }, cents = { "12345" }, hour = "24:00:01", ip = "10.1", mac = "08:00", gap = "P1.5M", rd = "[2026-01-01,infinity]x",
+}
+
 local ARRAYS = {
   "texts", "f4s", "shorts", "longs", "wholes", "f8s", "ns", "ats", "tokens", "blobs", "flags", "binary",
+  "hours", "stamps", "dates", "gaps", "moods", "ips", "nets", "macs", "mac8s", "codes", "words", "bitss", "some_bitss", "cents",
+  "r4s", "rns", "rzs", "rds",
 }
+local RANGES = { "r4", "r8", "rn", "rs", "rz", "rd" }
 local SCALAR = { "f4", "f8", "n", "small", "big", "text", "at", "whole", "flag", "token", "bytes",
-  "lim", "share", "day", "span", "u1", "u2" }
+  "lim", "share", "day", "span", "u1", "u2", "hour", "hour0", "stamp", "stamp3", "date", "gap", "gap2", "mood", "ip", "net", "mac", "mac8",
+  "code", "word", "bits", "some_bits" }
+for _, name in ipairs(RANGES) do SCALAR[#SCALAR + 1] = name end
 local FIELDS = { "doc", "raw", "docs" }
 for _, list in ipairs { ARRAYS, SCALAR } do
   for _, name in ipairs(list) do FIELDS[#FIELDS + 1] = name end
 end
 
 local function value(field)
-  local v = pick(POOL[field])
+  local v = chance(1) and REFUSED[field] or pick(POOL[field])
   if type(v) == "function" then return v() end
   return v
 end
@@ -76,7 +149,7 @@ local function id() return int(12) end
 local function row()
   local r = { id = id() }
   for _, field in ipairs(FIELDS) do
-    if chance(30) then r[field] = chance(10) and null or value(field) end
+    if chance(22) then r[field] = chance(10) and null or value(field) end
   end
   return r
 end
@@ -92,6 +165,14 @@ local function list_of(field)
   return list
 end
 
+-- One value of a range's type.
+local ELEMENTS = {
+  r4 = { 1, 4, 5, -2147483648, 2147483647 }, r8 = { 4, 9007199254740992 }, rn = { 1, "2.50", "NaN", "-Infinity", "1e301" },
+  rs = {
+    "2026-01-02", "infinity", "-infinity" }, rz = { "2026-01-01T00:00:00Z", "2026-01-02T02:00:00+02" }, rd = { "2026-01-31", "infinity",
+  },
+}
+
 local conditions = {
   function() local f = pick(SCALAR) return { [f] = { [pick(COMPARE)] = value(f) } } end,
   function() local f = pick(SCALAR) return { [f] = value(f) } end,
@@ -105,6 +186,10 @@ local conditions = {
   function() return { doc = { eq = value "doc" } } end,
   function() local f = pick(ARRAYS) return { [f] = { contains = value(f) } } end,
   function() return { f4s = { contains = { 0.1 } } } end,
+  function() local f = pick(ARRAYS) return { [f] = { overlaps = value(f) } } end,
+  function() local f = pick(RANGES) return { [f] = { [pick { "contains", "overlaps" }] = value(f) } } end,
+  function() local f = pick(RANGES) return { [f] = { contains = pick(ELEMENTS[f]) } } end,
+  function() return { word = { [chance(50) and "like" or "ilike"] = pick(PATTERNS) } } end,
   function() local f = pick(ARRAYS) return { [f] = { [pick(COMPARE)] = value(f) } } end,
   function() return { docs = { contains = value "docs" } } end, -- refused: json has no equality
   function() return { id = { lte = id() } } end,
@@ -188,7 +273,8 @@ local EXCLUDED = {
 -- ---- operations ----
 
 local ORDERS = { "id", "-id", "text, -at", "-n", "f8", "-f4, text", "at desc, big", "small, n", "whole, -token", "flag", "-bytes",
-  "lim, -day", "-share", "span" }
+  "lim, -day", "-share", "span", "hour, -ip", "-stamp", "gap", "-gap2, mood", "mood, -net", "mac desc, code", "-code", "word, -bits",
+  "some_bits", "-r4", "rn, r8", "-rs, rd", "rz", "date, -mac8", "-ip", "-stamp3, hour0" }
 
 local ops = {}
 
@@ -266,12 +352,16 @@ local NUMBERS = { "f8", "n", "small", "big", "whole" }
 
 -- Of equal numbers that print differently ("1.5", "1.50"; 0.0, -0.0) SQL does not say which is the least, the distinct one or stands
 -- for its group.
-local ONE_SPELLING = { "small", "big", "text", "at", "whole", "flag" }
+local ONE_SPELLING = {
+  "small", "big", "text", "at", "whole", "flag", "hour", "hour0", "stamp", "stamp3", "date", "mood", "ip", "net", "mac",
+  "mac8", "word", "bits", "some_bits", "r4", "r8", "rs", "rz", "rd",
+}
+local RANKED = { "small", "big", "text", "at", "whole", "hour", "hour0", "stamp", "stamp3", "date", "mood", "ip", "word", "mac", "r4" }
 
 local function operand_of(fn)
   local added = fn == "sum" or fn == "avg"
   if chance(15) then return path(fn == "count" and "text" or "numeric"), false end
-  local on = added and pick(NUMBERS) or fn == "count" and pick(SCALAR) or pick { "small", "big", "text", "at", "whole" }
+  local on = added and pick(NUMBERS) or fn == "count" and pick(SCALAR) or pick(RANKED)
   return on, fn == "count" or added and on ~= "f8" and on ~= "n"
 end
 
@@ -287,7 +377,7 @@ end
 
 local function group()
   local kind = int(4)
-  if kind == 1 then return { "at", bucket = pick { "minute", "hour", "day", "week", "month", "year" }, as = "g" } end
+  if kind == 1 then return { pick { "at", "stamp" }, bucket = pick { "minute", "hour", "day", "week", "month", "year" }, as = "g" } end
   if kind == 2 then return { path(pick(PATH_TYPES)), as = "g" } end
   return pick(ONE_SPELLING)
 end
