@@ -328,19 +328,29 @@ for name, target in pairs(targets) do
       assert.is_true(a())
       assert.is_true(b())
     end)
+
+    it("takes larder_n for a name like any other", function()
+      larder.declare { name = "numbered", entities = {
+        { name = "lists", fields = { { name = "id", type = "int4" } }, key = { "id" } },
+        { name = "lines", fields = { { name = "id", type = "int4" }, { name = "larder_n", type = "int4", null = true },
+          { name = "n1", column = "larder_n1", type = "int4", null = true }, { name = "list", type = "int4" } }, key = { "id" },
+          references = { { fields = { "list" }, to = "lists", many = "lines" } } },
+      } }
+      if name ~= "memory" then
+        assert(db:query "drop schema if exists numbered cascade")
+        assert(db:query "create schema numbered")
+        assert(db:query "create table numbered.lists (id int4 constraint lists_pkey primary key)")
+        assert(db:query [[create table numbered.lines (id int4 constraint lines_pkey primary key, larder_n int4, larder_n1 int4,
+          list int4 not null constraint lines_list_fkey references numbered.lists)]])
+      end
+      local stores = db:stores "numbered"
+      assert(stores.lists:create_many { { id = 1 }, { id = 2 } })
+      for i = 1, 8 do assert(stores.lines:create { id = i, larder_n = 10 - i, n1 = 20 - i, list = 1 + i % 2 }) end
+      local lists = assert(stores.lists:list { order = "id",
+        include = { lines = { order = "larder_n", limit = 2, offset = 1, columns = { "id", "larder_n", "n1" } } } })
+      assert.same({ { id = 6, larder_n = 4, n1 = 14 }, { id = 4, larder_n = 6, n1 = 16 } }, lists[1].lines)
+      assert.same({ { id = 5, larder_n = 5, n1 = 15 }, { id = 3, larder_n = 7, n1 = 17 } }, lists[2].lines)
+      if name ~= "memory" then assert(db:query "drop schema numbered cascade") end
+    end)
   end)
 end
-
-describe("a declaration", function()
-  it("leaves the name larder_n to statements", function()
-    local core = require "larder.core"
-    local ok, why = pcall(core.schema, {
-      name = "twin_name",
-      entities = {
-        { name = "w", table = "w", fields = { { name = "larder_n", type = "int4" } }, key = { name = "w_pkey", "larder_n" } },
-      },
-    })
-    assert.is_false(ok)
-    assert.matches('field "larder_n"', tostring(why))
-  end)
-end)

@@ -300,6 +300,28 @@ describe("raw SQL", function()
     assert.equal(1000, count())
   end)
 
+  it("says which line of the data is refused, where the server does", function()
+    local function refused(statement, data)
+      local rows, err = db:copy_in(statement, data)
+      assert.is_nil(rows)
+      return err.code, err.line, err.place
+    end
+    assert(db:query [[create table public."larder, line 7" (id int4 primary key, "a, line 9" int4 check ("a, line 9" > 0))]])
+    finally(function() db:query [[drop table public."larder, line 7"]] end)
+    local csv = "copy public.larder_raw (id, name) from stdin (format csv)"
+    assert.same({ "invalid", 2 }, { refused(csv, "1,x\nab,y\n") })
+    assert.same({ "invalid", 3 }, { refused(csv, "1,x\n2,y\n3\n") })
+    assert.same({ "conflict", 4 }, { refused(csv, { "1,x\n2,\"y\n", "z\"\n1,z\n" }) })
+    assert.same({ "invalid", 1 }, { refused(csv, "\"x, line 5: \",y\n") })
+    local _, err = db:copy_in(csv, "1,x\nab,y\n")
+    assert.equal("invalid: copy_in: a text is not a valid value of its type (line 2)", tostring(err))
+    local code, line, place = refused("copy public.larder_raw (id, name) form stdin", "")
+    assert.same({ "syntax", nil, nil }, { code, line ~= 1 and line or nil, place ~= 36 and place or nil })
+    -- not certain: the names look like a line
+    assert.same({ "check" }, { refused([[copy public."larder, line 7" from stdin (format csv)]], "1,1\n2,0\n") })
+    assert.same({ "invalid" }, { refused([[copy public."larder, line 7" from stdin (format csv)]], "1,x\n") })
+  end)
+
   it("exists on PostgreSQL only", function()
     local memory = assert(larder.open "memory:")
     for _, call in ipairs {

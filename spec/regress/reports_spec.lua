@@ -118,7 +118,7 @@ local REPORTS = {
     { "14", "a target that is every unique", TWIN, "needs one unique for an update on conflict" },
     { "15", "get and exists without a key", TWIN, "raises where get and exists have no key, at the caller's line" },
     { "16", "long values in keys", BOTH, "when a key is longer than an index takes", differs = "2,700 bytes" },
-    { "17", "a field called larder_n", TWIN, "leaves the name larder_n to statements" },
+    { "17", "a field called larder_n", TWIN, "takes larder_n for a name like any other" },
     { "18", "65,535 values", TWIN, "has one limit for the number of conditions" },
     { "19", "words of read-only and locks", TWIN, "says in the same words that a transaction only reads" },
     { "20", "a pattern that ends in an escape", TWIN, "refuses a pattern that ends in the middle of an escape, whatever rows there are" },

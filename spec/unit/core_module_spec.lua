@@ -60,6 +60,11 @@ describe("larder.core", function()
       } do
         invalid(core.json_decode(text))
       end
+      for text, place in pairs { ['{"a": 1,, }'] = 9, ["[1, 2"] = 6, ["[1, nix]"] = 5, ['["ab\\x"]'] = 5, ['["\195\164b\255"]'] = 6,
+        ['["a\nb"]'] = 4, ["[1] 2"] = 5, ["-"] = 2, [""] = 1 } do
+        local _, err = core.json_decode(text)
+        assert.matches(("not JSON at byte %d: "):format(place), err.message, 1, true)
+      end
       for _, v in ipairs { 0 / 0, 1 / 0, -1 / 0, print, { [2] = 1 }, { 1, a = 1 }, "\255", "\0", { [{}] = 1 } } do
         invalid(core.json_encode(v))
       end

@@ -110,6 +110,11 @@ describe("declarations", function()
     assert.has_error(function() family.get "../auth" end)
     local db = assert(larder.open "memory:")
     assert.has_error(function() return db:stores("auth").userz end)
+    for name, said in pairs { autg = "no family is called autg; did you mean auth?",
+      no_such_family = "no family is called no_such_family; larder.declare declares one" } do
+      local _, why = pcall(function() return db:stores(name) end)
+      assert.equal("db:stores: " .. said, (why:match ":%d+: (.*)"))
+    end
     db:close()
   end)
 end)

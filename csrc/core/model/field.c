@@ -234,9 +234,6 @@ static ldr_code check_names(const ldr_entity *e, const ldr_field *f, const char 
   if (other >= 0)
     return ldr_decl_fault(err, e, "field", f->name, "its column \"%s\" is that of field %s", column,
                           e->fields[other].name);
-  /* what a limit for each value is counted in */
-  if (strcmp(f->name, "larder_n") == 0 || strcmp(column, "larder_n") == 0)
-    return ldr_decl_fault(err, e, "field", f->name, "is a name that statements of larder use themselves");
   return LDR_OK;
 }
 

@@ -119,7 +119,10 @@ static const char *decode(ldr_json_reader *r, const char *from, const char *p, u
   while (p < r->end && *p == '\\') {
     ldr_buf_add(r->scratch, from, (size_t)(p - from));
     from = escape(r, p + 1);
-    if (from == NULL) return NULL;
+    if (from == NULL) {
+      r->p = p;
+      return NULL;
+    }
     p = plain_run(from, r->end, high);
   }
   ldr_buf_add(r->scratch, from, (size_t)(p - from));
@@ -141,6 +144,7 @@ static bool is_guess(const ldr_json_reader *r, const char *from) {
 static bool string(ldr_json_reader *r) {
   const char *from = r->p + 1, *p;
   uint64_t high = 0;
+  size_t valid;
   r->s = from;
   if (is_guess(r, from)) {
     r->guessed = true;
@@ -155,9 +159,10 @@ static bool string(ldr_json_reader *r) {
   r->p = p;
   if (p == r->end || *p != '"')
     r->why = p == r->end ? "a string does not end" : "a control character stands in a string";
-  else if (high && ldr_utf8_check(from, (size_t)(p - from)) != (size_t)(p - from))
+  else if (high && (valid = ldr_utf8_check(from, (size_t)(p - from))) != (size_t)(p - from)) {
     r->why = "invalid UTF-8";
-  else {
+    r->p = from + valid;
+  } else {
     r->p = p + 1;
     return true;
   }

@@ -31,7 +31,7 @@ typedef enum ldr_json_event {
 } ldr_json_event;
 
 typedef struct ldr_json_reader {
-  const char *p, *end; /* input, borrowed */
+  const char *p, *end; /* input, borrowed; p behind an error: where it is */
   const char *s;       /* event's text: points into the input, or into scratch when it had escapes */
   size_t n;
   int64_t i;

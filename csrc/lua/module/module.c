@@ -71,7 +71,8 @@ static int json_decode(lua_State *L) {
   d.memo = NULL;
   d.array_mt = l_array_mark(L, w);
   if (l_json_decode(L, &d, text, n)) return l_work_end(L, w, 1);
-  ldr_fail(&w->err, LDR_INVALID, "not JSON: %s", d.r.why ? d.r.why : "out of place");
+  ldr_fail(&w->err, LDR_INVALID, "not JSON at byte %zu: %s", (size_t)(d.r.p - text) + 1,
+           d.r.why ? d.r.why : "out of place");
   return l_work_fail(L, w);
 }
 

@@ -418,8 +418,8 @@ function family.get(name, method)
   if not compat.has_module(module) then
     local names = misuse.names(declared)
     for _, built_in in ipairs { "auth", "controlplane", "csms", "content" } do names[#names + 1] = built_in end
-    misuse.raise("%s: no family is called %s%s; declare it before with larder.declare", method or "family", name,
-      misuse.hint(name, names))
+    local hint = misuse.hint(name, names)
+    misuse.raise("%s: no family is called %s%s", method or "family", name, hint ~= "" and hint or "; larder.declare declares one")
   end
   return family.declare(require(module))
 end

@@ -29,10 +29,17 @@ static ldr_code copying(ldr_request *rq, ldr_err *err) {
   return LDR_PENDING; /* the caller goes on */
 }
 
+static ldr_code refused(ldr_request *rq, ldr_err *err) {
+  const ldr_pgres *error = rq->exchange->error;
+  unsigned line = error ? ldr_pgres_error_copy_line(error) : 0;
+  ldr_code code = ldr_request_error(rq, err);
+  return line ? ldr_err_at(err, "", line, 0) : code;
+}
+
 static ldr_code answered(ldr_request *rq, ldr_err *err) {
   const ldr_pgres *res = rq->exchange->cmd[0].res;
   rq->tx->wrote = true;
-  if (ldr_request_failed(rq)) return ldr_request_error(rq, err);
+  if (ldr_request_failed(rq)) return refused(rq, err);
   if (res == NULL || strncmp(ldr_pgres_tag(res), "COPY ", 5) != 0)
     return ldr_fail(err, LDR_INVALID, "the statement is not COPY");
   rq->task.result.affected = ldr_pgres_affected(res);

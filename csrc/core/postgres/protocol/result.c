@@ -1,7 +1,9 @@
 #include "postgres/protocol/result.h"
 
 #include <libpq-fe.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 void ldr_pgres_free(ldr_pgres *res) { PQclear(res); }
 size_t ldr_pgres_rows(const ldr_pgres *res) { return (size_t)PQntuples(res); }
@@ -35,4 +37,30 @@ bool ldr_pgres_copies_in(const ldr_pgres *res) { return PQresultStatus(res) == P
 unsigned ldr_pgres_error_position(const ldr_pgres *res) {
   const char *at = PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION);
   return at ? (unsigned)strtoul(at, NULL, 10) : 0;
+}
+
+/* The first line of what the server was doing that speaks of COPY, up to a value; *end: where it ends. */
+static const char *copy_context(const char *s, const char **end) {
+  const char *value, *newline;
+  if (s && strncmp(s, "COPY ", 5) != 0 && (s = strstr(s, "\nCOPY "))) s++; /* behind a trigger's function */
+  if (s == NULL) return NULL;
+  value = strstr(s, ": \"");
+  newline = strchr(s, '\n');
+  *end = newline && (value == NULL || newline < value) ? newline : value ? value : s + strlen(s);
+  return s;
+}
+
+/* "COPY items, line 2, column id: …", with other words in other languages. Names may look like the words
+ * between them: only a text with one such number tells. */
+unsigned ldr_pgres_error_copy_line(const ldr_pgres *res) {
+  const char *end, *p = copy_context(PQresultErrorField(res, PG_DIAG_CONTEXT), &end);
+  unsigned long line = 0;
+  for (p = p ? strchr(p, ',') : NULL; p && p < end; p = strchr(p, ',')) {
+    const char *word = p + 1 + (p[1] == ' ');
+    p = word + strcspn(word, " ,:\n");
+    if (p == word || *p != ' ' || p[1] < '1' || p[1] > '9') continue;
+    if (line) return 0;
+    line = strtoul(p + 1, NULL, 10);
+  }
+  return line <= UINT_MAX ? (unsigned)line : 0;
 }

@@ -22,5 +22,7 @@ unsigned ldr_pgres_params(const ldr_pgres *res); /* of a described statement */
 uint32_t ldr_pgres_param_oid(const ldr_pgres *res, unsigned i);
 bool ldr_pgres_copies_in(const ldr_pgres *res);          /* of a exchange that is copying */
 unsigned ldr_pgres_error_position(const ldr_pgres *res); /* 1-based character of the statement, 0: unknown */
+/* The line of COPY's data that an error is about, from 1; 0: none, or it is not certain which. */
+unsigned ldr_pgres_error_copy_line(const ldr_pgres *res);
 
 #endif

@@ -3,6 +3,9 @@
  * all rows. */
 #include "postgres/statement/each_parent.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* ---- a parent at a time ---- */
 
 /* Parts of the condition that hold together: the list of the parents, if it is there. */
@@ -81,14 +84,30 @@ static void own_rows(ldr_sql *w, ldr_sql_scope t, const ldr_op *op, const ldr_pr
 
 /* ---- all rows, numbered in each parent's order ---- */
 
+/* What the number of a row is called: "larder_n", unless a column of the store is. */
+static void number_name(ldr_sql *w, const ldr_entity *e) {
+  char name[24] = "larder_n";
+  for (unsigned i = 1; ldr_entity_column(e, name, strlen(name)) >= 0; i++)
+    snprintf(name, sizeof name, "larder_n%u", i);
+  ldr_sql_str(w, "\"");
+  ldr_sql_str(w, name);
+  ldr_sql_str(w, "\"");
+}
+
+static void number(ldr_sql *w, const ldr_op *op, const char *before, const char *comparison) {
+  ldr_sql_str(w, before);
+  number_name(w, op->e);
+  ldr_sql_str(w, comparison);
+}
+
 static void within(ldr_sql *w, const ldr_op *op) {
   if (op->per_offset > 0) {
-    ldr_sql_str(w, " where t.\"larder_n\" > ");
+    number(w, op, " where t.", " > ");
     ldr_sql_int8(w, op->per_offset);
   }
   if (op->per_limit >= 0) {
     int64_t last = op->per_limit > INT64_MAX - op->per_offset ? INT64_MAX : op->per_limit + op->per_offset;
-    ldr_sql_str(w, op->per_offset > 0 ? " and t.\"larder_n\" <= " : " where t.\"larder_n\" <= ");
+    number(w, op, op->per_offset > 0 ? " and t." : " where t.", " <= ");
     ldr_sql_int8(w, last);
   }
 }
@@ -100,7 +119,7 @@ static void numbered_rows(ldr_sql *w, ldr_sql_scope t, const ldr_op *op) {
     ldr_sql_column(w, t, op->per[i]);
   }
   ldr_sql_order(w, t, op->order, op->norder);
-  ldr_sql_str(w, ") as \"larder_n\" from ");
+  number(w, op, ") as ", " from ");
   ldr_sql_str(w, op->e->table);
   ldr_sql_str(w, " as t");
   ldr_sql_joined(w, t);
