@@ -19,6 +19,16 @@ larder.declare {
   } },
 }
 
+larder.declare { name = "met", entities = {
+  { name = "rooms", table = "larder_met.rooms", key = { name = "rooms_pkey", "id" },
+    fields = { { name = "id", type = "text" }, { name = "label", column = "Title", type = "text", null = true } } },
+  { name = "logs", table = "larder_met.logs", key = { name = "logs_pkey", "number" },
+    fields = { { name = "number", column = "id", type = "text" } } },
+  { name = "guests", table = "larder_met.guests", key = { name = "guests_pkey", "id" },
+    fields = { { name = "id", type = "text" }, { name = "room", type = "text", null = true } },
+    references = { { name = "guests_room_fkey", fields = { "room" }, to = "rooms" } } },
+} }
+
 describe("the server's words", function()
   local db, rooms
 
@@ -116,5 +126,71 @@ describe("the server's words", function()
     local _, err = rooms:create { tenant = "b", id = "1" }
     assert.equal("check", err.code)
     assert.is_truthy(err.message:find("no partition", 1, true))
+  end)
+end)
+
+-- An application that takes a conflict of its own key for "it is there already" must not be told so of another table.
+describe("the server's words about a table that the statement does not name", function()
+  local db, rooms
+
+  setup(function()
+    db = assert(larder.open(url))
+    must(db:query "drop schema if exists larder_met cascade")
+    must(db:query "create schema larder_met")
+    must(db:query [[create table larder_met.rooms (id text constraint rooms_pkey primary key, "Title" text)]])
+    must(db:query "create table larder_met.logs (id text constraint logs_pkey primary key)")
+    must(db:query "create table larder_met.audit (id text constraint audit_pkey primary key, \"Title\" text not null)")
+    must(db:query [[create table larder_met.guests (id text constraint guests_pkey primary key,
+      room text constraint guests_room_fkey references larder_met.rooms)]])
+    must(db:query [[create table larder_met.bills (id text constraint bills_pkey primary key,
+      room text constraint bills_room_fkey references larder_met.rooms)]])
+    must(db:query [[create function larder_met.watch() returns trigger language plpgsql as $$ begin
+      case new."Title"
+        when 'log' then insert into larder_met.logs values (new.id), (new.id);
+        when 'audit' then insert into larder_met.audit values (new.id, 'a'), (new.id, 'b');
+        when 'null' then insert into larder_met.audit values (new.id);
+        when 'raise' then raise exception 'a label is needed' using errcode = '23502', column = 'Title';
+        else null;
+      end case;
+      return new; end $$]])
+    must(db:query [[create trigger watch before insert or update on larder_met.rooms
+      for each row execute function larder_met.watch()]])
+    rooms = db:stores("met").rooms
+  end)
+
+  teardown(function()
+    must(db:query "drop schema larder_met cascade")
+    db:close()
+  end)
+
+  local function refused(ok, err)
+    assert.is_nil(ok)
+    return err
+  end
+
+  it("name the constraint that a trigger met, and the fields of the store that has it", function()
+    local err = refused(rooms:create { id = "1", label = "log" })
+    assert.same({ "conflict", "logs_pkey", "logs", "Key (number) already exists." }, { err.code, err.constraint, err.table, err.detail })
+    err = refused(rooms:create { id = "1", label = "audit" })
+    assert.same({ "conflict", "audit_pkey", "audit" }, { err.code, err.constraint, err.table })
+    assert.equal('duplicate value violates unique constraint "audit_pkey"', err.message)
+    err = refused(rooms:create_many { { id = "1" }, { id = "2", label = "audit" } })
+    assert.same({ "conflict", "audit_pkey", "audit" }, { err.code, err.constraint, err.table })
+    err = refused(rooms:create { id = "1", label = "null" })
+    assert.same({ "not_null", "Title", "audit", "Title must not be null" }, { err.code, err.column, err.table, err.message })
+    assert.equal("rooms_pkey", refused(larder.transfer({ met = { rooms = { { id = "1" }, { id = "1" } } } }, db, { families = { "met" } })).constraint)
+  end)
+
+  it("keep what a function says of a column, and name its field", function()
+    local err = refused(rooms:create { id = "1", label = "raise" })
+    assert.same({ "not_null", "label", "a label is needed" }, { err.code, err.column, err.message })
+  end)
+
+  it("name a reference that is not declared", function()
+    must(rooms:create { id = "a" })
+    must(db:query "insert into larder_met.bills values ('b', 'a')")
+    local err = refused(rooms:delete "a")
+    assert.same({ "foreign_key", "bills_room_fkey", "bills" }, { err.code, err.constraint, err.table })
+    assert.equal('row is still referred to: constraint "bills_room_fkey"', err.message)
   end)
 end)

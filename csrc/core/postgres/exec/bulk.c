@@ -207,7 +207,7 @@ static ldr_code submit_numbering(ldr_request *rq, ldr_err *err) {
 static ldr_code undo(ldr_request *rq, ldr_err *err) {
   load_request *x = load_of(rq);
   ldr_request_error(rq, err);
-  ldr_explain(x->rows->e, err);
+  ldr_explain(x->rows->e, x->live, err);
   if (rq->tx || ldr_conn_dead(rq->conn) || !ldr_conn_in_tx(rq->conn)) return err->code;
   x->first = *err;
   x->undoing = true;

@@ -244,7 +244,7 @@ static void fill_message(const ldr_pgfields *f, const struct rule *rule, bool de
   else if (is(f, "23514"))
     snprintf(m, size, "row violates check constraint \"%s\"", name);
   else if (is(f, "23502") && *f->column)
-    snprintf(m, size, "%s must not be null", err->column);
+    snprintf(m, size, LDR_NOT_NULL_WORDS, err->column);
   else if (is(f, "23P01"))
     snprintf(m, size, "row conflicts with another: constraint \"%s\"", name);
   else

@@ -16,6 +16,8 @@ typedef struct ldr_pgfields {
  * made with nullif() of the column, which is never equal: a constant would be cast before any row is read. */
 #define LDR_LIMIT_FAULT "larder:"
 
+/* The message of a column that must not be null. */
+#define LDR_NOT_NULL_WORDS "%s must not be null"
 /* What the message of a foreign key's fault begins with. */
 #define LDR_FK_MISSING  "row refers to a missing row"
 #define LDR_FK_REFERRED "row is still referred to"

@@ -64,11 +64,12 @@ static void detail_reference(const ldr_entity *e, const char *words, ldr_err *er
   }
 }
 
-/* A reference to a partitioned table has a constraint for each partition, with a name of its own. */
-static void explain_reference(const ldr_entity *e, ldr_err *err) {
+/* A reference to a partitioned table has a constraint for each partition, with a name of its own. One to a
+ * table that stands alone has the name that it says, declared or not. */
+static void explain_reference(const ldr_entity *e, const ldr_live *live, ldr_err *err) {
   const char *words = reference_words(e, err);
   if (words == NULL || *err->constraint == '\0') return;
-  if (strcmp(words, LDR_FK_REFERRED) == 0 && !is_reference_of(e, err->constraint)) {
+  if (strcmp(words, LDR_FK_REFERRED) == 0 && !is_reference_of(e, err->constraint) && !ldr_live_alone(live)) {
     const ldr_ref *ref = reference_of_partition(e, err, true);
     if (ref == NULL) ref = reference_of_partition(e, err, false);
     if (ref) ldr_err_set(err->constraint, sizeof err->constraint, ref->name);
@@ -89,6 +90,15 @@ static bool same_columns(const ldr_entity *e, const ldr_unique *u, const char *d
   return p != NULL;
 }
 
+/* The store of the table that the error names: a trigger may have met another one than the statement's. A
+ * table that no store has is a partition of e; or, when e has none, nobody's: NULL. */
+static const ldr_entity *store_of(const ldr_entity *e, const ldr_live *live, const char *table) {
+  if (*table == '\0' || strcmp(e->relname, table) == 0) return e;
+  for (unsigned i = 0; i < e->schema->nentities; i++)
+    if (strcmp(e->schema->entities[i]->relname, table) == 0) return e->schema->entities[i];
+  return ldr_live_alone(live) ? NULL : e;
+}
+
 /* The index of a partition has a name of its own; its columns are those of the key or a unique of the store.
  */
 static void explain_unique(const ldr_entity *e, ldr_err *err) {
@@ -107,22 +117,15 @@ static void explain_unique(const ldr_entity *e, ldr_err *err) {
            found->name);
 }
 
-/* The store of a table that an error names: one of the family, else a partition of e. */
-static const ldr_entity *store_of(const ldr_entity *e, const char *table) {
-  if (strcmp(e->relname, table) == 0) return e;
-  for (unsigned i = 0; i < e->schema->nentities; i++)
-    if (strcmp(e->schema->entities[i]->relname, table) == 0) return e->schema->entities[i];
-  return e;
-}
-
-/* The server names a column, a program knows its field. */
+/* The server names a column, a program knows its field. A function may have said it in words of its own. */
 static void explain_column(const ldr_entity *e, ldr_err *err) {
-  const ldr_entity *of = store_of(e, err->table);
-  int i = ldr_entity_column(of, err->column, strlen(err->column));
+  int i = ldr_entity_column(e, err->column, strlen(err->column));
+  char null[sizeof err->message];
   if (i < 0) return;
-  ldr_err_set(err->column, sizeof err->column, of->fields[i].name);
-  if (strcmp(err->sqlstate, "23502") == 0)
-    snprintf(err->message, sizeof err->message, "%s must not be null", err->column);
+  snprintf(null, sizeof null, LDR_NOT_NULL_WORDS, err->column);
+  ldr_err_set(err->column, sizeof err->column, e->fields[i].name);
+  if (strcmp(err->message, null) == 0)
+    snprintf(err->message, sizeof err->message, LDR_NOT_NULL_WORDS, err->column);
 }
 
 static bool has_no_size(const ldr_field *f) {
@@ -141,13 +144,14 @@ static void explain_too_long(const ldr_entity *e, ldr_err *err) {
   }
 }
 
-void ldr_explain(const ldr_entity *e, ldr_err *err) {
-  if (*err->column && *err->sqlstate) explain_column(e, err);
-  if (err->code == LDR_FOREIGN_KEY) explain_reference(e, err);
-  if (err->code == LDR_CONFLICT && strcmp(err->sqlstate, "23505") == 0) explain_unique(e, err);
+void ldr_explain(const ldr_entity *e, const ldr_live *live, ldr_err *err) {
+  const ldr_entity *of = store_of(e, live, err->table);
+  if (of && *err->column && *err->sqlstate) explain_column(of, err);
+  if (err->code == LDR_FOREIGN_KEY) explain_reference(e, live, err);
+  if (of && err->code == LDR_CONFLICT && strcmp(err->sqlstate, "23505") == 0) explain_unique(of, err);
   if (err->code == LDR_INVALID && strcmp(err->sqlstate, "54000") == 0) explain_too_long(e, err);
 }
 
 void ldr_stmt_explain(const ldr_stmt *s, ldr_err *err) {
-  if (s && s->e) ldr_explain(s->e, err);
+  if (s && s->e) ldr_explain(s->e, s->live, err);
 }

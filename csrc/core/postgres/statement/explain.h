@@ -6,8 +6,8 @@
 
 /* Says which side of a reference is at fault, whatever language the server speaks, names the uniques and
  * references of partitions as the stores declare them, fields in place of columns, and the fields that are
- * too long for an index. */
-void ldr_explain(const ldr_entity *e, ldr_err *err);
+ * too long for an index. live: what the server has behind e; NULL: not known. */
+void ldr_explain(const ldr_entity *e, const ldr_live *live, ldr_err *err);
 /* The same for the store of a statement; s NULL or raw: nothing is changed. */
 void ldr_stmt_explain(const ldr_stmt *s, ldr_err *err);
 

@@ -4,7 +4,7 @@
 
 #include "postgres/statement/literal.h"
 
-enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns of the answer */
+enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, ALONE, COLUMNS }; /* columns of the answer */
 
 /* What a column makes of a value: -1 nothing, else its type's modifier (numeric(6,2)), or -2: it is made by
  * the server, or of a domain. */
@@ -22,6 +22,9 @@ enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, COLUMNS }; /* columns o
   " and current_setting('server_encoding') = 'UTF8'"                                          \
   " and current_setting('transaction_isolation') = 'read committed'"
 
+/* Are the table's rows in no other table, such as a partition? */
+#define ALONE_SQL "r.relkind = 'r' and not r.relhassubclass"
+
 /* A domain counts as the type below it, through any number of domains, an enum as any. A domain over an enum
  * is no enum: PostgreSQL has no operators for it. An array of enums counts as its element, which is said,
  * too, and of citext arrays: by that oid COPY knows them. */
@@ -29,7 +32,7 @@ static const char before_table[] =
     "select a.attname::text, case when t.typtype = 'e' and t.oid = a.atttypid or l.typtype = 'e'"
     " then 'anyenum'::regtype else b.oid end::int8,"
     " case when l.oid >= 16384 then l.oid else 0 end::int8, format_type(b.oid, b.mod),"
-    " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL
+    " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL ", " ALONE_SQL
     " from pg_attribute a cross join lateral (with recursive below(oid, mod) as ("
     "select a.atttypid, a.atttypmod union all select y.typbasetype, y.typtypmod"
     " from below w join pg_type y on y.oid = w.oid and y.typtype = 'd')"
@@ -104,6 +107,11 @@ void ldr_live_forget(ldr_live *t) {
 bool ldr_live_plain(const ldr_live *t) {
   const ldr_live_columns *c = t ? atomic_load_explicit(&t->known, memory_order_acquire) : NULL;
   return c && c->plain;
+}
+
+bool ldr_live_alone(const ldr_live *t) {
+  const ldr_live_columns *c = t ? atomic_load_explicit(&t->known, memory_order_acquire) : NULL;
+  return c && c->alone;
 }
 
 bool ldr_live_bytewise(const ldr_live *t, unsigned field) {
@@ -211,6 +219,7 @@ static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row,
   }
   out->fields[field].bytewise = bool_of(res, row, BYTEWISE);
   out->fields[field].element = element;
+  out->alone = bool_of(res, row, ALONE);
   out->plain = out->plain && bool_of(res, row, PLAIN) && keeps(f, oid, int_of(res, row, LIMIT));
   return LDR_OK;
 }
@@ -219,7 +228,7 @@ static bool same(const ldr_live_columns *a, const ldr_live_columns *b, unsigned 
   for (unsigned i = 0; i < n; i++)
     if (a->fields[i].bytewise != b->fields[i].bytewise || a->fields[i].element != b->fields[i].element)
       return false;
-  return a->plain == b->plain;
+  return a->plain == b->plain && a->alone == b->alone;
 }
 
 /* Takes over c. An answer that was there before is used again: tables are asked about again and again. */

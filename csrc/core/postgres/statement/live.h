@@ -25,6 +25,7 @@
 typedef struct ldr_live_columns { /* never changed after it is published */
   struct ldr_live_columns *older;
   bool plain; /* the table stores rows as they are given */
+  bool alone; /* nothing inherits from the table: its rows, and their constraints, are its own */
   struct {
     bool bytewise;    /* a text whose own collation orders by bytes */
     uint32_t element; /* oid of an array's elements, when it is a type that users make; else 0 */
@@ -58,6 +59,8 @@ void ldr_live_forget(ldr_live *t); /* ask again before the next statement; NULL 
  * identity column, nor one that pads, cuts or rounds otherwise than the declaration does. A guess until an
  * insert proves it: see ldr_given. false: no, or not known. */
 bool ldr_live_plain(const ldr_live *t);
+/* Are the table's rows in no partition or other table that inherits from it? false: no, or not known. */
+bool ldr_live_alone(const ldr_live *t);
 /* Does the column's own collation order by bytes? false: no, or not known. */
 bool ldr_live_bytewise(const ldr_live *t, unsigned field);
 /* What is known now; NULL: nothing. It lives as long as the table does. */
