@@ -70,12 +70,25 @@ for _, engine in ipairs(engines) do
 
     it("of an array is the element", function()
       local row = { tenant_id = "t", title = "x", tags = { "a", 5 } }
-      says("invalid: shop.items:create: tags has an element, number 2, that must be text", items:create(row))
+      says("invalid: shop.items:create: tags element 2 must be text", items:create(row))
       row.stock = "many" -- another fault beside it
       local _, err = items:create(row)
-      assert.same({ tags = "has an element, number 2, that must be text", stock = "must be an integer" }, err.fields)
-      says("invalid: shop.items:create_many: tags has an element, number 1, that is not valid UTF-8 (byte 2) (row 2)",
+      assert.same({ tags = "element 2 must be text", stock = "must be an integer" }, err.fields)
+      says("invalid: shop.items:create_many: tags element 1 is not valid UTF-8 (byte 2) (row 2)",
         items:create_many { { tenant_id = "t", title = "x" }, { tenant_id = "t", title = "y", tags = { "a\255" } } })
+    end)
+
+    it("of an array is no other field, when there are more faults than an error holds", function()
+      local fields, row = { { name = "id", type = "int4" } }, { id = 1 }
+      for i = 1, 60 do fields[i + 1], row["tags" .. i] = { name = "tags" .. i, type = "text[]" }, { 5 } end
+      larder.declare { name = "blamed", entities = { { name = "wide", table = "blamed.wide", fields = fields, key = { name = "wide_pkey", "id" } } } }
+      local _, err = larder.must(db:stores "blamed").wide:create(row)
+      local n = 0
+      for _, fault in pairs(err.fields) do
+        n = n + 1
+        assert.equal("element 1 must be text", fault)
+      end
+      assert.is_true(n > 10 and n < 60)
     end)
 
     it("of a list of rows is the row", function()

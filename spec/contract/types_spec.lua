@@ -63,7 +63,7 @@ local LISTS = {
   tms = { { "03:04" }, { "03:04:00" } }, ivs = { { "1 day", 1 }, { "P1D", "PT1S" } }, vcs = { { "a", larder.null, 'b"c' } },
   moods = { { "ok", larder.null, 'a"b, c' } }, vc3s = { { "abc", "", larder.null, "é\\\"" } },
   c3s = { { "a", "ab      ", larder.null }, { "a  ", "ab ", larder.null } }, b3s = { { "101", larder.null } },
-  n41s = { { 1.25, "-1.25", "1e2" }, { "1.3", "-1.3", "100.0" } }, ts0s = { { "2026-01-02 03:04:05.5" }, { "2026-01-02T03:04:06.000000" } },
+  n41s = { { larder.decimal "1.25", "-1.25", 1e2 }, { "1.3", "-1.3", "100.0" } }, ts0s = { { "2026-01-02 03:04:05.5" }, { "2026-01-02T03:04:06.000000" } },
   irs = { { { lower = 1, upper = 4, bounds = "[]" }, larder.null, "empty" }, { "[1,5)", larder.null, "empty" } },
   lrs = { { "(,9007199254740993)", "[ 1 , 5 )" }, { "(,9007199254740993)", "[1,5)" } }, nrs = { { "[1.0,2)", "[NaN,NaN]" } },
   trs = { { "(,2026-01-01)" }, { "(,2026-01-01T00:00:00.000000)" } }, zrs = { { "[infinity,)", larder.null } },
@@ -175,14 +175,18 @@ for name, target in pairs(targets) do
         assert.equal(1, s.rows:count { [field] = found })
         assert.equal(1, s.rows:count { [field] = { contains = { found[1] } } })
       end
+      assert.equal(1, s.rows:count { n41s = { contains = { larder.decimal "1.30" } } })
+      assert.same({ { "1.5" }, { "2.0" } }, assert(s.rows:upsert { id = 1, n41s = { { larder.decimal "1.5" }, { 2 } } }).n41s)
     end)
 
     it("checks each element, and says which one does not fit", function()
       local cases = {
-        moods = { { "ok", "glad" }, 'has an element, number 2, that must be one of sad, ok, Happy, a"b, c' },
+        moods = { { "ok", "glad" }, 'element 2 must be one of sad, ok, Happy, a"b, c' },
         vc3s = { { "abc", "abcd" }, "element 2 is longer than 3 characters" },
         c3s = { { null, "a", "abcd" }, "element 3 is longer than 3 characters" }, b3s = { { "10" }, "element 1 has 2 bits, not 3" },
         n41s = { { 1, 12345 }, "element 2 does not fit numeric(4,1)" },
+        vcs = { { larder.decimal "1" }, "element 1 must be text" },
+        irs = { { { "empty" }, { "[2,1]" } }, "element 2 has its lower bound above its upper bound" }, -- counted row by row
       }
       assert(s.rows:create { id = 1 })
       for field, case in pairs(cases) do
@@ -422,6 +426,7 @@ describe("declarations of types", function()
       ["has 2 bits, not 3"] = { type = "bit(3)", default = "01" },
       ["no search is for arrays of them"] = { type = "tsvector[]" }, ["declare a range, with one row"] = { type = "int4multirange" },
       ["the length of their type alone"] = { type = "text[]", max_len = 3 },
+      ["default is null"] = { type = "enum", sql_type = "x.e", enum = { "", "a" }, default = larder.null },
       ["default is not in its enum"] = { type = "enum[]", sql_type = "x.e", enum = { "a" }, default = { "b" } },
       ["there is no type 'varchar%(%)'"] = { type = "varchar()" }, ["declare numeric"] = { type = "money" },
       ["did you mean date"] = { type = "dates" },

@@ -112,17 +112,15 @@ ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) {
   return LDR_INVALID;
 }
 
-ldr_code ldr_fail_element(ldr_err *e, long i) {
-  char field[64], text[200];
-  const char *p = e->fields, *name;
-  for (unsigned k = 1; k < e->nfields; k++) p += strlen(p) + 1, p += strlen(p) + 1;
-  if (e->nfields == 0) return e->code;
-  name = p;
-  ldr_err_set(field, sizeof field, name);
-  ldr_err_set(text, sizeof text, name + strlen(name) + 1);
-  e->fields_len = (uint16_t)(name - e->fields);
+ldr_code ldr_fail_element(ldr_err *e, const char *field, size_t i) {
+  char text[200];
+  const char *last = e->fields;
+  for (unsigned k = 1; k < e->nfields; k++) last += strlen(last) + 1, last += strlen(last) + 1;
+  if (e->nfields == 0 || strcmp(last, field) != 0) return e->code; /* there was no room for it */
+  ldr_err_set(text, sizeof text, last + strlen(last) + 1);
+  e->fields_len = (uint16_t)(last - e->fields);
   e->nfields--; /* with none left, the message is made anew, too */
-  return ldr_fail_field(e, field, "has an element, number %ld, that %s", i, text);
+  return ldr_fail_field(e, field, "element %zu %s", i, text);
 }
 
 void ldr_err_set(char *dst, size_t size, const char *src) {

@@ -134,7 +134,9 @@ static ldr_code place_labels(ldr_schema *s, ldr_field *f, ldr_err *err) {
 /* The default was read as a text, or as an array of labels. */
 static ldr_code place_default(const ldr_entity *e, ldr_field *f, ldr_err *err) {
   ldr_value *def = &f->def_value, stranger;
-  const ldr_value *v = f->array ? def : ldr_enum_find(f->places, f->nenums, def->u.p, def->n);
+  const ldr_value *v = def;
+  if (def->type == LDR_T_NULL) return LDR_OK; /* what ldr_decl_literal refuses */
+  if (!f->array) v = ldr_enum_find(f->places, f->nenums, def->u.p, def->n);
   if (!v || (f->array && ldr_array_find_stranger(def->u.p, def->n, f->places, f->nenums, &stranger)))
     return ldr_decl_fault(err, e, "field", f->name, "default is not in its enum");
   f->def_value = *v;

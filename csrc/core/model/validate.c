@@ -179,12 +179,6 @@ static bool has_rules(const ldr_field *f) {
   return f->type == LDR_F_ENUM || f->max_len || f->precision || f->has_digits;
 }
 
-/* The fault of one element becomes the field's, and says which element it is. */
-static ldr_code refuse(const ldr_field *f, size_t number, const ldr_err *why, ldr_err *err) {
-  const char *text = why->message + strlen(f->name) + 1; /* "field text", as ldr_fail_field puts it */
-  return ldr_fail_field(err, f->name, "element %zu %s", number, text);
-}
-
 /* One element, as a field of its own type takes it, behind its length. */
 static ldr_code add_element(const ldr_field *one, const char *p, int32_t n, ldr_arena *a, ldr_buf *scratch,
                             ldr_buf *out, ldr_err *err) {
@@ -202,7 +196,6 @@ static ldr_code check_elements(const ldr_field *f, ldr_value *v, ldr_arena *a, l
   ldr_field one = *f;
   ldr_array_reader r;
   ldr_buf scratch = {0}, out = {0};
-  ldr_err why = {0};
   ldr_code code = LDR_OK;
   const char *p = NULL;
   int32_t n;
@@ -211,8 +204,8 @@ static ldr_code check_elements(const ldr_field *f, ldr_value *v, ldr_arena *a, l
   one.array = false;
   ldr_buf_add(&out, v->u.p, (size_t)(r.p - v->u.p)); /* the header and the dimensions */
   for (size_t i = 1; code == LDR_OK && ldr_array_next(&r, &p, &n); i++) {
-    code = add_element(&one, p, n, a, &scratch, &out, &why);
-    if (code == LDR_INVALID) code = refuse(f, i, &why, err);
+    code = add_element(&one, p, n, a, &scratch, &out, err);
+    if (code == LDR_INVALID) ldr_fail_element(err, f->name, i);
   }
   if (code == LDR_OK && !out.broken && (out.n != v->n || memcmp(out.p, v->u.p, out.n) != 0)) {
     p = ldr_buf_copy(&out, a);

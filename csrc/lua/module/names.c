@@ -18,11 +18,16 @@ int l_sql_name(lua_State *L) {
   return 1;
 }
 
-int l_sql_path(lua_State *L) {
+/* The argument as a path; false: it is none. */
+static bool get_path(lua_State *L, ldr_path *out) {
   size_t n;
   const char *text = luaL_checklstring(L, 1, &n);
+  return strlen(text) == n && ldr_path_read(text, out);
+}
+
+int l_sql_path(lua_State *L) {
   ldr_path path;
-  if (strlen(text) != n || !ldr_path_read(text, &path)) return 0;
+  if (!get_path(L, &path)) return 0;
   if (path.schema[0])
     lua_pushstring(L, path.schema);
   else
@@ -34,7 +39,7 @@ int l_sql_path(lua_State *L) {
 int l_sql_table(lua_State *L) {
   char quoted[LDR_PATH_MAX];
   ldr_path path;
-  if (!ldr_path_read(luaL_checkstring(L, 1), &path)) return 0;
+  if (!get_path(L, &path)) return 0;
   ldr_path_quote(&path, quoted);
   lua_pushstring(L, quoted);
   return 1;

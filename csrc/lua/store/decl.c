@@ -131,7 +131,6 @@ static const char *const field_keys[] = {"name", "column",    "type",  "null",  
                                          "enum", "default",   "stamp", "hidden",    "immutable", "min",
                                          "max",  "precision", "scale", "generated", "sql_type",  NULL};
 
-/* Raises, with the type that was probably meant and all that there are. */
 /* Types of PostgreSQL that are no types here; NULL: it is none of these. */
 static const char *why_no_type(const char *type) {
   size_t n = strlen(type);
@@ -144,6 +143,7 @@ static const char *why_no_type(const char *type) {
   return NULL;
 }
 
+/* Raises, with the type that was probably meant and all that there are. */
 static void no_type(const l_decl *d, const char *field, const char *type) {
   const char *why = why_no_type(type);
   char all[400];

@@ -2,6 +2,7 @@
 
 #include "lua/base/state.h"
 #include "lua/base/table.h"
+#include "lua/values/decimal.h"
 #include "lua/values/range.h"
 #include "values/codec.h"
 
@@ -15,6 +16,7 @@ typedef struct builder {
   ldr_column elem;
   int ndim;
   int32_t dims[MAX_DIM];
+  size_t added; /* elements */
 } builder;
 
 static ldr_code fault(builder *b, const char *text) {
@@ -23,7 +25,8 @@ static ldr_code fault(builder *b, const char *text) {
 
 /* Is the table at idx an element, and no row of elements? */
 static bool is_element(lua_State *L, const builder *b, int idx) {
-  return b->elem.type == LDR_F_JSON || b->elem.type == LDR_F_JSONB || l_range_is(L, idx, &b->elem);
+  return b->elem.type == LDR_F_JSON || b->elem.type == LDR_F_JSONB || l_decimal_is(L, idx) ||
+         l_range_is(L, idx, &b->elem);
 }
 
 /* Length of the sequence at idx; -1: it is none. */
@@ -51,6 +54,7 @@ static ldr_code add_element(lua_State *L, builder *b, int idx) {
   ldr_value v;
   size_t at = b->out->n;
   ldr_code code;
+  b->added++;
   if (l_is_null(L, idx)) {
     ldr_buf_be32(b->out, UINT32_MAX);
     if (!b->out->broken) ldr_buf_patch32(b->out, FLAGS_AT, 1);
@@ -58,6 +62,7 @@ static ldr_code add_element(lua_State *L, builder *b, int idx) {
   }
   code = l_range_is(L, idx, &b->elem) ? l_range_get(L, idx, &b->elem, b->w, &v)
                                       : l_scalar_operand(L, idx, &b->elem, b->w, &v);
+  if (code == LDR_INVALID) return ldr_fail_element(&b->w->err, b->elem.name, b->added);
   if (code != LDR_OK) return code;
   ldr_buf_be32(b->out, 0);
   ldr_codec_encode(b->elem.type, &v, b->out);
@@ -75,7 +80,6 @@ static ldr_code add_level(lua_State *L, builder *b, int idx, int dim) {
       code = add_level(L, b, lua_gettop(L), dim + 1);
     else
       code = add_element(L, b, lua_gettop(L));
-    if (code == LDR_INVALID && dim + 1 == b->ndim) code = ldr_fail_element(&b->w->err, i);
     lua_pop(L, 1);
   }
   return code;
