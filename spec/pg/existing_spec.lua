@@ -126,6 +126,19 @@ describe("an existing database", function()
     assert.equal("Up!", assert(s.film:update(film)).title)
   end)
 
+  it("whose identity is generated always takes rows that are loaded with theirs", function()
+    local s = stores_of("numbered", [[create schema numbered;
+      create table numbered.rows (id bigint generated always as identity constraint rows_pkey primary key, v text)]])
+    local memory = assert(larder.open "memory:")
+    assert(memory:stores("numbered").rows:create_many { { id = 1, v = "a" }, { id = 2, v = "b" } })
+    for _, way in ipairs { "error", "skip", "update" } do
+      local report, err = larder.transfer(memory, db, { families = { "numbered" }, verify = true, on_conflict = way })
+      assert.is_table(report, tostring(err))
+    end
+    assert.equal(3, assert(s.rows:create { v = "c" }).id)
+    memory:close()
+  end)
+
   it("whose names have capitals is read and written", function()
     local s = stores_of("music", MUSIC)
     assert(s.Artist:create { ArtistId = 1, Name = "AC/DC" })

@@ -56,6 +56,12 @@ static void add_key(ldr_buf *b, const ldr_entity *e) {
   for (unsigned i = 0; i < e->key.n; i++) add_name(b, e, e->key.field[i], i);
 }
 
+static bool has_identity(const ldr_entity *e) {
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (e->fields[i].def == LDR_DEF_IDENTITY) return true;
+  return false;
+}
+
 /* "a" = excluded."a" of every field that is not in the key. */
 static void add_sets(ldr_buf *b, const ldr_entity *e) {
   unsigned n = 0;
@@ -90,7 +96,7 @@ static void merge_sql(const load_request *x, ldr_buf *b) {
   bool update = x->conflict == LDR_CONFLICT_UPDATE && e->key.n < e->nfields;
   ldr_buf_fmt(b, "with w as (insert into %s (", e->table);
   add_names(b, e);
-  ldr_buf_str(b, ") select ");
+  ldr_buf_str(b, has_identity(e) ? ") overriding system value select " : ") select ");
   if (update) {
     ldr_buf_str(b, "distinct on (");
     add_key(b, e);
