@@ -22,7 +22,7 @@ end
 local SQL = {}
 for word in ([[select insert update delete create alter drop truncate from values returning having join left inner union begin
   commit rollback savepoint release fetch declare close deallocate discard explain primary foreign analyze vacuum grant revoke case
-  when coalesce]]):gmatch "%S+" do
+  when coalesce overriding]]):gmatch "%S+" do
   SQL[word] = true
 end
 

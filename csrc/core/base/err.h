@@ -70,8 +70,8 @@ ldr_code ldr_fail_nomem(ldr_err *e); /* LDR_CAPACITY, "out of memory" */
  * are dropped when the buffer is full; the message always names the first. */
 ldr_code ldr_fail_field(ldr_err *e, const char *field, const char *fmt, ...) LDR_PRINTF(3, 4);
 
-/* The fault of field that was added last is that of its element number i: counted from 1, row by row where the
- * array has more dimensions. Returns LDR_INVALID. */
+/* The fault of field that was added last is that of its element number i: counted from 1, row by row where
+ * the array has more dimensions. Returns LDR_INVALID. */
 ldr_code ldr_fail_element(ldr_err *e, const char *field, size_t i);
 
 /* Adds to an error of a server what is wrong with a field, and nothing else. */

@@ -96,7 +96,9 @@ static void merge_sql(const load_request *x, ldr_buf *b) {
   bool update = x->conflict == LDR_CONFLICT_UPDATE && e->key.n < e->nfields;
   ldr_buf_fmt(b, "with w as (insert into %s (", e->table);
   add_names(b, e);
-  ldr_buf_str(b, has_identity(e) ? ") overriding system value select " : ") select ");
+  ldr_buf_str(b, ") ");
+  if (has_identity(e)) ldr_buf_str(b, "overriding system value ");
+  ldr_buf_str(b, "select ");
   if (update) {
     ldr_buf_str(b, "distinct on (");
     add_key(b, e);
