@@ -81,7 +81,9 @@ for _, engine in ipairs(engines) do
     it("of an array is no other field, when there are more faults than an error holds", function()
       local fields, row = { { name = "id", type = "int4" } }, { id = 1 }
       for i = 1, 60 do fields[i + 1], row["tags" .. i] = { name = "tags" .. i, type = "text[]" }, { 5 } end
-      larder.declare { name = "blamed", entities = { { name = "wide", table = "blamed.wide", fields = fields, key = { name = "wide_pkey", "id" } } } }
+      larder.declare { name = "blamed", entities = {
+        { name = "wide", table = "blamed.wide", fields = fields, key = { name = "wide_pkey", "id" } },
+      } }
       local _, err = larder.must(db:stores "blamed").wide:create(row)
       local n = 0
       for _, fault in pairs(err.fields) do
