@@ -1,10 +1,12 @@
-/* For spec/unit/binding_oom_spec.lua: a second Lua state whose allocator fails. It is a Lua module that asks the running
+/* For specs of memory that runs out: a second Lua state whose allocator fails. It is a Lua module that asks the running
  * interpreter for everything, so it is compiled without a library.
  *
  *   run(source, n, path, cpath) → ok, message, failed
  *
  * runs source in a fresh state of which every allocation from the n-th on fails (n = 0: none), counted from the moment the
- * standard library is open, and closes the state. failed: has an allocation been refused? */
+ * standard library is open, and closes the state. failed: has an allocation been refused?
+ * The source may begin by itself: fail_from(n) counts from there on (0: no more) and tells whether one was refused since
+ * the last time. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -32,6 +34,16 @@ static void *allocate(void *ud, void *p, size_t old, size_t size) {
   return realloc(p, size);
 }
 
+/* fail_from(n) → has an allocation been refused? */
+static int fail_from(lua_State *L) {
+  memory *m = lua_touserdata(L, lua_upvalueindex(1));
+  lua_pushboolean(L, m->failed);
+  m->failed = 0;
+  m->count = 0;
+  m->fail_from = (long)lua_tointeger(L, 1);
+  return 1;
+}
+
 static void set_path(lua_State *L, const char *field, const char *value) {
   lua_getglobal(L, "package");
   lua_pushstring(L, value);
@@ -52,6 +64,9 @@ static int run(lua_State *caller) {
   (void)luaL_dostring(L, "pcall(require, 'ffi')");
   set_path(L, "path", luaL_checkstring(caller, 3));
   set_path(L, "cpath", luaL_checkstring(caller, 4));
+  lua_pushlightuserdata(L, &m);
+  lua_pushcclosure(L, fail_from, 1);
+  lua_setglobal(L, "fail_from");
   status = luaL_loadbuffer(L, source, size, "=scenario");
   m.count = 0;
   m.fail_from = (long)luaL_checkinteger(caller, 2);

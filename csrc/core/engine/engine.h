@@ -29,7 +29,8 @@ typedef struct ldr_setting {
 typedef struct ldr_call {
   int64_t deadline; /* monotonic microseconds, LDR_NEVER: covers pool wait, connect and statement */
   bool block;
-  bool ahead;           /* of a load that blocks: LDR_PENDING once the server is at the rows, see `load` */
+  bool ahead;           /* of what blocks: LDR_PENDING when its caller may do something else while the server
+                           works, see `run` and `load`; step then waits inside, to the end */
   ldr_context *context; /* borrowed; NULL: none. Not in a transaction, which has settings of its own */
 } ldr_call;
 
@@ -142,7 +143,9 @@ typedef struct ldr_engine_ops {
 
   /* Run one operation, in tx or (NULL) alone and atomic. *task is set only with LDR_PENDING. After a failed
    * statement in a transaction, every later one fails with LDR_CLOSED and sqlstate 25P02 until a rollback to
-   * a savepoint, on both engines. */
+   * a savepoint, on both engines. With call->ahead and call->block LDR_PENDING says that the operation was
+   * sent and that its result is expected to be `as_given`: the caller may make its answer of the operation
+   * meanwhile. The result tells whether it is so. */
   ldr_code (*run)(ldr_engine *, ldr_tx *, const ldr_op *, const ldr_call *, ldr_result *out, ldr_task **task,
                   ldr_err *);
 
@@ -163,8 +166,8 @@ typedef struct ldr_engine_ops {
 
   /* Bulk. load: all rows of b or none, by binary COPY or its twin. conflict SKIP leaves rows whose key or
    * unique exists, UPDATE replaces every column of the row with the same key. *loaded = rows written. tx may
-   * be NULL. With call->ahead the caller may do something else while the server works: it waits and steps
-   * until the task is over, and what it does before it waits does not count against the deadline. */
+   * be NULL. With call->ahead LDR_PENDING comes once the server is at the rows. What the caller does then,
+   * before it waits or steps, does not count against the deadline. */
   ldr_code (*load)(ldr_engine *, ldr_tx *, const ldr_batch *b, ldr_conflict, const ldr_call *,
                    int64_t *loaded, ldr_task **task, ldr_err *);
   /* scan: every row of e in no order, all fields with the hidden ones, as of one snapshot. */

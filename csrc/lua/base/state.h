@@ -19,7 +19,8 @@ typedef enum l_ref {
   L_INT64_MAKE,   /* LuaJIT only: (high, low) → int64 cdata */
   L_INT64_SPLIT,  /* LuaJIT only: cdata → high, low; nothing when it is no integer that fits */
   L_UNREADABLE_MT,
-  L_HOME, /* how the sources of larder's own Lua files begin */
+  L_HOME,   /* how the sources of larder's own Lua files begin */
+  L_EXPECT, /* call/run.c's function that makes an answer */
   L_NREFS
 } l_ref;
 

@@ -24,6 +24,16 @@ void l_work_free_task(l_work *w) {
   if (t) t->ops->free(t);
 }
 
+void l_work_take_result(l_work *w) {
+  if (w->preparing) {
+    w->stmt = w->eng->ops->sql->prepared(w->task);
+    w->preparing = false;
+  }
+  w->result = w->task->result;
+  w->task->result.rows = NULL;
+  l_work_free_task(w);
+}
+
 static void free_results(l_work *w) {
   l_work_free_task(w);
   ldr_rows_free(w->result.rows);
@@ -70,6 +80,7 @@ static l_work *spare(lua_State *L, int env) {
 l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng) {
   l_work *w;
   int env = lua_gettop(L) + 1;
+  if (eng) l_engine_settle(eng);
   luaL_checkstack(L, L_WORK_SLOTS + LUA_MINSTACK, NULL);
   if (owner)
     l_env_push(L, owner);
@@ -82,7 +93,7 @@ l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng) {
   lua_pushnil(L);
   lua_pushnil(L);
   lua_pushnil(L);
-  *at = (l_slots){owner, env + 1, env, env + 2, env + 3, env + 4, env + 5};
+  *at = (l_slots){owner, env + 1, env, env + 2, env + 3, env + 4, env + 5, 0};
   w->eng = eng;
   w->ctx = NULL;
   w->copy = !L_EXACT_INT || (eng && !eng->block); /* LuaJIT: reading a cdata runs Lua code */
@@ -90,6 +101,7 @@ l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng) {
   w->call.ahead = false;
   w->call.deadline = eng ? ldr_deadline(eng->timeout) : LDR_NEVER;
   w->store = w->name = NULL;
+  w->expect = NULL;
   w->op = NULL;
   w->memo = NULL;
   w->nshow = UINT32_MAX;
@@ -279,14 +291,6 @@ ldr_code l_work_tx(l_work *w, ldr_tx **out) {
   }
   *out = w->ctx ? w->ctx->tx : NULL;
   return LDR_OK;
-}
-
-int l_work_run(lua_State *L, l_work *w) {
-  ldr_tx *tx = NULL;
-  ldr_engine *e;
-  if (l_work_tx(w, &tx) != LDR_OK) return l_work_fail(L, w);
-  e = w->eng->e;
-  return l_work_after(L, w, e->ops->run(e, tx, w->op, &w->call, &w->result, &w->task, &w->err));
 }
 
 /* Pushes the environment of work that was never a task. */

@@ -17,10 +17,13 @@
  * and another function finds other values at the same indexes. */
 typedef struct l_slots {
   int owner, self, env, names, tx, params, array_mt;
+  int answer; /* that was made before the result was there (call/run.h); 0: none */
 } l_slots;
 
 typedef struct l_work l_work;
 typedef int l_finish(lua_State *L, l_work *w); /* pushes the results; ends with l_work_end or l_work_fail */
+/* Pushes what w->op answers if its result is as_given, from the operation alone. False: it cannot be made. */
+typedef bool l_expect(lua_State *L, l_work *w);
 
 struct l_work {
   l_child child;     /* in the engine's list while a task runs */
@@ -48,6 +51,7 @@ struct l_work {
   ldr_task *task;
 
   l_finish *finish;
+  l_expect *expect; /* NULL: nothing is known of the answer */
   ldr_op *op;
   unsigned nshow; /* the first columns of the result that Lua sees */
   int64_t keep;   /* page: rows that Lua sees; -1: all */
@@ -81,6 +85,7 @@ static inline const l_slots *l_at(const l_work *w) {
 }
 void l_work_done(l_work *w);
 void l_work_free_task(l_work *w);
+void l_work_take_result(l_work *w); /* the task is over: what it made moves to the work */
 
 int l_work_end(lua_State *L, l_work *w, int nresults); /* gives the work back; returns nresults */
 int l_work_fail(lua_State *L, l_work *w);              /* nil, w->err; gives it back */
@@ -96,7 +101,6 @@ int64_t l_work_now(lua_State *L, l_work *w);           /* the engine's clock; ma
  * engine is over; LDR_INVALID when the call is to run as somebody whom the transaction was not begun for. */
 ldr_code l_work_tx(l_work *w, ldr_tx **out) LDR_MUSTCHECK;
 
-int l_work_run(lua_State *L, l_work *w);                  /* runs w->op, then w->finish */
 int l_work_after(lua_State *L, l_work *w, ldr_code code); /* what follows any core call that may wait */
 
 /* Spreads the options table at idx over n new stack slots in the order of names (absent: nil) and returns the

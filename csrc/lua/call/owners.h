@@ -13,6 +13,11 @@ typedef struct l_child {
   void (*drop)(struct l_child *);
 } l_child;
 
+/* Work that a call waits for and that goes on while Lua runs: see call/run.h. */
+typedef struct l_ahead {
+  void (*settle)(struct l_ahead *); /* waits for its result */
+} l_ahead;
+
 typedef struct l_engine {
   ldr_engine *e;             /* NULL: closed */
   const ldr_engine_ops *ops; /* what it can do; also when it is closed. NULL: it was never open */
@@ -21,6 +26,7 @@ typedef struct l_engine {
   unsigned nbound; /* transactions that a coroutine runs; 0: no need to look for one */
   bool block, reactor, has_clock, hooked;
   const struct l_armed *armed; /* while a core call may call the test hook, else NULL */
+  l_ahead *ahead;              /* an answer is made while the server works; else NULL */
 } l_engine;
 
 typedef struct l_ctx {
@@ -63,6 +69,10 @@ enum {
 extern const l_class l_engine_class; /* "larder.engine" */
 extern const l_class l_ctx_class;    /* "larder.ctx" */
 
+/* Before anything else of it runs. */
+static inline void l_engine_settle(l_engine *eng) {
+  if (eng->ahead) eng->ahead->settle(eng->ahead);
+}
 void l_engine_close(l_engine *eng); /* its children first; a second call does nothing */
 ldr_tx *l_ctx_take(l_ctx *c);       /* the transaction ends: what runs in it is dropped; NULL: it was over */
 void l_ctx_bind(l_ctx *c);          /* a coroutine runs it from now on */

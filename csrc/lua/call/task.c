@@ -4,6 +4,7 @@
 #include "lua/base/state.h"
 #include "lua/call/frame.h"
 #include "lua/call/hook.h"
+#include "lua/call/run.h"
 
 static l_work *check(lua_State *L) {
   l_work *w = l_box_check(L, 1, &l_work_class);
@@ -30,17 +31,6 @@ static int closed(lua_State *L, l_work *w) {
   return l_work_fail(L, w);
 }
 
-/* The task is over: what it made moves to the work. */
-static void take_result(l_work *w) {
-  if (w->preparing) {
-    w->stmt = w->eng->ops->sql->prepared(w->task);
-    w->preparing = false;
-  }
-  w->result = w->task->result;
-  w->task->result.rows = NULL;
-  l_work_free_task(w);
-}
-
 /* task:step() → PENDING, task, or the results of the call that made the task */
 static int task_step(lua_State *L) {
   l_work *w = check(L);
@@ -54,7 +44,7 @@ static int task_step(lua_State *L) {
   code = w->task->ops->step(w->task, &w->err);
   l_hook_disarm(L, w->eng);
   if (code == LDR_OK)
-    take_result(w);
+    l_work_take_result(w);
   else if (code != LDR_PENDING)
     l_work_free_task(w);
   return l_work_after(L, w, code);
@@ -133,4 +123,7 @@ static const luaL_Reg methods[] = {
     {"close", task_close},   {"abandon", task_abandon}, {NULL, NULL},
 };
 
-void l_task_open(lua_State *L) { l_class_register(L, &l_work_class, methods); }
+void l_task_open(lua_State *L) {
+  l_class_register(L, &l_work_class, methods);
+  l_run_open(L);
+}

@@ -10,7 +10,11 @@
 #include "lua/engine/copy.h"
 #include "lua/engine/query.h"
 
-static l_ctx *check(lua_State *L) { return l_box_check(L, 1, &l_ctx_class); }
+static l_ctx *check(lua_State *L) {
+  l_ctx *c = l_box_check(L, 1, &l_ctx_class);
+  l_engine_settle(c->eng);
+  return c;
+}
 
 /* Pushes a context of the engine at stack index 1 that has no transaction yet. */
 static l_ctx *push_ctx(lua_State *L, l_engine *eng) {

@@ -52,9 +52,11 @@ ldr_code l_op_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, int64_t
   return ldr_check_row(e, values, given, now, &w->arena, &w->err);
 }
 
-/* The answer may be made of the values that were given: they do not lie in the caller's table, which a
- * finalizer may change meanwhile. */
-static void outlive_the_row(l_opargs *a) {
+/* The answer to one row may be made of the values that were given: they do not lie in the caller's table,
+ * which a finalizer may change meanwhile. */
+static void answer_by_given(l_opargs *a, bool one) {
+  a->w->op->row_known = one;
+  if (one) a->w->expect = l_rows_expect;
   if (!a->keyed) a->w->copy = true;
 }
 
@@ -181,8 +183,7 @@ ldr_code l_op_insert(l_opargs *a) {
   ldr_code code;
   get_action(a);
   a->nothing = n == 0;
-  a->w->op->row_known = n == 1;
-  outlive_the_row(a);
+  answer_by_given(a, n == 1);
   if (n > SIZE_MAX / e->nfields / sizeof *values) return ldr_fail_nomem(&a->w->err);
   values = ldr_arena_alloc(&a->w->arena, n * e->nfields * sizeof *values);
   if (values == NULL) return ldr_fail_nomem(&a->w->err);
@@ -211,8 +212,7 @@ ldr_code l_op_create(l_opargs *a, int idx) {
   ldr_value *values = ldr_arena_alloc(&a->w->arena, a->e->nfields * sizeof *values);
   ldr_code code;
   if (values == NULL || new_op(a, LDR_OP_INSERT) == NULL) return ldr_fail_nomem(&a->w->err);
-  a->w->op->row_known = true;
-  outlive_the_row(a);
+  answer_by_given(a, true);
   code = l_op_row(a->L, idx, a->w, a->e, a->now, values, given, named);
   return code == LDR_OK ? choose_columns(a, named, values, 1) : code;
 }

@@ -8,6 +8,7 @@
 #include "lua/base/state.h"
 #include "lua/base/table.h"
 #include "lua/call/context.h"
+#include "lua/call/run.h"
 #include "lua/ops/op.h"
 #include "lua/store/batch.h"
 #include "lua/store/direct.h"

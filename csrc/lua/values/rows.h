@@ -8,6 +8,8 @@
 bool l_rows_push(lua_State *L, l_work *w);
 /* Pushes the first row; nil when there is none. */
 bool l_rows_push_first(lua_State *L, l_work *w);
+/* An l_expect: the one row of an insert, as the operation gives it. */
+bool l_rows_expect(lua_State *L, l_work *w);
 /* Pushes one packed row: the fields listed, or (NULL) all of the entity. */
 bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,
                         const uint16_t *fields, unsigned n);

@@ -151,7 +151,7 @@ static bool is_complete(const load_request *x) { return x->headed && x->at == x-
  * memory is short, shows in the answer. */
 static ldr_code load_copying(ldr_request *rq, ldr_err *err) {
   load_request *x = load_of(rq);
-  rq->streaming = true;
+  rq->caller_free = true;
   while (!is_complete(x)) {
     if (ldr_conn_events(rq->conn) & LDR_WRITE) return LDR_PENDING; /* what was given has not left yet */
     if (ldr_now_mono() >= rq->deadline) return LDR_PENDING;        /* the next step cancels */

@@ -146,6 +146,7 @@ static ldr_code start(ldr_request *rq, ldr_err *err) {
   if (code == LDR_OK && rq->asks_xid) code = ldr_pgrun_ask_xid(rq, err);
   if (code) return code;
   ldr_count(&rq->e->counts.queries, 1);
+  rq->caller_free = rq->given == LDR_GIVEN_PROVEN;
   return ldr_request_submit(rq, err);
 }
 

@@ -181,10 +181,18 @@ static ldr_code collect_from_loop(ldr_request *rq, ldr_err *err) {
   return collect(rq, code, err);
 }
 
+/* The caller of a call that blocks is back. */
+static ldr_code go_on(ldr_request *rq, ldr_err *err) {
+  rq->ahead = false;
+  ldr_request_wait(rq, LDR_NEVER);
+  return ldr_request_drive(rq, err);
+}
+
 static ldr_code task_step(ldr_task *t, ldr_err *err) {
   ldr_request *rq = (ldr_request *)t;
   ldr_code code;
   if (rq->on_loop) return collect_from_loop(rq, err);
+  if (rq->block && rq->e) return go_on(rq, err);
   code = ldr_request_step(rq, err);
   return code == LDR_PENDING || rq->e == NULL ? code : collect(rq, code, err);
 }
@@ -227,7 +235,7 @@ static void reset(ldr_request *rq) {
   rq->asking = NULL;
   rq->unseen = false;
   rq->completion_id = 0;
-  rq->streaming = false;
+  rq->caller_free = false;
   rq->left_at = 0;
   rq->outcome = LDR_OK;
   rq->task.ops = &task_ops;
@@ -288,17 +296,18 @@ void ldr_pg_wait(int fd, unsigned events, int64_t deadline) {
   while (poll(&p, 1, ldr_millis_left(deadline)) < 0 && errno == EINTR) continue;
 }
 
-void ldr_request_wait(ldr_request *rq, int64_t deadline) {
-  if (rq->e == NULL || ldr_request_state_of(rq) == LDR_REQUEST_DONE) return;
-  if (rq->left_at && rq->deadline != LDR_NEVER) rq->deadline += ldr_now_mono() - rq->left_at;
-  rq->left_at = 0;
-  ldr_pg_wait(rq->task.fd, rq->task.events, deadline < rq->task.deadline ? deadline : rq->task.deadline);
-}
-
 /* The fastest way to wait for an answer that is nearly there is not to sleep. */
 static bool spins(const ldr_request *rq) {
   return rq->e->config.spin > 0 && ldr_request_state_of(rq) == LDR_REQUEST_SENT &&
          ldr_now_mono() < rq->spin_until;
+}
+
+void ldr_request_wait(ldr_request *rq, int64_t deadline) {
+  if (rq->e == NULL || ldr_request_state_of(rq) == LDR_REQUEST_DONE) return;
+  if (rq->left_at && rq->deadline != LDR_NEVER) rq->deadline += ldr_now_mono() - rq->left_at;
+  rq->left_at = 0;
+  if (spins(rq)) return;
+  ldr_pg_wait(rq->task.fd, rq->task.events, deadline < rq->task.deadline ? deadline : rq->task.deadline);
 }
 
 static bool is_callers(const ldr_request *rq) {
@@ -307,7 +316,7 @@ static bool is_callers(const ldr_request *rq) {
 
 ldr_code ldr_request_drive(ldr_request *rq, ldr_err *err) {
   ldr_code code = ldr_request_step(rq, err);
-  while (code == LDR_PENDING && !is_callers(rq) && !(rq->ahead && rq->streaming)) {
+  while (code == LDR_PENDING && !is_callers(rq) && !(rq->ahead && rq->caller_free)) {
     if (!spins(rq)) ldr_pg_wait(rq->task.fd, rq->task.events, rq->task.deadline);
     code = ldr_request_step(rq, err);
   }

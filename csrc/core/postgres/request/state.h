@@ -153,8 +153,8 @@ struct ldr_request {
   int64_t deadline, wake_at, spin_until;
   int64_t left_at;  /* when its caller went to do something else; 0: it is at it */
   bool block;       /* the caller waits inside; else a task is handed out */
-  bool ahead;       /* … but no longer than until data is under way: then it is handed out, too */
-  bool streaming;   /* data is under way, or all of it is sent */
+  bool ahead;       /* … but no longer than until it can do something else: then it is handed out, too */
+  bool caller_free; /* it can: data is under way, or the answer is expected to be what was given */
   bool on_loop;     /* the reactor runs it; else its caller does, and it is on no list */
   bool timed_out;   /* its deadline passed: what it fails with is that */
   unsigned healed;  /* how often it ran again on its connection, since its statement was stale */
