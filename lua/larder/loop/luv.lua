@@ -3,7 +3,6 @@
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
-local Dispatcher = require "larder.loop.dispatcher"
 local Parked = require "larder.loop.waiter"
 local uv = require "luv"
 
@@ -49,20 +48,10 @@ local function attend(self)
   handle:start("r", self.callback)
 end
 
---- Wait until the task is finished.
 ---@param task userdata
 ---@return any ...  of task:step()
 function Luv:await(task)
-  local how, why = self.dispatcher:manner(task)
-  if how == "block" then return Dispatcher.block(task) end
-  if not how then return nil, why end
-  local waiter = Parked.take(self.free, current())
-  local ok, err = self.dispatcher:enter(task, waiter)
-  if not ok then return nil, err end
-  attend(self)
-  repeat yield() until waiter.done
-  Parked.give(self.free, waiter)
-  return task:step()
+  return Parked.await(self, task, attend)
 end
 
 ---@param seconds number

@@ -3,11 +3,10 @@
 
 local compat = require "larder.base.compat"
 local core = require "larder.core"
-local Dispatcher = require "larder.loop.dispatcher"
 local Parked = require "larder.loop.waiter"
 local misuse = require "larder.base.misuse"
 
-local current, yield = compat.coroutine, coroutine.yield
+local current = compat.coroutine
 
 ---@class larder.Runtime: larder.Loop
 local Runtime = { name = "manual" }
@@ -64,19 +63,10 @@ function Runtime.here()
   return current() ~= nil
 end
 
---- Wait until the task is finished.
 ---@param task userdata
 ---@return any ...  of task:step()
 function Runtime:await(task)
-  local how, why = self.dispatcher:manner(task)
-  if how == "block" then return Dispatcher.block(task) end
-  if not how then return nil, why end
-  local waiter = Parked.take(self.free, current())
-  local ok, err = self.dispatcher:enter(task, waiter)
-  if not ok then return nil, err end
-  repeat yield(self) until waiter.done
-  Parked.give(self.free, waiter)
-  return task:step()
+  return Parked.await(self, task)
 end
 
 --- There is no timer to wait for: these pauses are short.

@@ -1,5 +1,10 @@
 --- Waiters of loops that park a coroutine with coroutine.yield() and resume it themselves (luv, manual).
 
+local compat = require "larder.base.compat"
+local Dispatcher = require "larder.loop.dispatcher"
+
+local current, yield = compat.coroutine, coroutine.yield
+
 local Parked = {}
 Parked.__index = Parked
 
@@ -36,6 +41,24 @@ end
 function Parked.give(free, waiter)
   waiter.co = nil
   free[#free + 1] = waiter
+end
+
+--- Wait until the task is finished.
+---@param loop larder.Loop  with a dispatcher and a list `free` of waiters
+---@param task userdata
+---@param sent? fun(loop: larder.Loop)  called once the task is under way
+---@return any ...  of task:step()
+function Parked.await(loop, task, sent)
+  local how, why = loop.dispatcher:manner(task)
+  if how == "block" then return Dispatcher.block(task) end
+  if not how then return nil, why end
+  local waiter = Parked.take(loop.free, current())
+  local ok, err = loop.dispatcher:enter(task, waiter)
+  if not ok then return nil, err end
+  if sent then sent(loop) end
+  repeat yield(loop) until waiter.done
+  Parked.give(loop.free, waiter)
+  return task:step()
 end
 
 return Parked
