@@ -136,7 +136,7 @@ local REPORTS = {
       "migrations go where LARDER_MIGRATIONS_URL says, or POSTGRES_URL_NON_POOLING beside DATABASE_URL" },
     { "A5", "settings reach others through a pooler", POOLER, "leaves nothing of a statement's session to others" },
     { "A5", "close leaves statements running behind a pooler", POOLER, "ends what is under way when the database is closed" },
-    { "C", "counts that Citus gets wrong", "csrc/test/postgres/statement/test_sqlgen.c", "skipped_rows_are_counted_by_what_comes_back" },
+    { "C", "counts that Citus gets wrong", "csrc/test/postgres/statement/test_sqlwrite.c", "skipped_rows_are_counted_by_what_comes_back" },
     { "C", "names of shards in errors", "csrc/test/postgres/protocol/test_errors.c", "" },
     { "E", "23001 of PostgreSQL 18", BOTH, "when a restricted row is deleted, by code, constraint and words" },
   },

@@ -110,6 +110,27 @@ void world_close(world *w) {
   ldr_schema_release(w->schema);
 }
 
+void world_start(world *w) {
+  CHECK(world_open(w));
+  CHECK(insert(w, NULL, TEAMS, ROW(TEXT("a"), TEXT("Alpha"))) == LDR_OK);
+  CHECK(insert(w, NULL, TEAMS, ROW(TEXT("b"), TEXT("Beta"))) == LDR_OK);
+}
+
+void world_add_users(world *w) {
+  for (int i = 1; i <= 10; i++) {
+    char email[8];
+    int n = snprintf(email, sizeof email, "u%d", i);
+    CHECK(insert(w, NULL, USERS, ROW(TEXT("a"), NUL, ldr_text(email, (size_t)n), i % 5 ? INT(i % 4) : NUL)) ==
+          LDR_OK);
+  }
+}
+
+void world_check(const world *w, ldr_code code, ldr_code want, const char *state, const char *constraint) {
+  CHECK_INT(code, want);
+  CHECK_STR(w->err.sqlstate, state);
+  CHECK_STR(w->err.constraint, constraint);
+}
+
 /* ---- operations ---- */
 
 ldr_code run(world *w, ldr_tx *tx, const ldr_op *op) {

@@ -29,6 +29,10 @@ typedef struct world {
 
 bool world_open(world *w); /* false: out of memory (world_close is needed all the same) */
 void world_close(world *w);
+void world_start(world *w);     /* opens it, with the teams a and b */
+void world_add_users(world *w); /* ten of team a: ids 1 … 10, scores 0 … 3, every fifth without */
+/* Of the last operation, which answered code. */
+void world_check(const world *w, ldr_code code, ldr_code want, const char *state, const char *constraint);
 
 /* Values; texts are borrowed. */
 #define NUL     ldr_null()
