@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "values/payload.h"
 #include "values/typecheck.h"
 
 /*  version 2 | hash of entity and order, 8 | values: type 1, payload … | hash of all before, 8
@@ -13,7 +14,12 @@ enum { VERSION = 2, HEAD = 9, TAIL = 8 };
 
 /* ---- the sort that a cursor belongs to ---- */
 
-static void put_value(const ldr_value *v, ldr_buf *b);
+static void put_value(const ldr_value *v, ldr_buf *b) {
+  ldr_buf_chr(b, (char)v->type);
+  if (v->type == LDR_T_NULL) return;
+  if (ldr_payload_size(v->type) == 0) ldr_buf_be32(b, v->n);
+  ldr_payload_put(v, b);
+}
 
 /* What an expression's name does not say. */
 static void add_constants(const ldr_expr *x, ldr_buf *b) {
@@ -56,25 +62,6 @@ static ldr_code check_order(const ldr_op *op, ldr_err *err) {
 
 /* ---- encode ---- */
 
-static void put_value(const ldr_value *v, ldr_buf *b) {
-  uint64_t bits;
-  ldr_buf_chr(b, (char)v->type);
-  switch (v->type) {
-    case LDR_T_NULL: return;
-    case LDR_T_BOOL: ldr_buf_chr(b, v->u.b); return;
-    case LDR_T_INT:
-    case LDR_T_TIME:
-    case LDR_T_DATE:
-    case LDR_T_TIMESTAMP:
-    case LDR_T_CLOCK: ldr_buf_be64(b, (uint64_t)v->u.i); return;
-    case LDR_T_FLOAT:
-      memcpy(&bits, &v->u.f, sizeof bits);
-      ldr_buf_be64(b, bits);
-      return;
-    default: ldr_buf_be32(b, v->n); ldr_buf_add(b, v->u.p, v->n);
-  }
-}
-
 ldr_code ldr_cursor_encode(const ldr_op *op, const ldr_value *values, ldr_buf *out, ldr_err *err) {
   ldr_buf b = {0};
   uint64_t sort = 0;
@@ -105,37 +92,21 @@ static bool take(reader *r, size_t n, const char **p) {
   return true;
 }
 
-/* The payload of one value; false when the bytes end before it does. */
+/* One value; false when the bytes end before it does. */
 static bool get_value(reader *r, ldr_value *out) {
   const char *p;
-  uint64_t bits;
+  ldr_type type;
+  size_t n;
   if (!take(r, 1, &p)) return false;
+  type = (ldr_type)(unsigned char)*p;
   *out = ldr_null();
-  out->type = (ldr_type)(unsigned char)*p;
-  switch (out->type) {
-    case LDR_T_NULL: return true;
-    case LDR_T_BOOL:
-      if (!take(r, 1, &p) || (unsigned char)*p > 1) return false;
-      out->u.b = *p != 0;
-      return true;
-    case LDR_T_INT:
-    case LDR_T_TIME:
-    case LDR_T_DATE:
-    case LDR_T_TIMESTAMP:
-    case LDR_T_CLOCK:
-    case LDR_T_FLOAT:
-      if (!take(r, 8, &p)) return false;
-      bits = ldr_be64(p);
-      if (out->type == LDR_T_FLOAT)
-        memcpy(&out->u.f, &bits, sizeof bits);
-      else
-        out->u.i = (int64_t)bits;
-      return true;
-    default:
-      if (!take(r, 4, &p)) return false;
-      out->n = ldr_be32(p);
-      return take(r, out->n, &out->u.p);
+  if (type == LDR_T_NULL) return true;
+  n = ldr_payload_size(type);
+  if (n == 0) {
+    if (!take(r, 4, &p)) return false;
+    n = ldr_be32(p);
   }
+  return take(r, n, &p) && ldr_payload_read(type, p, n, out);
 }
 
 static ldr_code refuse(ldr_err *err, const char *why) {

@@ -1,27 +1,15 @@
 #include "writer/record.h"
 
 #include "model/validate.h"
+#include "values/payload.h"
 
 /* ---- writing ---- */
 
 static void put_bytes(ldr_buf *b, const ldr_value *v) {
   size_t at = b->n;
-  uint64_t bits = 0;
-  ldr_buf_be32(b, 0);
-  switch (v->type) {
-    case LDR_T_NULL: ldr_buf_patch32(b, at, UINT32_MAX); return;
-    case LDR_T_BOOL: ldr_buf_chr(b, v->u.b); break;
-    case LDR_T_INT:
-    case LDR_T_TIME:
-    case LDR_T_DATE:
-    case LDR_T_TIMESTAMP:
-    case LDR_T_CLOCK: ldr_buf_be64(b, (uint64_t)v->u.i); break;
-    case LDR_T_FLOAT:
-      memcpy(&bits, &v->u.f, sizeof bits);
-      ldr_buf_be64(b, bits);
-      break;
-    default: ldr_buf_add(b, v->u.p, v->n);
-  }
+  ldr_buf_be32(b, UINT32_MAX); /* a null's */
+  if (v->type == LDR_T_NULL) return;
+  ldr_payload_put(v, b);
   ldr_buf_patch32(b, at, (uint32_t)(b->n - at - 4));
 }
 
@@ -145,35 +133,15 @@ static bool take_field(const char **p, const char *end, field *f) {
   return true;
 }
 
-static bool get_value(const field *f, ldr_type type, ldr_value *out) {
-  uint64_t bits;
-  *out = ldr_null();
-  if (f->null) return true;
-  switch (type) {
-    case LDR_T_BOOL: *out = ldr_bool(f->n == 1 && *f->p); return f->n == 1;
-    case LDR_T_INT:
-    case LDR_T_TIME:
-    case LDR_T_DATE:
-    case LDR_T_TIMESTAMP:
-    case LDR_T_CLOCK:
-    case LDR_T_FLOAT:
-      if (f->n != 8) return false;
-      bits = ldr_be64(f->p);
-      *out = ldr_counted(type, (int64_t)bits);
-      if (type == LDR_T_FLOAT) memcpy(&out->u.f, &bits, sizeof bits);
-      return true;
-    default: *out = ldr_bytes_of(type, f->p, f->n); return true;
-  }
-}
-
 /* One field of the record into the row; what is null of the engine's own fields, the engine makes. */
 static ldr_code place(const field *f, const ldr_entity *e, ldr_value *values, bool *given, ldr_err *err) {
   int i = ldr_entity_field(e, f->name, strlen(f->name));
   const ldr_field *to = i < 0 ? NULL : &e->fields[i];
   if (to == NULL || to->array != f->array || strcmp(ldr_ftype_get(to->type)->name, f->type) != 0 ||
-      !get_value(f, to->value_type, &values[i]))
+      !(f->null || ldr_payload_read(to->value_type, f->p, f->n, &values[i])))
     return ldr_fail(err, LDR_DRIFT, "%s.%s: a stored row does not fit the declaration: field %.64s",
                     e->schema->name, e->name, f->name);
+  if (f->null) values[i] = ldr_null();
   given[i] = !(f->null && ldr_field_is_engines(to));
   return LDR_OK;
 }
