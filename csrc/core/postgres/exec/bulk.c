@@ -300,6 +300,10 @@ static ldr_code read_row(pgscan *s, ldr_batch *b, const char *p, size_t n, ldr_e
       return code ? code : ldr_batch_add(b, row, err);
     case LDR_COPY_HEADER:
     case LDR_COPY_END: return LDR_OK;
+    case LDR_COPY_LABEL:
+      ldr_fail(err, LDR_DRIFT, "a row of %s has a label that is none of the declared ones", s->e->name);
+      ldr_err_set(err->hint, sizeof err->hint, "`larder check` names the labels of the database");
+      return err->code;
     case LDR_COPY_BAD: break;
   }
   if (s->scratch.broken) return ldr_fail_nomem(err);

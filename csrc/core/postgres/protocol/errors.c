@@ -190,12 +190,15 @@ static const char *key_words(const ldr_pgfields *f, const char *rest, bool delet
   return out;
 }
 
-/* The ")=(" behind the columns, whose names may hold it between quotes; NULL: there is none. */
+/* The ")=(" behind the columns, whose names and constants may hold it between quotes; NULL: there is none. */
 static const char *end_of_columns(const char *open) {
-  bool quoted = false;
+  char quote = '\0'; /* the one that is open */
   for (const char *p = open; p && *p; p++) {
-    quoted ^= *p == '"';
-    if (!quoted && strncmp(p, ")=(", 3) == 0) return p;
+    if (quote == '\0' && strncmp(p, ")=(", 3) == 0) return p;
+    if (quote == '\0' && (*p == '"' || *p == '\''))
+      quote = *p;
+    else if (*p == quote)
+      quote = '\0';
   }
   return open ? strstr(open, ")=(") : NULL;
 }

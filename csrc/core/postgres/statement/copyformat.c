@@ -83,16 +83,6 @@ static bool skip_header(input *in) {
          take32(in, &extension) && skip(in, extension);
 }
 
-/* false: a label is none of the declared ones. */
-static bool place_labels(const ldr_field *f, ldr_value *v) {
-  const ldr_value *label;
-  ldr_value stranger;
-  if (f->array) return !ldr_array_find_stranger(v->u.p, v->n, f->places, f->nenums, &stranger);
-  label = ldr_enum_find(f->places, f->nenums, v->u.p, v->n);
-  if (label) *v = *label;
-  return label != NULL;
-}
-
 static bool read_field(const ldr_field *f, input *in, ldr_buf *scratch, ldr_value *out) {
   const char *p;
   uint32_t n;
@@ -107,8 +97,7 @@ static bool read_field(const ldr_field *f, input *in, ldr_buf *scratch, ldr_valu
   }
   p = in->p;
   if (!skip(in, n)) return false;
-  if (!ldr_codec_decode(f->type, f->array, p, n, scratch, out)) return false;
-  return f->type != LDR_F_ENUM || place_labels(f, out);
+  return ldr_codec_decode(f->type, f->array, p, n, scratch, out);
 }
 
 /* Made values lie one behind the other in scratch, which moved while it grew. */
@@ -120,12 +109,26 @@ static void settle(const ldr_entity *e, ldr_value *values, const char *text) {
   }
 }
 
-static bool read_row(const ldr_entity *e, input *in, ldr_buf *scratch, ldr_value *values) {
+/* false: a label is none of the declared ones. */
+static bool place_label(const ldr_field *f, ldr_value *v) {
+  const ldr_value *label;
+  ldr_value stranger;
+  if (f->type != LDR_F_ENUM || v->type == LDR_T_NULL) return true;
+  if (f->array) return !ldr_array_find_stranger(v->u.p, v->n, f->places, f->nenums, &stranger);
+  label = ldr_enum_find(f->places, f->nenums, v->u.p, v->n);
+  if (label) *v = *label;
+  return label != NULL;
+}
+
+static ldr_copybin_what read_row(const ldr_entity *e, input *in, ldr_buf *scratch, ldr_value *values) {
   size_t start = scratch->n;
   for (unsigned i = 0; i < e->nfields; i++)
-    if (!read_field(&e->fields[i], in, scratch, &values[i])) return false;
+    if (!read_field(&e->fields[i], in, scratch, &values[i])) return LDR_COPY_BAD;
+  if (in->n) return LDR_COPY_BAD;
   if (scratch->n > start) settle(e, values, scratch->p + start);
-  return in->n == 0;
+  for (unsigned i = 0; i < e->nfields; i++)
+    if (!place_label(&e->fields[i], &values[i])) return LDR_COPY_LABEL;
+  return LDR_COPY_ROW;
 }
 
 ldr_copybin_what ldr_copybin_read(const ldr_entity *e, const char *p, size_t n, ldr_buf *scratch,
@@ -138,5 +141,5 @@ ldr_copybin_what ldr_copybin_read(const ldr_entity *e, const char *p, size_t n, 
   }
   if (!take16(&in, &count)) return LDR_COPY_BAD;
   if (count == UINT16_MAX) return in.n == 0 ? LDR_COPY_END : LDR_COPY_BAD;
-  return count == width(e) && read_row(e, &in, scratch, values) ? LDR_COPY_ROW : LDR_COPY_BAD;
+  return count == width(e) ? read_row(e, &in, scratch, values) : LDR_COPY_BAD;
 }

@@ -12,7 +12,13 @@ void ldr_copybin_row(const ldr_entity *e, const ldr_live_columns *live, const ld
 void ldr_copybin_trailer(ldr_buf *out);
 
 /* Reading: one CopyData message of COPY TO holds the header, one tuple, or the trailer. */
-typedef enum ldr_copybin_what { LDR_COPY_BAD, LDR_COPY_HEADER, LDR_COPY_ROW, LDR_COPY_END } ldr_copybin_what;
+typedef enum ldr_copybin_what {
+  LDR_COPY_BAD,
+  LDR_COPY_HEADER,
+  LDR_COPY_ROW,
+  LDR_COPY_LABEL, /* a row with a label that is none of the declared ones */
+  LDR_COPY_END
+} ldr_copybin_what;
 /* Skips the header if it stands in front. For LDR_COPY_ROW, values gets e->nfields views into p (numeric
  * texts into scratch). */
 ldr_copybin_what ldr_copybin_read(const ldr_entity *e, const char *p, size_t n, ldr_buf *scratch,

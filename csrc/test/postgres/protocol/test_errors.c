@@ -113,6 +113,9 @@ TEST(values_never_pass) {
   CHECK(strstr(err.message, secret) == NULL);
   err = make("23505", "duplicate key …", "Key (tenant, lower(name))=(a, hunter2 (x) ) already exists.", "u");
   CHECK_STR(err.detail, "Key (tenant, lower(name)) already exists.");
+  err = make("23505", "duplicate key …",
+             "Key (replace(a, '\"'::text, ''::text))=(hunter2\")=(x) already exists.", "u");
+  CHECK_STR(err.detail, "Key (replace(a, '\"'::text, ''::text)) already exists.");
   err = make("23503", "insert …", "Key (a)=(hunter2) is not present in table \"items\".", "fk");
   CHECK_STR(err.detail, "Key (a) is not present in table \"items\".");
   err = make("23P01", "conflicting …", "Key (a)=(hunter2) conflicts with existing key (a)=(hunter2).", "x");

@@ -231,7 +231,7 @@ TEST(arrays_of_enums_name_the_type_of_their_database) {
   CHECK(ldr_value_cmp(&got[0], &want[0]) == 0 && ldr_value_cmp(&got[1], &want[1]) == 0);
   CHECK(got[1].n == list.n && memcmp(got[1].u.p, list.p, list.n) == 0);
   memcpy(out.p + out.n - 2, "no", 2); /* a label of the server's that the declaration has not */
-  CHECK(ldr_copybin_read(e, out.p, out.n, &scratch, got) == LDR_COPY_BAD);
+  CHECK(ldr_copybin_read(e, out.p, out.n, &scratch, got) == LDR_COPY_LABEL);
   ldr_buf_free(&list);
   ldr_buf_free(&out);
   ldr_buf_free(&scratch);
