@@ -187,6 +187,13 @@ for _, engine in ipairs(engines) do
       assert.has_error(function() posts:list { distinct = true } end)
     end)
 
+    it("take decimals as they take numbers", function()
+      assert.equal("1.55", assert(posts:patch("p1", { score = larder.increment(larder.decimal "0.05") })).score)
+      assert.equal("9.00", assert(posts:patch("p1", { score = larder.greatest(larder.decimal "9.00") })).score)
+      assert.equal("0.5", assert(posts:patch("p3", { score = larder.coalesce(larder.decimal "0.5") })).score)
+      assert.equal("1 3", found(larder.mul("score", larder.decimal "0.5"), { gte = larder.decimal "0.25", lt = 5 }))
+    end)
+
     it("refuse what has no such field, type or row", function()
       refused("autor", posts:list { order = "autor.name" })
       assert.truthy(refused("autor", posts:list { where = { ["autor.name"] = 1 } }):find "did you mean author")

@@ -42,6 +42,7 @@ describe("larder.decimal", function()
 
   it("compares by value", function()
     assert.is_true(decimal "1.0" == decimal "1.000")
+    assert.is_false(decimal "1.0" == {} or {} == decimal "1.0")
     assert.is_true(decimal "0.1" < decimal "0.10000000000000000001")
     assert.is_true(decimal "-2" <= decimal "-2.0")
     assert.equal(0, decimal "1.5":cmp(1.5))

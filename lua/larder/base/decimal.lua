@@ -63,7 +63,10 @@ function mt.__concat(a, b)
   return (is_decimal(a) and a.text or tostring(a)) .. (is_decimal(b) and b.text or tostring(b))
 end
 
-function mt.__eq(a, b) return core.decimal_cmp(text_of(a), text_of(b)) == 0 end
+-- Lua asks for any two tables.
+function mt.__eq(a, b)
+  return is_decimal(a) and is_decimal(b) and core.decimal_cmp(a.text, b.text) == 0
+end
 
 function mt.__lt(a, b) return core.decimal_cmp(text_of(a), text_of(b)) < 0 end
 

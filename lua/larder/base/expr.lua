@@ -103,7 +103,7 @@ expr.default = setmetatable({ kind = "default" }, core.expr_mt)
 expr.excluded = setmetatable({ kind = "excluded" }, core.expr_mt)
 
 --- The field plus n (1 by default); null counts as 0.
----@param n? number|string|larder.Expression
+---@param n? number|string|larder.Decimal|larder.Expression
 ---@return larder.Expression
 function expr.increment(n) return set("increment", n == nil and 1 or n) end
 
