@@ -99,34 +99,45 @@ void ldr_shape_params(const ldr_op *op, ldr_buf *params) {
 
 /* ---- the places ---- */
 
-static unsigned place_of(const ldr_shape *s) {
+static ldr_shape_place *set_of(ldr_shapes *t, const ldr_shape *s) {
   uint64_t h = (uint64_t)(uintptr_t)s->e >> 4;
   for (unsigned i = 0; i < s->n; i++) h = h * 31 + s->number[i];
-  return (unsigned)((h ^ h >> 17) % LDR_SHAPES);
+  return t->at[(h ^ h >> 17) % LDR_SHAPE_SETS];
 }
 
 static bool same(const ldr_shape *a, const ldr_shape *b) {
   return a->e == b->e && a->n == b->n && memcmp(a->number, b->number, a->n * sizeof *a->number) == 0;
 }
 
-struct ldr_stmt *ldr_shapes_find(const ldr_shapes *t, const ldr_shape *shape) {
-  unsigned i = place_of(shape);
-  return t->at[i].stmt && same(&t->at[i].shape, shape) ? t->at[i].stmt : NULL;
+struct ldr_stmt *ldr_shapes_find(ldr_shapes *t, const ldr_shape *shape) {
+  const ldr_shape_place *set = set_of(t, shape);
+  for (unsigned i = 0; i < LDR_SHAPE_WAYS; i++)
+    if (set[i].stmt && same(&set[i].shape, shape)) return set[i].stmt;
+  return NULL;
+}
+
+/* The place that has the shape or none, else the next in turn. */
+static ldr_shape_place *place_for(ldr_shapes *t, const ldr_shape *shape) {
+  ldr_shape_place *set = set_of(t, shape);
+  for (unsigned i = 0; i < LDR_SHAPE_WAYS; i++)
+    if (set[i].stmt == NULL || same(&set[i].shape, shape)) return &set[i];
+  return &set[t->turn++ % LDR_SHAPE_WAYS];
 }
 
 struct ldr_stmt *ldr_shapes_put(ldr_shapes *t, const ldr_shape *shape, struct ldr_stmt *s) {
-  unsigned i = place_of(shape);
-  struct ldr_stmt *before = t->at[i].stmt;
-  t->at[i].stmt = s;
-  t->at[i].shape = *shape;
+  ldr_shape_place *place = place_for(t, shape);
+  struct ldr_stmt *before = place->stmt;
+  place->stmt = s;
+  place->shape = *shape;
   return before;
 }
 
 struct ldr_stmt *ldr_shapes_take(ldr_shapes *t, const struct ldr_stmt *s) {
-  for (unsigned i = 0; i < LDR_SHAPES; i++) {
-    struct ldr_stmt *found = t->at[i].stmt;
+  for (unsigned i = 0; i < LDR_SHAPE_SETS * LDR_SHAPE_WAYS; i++) {
+    ldr_shape_place *place = &t->at[i / LDR_SHAPE_WAYS][i % LDR_SHAPE_WAYS];
+    struct ldr_stmt *found = place->stmt;
     if (found == NULL || (s && found != s)) continue;
-    t->at[i].stmt = NULL;
+    place->stmt = NULL;
     return found;
   }
   return NULL;

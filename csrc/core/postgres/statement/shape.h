@@ -8,7 +8,9 @@
 
 struct ldr_stmt;
 
-enum { LDR_SHAPE_MAX = 60, LDR_SHAPES = 64 };
+/* Four of those that one set is for find room in it: which set that is depends on addresses, so that two
+ * statements may always meet. */
+enum { LDR_SHAPE_MAX = 60, LDR_SHAPE_SETS = 32, LDR_SHAPE_WAYS = 4 };
 
 typedef struct ldr_shape {
   const ldr_entity *e;
@@ -16,18 +18,21 @@ typedef struct ldr_shape {
   uint16_t number[LDR_SHAPE_MAX];
 } ldr_shape;
 
-typedef struct ldr_shapes { /* one statement a place; who comes later takes the place */
-  struct {
-    struct ldr_stmt *stmt; /* counted by the caller; NULL: empty */
-    ldr_shape shape;
-  } at[LDR_SHAPES];
+typedef struct ldr_shape_place {
+  struct ldr_stmt *stmt; /* counted by the caller; NULL: empty */
+  ldr_shape shape;
+} ldr_shape_place;
+
+typedef struct ldr_shapes { /* who comes later takes the place of another */
+  ldr_shape_place at[LDR_SHAPE_SETS][LDR_SHAPE_WAYS];
+  unsigned turn;
 } ldr_shapes; /* zero-initialise */
 
 void ldr_shape_read(const ldr_op *op, ldr_shape *out);
 /* Appends the ldr_param of a simple operation, in the order of its text. */
 void ldr_shape_params(const ldr_op *op, ldr_buf *params);
-struct ldr_stmt *ldr_shapes_find(const ldr_shapes *t, const ldr_shape *shape); /* NULL: none */
-/* Puts s in its place; returns the one that was there, or NULL. */
+struct ldr_stmt *ldr_shapes_find(ldr_shapes *t, const ldr_shape *shape); /* NULL: none */
+/* Gives s a place; returns the one that was there, or NULL. */
 struct ldr_stmt *ldr_shapes_put(ldr_shapes *t, const ldr_shape *shape, struct ldr_stmt *s);
 /* Takes out s, or with NULL any; returns what was taken out, or NULL. */
 struct ldr_stmt *ldr_shapes_take(ldr_shapes *t, const struct ldr_stmt *s);

@@ -291,6 +291,34 @@ TEST(a_simple_operation_is_found_by_its_shape) {
   teardown();
 }
 
+static unsigned shapes_found(ldr_shapes *t, ldr_stmt *stmts, unsigned n) {
+  unsigned found = 0;
+  for (unsigned i = 0; i < n; i++) {
+    const ldr_shape shape = {.n = 1, .number = {(uint16_t)i}};
+    const ldr_stmt *s = ldr_shapes_find(t, &shape);
+    CHECK(s == NULL || s == &stmts[i]);
+    found += s != NULL;
+  }
+  return found;
+}
+
+TEST(shapes_that_meet_in_a_set_are_all_kept) {
+  enum { ALL = LDR_SHAPE_SETS * LDR_SHAPE_WAYS };
+  ldr_shapes *t = ldr_alloc(sizeof *t);
+  ldr_stmt *stmts = ldr_alloc((ALL + 1) * sizeof *stmts), *out = NULL;
+  CHECK(t && stmts);
+  for (unsigned i = 0; i <= ALL; i++) { /* consecutive numbers fill one set after the other */
+    const ldr_shape shape = {.n = 1, .number = {(uint16_t)i}};
+    CHECK_INT(shapes_found(t, stmts, ALL + 1), i);
+    out = ldr_shapes_put(t, &shape, &stmts[i]);
+    CHECK((out == NULL) == (i < ALL));
+  }
+  CHECK_INT(shapes_found(t, stmts, ALL + 1), ALL);
+  CHECK(out != NULL && out != &stmts[ALL]);
+  ldr_free(t);
+  ldr_free(stmts);
+}
+
 static bool is_simple(const ldr_op *op) {
   ldr_shape shape;
   ldr_shape_read(op, &shape);
@@ -331,5 +359,6 @@ void test_statement(void) {
   RUN(every_part_of_an_aggregate_is);
   RUN(every_part_of_a_predicate_is);
   RUN(a_simple_operation_is_found_by_its_shape);
+  RUN(shapes_that_meet_in_a_set_are_all_kept);
   RUN(what_stands_in_the_text_is_in_no_shape);
 }
