@@ -133,7 +133,8 @@ void l_work_done(l_work *w) {
   w->busy = false;
 }
 
-/* A task that came to its end is forgotten by those who waited: its owner may use it again. */
+/* A task that came to its end is forgotten by those who waited: its owner may use it again. So may another
+ * with the same environment, a later transaction: this one is not kept by it. */
 static void keep(lua_State *L, l_work *w) {
   const l_work *next;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
@@ -143,6 +144,8 @@ static void keep(lua_State *L, l_work *w) {
   lua_pushnil(L);
   lua_rawseti(L, -2, L_ENV_PARAMS);
   lua_rawgeti(L, -1, L_ENV_OWNER);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, L_ENV_OWNER);
   l_env_push(L, -1);
   lua_rawgeti(L, -1, L_ENV_WORK); /* own environment, owner, its environment, next */
   next = lua_touserdata(L, -1);
@@ -233,8 +236,8 @@ void l_work_join(lua_State *L, l_work *w) {
   switch (l_scope_find(L, w->eng, l_at(w)->env)) {
     case L_SCOPE_OWN:
     case L_SCOPE_JOINED:
-      use_ctx(L, w, lua_gettop(L));
-      lua_pop(L, 1);
+      w->ctx = lua_touserdata(L, -1);
+      lua_replace(L, l_at(w)->tx);
       break;
     case L_SCOPE_BESIDE: /* the transaction may hold what this call waits for, and waits for it */
       limit = ldr_deadline(BESIDE_SECONDS);
@@ -300,8 +303,6 @@ static void make_env(lua_State *L, l_work *w) {
   lua_rawseti(L, -2, L_ENV_NAMES);
   lua_rawgeti(L, l_at(w)->env, L_ENV_ENGINE);
   lua_rawseti(L, -2, L_ENV_ENGINE);
-  lua_pushvalue(L, l_at(w)->owner);
-  lua_rawseti(L, -2, L_ENV_OWNER);
   lua_pushvalue(L, -1);
   l_env_set(L, l_at(w)->self);
   w->anchors = true;
@@ -319,6 +320,8 @@ static void hand_out(lua_State *L, l_work *w) {
   lua_rawseti(L, l_at(w)->env, L_ENV_WORK);
   lua_pushnil(L);
   lua_rawseti(L, -2, L_ENV_WORK);
+  lua_pushvalue(L, l_at(w)->owner);
+  lua_rawseti(L, -2, L_ENV_OWNER);
   lua_pushvalue(L, l_at(w)->tx);
   lua_rawseti(L, -2, L_ENV_TX);
   lua_pushvalue(L, l_at(w)->params);

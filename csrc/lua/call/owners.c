@@ -53,14 +53,23 @@ l_ctx *l_ctx_next(const l_child *c) {
   return (l_ctx *)(uintptr_t)c; /* the child is its first member */
 }
 
-void l_ctx_bind(l_ctx *c) {
+void l_ctx_note(l_ctx *c, lua_State *co) {
+  if (!c->bound) return; /* nothing would take it back */
+  c->eng->last = c;
+  c->eng->last_in = co;
+}
+
+void l_ctx_bind(l_ctx *c, lua_State *co) {
   if (!c->bound) c->eng->nbound++;
   c->bound = true;
+  l_ctx_note(c, co);
 }
 
 void l_ctx_unbind(l_ctx *c) {
-  if (c->bound) c->eng->nbound--;
+  if (!c->bound) return;
+  c->eng->nbound--;
   c->bound = false;
+  if (c->eng->last == c) c->eng->last = NULL;
 }
 
 static void ctx_close(void *p) {

@@ -24,6 +24,9 @@ typedef struct l_engine {
   l_child *children;
   double timeout;  /* seconds, default of a call; < 0: none */
   unsigned nbound; /* transactions that a coroutine runs; 0: no need to look for one */
+  struct l_ctx *last; /* of these the one found last, or NULL … */
+  lua_State *last_in; /* … and in which coroutine: only ever compared, it may be gone */
+  int depth;          /* frames on the stack when one was bound last */
   bool block, reactor, has_clock, hooked;
   const struct l_armed *armed; /* while a core call may call the test hook, else NULL */
   l_ahead *ahead;              /* an answer is made while the server works; else NULL */
@@ -34,6 +37,7 @@ typedef struct l_ctx {
   l_engine *eng;              /* anchored by the environment */
   ldr_tx *tx;                 /* NULL: over */
   const ldr_context *context; /* what it was begun for; anchored by the environment */
+  const void *runner; /* the function that runs it, by its address; anchored by the engine */
   int frame;       /* of the function that runs it: its number from the stack's bottom, see call/scope.c */
   int level;       /* … and from the top, where it was found last: it is looked for there first */
   bool bound;      /* a coroutine runs it: see call/scope.h */
@@ -54,7 +58,7 @@ enum {
   L_ENV_SCOPES, /* of an engine: what its event loop knows of coroutines */
   L_ENV_HOOK,   /* of an engine */
   L_ENV_PARAMS, /* of a task: parameters still to be read */
-  L_ENV_RUNNER, /* of a transaction: the function that runs it */
+  L_ENV_RUNNERS, /* of an engine: function → true, those that run transactions */
   L_ENV_CONTEXT /* of a transaction or store: what its calls run as */
 };
 
@@ -75,7 +79,8 @@ static inline void l_engine_settle(l_engine *eng) {
 }
 void l_engine_close(l_engine *eng); /* its children first; a second call does nothing */
 ldr_tx *l_ctx_take(l_ctx *c);       /* the transaction ends: what runs in it is dropped; NULL: it was over */
-void l_ctx_bind(l_ctx *c);          /* a coroutine runs it from now on */
+void l_ctx_bind(l_ctx *c, lua_State *co); /* the coroutine runs it from now on */
+void l_ctx_note(l_ctx *c, lua_State *co); /* … and makes calls in it; harmless when it does not */
 void l_ctx_unbind(l_ctx *c);        /* none does; harmless when none did */
 void l_ctx_abandon(l_ctx *c);       /* undone without waiting; harmless when it is over */
 void l_ctx_add(l_ctx *c, l_engine *e); /* it has a transaction now, which ends with the engine */

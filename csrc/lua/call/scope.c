@@ -22,40 +22,55 @@ static int depth(lua_State *co) {
   return low;
 }
 
+/* The same when it is likely to be `guess`. */
+static int depth_near(lua_State *co, int guess) {
+  lua_Debug ar;
+  bool right = guess > 0 && lua_getstack(co, guess - 1, &ar) && !lua_getstack(co, guess, &ar);
+  return right ? guess : depth(co);
+}
+
 /* Moves the value on top of co's stack to L's, when these are two. */
 static void take(lua_State *L, lua_State *co) {
   if (co != L) lua_xmove(co, L, 1);
 }
 
-/* Is the frame at this level of co's stack that of the transaction whose context is at idx? It is known by
- * the function and by its first argument, the context, which no other call has. */
-static bool is_frame(lua_State *L, lua_State *co, int level, int idx) {
+/* Is the frame at this level of co's stack that of the transaction c? It is known by the function, which the
+ * engine keeps, and by its first argument, the context's box, which no other call of it has. Pushes that box
+ * on L when it is. */
+static bool push_framed(lua_State *L, lua_State *co, int level, const l_ctx *c) {
   lua_Debug ar;
   bool same;
   if (level < 0 || !lua_checkstack(co, 2) || !lua_getstack(co, level, &ar)) return false;
-  luaL_checkstack(L, 4, NULL);
-  idx = lua_absindex(L, idx);
-  l_env_push(L, idx);
-  lua_rawgeti(L, -1, L_ENV_RUNNER);
-  lua_replace(L, -2);
+  luaL_checkstack(L, 1, NULL);
   lua_getinfo(co, "f", &ar);
-  take(L, co);
-  same = lua_rawequal(L, -1, -2);
-  lua_pop(L, 2);
+  same = lua_topointer(co, -1) == c->runner;
+  lua_pop(co, 1);
   if (!same || lua_getlocal(co, &ar, 1) == NULL) return false;
   take(L, co);
-  same = lua_rawequal(L, -1, idx);
+  if (lua_type(L, -1) == LUA_TUSERDATA && lua_touserdata(L, -1) == c) return true;
   lua_pop(L, 1);
-  return same;
+  return false;
 }
 
-/* Does co still run the transaction whose context is at idx? The calls of a transaction's function are mostly
- * equally deep; to count the frames of the stack takes longer. */
-static bool runs(lua_State *L, lua_State *co, int idx) {
-  l_ctx *c = lua_touserdata(L, idx);
-  if (is_frame(L, co, c->level, idx)) return true;
+/* Does co still run the transaction c? Pushes its box on L when it does. The calls of a transaction's function
+ * are mostly equally deep; to count the frames of the stack takes longer. */
+static bool push_running(lua_State *L, lua_State *co, l_ctx *c) {
+  if (push_framed(L, co, c->level, c)) return true;
   c->level = depth(co) - c->frame;
-  return is_frame(L, co, c->level, idx);
+  return push_framed(L, co, c->level, c);
+}
+
+static bool runs(lua_State *L, lua_State *co, l_ctx *c) {
+  bool found = push_running(L, co, c);
+  if (found) lua_pop(L, 1);
+  return found;
+}
+
+/* Most calls come from the coroutine that was found last. That is a guess: the coroutine at this address may
+ * be another one by now, or may have ended the transaction's function. The frame tells; no guess can make
+ * one. */
+static bool push_last(lua_State *L, const l_engine *eng) {
+  return eng->last && eng->last_in == L && push_running(L, L, eng->last);
 }
 
 /* ---- who waits for whom ---- */
@@ -164,7 +179,7 @@ static l_scope find_resumer(lua_State *L, int bound, int scopes) {
     int co = lua_gettop(L) - 1;
     lua_State *other = lua_tothread(L, co);
     bool waits = other != L && (scopes ? ask(L, scopes, "waits", co) : has_resumed(other));
-    if (waits ? !runs(L, other, -1) : is_over(other)) {
+    if (waits ? !runs(L, other, lua_touserdata(L, -1)) : is_over(other)) {
       unbind(L, bound);
       waits = false;
     }
@@ -182,13 +197,16 @@ static l_scope find_resumer(lua_State *L, int bound, int scopes) {
 static l_scope find(lua_State *L, int engine) {
   int top = lua_gettop(L), scopes;
   l_scope found;
+  l_ctx *c;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   push_bound(L, engine); /* top + 1 */
   lua_pushthread(L);
   lua_pushvalue(L, -1);
   lua_rawget(L, top + 1); /* top + 3 */
-  if (!lua_isnil(L, -1)) {
-    if (runs(L, L, -1)) {
+  c = lua_touserdata(L, -1);
+  if (c) {
+    if (runs(L, L, c)) {
+      l_ctx_note(c, L);
       lua_replace(L, top + 1);
       lua_settop(L, top + 1);
       return L_SCOPE_OWN;
@@ -206,6 +224,7 @@ static l_scope find(lua_State *L, int engine) {
 l_scope l_scope_find(lua_State *L, l_engine *eng, int env) {
   l_scope found;
   if (eng->nbound == 0) return L_SCOPE_NONE;
+  if (push_last(L, eng)) return L_SCOPE_OWN;
   lua_rawgeti(L, env, L_ENV_ENGINE);
   found = find(L, lua_gettop(L));
   lua_remove(L, found == L_SCOPE_OWN || found == L_SCOPE_JOINED ? -2 : -1);
@@ -229,41 +248,64 @@ int l_scope_joined(lua_State *L) {
   return 1;
 }
 
-/* The calling function runs the transaction at 2 from now on. */
-static void remember_frame(lua_State *L, l_ctx *c) {
+/* Pops a function, which the engine with the environment at `env` keeps from now on: so no other ever has its
+ * address. There are few that run transactions. */
+static void keep_runner(lua_State *L, int env) {
+  lua_rawgeti(L, env, L_ENV_RUNNERS);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, env, L_ENV_RUNNERS);
+  }
+  lua_pushvalue(L, -2);
+  lua_rawget(L, -2);
+  if (lua_isnil(L, -1)) {
+    lua_pushvalue(L, -3);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -4);
+  }
+  lua_pop(L, 3);
+}
+
+/* The calling function runs the transaction c from now on. */
+static void remember_frame(lua_State *L, l_ctx *c, int env) {
   lua_Debug ar;
   if (!lua_getstack(L, 1, &ar)) luaL_error(L, "bind is for the function that runs the transaction");
-  c->frame = depth(L) - 1;
+  c->eng->depth = depth_near(L, c->eng->depth);
+  c->frame = c->eng->depth - 1;
   c->level = 1;
-  l_env_push(L, 2);
   lua_getinfo(L, "f", &ar);
-  lua_rawseti(L, -2, L_ENV_RUNNER);
-  lua_pop(L, 1);
-  if (!runs(L, L, 2)) luaL_error(L, "bind needs the transaction as the first argument of its caller");
+  c->runner = lua_topointer(L, -1);
+  keep_runner(L, env);
+  if (!runs(L, L, c)) luaL_error(L, "bind needs the transaction as the first argument of its caller");
 }
 
 /* engine:bind(ctx | nil): for the running coroutine, while the calling function runs */
 int l_scope_bind(lua_State *L) {
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
-  l_ctx *c = NULL;
+  l_ctx *c = NULL, *before;
   lua_settop(L, 2);
+  l_env_push(L, 1); /* 3 */
   if (!lua_isnil(L, 2)) {
     c = l_box_check(L, 2, &l_ctx_class);
     luaL_argcheck(L, c->eng == eng, 2, "the transaction belongs to another engine");
-    remember_frame(L, c);
-    c->rooted = push_scopes(L, 1) && is_rooted(L, 3);
-    lua_settop(L, 2);
+    remember_frame(L, c, 3);
+    lua_rawgeti(L, 3, L_ENV_SCOPES);
+    c->rooted = !lua_isnil(L, 4) && is_rooted(L, 4);
+    lua_settop(L, 3);
   }
-  push_bound(L, 1); /* 3 */
+  push_bound(L, 1); /* 4 */
   lua_pushthread(L);
   lua_pushvalue(L, -1);
-  lua_rawget(L, 3);
-  if (!lua_isnil(L, -1)) l_ctx_unbind(lua_touserdata(L, -1));
-  if (!lua_isnil(L, -1) && c) l_ctx_abandon(lua_touserdata(L, -1)); /* left by who was killed */
+  lua_rawget(L, 4);
+  before = lua_touserdata(L, -1);
+  if (before) l_ctx_unbind(before);
+  if (before && c) l_ctx_abandon(before); /* left by who was killed */
   lua_pop(L, 1);
   lua_pushvalue(L, 2);
-  lua_rawset(L, 3);
-  if (c) l_ctx_bind(c);
+  lua_rawset(L, 4);
+  if (c) l_ctx_bind(c, L);
   return 0;
 }
 
@@ -312,7 +354,7 @@ int l_scope_sweep(lua_State *L) {
     l_ctx *c = lua_touserdata(L, 5);
     lua_pushvalue(L, 4);
     lua_rawget(L, 2);
-    if ((c->rooted && !lua_toboolean(L, -1)) || !runs(L, lua_tothread(L, 4), 5)) {
+    if ((c->rooted && !lua_toboolean(L, -1)) || !runs(L, lua_tothread(L, 4), c)) {
       lua_settop(L, 5);
       unbind(L, 3);
     } else {

@@ -16,15 +16,26 @@ static l_ctx *check(lua_State *L) {
   return c;
 }
 
-/* Pushes a context of the engine at stack index 1 that has no transaction yet. */
+/* Pushes a context of the engine at stack index 1 that has no transaction yet. Its environment is the
+ * engine's: that names the engine, and has the work boxes that the engine's other calls use again. */
 static l_ctx *push_ctx(lua_State *L, l_engine *eng) {
   l_ctx *c = l_box_new(L, &l_ctx_class);
-  lua_createtable(L, 0, 3); /* the engine, the runner and perhaps a context */
-  lua_pushvalue(L, 1);
-  lua_rawseti(L, -2, L_ENV_ENGINE);
+  l_env_push(L, 1);
   l_env_set(L, -2);
   c->eng = eng;
   return c;
+}
+
+/* The context at `idx` is begun for what is at `what`, and anchors it in an environment of its own. */
+static void set_context(lua_State *L, l_ctx *c, int idx, int what) {
+  c->context = l_context_opt(L, what);
+  if (c->context == NULL) return;
+  lua_createtable(L, 0, 2);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, L_ENV_ENGINE);
+  lua_pushvalue(L, what);
+  lua_rawseti(L, -2, L_ENV_CONTEXT);
+  l_env_set(L, idx);
 }
 
 /* ---- beginning ---- */
@@ -38,29 +49,28 @@ static ldr_isolation get_isolation(lua_State *L, int idx) {
   return (ldr_isolation)i;
 }
 
+/* The options at 2 of the context at 3. */
+static void read_begin(lua_State *L, l_ctx *c, ldr_txopts *opts) {
+  static const char *const names[] = {"isolation", "read_only", "deferrable", "context", "cursor"};
+  int base = l_options(L, 2, names, 5, "options");
+  set_context(L, c, 3, base + 3);
+  opts->isolation = get_isolation(L, base);
+  opts->read_only = l_option_bool(L, base + 1, "read_only");
+  opts->deferrable = l_option_bool(L, base + 2, "deferrable");
+  opts->cursor = l_option_bool(L, base + 4, "cursor");
+  opts->context = c->context;
+}
+
 /* engine:begin{ isolation =, read_only =, deferrable =, context =, cursor = } → ctx. context: what it is
  * begun for, so that calls that run as this may join it; whoever begins it sets it in the transaction. */
 int l_ctx_begin(lua_State *L) {
-  static const char *const names[] = {"isolation", "read_only", "deferrable", "context", "cursor"};
   l_engine *eng = l_box_check(L, 1, &l_engine_class);
   ldr_txopts opts = {0};
   ldr_err err;
   l_ctx *c;
-  int base;
   lua_settop(L, 2);
   c = push_ctx(L, eng); /* 3 */
-  base = l_options(L, 2, names, 5, "options");
-  c->context = l_context_opt(L, base + 3);
-  if (c->context) {
-    l_env_push(L, 3);
-    lua_pushvalue(L, base + 3);
-    lua_rawseti(L, -2, L_ENV_CONTEXT);
-  }
-  opts.isolation = get_isolation(L, base);
-  opts.read_only = l_option_bool(L, base + 1, "read_only");
-  opts.deferrable = l_option_bool(L, base + 2, "deferrable");
-  opts.cursor = l_option_bool(L, base + 4, "cursor");
-  opts.context = c->context;
+  if (!lua_isnil(L, 2)) read_begin(L, c, &opts);
   if (eng->e == NULL) return l_fail_code(L, LDR_CLOSED, "the database is closed");
   if (eng->e->ops->begin(eng->e, &opts, &c->tx, &err) != LDR_OK) return l_fail(L, &err, NULL, "begin");
   l_ctx_add(c, eng);
