@@ -4,8 +4,8 @@
  *
  * An exchange ends at its Sync, so that an implicit commit (and what it may fail with) belongs to it. Reads
  * may be grouped: they share the Sync of the last of them, and when one fails, the server skips those behind
- * it, which then have done nothing. Scripts of the simple protocol and COPY leave pipeline mode for an
- * exchange of their own. */
+ * it, which then have done nothing. Scripts of the simple protocol, COPY and the end of a transaction leave
+ * pipeline mode for an exchange of their own. */
 #ifndef LDR_POSTGRES_PROTOCOL_EXCHANGE_H
 #define LDR_POSTGRES_PROTOCOL_EXCHANGE_H
 
