@@ -1,5 +1,6 @@
 #include "memory/db.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "memory/aggregate.h"
@@ -18,6 +19,7 @@ typedef struct memdb {
   family *families;
   size_t nfamilies;
   ldr_tx *txs;      /* the open ones */
+  ldr_tx *spare;    /* one that ended, for the next; NULL: none */
   ldr_undo single;  /* of statements outside a transaction; empty between them */
   uint64_t commits; /* that changed rows */
 } memdb;
@@ -32,7 +34,7 @@ struct ldr_tx {
   bool began;        /* … since the first statement, … */
   uint64_t snapshot; /* … when db->commits was this */
   bool failed;
-  ldr_err first; /* what made it fail */
+  ldr_err first; /* what made it fail; the last member: unless it has failed, nothing was ever set */
 };
 
 /* ---- tables ---- */
@@ -326,9 +328,21 @@ static ldr_code scan(ldr_engine *base, ldr_tx *tx, const ldr_entity *e, const ld
 
 /* ---- transactions ---- */
 
+static ldr_tx *take_spare(memdb *db) {
+  ldr_tx *tx = db->spare;
+  ldr_undo w;
+  if (tx == NULL) return NULL;
+  db->spare = NULL;
+  w = tx->w; /* empty, with its memory */
+  memset(tx, 0, offsetof(ldr_tx, first));
+  tx->w = w;
+  return tx;
+}
+
 static ldr_code begin(ldr_engine *base, const ldr_txopts *opts, ldr_tx **out, ldr_err *err) {
   memdb *db = (memdb *)base;
-  ldr_tx *tx = ldr_alloc(sizeof *tx);
+  ldr_tx *tx = take_spare(db);
+  if (tx == NULL) tx = ldr_alloc(sizeof *tx);
   if (tx == NULL) return ldr_fail_nomem(err);
   tx->db = db;
   tx->w.lasting = true;
@@ -341,15 +355,22 @@ static ldr_code begin(ldr_engine *base, const ldr_txopts *opts, ldr_tx **out, ld
   return LDR_OK;
 }
 
+static void free_tx(ldr_tx *tx) {
+  if (tx) ldr_undo_free(&tx->w);
+  ldr_free(tx);
+}
+
 static void abandon(ldr_tx *tx) {
-  ldr_undo_free(&tx->w);
+  memdb *db = tx->db;
+  ldr_undo_reset(&tx->w);
   ldr_memcursors_free(&tx->cursors);
   if (tx->prev)
     tx->prev->next = tx->next;
   else
-    tx->db->txs = tx->next;
+    db->txs = tx->next;
   if (tx->next) tx->next->prev = tx->prev;
-  ldr_free(tx);
+  free_tx(db->spare);
+  db->spare = tx;
 }
 
 static ldr_code commit(ldr_tx *tx, const ldr_call *call, ldr_task **task, ldr_err *err) {
@@ -402,6 +423,7 @@ static void close_db(ldr_engine *base) {
   memdb *db = (memdb *)base;
   if (db == NULL) return;
   while (db->txs) abandon(db->txs);
+  free_tx(db->spare);
   ldr_undo_free(&db->single);
   for (size_t i = 0; i < db->nfamilies; i++) free_family(&db->families[i]);
   ldr_free(db->families);

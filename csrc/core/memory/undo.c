@@ -4,7 +4,7 @@
 
 #include "memory/errors.h"
 
-enum { KEPT = 1024 }; /* records that an empty log keeps room for */
+enum { KEPT = 1024 }; /* records that an empty log keeps room for, and savepoints */
 
 /* ---- writing ---- */
 
@@ -226,8 +226,8 @@ bool ldr_undo_commit(ldr_undo *tx) {
       commit_slot(rec.tab, rec.slot);
     changed = changed || rec.ver;
   }
-  tx->n = tx->nmarks = 0;
-  if (tx->cap > KEPT) ldr_undo_free(tx); /* the log of a bulk load is not worth keeping */
+  tx->n = 0;
+  ldr_undo_reset(tx);
   return changed;
 }
 
@@ -248,6 +248,12 @@ ldr_code ldr_undo_savepoint(ldr_undo *tx, ldr_err *err) {
 void ldr_undo_release(ldr_undo *tx) { ldr_undo_settle(tx, tx->mark[--tx->nmarks]); }
 
 void ldr_undo_rollback_to(ldr_undo *tx) { ldr_undo_revert(tx, tx->mark[--tx->nmarks]); }
+
+void ldr_undo_reset(ldr_undo *tx) {
+  ldr_undo_revert(tx, 0);
+  tx->nmarks = 0;
+  if (tx->cap > KEPT || tx->marks_cap > KEPT) ldr_undo_free(tx); /* what a bulk load took is not worth keeping */
+}
 
 void ldr_undo_free(ldr_undo *tx) {
   ldr_undo_revert(tx, 0);

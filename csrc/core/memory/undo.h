@@ -40,6 +40,7 @@ ldr_code ldr_undo_savepoint(ldr_undo *tx, ldr_err *err) LDR_MUSTCHECK;
 void ldr_undo_release(ldr_undo *tx);     /* the innermost savepoint, which exists */
 void ldr_undo_rollback_to(ldr_undo *tx); /* undo to it and close it */
 
-void ldr_undo_free(ldr_undo *tx); /* undoes what is left */
+void ldr_undo_reset(ldr_undo *tx); /* undoes what is left, and keeps some memory for the next use */
+void ldr_undo_free(ldr_undo *tx);  /* undoes what is left */
 
 #endif
