@@ -288,8 +288,16 @@ void ldr_memtab_drop_version(ldr_memtab *t, ldr_memver *v) {
   ldr_slab_give(&t->versions, v);
 }
 
+/* Has it no entry in any hash, since the version before it has the same values? */
+static bool covered_in_hashes(const ldr_memtab *t, const ldr_memver *v) {
+  unsigned i = 0;
+  while (i < t->nhash && is_covered(v, i)) i++;
+  return i == t->nhash;
+}
+
 /* Where v is covered, the entry in force already is older's or one before it. */
 static void merge_hashes(ldr_memtab *t, ldr_memver *old, ldr_memver *v) {
+  if (covered_in_hashes(t, v)) return;
   if (old->data) ldr_memtab_probe(t, old->data);
   for (unsigned i = 0; i < t->nhash; i++)
     if (!is_covered(v, i) && has_hash_entry(t, old, i)) ldr_hash_remove(&t->hash[i].h, t->hash[i].code, old);
