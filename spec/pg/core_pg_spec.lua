@@ -294,6 +294,20 @@ describe("larder.core on PostgreSQL", function()
       assert.is_true(settle(store:exists("a", 1)))
     end)
 
+    it("keeps no transaction in which nothing waits any more", function()
+      local left = setmetatable({}, { __mode = "v" })
+      do
+        local ctx = assert(engine:begin {})
+        left[1] = ctx
+        assert.same({ { x = 1 } }, (settle(ctx:query("select 1::int4 as x", { n = 0 }))))
+        fails("syntax", settle(ctx:query("selec 2", { n = 0 })))
+      end
+      collectgarbage()
+      collectgarbage()
+      assert.is_nil(left[1])
+      assert.same({ { x = 2 } }, (settle(engine:query("select 2::int4 as x", { n = 0 }))))
+    end)
+
     it("loads in bulk", function()
       local batch = core.batch(things.schema(), "things", { { owner = "a", id = 1, seq = 1 }, { owner = "a", id = 2, seq = 2 } })
       assert.equal(2, settle(store:load(batch)))

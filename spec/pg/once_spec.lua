@@ -95,4 +95,40 @@ describe("nothing is sent twice:", function()
     assert(db:transaction(function() return db:transaction(call) end))
     assert.equal(1, tonumber(db:stats().prepares - before))
   end)
+
+  -- What the server was sent while fn ran, as its log tells: "execute ldr_…: select …", "statement: commit".
+  local function logged(fn)
+    local log = assert(io.open((assert(os.getenv "LARDER_TEST_PGLOG", "LARDER_TEST_PGLOG is not set"))))
+    log:seek "end"
+    fn()
+    local lines = {}
+    for line in log:lines() do
+      local how, text = line:match "LOG:  (%a+ ?[%w_<>]*): (.*)$"
+      if how then lines[#lines + 1] = { how = how, text = text } end
+    end
+    log:close()
+    return lines
+  end
+
+  it("the end of a transaction is one message", function()
+    assert(create())
+    local other = assert(larder.open(url .. "&pool_max_conns=1&options=-c%20log_statement%3Dall"))
+    local items = other:stores("once").items
+    local function patch(ends)
+      return function()
+        other:transaction(function()
+          assert(items:patch(1, { name = "logged" }))
+          return ends, ends == nil and "left" or nil
+        end)
+      end
+    end
+    patch(true)()
+    for ends, word in pairs { [true] = "commit", [false] = "rollback" } do
+      local lines = logged(patch(ends or nil))
+      assert.is_true(#lines >= 3)
+      assert.matches("^begin", lines[1].text)
+      assert.same({ how = "statement", text = word }, lines[#lines])
+    end
+    other:close()
+  end)
 end)

@@ -140,6 +140,110 @@ describe("larder.core", function()
       closed(store:run { op = "select", tx = ctx })
     end)
 
+    -- A coroutine that runs one function after the other, as nginx gives one to request after request.
+    local function used_again()
+      return coroutine.wrap(function(fn)
+        while true do fn = coroutine.yield(fn()) end
+      end)
+    end
+
+    it("is over for whoever comes to its place in a coroutine that is used again", function()
+      local run, ctx = used_again(), assert(engine:begin {})
+      local function hold(c) -- ends without the end of its binding, as by a kill
+        engine:bind(c)
+        assert.equal(c, engine:ambient())
+        error "left"
+      end
+      local function other(_, fn) -- the same place and argument
+        local found = fn()
+        return found
+      end
+      assert.is_false((run(function() return pcall(hold, ctx) end)))
+      assert.equal(1, engine:bound())
+      assert.is_nil(run(function()
+        local _, found = pcall(other, ctx, function() return engine:ambient() end)
+        return found
+      end))
+      assert.is_false(ctx:active())
+      assert.equal(0, engine:bound())
+    end)
+
+    it("is that of the function that runs, where one coroutine runs several", function()
+      local run = used_again()
+      for id = 1, 3 do
+        local ctx = assert(engine:begin {})
+        run(function()
+          things.within(ctx, engine, function()
+            assert.equal(ctx, engine:ambient())
+            assert(store:create { owner = "a", id = id })
+          end)
+        end)
+        assert.is_nil(engine:ambient())
+        if id == 2 then assert(ctx:rollback()) else assert(ctx:commit()) end
+      end
+      assert.same({ true, false, true }, { store:exists("a", 1), store:exists("a", 2), store:exists("a", 3) })
+    end)
+
+    it("is each coroutine's own, whoever asked last", function()
+      local runs, found = {}, {}
+      for i = 1, 3 do
+        local ctx = assert(engine:begin {})
+        runs[i] = coroutine.wrap(function()
+          things.within(ctx, engine, function()
+            for round = 1, 3 do
+              found[#found + 1] = engine:ambient() == ctx
+              assert(store:create { owner = "a", id = 10 * i + round })
+              coroutine.yield(round)
+            end
+          end)
+          return ctx:commit()
+        end)
+      end
+      for _ = 1, 3 do
+        for i = 1, 3 do
+          assert.is_number(runs[i]())
+          assert.is_nil(engine:ambient())
+          assert.equal(0, store:run { op = "count" })
+        end
+      end
+      for i = 1, 3 do assert.is_true(runs[i]()) end
+      assert.same({ true, true, true, true, true, true, true, true, true }, found)
+      assert.equal(9, store:run { op = "count" })
+    end)
+
+    it("is forgotten with its coroutine, when that is collected in the middle of it", function()
+      local stays = assert(engine:begin {})
+      local function half(ctx)
+        return coroutine.create(function()
+          things.within(ctx, engine, function()
+            assert(store:create { owner = "b", id = 1 })
+            coroutine.yield()
+          end)
+        end)
+      end
+      local waits = half(stays)
+      assert(coroutine.resume(waits))
+      for _ = 1, 20 do
+        do
+          local gone = coroutine.create(function()
+            things.within(assert(engine:begin {}), engine, function()
+              assert(store:create { owner = "a", id = 1 })
+              coroutine.yield()
+            end)
+          end)
+          assert(coroutine.resume(gone))
+        end
+        collectgarbage()
+        collectgarbage()
+        assert.is_nil(coroutine.wrap(function() return engine:ambient() end)())
+        assert.equal(0, store:run { op = "count", tx = false })
+        assert.equal(1, engine:bound())
+      end
+      assert(coroutine.resume(waits))
+      assert(stays:commit())
+      assert.equal(1, store:run { op = "count" })
+    end)
+
     it("has savepoints", function()
       local ctx = assert(engine:begin {})
       things.within(ctx, engine, function()

@@ -67,6 +67,28 @@ TEST(closing_abandons) {
   world_close(&w);
 }
 
+/* The memory of one that ended is the next one's: nothing else of it is. */
+TEST(a_transaction_begins_anew_where_another_ended) {
+  ldr_tx *tx;
+  start();
+  for (int i = 0; i < 3; i++) {
+    tx = begin(&w);
+    CHECK(insert(&w, tx, TEAMS, ROW(TEXT("c"), TEXT("C"))) == LDR_OK);
+    CHECK(insert(&w, tx, TEAMS, ROW(TEXT("c"), TEXT("Y"))) == LDR_CONFLICT);
+    CHECK(insert(&w, tx, TEAMS, ROW(TEXT("d"), TEXT("D"))) != LDR_OK); /* it has failed */
+    if (i == 1)
+      CHECK(commit(&w, tx) == LDR_CONFLICT);
+    else
+      rollback(&w, tx);
+    CHECK_STR(teams(NULL), "a|A b|B");
+  }
+  tx = begin(&w);
+  CHECK(rename_team(tx, "a", "AA") == LDR_OK);
+  CHECK(commit(&w, tx) == LDR_OK);
+  CHECK_STR(teams(NULL), "a|AA b|B");
+  world_close(&w);
+}
+
 /* ---- conflicts ---- */
 
 static void check_locked(ldr_code code) {
@@ -351,6 +373,7 @@ void test_undo(void) {
   RUN(nobody_sees_what_is_not_committed);
   RUN(rollback_and_abandon_undo);
   RUN(closing_abandons);
+  RUN(a_transaction_begins_anew_where_another_ended);
   RUN(a_row_has_one_writer);
   RUN(a_value_in_doubt_is_neither_free_nor_taken);
   RUN(locks);

@@ -5,7 +5,8 @@
  * An exchange ends at its Sync, so that an implicit commit (and what it may fail with) belongs to it. Reads
  * may be grouped: they share the Sync of the last of them, and when one fails, the server skips those behind
  * it, which then have done nothing. Scripts of the simple protocol, COPY and the end of a transaction leave
- * pipeline mode for an exchange of their own. */
+ * pipeline mode for an exchange of their own, and so does one command where nobody else sends: libpq makes
+ * fewer results of its answer then. */
 #ifndef LDR_POSTGRES_PROTOCOL_EXCHANGE_H
 #define LDR_POSTGRES_PROTOCOL_EXCHANGE_H
 
@@ -40,8 +41,9 @@ typedef struct ldr_exchange { /* zero-initialise */
   bool grouped;     /* the next one may share its Sync: ldr_conn_flush_group ends the group */
   bool sealed;      /* its Sync was sent */
   bool skipped;     /* behind another's failure in its group: it did nothing */
-  bool simple;      /* one command by the simple protocol: any number of statements, or COPY */
-  bool unsent;      /* simple: waits for those in front of it */
+  bool alone;       /* one command outside of pipeline mode */
+  bool simple;      /* the same, by the simple protocol: any number of statements, or COPY */
+  bool unsent;      /* alone, simple: waits for those in front of it */
   bool copying;     /* simple: waits for copy data from or to the owner */
   bool done;        /* answered, or lost */
   bool lost;        /* the connection ended before the whole answer came */

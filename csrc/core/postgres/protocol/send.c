@@ -26,12 +26,14 @@ static bool send_piped(ldr_conn *c, const ldr_exchange *r) {
   return r->grouped || PQpipelineSync(c->pg) == 1; /* which also writes what fits */
 }
 
+static bool is_piped(const ldr_exchange *r) { return !r->alone && !r->simple; }
+
 /* Outside of pipeline mode nothing else may be in flight: then it is sent when its turn comes. */
-static bool send_simple(ldr_conn *c, ldr_exchange *r) {
+static bool send_alone(ldr_conn *c, ldr_exchange *r) {
   r->unsent = c->head != NULL && c->head != r;
   if (r->unsent) return true;
   if (PQpipelineStatus(c->pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(c->pg)) return false;
-  return PQsendQuery(c->pg, r->cmd[0].sql) == 1;
+  return r->simple ? PQsendQuery(c->pg, r->cmd[0].sql) == 1 : send_cmd(c->pg, &r->cmd[0]) == 1;
 }
 
 /* Everything up to the next Sync may run at once. */
@@ -51,7 +53,7 @@ static void append(ldr_conn *c, ldr_exchange *r) {
   if (c->due == NULL) c->due = r;
   r->sealed = !r->grouped;
   c->group_size = r->grouped ? c->group_size + 1 : 0;
-  c->syncs += r->sealed && !r->simple;
+  c->syncs += r->sealed && is_piped(r);
   mark_begun(c);
 }
 
@@ -74,7 +76,7 @@ unsigned ldr_conn_syncs(const ldr_conn *c) { return c->syncs; }
 ldr_code ldr_conn_submit(ldr_conn *c, ldr_exchange *r, ldr_err *err) {
   assert(!r->done && r->n > 0);
   if (!r->grouped) ldr_conn_flush_group(c);
-  if (!c->dead && !(r->simple ? send_simple(c, r) : send_piped(c, r))) {
+  if (!c->dead && !(is_piped(r) ? send_piped(c, r) : send_alone(c, r))) {
     bool lost = PQstatus(c->pg) == CONNECTION_BAD;
     ldr_conn_cut(c);
     if (!lost)
@@ -102,7 +104,7 @@ static void finish(ldr_conn *c) {
     ldr_exchange_end(r, false);
   }
   if (c->head == NULL || !c->head->unsent) return;
-  if (send_simple(c, c->head))
+  if (send_alone(c, c->head))
     ldr_conn_write(c);
   else
     ldr_conn_cut(c);
@@ -146,7 +148,7 @@ static bool deliver_one(ldr_conn *c) {
   res = PQgetResult(c->pg);
   if (res == NULL) {
     if (PQstatus(c->pg) == CONNECTION_BAD) return false;
-    if (r->simple)
+    if (!is_piped(r))
       finish(c);
     else if (r->at < r->n)
       r->at++;

@@ -4,8 +4,8 @@
 
 #include "postgres/protocol/connection.h"
 
-/* Sends r behind the exchanges in flight; r stays the caller's and must live until done, and so must the text
- * of a simple one. On failure r will not be answered; the connection is dead. */
+/* Sends r behind the exchanges in flight; r stays the caller's and must live until done, and so must the
+ * commands of one that is alone. On failure r will not be answered; the connection is dead. */
 ldr_code ldr_conn_submit(ldr_conn *c, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
 void ldr_conn_pump(ldr_conn *c); /* reads and writes what is possible now, hands out answers */
 /* Ends a group, whose exchanges are only now sent for sure. Nothing to do without one. */
