@@ -252,7 +252,8 @@ void ldr_undo_rollback_to(ldr_undo *tx) { ldr_undo_revert(tx, tx->mark[--tx->nma
 void ldr_undo_reset(ldr_undo *tx) {
   ldr_undo_revert(tx, 0);
   tx->nmarks = 0;
-  if (tx->cap > KEPT || tx->marks_cap > KEPT) ldr_undo_free(tx); /* what a bulk load took is not worth keeping */
+  if (tx->cap > KEPT || tx->marks_cap > KEPT)
+    ldr_undo_free(tx); /* what a bulk load took is not worth keeping */
 }
 
 void ldr_undo_free(ldr_undo *tx) {

@@ -22,8 +22,8 @@ typedef struct l_engine {
   ldr_engine *e;             /* NULL: closed */
   const ldr_engine_ops *ops; /* what it can do; also when it is closed. NULL: it was never open */
   l_child *children;
-  double timeout;  /* seconds, default of a call; < 0: none */
-  unsigned nbound; /* transactions that a coroutine runs; 0: no need to look for one */
+  double timeout;     /* seconds, default of a call; < 0: none */
+  unsigned nbound;    /* transactions that a coroutine runs; 0: no need to look for one */
   struct l_ctx *last; /* of these the one found last, or NULL … */
   lua_State *last_in; /* … and in which coroutine: only ever compared, it may be gone */
   int depth;          /* frames on the stack when one was bound last */
@@ -37,7 +37,7 @@ typedef struct l_ctx {
   l_engine *eng;              /* anchored by the environment */
   ldr_tx *tx;                 /* NULL: over */
   const ldr_context *context; /* what it was begun for; anchored by the environment */
-  const void *runner; /* the function that runs it, by its address; anchored by the engine */
+  const void *runner;         /* the function that runs it, by its address; anchored by the engine */
   int frame;       /* of the function that runs it: its number from the stack's bottom, see call/scope.c */
   int level;       /* … and from the top, where it was found last: it is looked for there first */
   bool bound;      /* a coroutine runs it: see call/scope.h */
@@ -50,16 +50,16 @@ typedef struct l_ctx {
 enum {
   L_ENV_WORK = 1, /* the work box to reuse */
   L_ENV_ENGINE,
-  L_ENV_NAMES,  /* of an entity's fields: number from 1 → name, name → number */
-  L_ENV_OWNER,  /* of a task: the box that was called */
-  L_ENV_TX,     /* of a task: what it runs in */
-  L_ENV_CLOCK,  /* of an engine */
-  L_ENV_BOUND,  /* of an engine: coroutine → context, weak */
-  L_ENV_SCOPES, /* of an engine: what its event loop knows of coroutines */
-  L_ENV_HOOK,   /* of an engine */
-  L_ENV_PARAMS, /* of a task: parameters still to be read */
+  L_ENV_NAMES,   /* of an entity's fields: number from 1 → name, name → number */
+  L_ENV_OWNER,   /* of a task: the box that was called */
+  L_ENV_TX,      /* of a task: what it runs in */
+  L_ENV_CLOCK,   /* of an engine */
+  L_ENV_BOUND,   /* of an engine: coroutine → context, weak */
+  L_ENV_SCOPES,  /* of an engine: what its event loop knows of coroutines */
+  L_ENV_HOOK,    /* of an engine */
+  L_ENV_PARAMS,  /* of a task: parameters still to be read */
   L_ENV_RUNNERS, /* of an engine: function → true, those that run transactions */
-  L_ENV_CONTEXT /* of a transaction or store: what its calls run as */
+  L_ENV_CONTEXT  /* of a transaction or store: what its calls run as */
 };
 
 /* Slots of an entity's table of names, beside number from 1 → name and name → number. */
@@ -81,10 +81,10 @@ void l_engine_close(l_engine *eng); /* its children first; a second call does no
 ldr_tx *l_ctx_take(l_ctx *c);       /* the transaction ends: what runs in it is dropped; NULL: it was over */
 void l_ctx_bind(l_ctx *c, lua_State *co); /* the coroutine runs it from now on */
 void l_ctx_note(l_ctx *c, lua_State *co); /* … and makes calls in it; harmless when it does not */
-void l_ctx_unbind(l_ctx *c);        /* none does; harmless when none did */
-void l_ctx_abandon(l_ctx *c);       /* undone without waiting; harmless when it is over */
-void l_ctx_add(l_ctx *c, l_engine *e); /* it has a transaction now, which ends with the engine */
-l_ctx *l_ctx_next(const l_child *c);   /* the first transaction or session from this child on; NULL: none */
+void l_ctx_unbind(l_ctx *c);              /* none does; harmless when none did */
+void l_ctx_abandon(l_ctx *c);             /* undone without waiting; harmless when it is over */
+void l_ctx_add(l_ctx *c, l_engine *e);    /* it has a transaction now, which ends with the engine */
+l_ctx *l_ctx_next(const l_child *c); /* the first transaction or session from this child on; NULL: none */
 
 void l_child_add(l_engine *eng, l_child *c, l_ctx *ctx, void (*drop)(l_child *));
 void l_child_remove(l_child *c); /* harmless when it is in no list */

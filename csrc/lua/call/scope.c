@@ -52,8 +52,8 @@ static bool push_framed(lua_State *L, lua_State *co, int level, const l_ctx *c) 
   return false;
 }
 
-/* Does co still run the transaction c? Pushes its box on L when it does. The calls of a transaction's function
- * are mostly equally deep; to count the frames of the stack takes longer. */
+/* Does co still run the transaction c? Pushes its box on L when it does. The calls of a transaction's
+ * function are mostly equally deep; to count the frames of the stack takes longer. */
 static bool push_running(lua_State *L, lua_State *co, l_ctx *c) {
   if (push_framed(L, co, c->level, c)) return true;
   c->level = depth(co) - c->frame;
