@@ -106,7 +106,7 @@ l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng) {
   w->memo = NULL;
   w->nshow = UINT32_MAX;
   w->keep = -1;
-  w->columns = w->preparing = w->known = w->doubted = false;
+  w->held = w->columns = w->preparing = w->known = w->doubted = false;
   w->err.code = LDR_OK;
   return w;
 }

@@ -56,6 +56,7 @@ struct l_work {
   unsigned nshow; /* the first columns of the result that Lua sees */
   int64_t keep;   /* page: rows that Lua sees; -1: all */
   bool columns;   /* describe them, too */
+  bool held;      /* the answer is here, and not yet in Lua tables: see task:rows */
   bool preparing; /* the task makes a statement, not a result */
   bool known;     /* the statement was described by an earlier call, perhaps before a table changed … */
   bool doubted;   /* … and is described again, since the parameters do not fit */

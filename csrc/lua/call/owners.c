@@ -81,6 +81,12 @@ const l_class l_ctx_class = {"larder.ctx", sizeof(l_ctx), ctx_close};
 
 /* ---- an engine ---- */
 
+void l_engine_use_thread(l_engine *eng) {
+  if (eng->reactor) return;
+  eng->ops->async->use(eng->e);
+  eng->reactor = true;
+}
+
 void l_engine_close(l_engine *eng) {
   ldr_engine *e = eng->e;
   while (eng->children) eng->children->drop(eng->children);

@@ -77,6 +77,9 @@ extern const l_class l_ctx_class;    /* "larder.ctx" */
 static inline void l_engine_settle(l_engine *eng) {
   if (eng->ahead) eng->ahead->settle(eng->ahead);
 }
+
+/* From now on what does not block is done by the engine's thread; open, and of a kind that has one. */
+void l_engine_use_thread(l_engine *eng);
 void l_engine_close(l_engine *eng); /* its children first; a second call does nothing */
 ldr_tx *l_ctx_take(l_ctx *c);       /* the transaction ends: what runs in it is dropped; NULL: it was over */
 void l_ctx_bind(l_ctx *c, lua_State *co); /* the coroutine runs it from now on */

@@ -37,7 +37,7 @@ static int task_step(lua_State *L) {
   l_slots at;
   l_armed armed;
   ldr_code code;
-  if (w->finish == NULL) return luaL_error(L, "the task is finished");
+  if (w->finish == NULL || w->held) return luaL_error(L, "the task is finished");
   push_slots(L, &at, w);
   if (w->task == NULL) return closed(L, w);
   l_hook_arm(L, w->eng, at.env, &armed);
@@ -50,13 +50,23 @@ static int task_step(lua_State *L) {
   return l_work_after(L, w, code);
 }
 
+/* task:rows() → the rows of a page that its step announced | nil, err */
+static int task_rows(lua_State *L) {
+  l_work *w = check(L);
+  l_slots at;
+  if (w->finish == NULL || !w->held) return luaL_error(L, "the task holds no rows");
+  push_slots(L, &at, w);
+  w->held = false;
+  return w->finish(L, w);
+}
+
 /* task:submit(id) → true | nil, err: to the engine's thread, which reports the id by engine:done() */
 static int task_submit(lua_State *L) {
   l_work *w = check(L);
   lua_Number id = luaL_checknumber(L, 2);
   l_slots at;
   luaL_argcheck(L, id >= 1 && id <= 9007199254740992.0, 2, "must be a positive integer");
-  if (w->finish == NULL) return luaL_error(L, "the task is finished");
+  if (w->finish == NULL || w->held) return luaL_error(L, "the task is finished");
   push_slots(L, &at, w);
   if (w->task == NULL) return closed(L, w);
   if (w->eng->ops->async->submit(w->task, (uint64_t)id, &w->err) != LDR_OK) return l_work_fail(L, w);
@@ -120,7 +130,8 @@ static int task_abandon(lua_State *L) {
 static const luaL_Reg methods[] = {
     {"submit", task_submit}, {"wait", task_wait},       {"step", task_step},
     {"fd", task_fd},         {"events", task_events},   {"timeout", task_timeout},
-    {"close", task_close},   {"abandon", task_abandon}, {NULL, NULL},
+    {"close", task_close},   {"abandon", task_abandon}, {"rows", task_rows},
+    {NULL, NULL},
 };
 
 void l_task_open(lua_State *L) {

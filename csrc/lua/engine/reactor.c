@@ -9,13 +9,10 @@ static l_engine *check(lua_State *L) { return l_box_check(L, 1, &l_engine_class)
 
 int l_engine_use_reactor(lua_State *L) {
   l_engine *eng = check(L);
-  const ldr_async_group *async;
   ldr_err err;
   if (eng->e == NULL) return l_fail_code(L, LDR_CLOSED, "the database is closed");
-  async = ldr_engine_async(eng->e, &err);
-  if (async == NULL) return luaL_error(L, "%s", err.message);
-  async->use(eng->e);
-  eng->reactor = true;
+  if (ldr_engine_async(eng->e, &err) == NULL) return luaL_error(L, "%s", err.message);
+  l_engine_use_thread(eng);
   return 0;
 }
 

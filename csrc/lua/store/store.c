@@ -228,19 +228,56 @@ static int store_patch(lua_State *L) { return change_by_key(L, "patch"); }
 /* cstore:update(k1, k2, …, changes): the same by the name under which errors and events know it */
 static int store_update(lua_State *L) { return change_by_key(L, "update"); }
 
+/* Takes work for the operation at 2, under the name at 3, if any. */
+static l_work *enter_op(lua_State *L, l_slots *at, l_store *s) {
+  l_work *w;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 3);
+  w = enter(L, at, s, NULL);
+  if (lua_type(L, 3) == LUA_TSTRING)
+    w->name = ldr_arena_copy(&w->arena, lua_tostring(L, 3), lua_rawlen(L, 3));
+  return w;
+}
+
 /* cstore:run(op [, name]) → results by kind; name: the method, for errors and events */
 static int store_run(lua_State *L) {
   l_slots at;
   l_store *s = check(L);
   l_opargs a = l_store_args(L, s);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 3);
-  a.w = enter(L, &at, s, NULL);
-  if (lua_type(L, 3) == LUA_TSTRING)
-    a.w->name = ldr_arena_copy(&a.w->arena, lua_tostring(L, 3), lua_rawlen(L, 3));
+  a.w = enter_op(L, &at, s);
   if (l_op_build(&a, 2) != LDR_OK) return l_work_fail(L, a.w);
   if (a.nothing) return a.w->finish(L, a.w);
   return l_work_run(L, a.w);
+}
+
+/* Starts the operation on the engine's thread, which is told to nobody: whoever wants it waits for the task. */
+static ldr_code send_page(l_store *s, l_work *w) {
+  ldr_engine *e;
+  ldr_tx *tx = NULL;
+  ldr_code code = l_work_tx(w, &tx);
+  if (code != LDR_OK) return code;
+  e = w->eng->e;
+  l_engine_use_thread(s->eng);
+  code = e->ops->run(e, tx, w->op, &w->call, &w->result, &w->task, &w->err);
+  if (code != LDR_PENDING) return code; /* never LDR_OK: the thread has not begun */
+  return e->ops->async->submit(w->task, 0, &w->err);
+}
+
+/* cstore:ahead(op [, name]) → task | nil, err: a page, sent now and wanted later; also while calls block. */
+static int store_ahead(lua_State *L) {
+  l_slots at;
+  l_store *s = check(L);
+  l_opargs a = l_store_args(L, s);
+  if (s->eng->ops->async == NULL) return luaL_error(L, "this engine sends nothing ahead");
+  a.w = enter_op(L, &at, s);
+  a.w->copy = true; /* the caller goes on meanwhile */
+  a.w->call.block = false;
+  if (l_op_build(&a, 2) != LDR_OK) return l_work_fail(L, a.w);
+  if (a.nothing || a.w->finish != l_finish_rows || a.w->keep < 0) return luaL_error(L, "no page is asked for");
+  a.w->finish = l_finish_page;
+  if (send_page(s, a.w) != LDR_OK) return l_work_fail(L, a.w);
+  l_work_after(L, a.w, LDR_PENDING);
+  return 1;
 }
 
 /* ---- the declaration ---- */
@@ -275,6 +312,7 @@ static const luaL_Reg methods[] = {
     {"patch", store_patch},
     {"update", store_update},
     {"run", store_run},
+    {"ahead", store_ahead},
     {"load", l_bulk_load},
     {"scan", l_bulk_scan},
     {"name", store_name},

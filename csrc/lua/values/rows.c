@@ -232,12 +232,35 @@ static ldr_code push_cursor(lua_State *L, l_work *w, size_t last) {
   return code;
 }
 
+/* Is there a page behind this one? */
+static bool has_more(const l_work *w) {
+  return w->keep > 0 && w->result.rows && w->result.rows->nrows > (uint64_t)w->keep;
+}
+
 int l_finish_rows(lua_State *L, l_work *w) {
-  bool more = w->keep > 0 && w->result.rows && w->result.rows->nrows > (uint64_t)w->keep;
+  bool more = has_more(w);
   if (!l_rows_push(L, w)) return lost(L, w);
   if (!more) return l_work_end(L, w, 1);
   if (push_cursor(L, w, (size_t)w->keep - 1) != LDR_OK) return l_work_fail(L, w);
   return l_work_end(L, w, 2);
+}
+
+int l_finish_held(lua_State *L, l_work *w) {
+  if (!l_rows_push(L, w)) return l_work_fail(L, w);
+  return l_work_end(L, w, 1);
+}
+
+int l_finish_page(lua_State *L, l_work *w) {
+  lua_pushvalue(L, l_at(w)->self);
+  lua_pushnil(L);
+  if (has_more(w)) {
+    lua_pop(L, 1);
+    if (push_cursor(L, w, (size_t)w->keep - 1) != LDR_OK) return l_work_fail(L, w);
+  }
+  w->finish = l_finish_held;
+  w->held = true;
+  w->at = NULL;
+  return 2;
 }
 
 int l_finish_first(lua_State *L, l_work *w) {

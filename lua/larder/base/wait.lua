@@ -30,6 +30,16 @@ function await(loop, task)
   return settle(loop, loop:await(task))
 end
 
+--- The results of a task that was sent before, once it has finished.
+---@param loop? larder.Loop|false
+---@param task userdata
+---@return any ...
+function wait.finish(loop, task)
+  if loop then return await(loop, task) end
+  task:wait()
+  return task:step()
+end
+
 --- Let time pass.
 ---@param loop? larder.Loop|false
 ---@param seconds number

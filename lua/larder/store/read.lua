@@ -29,6 +29,7 @@ local LIST_OPTIONS = options.extend(FIND_OPTIONS, {
 })
 local EACH_OPTIONS = options.extend(COUNT_OPTIONS, {
   where = "condition", order = "string|list", limit = "count", after = "string", columns = "list", page = "positive", include = "table",
+  read_ahead = "boolean",
 })
 local AGGREGATE_OPTIONS = options.extend(COUNT_OPTIONS, {
   where = "condition", aggs = "list", groups = "list", having = "condition", order = "string|list", limit = "count",
@@ -63,6 +64,7 @@ local declared = {}
 
 ---@class larder.EachOptions: larder.ListOptions
 ---@field page? integer   rows fetched at a time (500)
+---@field read_ahead? boolean  ask for the next page before it is wanted: rows may be seen as they were one page earlier
 
 ---@class larder.ListInfo
 ---@field next? string    cursor of the page behind; nil on the last one
@@ -308,7 +310,7 @@ function read:each(...)
     columns = plan and plan.columns or opts.columns, order = opts.order or entity.order,
     -- nobody named an order: the one that the key's index has, whatever its collation
     any_order = not (opts.order or entity.order or opts.after) or nil, after = opts.after, timeout = opts.timeout,
-  }, opts.page or EACH_PAGE, opts.limit, plan))
+  }, opts.page or EACH_PAGE, opts.limit, plan, opts.read_ahead))
   return rows, nil, nil, rows
 end
 

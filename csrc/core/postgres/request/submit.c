@@ -39,9 +39,22 @@ static bool is_submitted(const ldr_request *rq) {
   return rq->completion_id || rq->has_event_fd || (state != LDR_REQUEST_NEW && state != LDR_REQUEST_DONE);
 }
 
+/* Its owner, who was not to be told, begins to wait for it. After a fork a new loop goes on with it. */
+static ldr_code tell(ldr_request *rq, uint64_t completion_id, ldr_err *err) {
+  ldr_code code = ldr_reactor_start(rq->e, err);
+  if (code == LDR_OK) code = ldr_completions_reserve(rq->e->completions, err);
+  if (code) return code;
+  ldr_loop_lock(rq->e->loop);
+  rq->completion_id = completion_id;
+  if (ldr_request_state_of(rq) == LDR_REQUEST_DONE) ldr_completions_put(rq->e->completions, completion_id);
+  ldr_loop_unlock(rq->e->loop);
+  return LDR_OK;
+}
+
 ldr_code ldr_task_submit(ldr_task *t, uint64_t completion_id, ldr_err *err) {
   ldr_request *rq = on_loop(t, err);
   if (rq == NULL) return err->code;
+  if (completion_id && rq->completion_id == 0 && is_submitted(rq)) return tell(rq, completion_id, err);
   if (is_submitted(rq)) return ldr_fail(err, LDR_INVALID, "this work was submitted before");
   rq->completion_id = completion_id;
   return post(rq, err);

@@ -13,7 +13,7 @@
 #include "postgres/request/reactor.h"
 
 void ldr_pg_use_reactor(ldr_engine *);
-/* completion_id: reported once by ldr_pg_done; 0: not reported. */
+/* completion_id: reported once by ldr_pg_done; 0: not reported, until the task is submitted with one. */
 ldr_code ldr_task_submit(ldr_task *, uint64_t completion_id, ldr_err *) LDR_MUSTCHECK;
 /* Submits when needed, blocks; false: not finished yet. One that its caller steps: until it is to be stepped.
  */
