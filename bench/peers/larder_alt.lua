@@ -1,5 +1,5 @@
 --- larder by other means: W1 spins before it sleeps, W3 is one atomic pipeline, and so is W5 (the limit's
--- has one Sync for its 100 gets, too).
+-- has one Sync for its 100 gets, too), W4 reads ahead.
 local larder = require "larder"
 local sql = require "bench.statements"
 require "bench.family"
@@ -28,6 +28,16 @@ function peer.batch(db, keys)
   assert(db.handle:pipeline({ atomic = true }, function(p)
     for _, key in ipairs(keys) do p:query(GET, key[1], key[2]) end
   end))
+end
+
+--- The next page is asked for while this one is made into tables.
+function peer.list(db, tenant)
+  local rows, n = {}, 0
+  for row in db.users:each { where = { tenant_id = tenant }, order = "id", read_ahead = true } do
+    n = n + 1
+    rows[n] = row
+  end
+  return rows
 end
 
 --- In luv.

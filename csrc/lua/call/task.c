@@ -128,10 +128,11 @@ static int task_abandon(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"submit", task_submit}, {"wait", task_wait},       {"step", task_step},
-    {"fd", task_fd},         {"events", task_events},   {"timeout", task_timeout},
-    {"close", task_close},   {"abandon", task_abandon}, {"rows", task_rows},
-    {NULL, NULL},
+    {"submit", task_submit}, {"wait", task_wait},
+    {"step", task_step},     {"fd", task_fd},
+    {"events", task_events}, {"timeout", task_timeout},
+    {"close", task_close},   {"abandon", task_abandon},
+    {"rows", task_rows},     {NULL, NULL},
 };
 
 void l_task_open(lua_State *L) {

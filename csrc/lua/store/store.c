@@ -250,7 +250,8 @@ static int store_run(lua_State *L) {
   return l_work_run(L, a.w);
 }
 
-/* Starts the operation on the engine's thread, which is told to nobody: whoever wants it waits for the task. */
+/* Starts the operation on the engine's thread, which is told to nobody: whoever wants it waits for the task.
+ */
 static ldr_code send_page(l_store *s, l_work *w) {
   ldr_engine *e;
   ldr_tx *tx = NULL;
@@ -273,7 +274,8 @@ static int store_ahead(lua_State *L) {
   a.w->copy = true; /* the caller goes on meanwhile */
   a.w->call.block = false;
   if (l_op_build(&a, 2) != LDR_OK) return l_work_fail(L, a.w);
-  if (a.nothing || a.w->finish != l_finish_rows || a.w->keep < 0) return luaL_error(L, "no page is asked for");
+  if (a.nothing || a.w->finish != l_finish_rows || a.w->keep < 0)
+    return luaL_error(L, "no page is asked for");
   a.w->finish = l_finish_page;
   if (send_page(s, a.w) != LDR_OK) return l_work_fail(L, a.w);
   l_work_after(L, a.w, LDR_PENDING);
@@ -306,20 +308,13 @@ static int store_describe(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"get", store_get},
-    {"exists", store_exists},
-    {"create", store_create},
-    {"patch", store_patch},
-    {"update", store_update},
-    {"run", store_run},
-    {"ahead", store_ahead},
-    {"load", l_bulk_load},
-    {"scan", l_bulk_scan},
-    {"name", store_name},
-    {"fields", store_fields},
-    {"describe", store_describe},
-    {"direct", l_direct},
-    {NULL, NULL},
+    {"get", store_get},       {"exists", store_exists},
+    {"create", store_create}, {"patch", store_patch},
+    {"update", store_update}, {"run", store_run},
+    {"ahead", store_ahead},   {"load", l_bulk_load},
+    {"scan", l_bulk_scan},    {"name", store_name},
+    {"fields", store_fields}, {"describe", store_describe},
+    {"direct", l_direct},     {NULL, NULL},
 };
 
 void l_store_open(lua_State *L) { l_class_register(L, &l_store_class, methods); }

@@ -15,9 +15,9 @@ bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_
                         const uint16_t *fields, unsigned n);
 
 /* ---- finish functions ---- */
-int l_finish_rows(lua_State *L, l_work *w);     /* rows, and with w->op->limit from a page: the cursor */
-/* Of a task: the task itself, which keeps the rows, and the cursor behind them or nil; then, by task:rows(), the
- * rows. */
+int l_finish_rows(lua_State *L, l_work *w); /* rows, and with w->op->limit from a page: the cursor */
+/* Of a task: the task itself, which keeps the rows, and the cursor behind them or nil; then, by task:rows(),
+ * the rows. */
 int l_finish_page(lua_State *L, l_work *w);
 int l_finish_held(lua_State *L, l_work *w);
 int l_finish_first(lua_State *L, l_work *w);    /* the first row, or nil and not_found */

@@ -64,7 +64,8 @@ local declared = {}
 
 ---@class larder.EachOptions: larder.ListOptions
 ---@field page? integer   rows fetched at a time (500)
----@field read_ahead? boolean  ask for the next page before it is wanted: rows may be seen as they were one page earlier
+---@field read_ahead? boolean  send for the next page when one has arrived: rows may be seen as they were one page earlier. Not
+-- in transactions, with include, of cursors (false)
 
 ---@class larder.ListInfo
 ---@field next? string    cursor of the page behind; nil on the last one
@@ -291,7 +292,8 @@ careful[read.list] = true
 -- on the way raises.
 -- Rows that are created or deleted meanwhile may or may not be seen; no other row is missed or seen twice.
 -- Where no index has the order, the rows behind the first page come by one cursor, of one snapshot; on PostgreSQL it has a
--- connection of its own (or the transaction's) until the loop ends. LuaJIT does not see a loop that is left early: there
+-- connection of its own (or the transaction's) until the loop ends. With `read_ahead` the next page is asked for when one has
+-- arrived. LuaJIT does not see a loop that is left early: there
 -- `local rows = store:each(…); for row in rows do … rows:close() break … end`.
 ---@param ... any  the values of the store's scope (optional), then options as of list; limit: none by default
 ---@return larder.Rows iterator

@@ -2,6 +2,9 @@
 
 local larder = require "larder"
 
+larder.declare { name = "looped", entities = { { name = "numbers", table = "public.looped_view",
+  key = { name = "looped_numbers_pkey", "n" }, fields = { { name = "n", type = "int8" }, { name = "napped", type = "int4" } } } } }
+
 local loops, tasks = {}, {}
 local db
 
@@ -73,6 +76,30 @@ function tasks.generate()
     for i = 1, 10 do coroutine.yield(number(i)) end
   end) do sum = sum + n end
   return sum
+end
+
+--- The request ends at a row of the second page of 500, while the third one is under way; its coroutine is never resumed.
+function tasks.ahead()
+  local numbers = db:stores("looped").numbers
+  ngx.thread.spawn(function()
+    for row in numbers:each { read_ahead = true } do
+      if row.n == 501 then ngx.sleep(60) end
+    end
+  end)
+  ngx.sleep(0.5)
+  ngx.say "left"
+  return ngx.exit(200)
+end
+
+--- Each that reads ahead, to its end, with calls in between.
+function tasks.each()
+  local n = 0
+  for row in db:stores("looped").numbers:each { page = 100, read_ahead = true } do
+    n = n + 1
+    assert(row.n == n)
+    if n % 150 == 0 then number(n) end
+  end
+  return n
 end
 
 --- Take the poller's connection away from it.

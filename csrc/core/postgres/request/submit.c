@@ -39,6 +39,11 @@ static bool is_submitted(const ldr_request *rq) {
   return rq->completion_id || rq->has_event_fd || (state != LDR_REQUEST_NEW && state != LDR_REQUEST_DONE);
 }
 
+/* Submitted, and nobody is told of its end. */
+static bool is_untold(const ldr_request *rq) {
+  return is_submitted(rq) && rq->completion_id == 0 && !rq->has_event_fd;
+}
+
 /* Its owner, who was not to be told, begins to wait for it. After a fork a new loop goes on with it. */
 static ldr_code tell(ldr_request *rq, uint64_t completion_id, ldr_err *err) {
   ldr_code code = ldr_reactor_start(rq->e, err);
@@ -54,7 +59,7 @@ static ldr_code tell(ldr_request *rq, uint64_t completion_id, ldr_err *err) {
 ldr_code ldr_task_submit(ldr_task *t, uint64_t completion_id, ldr_err *err) {
   ldr_request *rq = on_loop(t, err);
   if (rq == NULL) return err->code;
-  if (completion_id && rq->completion_id == 0 && is_submitted(rq)) return tell(rq, completion_id, err);
+  if (completion_id && is_untold(rq)) return tell(rq, completion_id, err);
   if (is_submitted(rq)) return ldr_fail(err, LDR_INVALID, "this work was submitted before");
   rq->completion_id = completion_id;
   return post(rq, err);

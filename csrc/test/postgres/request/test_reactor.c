@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "support/askfix.h"
 #include "support/test.h"
@@ -624,6 +625,41 @@ TEST(a_task_is_waited_for_by_itself) {
   pg_settle(live);
 }
 
+/* A task that was submitted for later: its id comes once, whether it is over by then or not. */
+TEST(a_task_may_be_named_after_it_was_submitted) {
+  size_t live = ldr_mem_live();
+  pgfix f, other;
+  const ldr_call call = ask_within(PATIENCE);
+  ldr_stmt *sleep;
+  if (!ask_open(&f, &other, NULL, NULL)) return;
+  sleep = ask_prepared(&f, "select 1 from pg_advisory_xact_lock(4716)");
+  for (int way = 0; way < 3; way++) { /* named before its end, behind it, and given up before that */
+    ldr_task *t = NULL;
+    ldr_result r = {0};
+    uint64_t id = 0;
+    ldr_tx *lock = pg_begin(&other);
+    CHECK_INT(pg_do(&other, lock, "select pg_advisory_xact_lock(4716)"), LDR_OK);
+    CHECK_INT(ldr_pg_execute(f.db, NULL, sleep, NULL, &call, &r, &t, &f.err), LDR_PENDING);
+    CHECK_INT(ldr_task_submit(t, 0, &f.err), LDR_OK);
+    CHECK_INT(ldr_task_submit(t, 0, &f.err), LDR_INVALID);
+    if (way == 1) pg_rollback(&other, lock);
+    if (way == 1) usleep(100000);
+    CHECK_INT(ldr_task_submit(t, 70, &f.err), LDR_OK);
+    CHECK_INT(ldr_task_submit(t, 71, &f.err), LDR_INVALID);
+    if (way == 2) t->ops->free(t);
+    if (way != 1) pg_rollback(&other, lock);
+    while (ldr_pg_done(f.db, &id, 1) == 0) usleep(1000);
+    CHECK_INT(id, 70);
+    CHECK_INT(ldr_pg_done(f.db, &id, 1), 0);
+    if (way == 2) continue;
+    CHECK_INT(t->ops->step(t, &f.err), LDR_OK);
+    t->ops->free(t);
+  }
+  ldr_stmt_release(sleep);
+  ask_close(&f, &other);
+  pg_settle(live);
+}
+
 /* FT-r20: an owner who drove a moment ago now waits for one task alone, so that he does not come to drive;
  * the thread must not wait for him. It would do so for 5 ms each time. */
 TEST(who_waits_for_one_task_does_not_wait_for_himself) {
@@ -669,6 +705,7 @@ void test_reactor(void) {
   if (!pg_available("reactor")) return;
   ask_in_one_way();
   RUN(a_task_is_waited_for_by_itself);
+  RUN(a_task_may_be_named_after_it_was_submitted);
   RUN(who_waits_for_one_task_does_not_wait_for_himself);
   ask_thread_drives = true;
   ask_in_one_way();
