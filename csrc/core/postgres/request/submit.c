@@ -73,8 +73,10 @@ static bool make_event_fd(ldr_request *rq) {
   return true;
 }
 
-/* For one that was submitted with a completion id. */
+/* For one that was submitted already. After a fork a new loop goes on with it. */
 static void add_event_fd(ldr_request *rq) {
+  ldr_err ignored;
+  if (ldr_reactor_start(rq->e, &ignored) != LDR_OK) return;
   ldr_loop_lock(rq->e->loop);
   rq->has_event_fd = make_event_fd(rq);
   if (rq->has_event_fd && ldr_request_state_of(rq) == LDR_REQUEST_DONE)
