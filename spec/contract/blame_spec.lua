@@ -97,6 +97,35 @@ for _, engine in ipairs(engines) do
       raises("shop.visits:create_many: row 2 must be a table, not a number", function() visits:create_many { { page = "a" }, 5 } end)
     end)
 
+    it("of rows with a key that is taken, or that refer to nothing, is the one that has the key", function()
+      local users, comments = db:stores("blog").users, db:stores("blog").comments
+      local function row_of(store, rows, opts)
+        local made, err = store:create_many(rows, opts)
+        assert.is_nil(made)
+        assert.is_not_nil(err.constraint)
+        assert.equal(err.row and (" (row %d)"):format(err.row) or "", tostring(err):match '"([^"]*)$')
+        return err.row
+      end
+      local function mails(...)
+        local rows = {}
+        for i, email in ipairs { ... } do rows[i] = { id = "u" .. i, email = email } end
+        return rows
+      end
+      assert.equal(2, row_of(users, mails("x@y", "a@b", "y@y")))
+      assert.equal(3, row_of(users, { { email = "1" }, { email = "2" }, { id = user.id, email = "3" } }))
+      assert.is_nil(row_of(users, mails("x@y", "z@z", "x@y"))) -- both have it: which of them is at fault?
+      assert.equal(1, row_of(users, { { id = user.id, email = "1" }, { email = "2" } }, { returning = true }))
+      local post = larder.must(posts:create { author_id = user.id, title = "x" }).id
+      assert.equal(2, row_of(comments, { { post_id = post, body = "b" }, { post_id = "n), (\"", body = "b" }, { post_id = post, body = "b" } }))
+      assert.is_nil(row_of(comments, { { post_id = "none", body = "b" }, { post_id = "none", body = "b" } }))
+      local _, err = posts:create { author_id = user.id, title = "t", comments = { { body = "a" }, { body = "b", user_id = "nobody" } } }
+      assert.same({ "blog.comments", "foreign_key", 2 }, { err.store, err.code, err.row })
+      _, err = users:create { id = "one", email = "a@b" }
+      assert.is_nil(err.row)
+      _, err = users:create_many { { email = "x" }, { email = 7 } }
+      assert.equal(2, err.row)
+    end)
+
     it("of an operation is its name", function()
       raises("shop.visits:slect: there is no operation 'slect'; did you mean select?", function() visits:run { op = "slect" } end)
       raises("shop.visits:count: operation count takes no set", function() visits:run { op = "count", set = {} } end)

@@ -43,6 +43,8 @@ static void clear(ldr_err *e, ldr_code code) {
   e->sqlstate[0] = e->message[0] = e->constraint[0] = e->table[0] = '\0';
   e->column[0] = e->detail[0] = e->hint[0] = e->reason[0] = e->file[0] = '\0';
   e->line = e->place = 0;
+  e->row = 0;
+  e->key = 0;
   e->nfields = e->fields_len = 0;
 }
 

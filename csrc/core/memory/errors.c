@@ -1,6 +1,7 @@
 #include "memory/errors.h"
 
 #include "model/detail.h"
+#include "model/given_row.h"
 
 static ldr_code constraint(ldr_code code, const char *state, const ldr_entity *e, const char *name,
                            const char *what, ldr_err *err) {
@@ -10,15 +11,19 @@ static ldr_code constraint(ldr_code code, const char *state, const ldr_entity *e
   return code;
 }
 
-ldr_code ldr_memerr_duplicate(const ldr_entity *e, const ldr_unique *u, ldr_err *err) {
+ldr_code ldr_memerr_duplicate(const ldr_entity *e, const ldr_unique *u, const ldr_row *row, ldr_err *err) {
+  ldr_value key[LDR_MAX_KEY];
   constraint(LDR_CONFLICT, "23505", e, u->name, "duplicate value violates unique", err);
   ldr_detail_duplicate(e, u, err);
+  for (unsigned i = 0; i < u->n; i++) ldr_row_get(e, row, u->field[i], &key[i]);
+  ldr_given_key(key, u->n, err);
   return err->code;
 }
 
-ldr_code ldr_memerr_missing(const ldr_entity *e, const ldr_ref *r, ldr_err *err) {
+ldr_code ldr_memerr_missing(const ldr_entity *e, const ldr_ref *r, const ldr_value *key, ldr_err *err) {
   constraint(LDR_FOREIGN_KEY, "23503", e, r->name, "row refers to a missing row:", err);
   ldr_detail_missing(e, r, err);
+  ldr_given_key(key, r->n, err);
   return err->code;
 }
 

@@ -33,7 +33,7 @@ static ldr_code find_targets(ldr_undo *tx, const ldr_memtab *t, const ldr_row *r
     ldr_code code = LDR_OK;
     if (!reference_values(t->e, r, row, v) || (old && unchanged(t->e, r, old, v))) continue;
     switch (ldr_memtab_parent(target, v, tx, &slot)) {
-      case LDR_MEM_FREE: return ldr_memerr_missing(t->e, r, err);
+      case LDR_MEM_FREE: return ldr_memerr_missing(t->e, r, v, err);
       case LDR_MEM_HELD: return ldr_memerr_locked(err);
       case LDR_MEM_TAKEN:
         if (tx->lasting) code = ldr_undo_hold(tx, target, slot, LDR_HOLD_KEY_SHARE, err);

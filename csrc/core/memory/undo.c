@@ -21,12 +21,12 @@ static bool reserve(ldr_undo *tx) {
 }
 
 static ldr_code check_uniques(const ldr_undo *tx, const ldr_memtab *t, const ldr_memslot *slot,
-                              ldr_err *err) {
+                              const ldr_row *row, ldr_err *err) {
   for (unsigned i = 0; i < t->nhash; i++) {
     ldr_memslot *by;
     switch (ldr_memtab_clash(t, i, slot, tx, &by)) {
       case LDR_MEM_FREE: break;
-      case LDR_MEM_TAKEN: return ldr_memerr_duplicate(t->e, t->hash[i].u, err);
+      case LDR_MEM_TAKEN: return ldr_memerr_duplicate(t->e, t->hash[i].u, row, err);
       case LDR_MEM_HELD: return ldr_memerr_locked(err);
     }
   }
@@ -91,7 +91,7 @@ ldr_code ldr_undo_write(ldr_undo *tx, ldr_memtab *t, ldr_memslot *slot, ldr_row 
   if (slot && ldr_memslot_blocked(slot, tx, hold)) code = ldr_memerr_locked(err);
   if (code == LDR_OK && row) {
     ldr_memtab_probe(t, row);
-    code = check_uniques(tx, t, slot, err);
+    code = check_uniques(tx, t, slot, row, err);
   }
   if (code == LDR_OK && !add_version(tx, t, slot, row, hold)) code = ldr_fail_nomem(err);
   if (code != LDR_OK) ldr_row_release(row);

@@ -51,6 +51,10 @@ void l_error_push(lua_State *L, const ldr_err *e, const char *store, const char 
   set_text(L, "hint", e->hint);
   set_text(L, "reason", e->reason);
   set_place(L, e);
+  if (e->row) {
+    lua_pushinteger(L, (lua_Integer)e->row);
+    lua_setfield(L, -2, "row");
+  }
   set_text(L, "store", store);
   set_text(L, "op", op);
   set_fields(L, e);
@@ -117,9 +121,9 @@ static bool names_file(lua_State *L, const char *file) {
 
 /* Pushes " (row 2)" of an error that is about one row of a list, else "". */
 static void push_row(lua_State *L) {
-  push_text(L, 1, "detail");
-  if (strncmp(lua_tostring(L, -1), "row ", 4) == 0)
-    lua_pushfstring(L, " (%s)", lua_tostring(L, -1));
+  lua_getfield(L, 1, "row");
+  if (lua_type(L, -1) == LUA_TNUMBER)
+    lua_pushfstring(L, " (row %d)", (int)lua_tointeger(L, -1));
   else
     lua_pushliteral(L, "");
   lua_replace(L, -2);

@@ -8,6 +8,7 @@
 #include "lua/base/misuse.h"
 #include "lua/base/state.h"
 #include "lua/call/scope.h"
+#include "model/given_row.h"
 
 enum {
   KEEP_BUFFER = 64 * 1024, /* a larger buffer is given back after the call */
@@ -168,7 +169,10 @@ int l_work_end(lua_State *L, l_work *w, int nresults) {
   return nresults;
 }
 
-int l_work_fail(lua_State *L, l_work *w) { return l_work_end(L, w, l_fail(L, &w->err, w->store, w->name)); }
+int l_work_fail(lua_State *L, l_work *w) {
+  if (w->op) ldr_given_row(w->op, &w->err);
+  return l_work_end(L, w, l_fail(L, &w->err, w->store, w->name));
+}
 
 /* ---- options ---- */
 

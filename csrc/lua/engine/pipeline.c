@@ -9,6 +9,7 @@
 #include "lua/store/store.h"
 #include "lua/values/rows.h"
 #include "lua/values/strict.h"
+#include "model/given_row.h"
 
 /* What the core hands out for the items; in w->extra, so that a Lua error loses none of it. */
 typedef struct pipeline {
@@ -166,6 +167,7 @@ static bool push_result(lua_State *L, l_work *w, pipeline *x, size_t i) {
   bool ok = true;
   lua_createtable(L, 0, 2);
   if (x->errs[i]) {
+    if (w->op) ldr_given_row(w->op, x->errs[i]);
     l_error_push(L, x->errs[i], w->store, w->name);
     lua_setfield(L, -2, "err");
     return true;

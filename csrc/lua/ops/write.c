@@ -109,7 +109,10 @@ static ldr_code read_rows(l_opargs *a, bool *named, ldr_value *values, size_t nr
       l_work_misuse(L, a->w, "row %d must be a table, not a %s", (int)i + 1, luaL_typename(L, -1));
     code = l_op_row(L, lua_gettop(L), a->w, e, a->now, values + i * e->nfields, given, named);
     lua_pop(L, 1);
-    if (code == LDR_INVALID && !one) snprintf(a->w->err.detail, sizeof a->w->err.detail, "row %zu", i + 1);
+    if (code == LDR_INVALID && !one) {
+      a->w->err.row = (uint32_t)i + 1;
+      snprintf(a->w->err.detail, sizeof a->w->err.detail, "row %zu", i + 1);
+    }
     if (code != LDR_OK) return code;
   }
   return LDR_OK;

@@ -13,6 +13,7 @@ local misuse = require "larder.base.misuse"
 ---@field column? string
 ---@field fields? table<string, string>  `invalid`: what is wrong with which field
 ---@field detail? string
+---@field row? integer         of the rows that were given, from 1: the one that the error is about, where that is certain
 ---@field hint? string
 ---@field store? string        "auth.users"
 ---@field op? string           "create"

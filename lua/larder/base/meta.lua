@@ -15,6 +15,7 @@
 ---@field hint? string
 ---@field store? string
 ---@field op? string
+---@field row? integer         of the rows that were given, from 1: the one that the error is about, where that is certain
 ---@field file? string         of a migration
 ---@field line? integer        in the file or statement, from 1
 ---@field place? integer       the character in that line, from 1

@@ -77,7 +77,8 @@ local function wrong_row_behind(items, failed, method)
     local first = refused[1]
     if first then
       local err = first.err
-      err.store, err.op, err.detail = entity.full, method, op.rows and "row " .. first.index or nil
+      err.store, err.op, err.row = entity.full, method, op.rows and first.index or nil
+      err.detail = err.row and "row " .. err.row
       return err
     end
   end

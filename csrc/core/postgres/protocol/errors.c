@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 
 /* First match wins, so that single states stand before their class. message: replaces the server's, which
  * quotes values. */
@@ -203,7 +204,8 @@ static const char *end_of_columns(const char *open) {
   return open ? strstr(open, ")=(") : NULL;
 }
 
-/* "Key (tenant_id, email)=(…) already exists." → without the values, in words of ours. */
+/* "Key (tenant_id, email)=(…) already exists." → without the values, in words of ours. Of the values their
+ * hash alone is kept. */
 static void key_detail(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   const char *open = strchr(f->detail, '('), *eq = end_of_columns(open), *rest, *words;
   char text[sizeof err->detail + 1], said[200];
@@ -211,6 +213,7 @@ static void key_detail(const ldr_pgfields *f, bool deleting, ldr_err *err) {
   if (eq == NULL) return;
   rest = strrchr(eq, ')'); /* a value may hold ')', the words behind it do not */
   if (english && rest[1] != ' ') return;
+  err->key = ldr_hash_keyed(eq + 3, (size_t)(rest - eq - 3), 0);
   words = key_words(f, rest + 1, deleting, said, sizeof said);
   if (words == NULL) words = english ? rest + 1 : ".";
   snprintf(text, sizeof text, "Key %.*s%s", (int)(eq + 1 - open), open, words);

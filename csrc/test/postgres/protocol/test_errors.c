@@ -1,5 +1,7 @@
 /* What PostgreSQL reports, in larder's words. No server. */
 #include "postgres/protocol/errors.h"
+
+#include "base/hash.h"
 #include "support/test.h"
 
 static const ldr_pgfields nothing = {"", "", "", "", "", "", "", ""};
@@ -128,6 +130,23 @@ TEST(values_never_pass) {
   CHECK_STR(err.detail, "There is one in another schema.");
 }
 
+TEST(of_a_key_its_hash_is_kept) {
+  static const struct {
+    const char *state, *detail, *values;
+  } cases[] = {{"23505", "Key (tenant_id, email)=(t1, a@b) already exists.", "t1, a@b"},
+               {"23505", "Key (a)=(x), (y)=(\"z) already exists.", "x), (y)=(\"z"},
+               {"23505", "Schlüssel »(a, b)=(1, f)« existiert bereits.", "1, f"},
+               {"23503", "Key (p)=(7) is not present in table \"items\".", "7"},
+               {"23505", "", NULL},
+               {"23514", "Failing row contains (1, 2).", NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *values = cases[i].values;
+    ldr_err err = make(cases[i].state, "it went wrong", cases[i].detail, "c");
+    CHECK(err.key == (values ? ldr_hash_keyed(values, strlen(values), 0) : 0));
+    CHECK_INT(err.row, 0);
+  }
+}
+
 TEST(constraint_faults_are_said_alike) {
   ldr_pgfields f = nothing;
   ldr_err err = make("23505", "Schlüssel doppelt", "", "items_pkey");
@@ -232,6 +251,7 @@ void test_errors(void) {
   RUN(what_is_raised_keeps_its_words);
   RUN(the_language_of_the_server_does_not_matter);
   RUN(values_never_pass);
+  RUN(of_a_key_its_hash_is_kept);
   RUN(constraint_faults_are_said_alike);
   RUN(a_missing_right_is_told_with_its_grant);
   RUN(a_shard_is_not_named);
