@@ -116,7 +116,8 @@ for _, engine in ipairs(engines) do
       assert.is_nil(row_of(users, mails("x@y", "z@z", "x@y"))) -- both have it: which of them is at fault?
       assert.equal(1, row_of(users, { { id = user.id, email = "1" }, { email = "2" } }, { returning = true }))
       local post = larder.must(posts:create { author_id = user.id, title = "x" }).id
-      assert.equal(2, row_of(comments, { { post_id = post, body = "b" }, { post_id = "n), (\"", body = "b" }, { post_id = post, body = "b" } }))
+      assert.equal(2, row_of(comments, { { post_id = post, body = "b" }, { post_id = "n), (\"", body = "b" },
+        { post_id = post, body = "b" } }))
       assert.is_nil(row_of(comments, { { post_id = "none", body = "b" }, { post_id = "none", body = "b" } }))
       local _, err = posts:create { author_id = user.id, title = "t", comments = { { body = "a" }, { body = "b", user_id = "nobody" } } }
       assert.same({ "blog.comments", "foreign_key", 2 }, { err.store, err.code, err.row })

@@ -55,7 +55,7 @@ typedef struct ldr_err {
   uint32_t row; /* of the rows that were given, from 1: the one that the error is about; 0: not known */
   uint64_t key; /* ldr_hash_keyed(…, 0) of what the server prints of the values of the key that a constraint's
                    fault is about; 0: not known */
-  uint16_t nfields;     /* validation: pairs name\0 message\0 in fields[] */
+  uint16_t nfields; /* validation: pairs name\0 message\0 in fields[] */
   uint16_t fields_len;
   char fields[1024];
 } ldr_err;

@@ -7,7 +7,7 @@
 
 /* row: the one at fault */
 ldr_code ldr_memerr_duplicate(const ldr_entity *e, const ldr_unique *u, const ldr_row *row,
-                              ldr_err *err);                                                 /* 23505 */
+                              ldr_err *err); /* 23505 */
 ldr_code ldr_memerr_missing(const ldr_entity *e, const ldr_ref *r, const ldr_value *key,
                             ldr_err *err); /* 23503; key: the values of r's fields */
 ldr_code ldr_memerr_still_referred(const ldr_entity *child, const ldr_ref *r, ldr_err *err); /* 23503 */
