@@ -51,6 +51,34 @@ describe("types in the catalogue", function()
     assert.same({}, messages "typed")
   end)
 
+  it("have infinite intervals from PostgreSQL 17 on, and none that an older server takes for a long one", function()
+    larder.declare { name = "endless", entities = { { name = "spans", table = "typed.spans", key = { "id" }, fields = {
+      { name = "id", type = "int4" }, { name = "v", type = "interval", null = true }, { name = "vs", type = "interval[]", null = true },
+    } } } }
+    assert(db:query "create table typed.spans (id int4 constraint spans_pkey primary key, v interval, vs interval[])")
+    local spans, memory = db:stores("endless").spans, assert(larder.open "memory:")
+    assert(memory:stores("endless").spans:create { id = 9, v = "infinity" })
+    local has = assert(db:query "select current_setting('server_version_num')::int >= 170000 as has")[1].has
+    local function outcome(ok, err) return ok and "taken" or err.code .. ": " .. (err.message:match "a text is not a valid date or time" or err.message) end
+    local wanted = has and "taken" or "invalid: a text is not a valid date or time"
+    for _, write in ipairs {
+      function() return spans:create { id = 1, v = "infinity" } end,
+      function() return spans:create { id = 2, vs = { "P1D", "-infinity" } } end,
+      function() return spans:create_many { { id = 3, v = "1 day 02:00:00" }, { id = 4, v = "-infinity" }, { id = 5 } } end,
+      function() return larder.transfer(memory, db, { families = { "endless" } }) end,
+    } do assert.equal(wanted, outcome(write())) end
+    if not has then
+      assert.equal("0", tostring(assert(db:query "select count(*) as n from typed.spans")[1].n))
+    else
+      assert.equal("P1DT2H", assert(spans:get(3)).v)
+      assert.equal(2, assert(spans:count { v = "infinity" }))
+      assert.equal(1, assert(spans:count { v = { "-infinity", "P1M" } }))
+      assert.equal("-infinity", assert(spans:get(2)).vs[2])
+    end
+    assert(spans:create { id = 10, v = "P1M", vs = { "P1D" } })
+    memory:close()
+  end)
+
   it("are made by diff where they are missing, enums first", function()
     assert(db:query "drop table typed.made, typed.moods, typed.rows")
     assert(db:query "drop type typed.mood")

@@ -45,6 +45,7 @@ bool ldr_interval_parse(const char *s, size_t n, ldr_interval *out);
 size_t ldr_interval_format(const ldr_interval *v, char out[LDR_DATETIME_TEXT]); /* P1Y2M3DT4H5M6.5S */
 void ldr_interval_read(const char wire[LDR_INTERVAL_WIRE], ldr_interval *out);
 void ldr_interval_write(const ldr_interval *v, char wire[LDR_INTERVAL_WIRE]);
+bool ldr_interval_endless(const char wire[LDR_INTERVAL_WIRE]); /* infinity, -infinity */
 /* What PostgreSQL compares: a month is 30 days, a day 24 hours. Equal spans are equal intervals. */
 void ldr_interval_span(const char wire[LDR_INTERVAL_WIRE], int64_t *days, int64_t *us);
 

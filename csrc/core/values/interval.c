@@ -208,6 +208,12 @@ size_t ldr_interval_format(const ldr_interval *v, char out[LDR_DATETIME_TEXT]) {
 
 /* ---- bytes ---- */
 
+bool ldr_interval_endless(const char wire[LDR_INTERVAL_WIRE]) {
+  ldr_interval i;
+  ldr_interval_read(wire, &i);
+  return is(&i, &infinite) || is(&i, &minus_infinite);
+}
+
 void ldr_interval_read(const char wire[LDR_INTERVAL_WIRE], ldr_interval *out) {
   out->us = (int64_t)ldr_be64(wire);
   out->days = (int32_t)ldr_be32(wire + 8);

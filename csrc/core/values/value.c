@@ -334,6 +334,17 @@ void ldr_array_begin(ldr_buf *out, ldr_ftype elem, int ndim, const int32_t *dims
   }
 }
 
+bool ldr_value_endless(const ldr_value *v) {
+  ldr_array_reader r;
+  const char *p;
+  int32_t n;
+  if (v->type == LDR_T_INTERVAL) return ldr_interval_endless(v->u.p);
+  if (v->type != LDR_T_ARRAY || !ldr_array_read(&r, v->u.p, v->n) || r.elem != LDR_F_INTERVAL) return false;
+  while (ldr_array_next(&r, &p, &n))
+    if (n == LDR_INTERVAL_WIRE && ldr_interval_endless(p)) return true;
+  return false;
+}
+
 void ldr_array_add_as(ldr_buf *out, uint32_t oid, const char *p, size_t n) {
   size_t at = out->n;
   ldr_buf_add(out, p, n);

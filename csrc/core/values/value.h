@@ -166,6 +166,9 @@ typedef struct ldr_array_reader {
 bool ldr_array_read(ldr_array_reader *r, const char *p, size_t n); /* false: malformed or too large */
 bool ldr_array_next(ldr_array_reader *r, const char **p,
                     int32_t *n); /* element's wire bytes; n = -1 for null */
+/* Is v an infinite interval, or an array with one? Servers before PostgreSQL 17 have none: they take its bytes
+ * for a long one, and refuse its text. */
+bool ldr_value_endless(const ldr_value *v);
 /* Appends the array's bytes with this oid for its elements' type: enums and citext have another in each
  * database. */
 void ldr_array_add_as(ldr_buf *out, uint32_t oid, const char *p, size_t n);

@@ -127,8 +127,27 @@ static ldr_live *load_unknown(ldr_request *rq) {
   return t;
 }
 
+/* Rows travel in binary: see ldr_value_endless. */
+static ldr_code check_intervals(const load_request *x, ldr_err *err) {
+  const ldr_entity *e = x->rows->e;
+  for (unsigned i = 0; i < e->nfields; i++) {
+    for (size_t r = 0; e->fields[i].type == LDR_F_INTERVAL && r < x->rows->n; r++) {
+      ldr_value v;
+      ldr_row_get(e, x->rows->rows[r], i, &v);
+      if (!ldr_value_endless(&v)) continue;
+      ldr_fail_state(err, LDR_INVALID, "22007", "a text is not a valid date or time");
+      ldr_err_set(err->hint, sizeof err->hint, "intervals can be infinite from PostgreSQL 17 on");
+      ldr_err_set(err->column, sizeof err->column, e->fields[i].name);
+      return err->code;
+    }
+  }
+  return LDR_OK;
+}
+
 static ldr_code load_start(ldr_request *rq, ldr_err *err) {
   load_request *x = load_of(rq);
+  ldr_code code = ldr_conn_version(rq->conn) < 170000 ? check_intervals(x, err) : LDR_OK;
+  if (code) return code;
   x->known = ldr_live_known(x->live);
   copy_sql(x, rq->tx == NULL, &x->sql);
   if (ldr_buf_cstr(&x->sql) == NULL) return ldr_fail_nomem(err);

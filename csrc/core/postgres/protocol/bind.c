@@ -70,9 +70,27 @@ static void encode_param(ldr_bind *a, const ldr_param *p) {
     ldr_codec_encode(p->type, v, &a->data);
 }
 
-/* {"sad",NULL}: in binary an array says its elements' oid, which is not known of an enum or citext. */
+/* An array says its elements' oid in binary, which is not known of an enum or citext. Old servers refuse an
+ * infinite interval by its text alone. */
+static bool goes_as_text(const ldr_param *p) {
+  if (p->array && ldr_ftype_is_users(p->type)) return true;
+  if (p->type != LDR_F_INTERVAL) return false;
+  for (size_t i = 0; i < p->n; i++)
+    if (ldr_value_endless(ldr_param_value(p, i))) return true;
+  return false;
+}
+
+static void add_quoted(ldr_buf *out, const ldr_value *v) {
+  uint32_t head = v->type == LDR_T_ENUM ? LDR_ENUM_HEAD : 0;
+  if (v->type == LDR_T_INTERVAL)
+    ldr_codec_text(v, out); /* nothing in it needs quotes */
+  else
+    ldr_codec_quote(out, v->u.p + head, v->n - head);
+}
+
+/* {"sad",NULL}, or one value. */
 static void add_texts(ldr_buf *out, const ldr_param *p) {
-  if (p->is_array_value) {
+  if (p->is_array_value || !p->array) {
     ldr_codec_text(ldr_param_value(p, 0), out);
     return;
   }
@@ -82,10 +100,8 @@ static void add_texts(ldr_buf *out, const ldr_param *p) {
     if (i) ldr_buf_chr(out, ',');
     if (v->type == LDR_T_NULL)
       ldr_buf_str(out, "NULL");
-    else {
-      uint32_t head = v->type == LDR_T_ENUM ? LDR_ENUM_HEAD : 0;
-      ldr_codec_quote(out, v->u.p + head, v->n - head);
-    }
+    else
+      add_quoted(out, v);
   }
   ldr_buf_chr(out, '}');
 }
@@ -94,7 +110,7 @@ ldr_code ldr_bind_from_params(ldr_bind *a, const ldr_param *p, size_t n, ldr_err
   if (n > LDR_MAX_PARAMS) return too_many(err, n);
   if (!prepare(a, n)) return ldr_fail_nomem(err);
   for (size_t i = 0; i < n; i++) {
-    bool list = p[i].array && !p[i].is_array_value, text = p[i].array && ldr_ftype_is_users(p[i].type);
+    bool list = p[i].array && !p[i].is_array_value, text = goes_as_text(&p[i]);
     uint32_t oid = ldr_ftype_param_oid(p[i].type, p[i].array || p[i].is_array_value);
     size_t from = a->data.n;
     if (!list && ldr_param_value(&p[i], 0)->type == LDR_T_NULL) {
