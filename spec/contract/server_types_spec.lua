@@ -116,6 +116,9 @@ for name, target in pairs(targets) do
         local none, err = s.people:create { id = 9, email = "ann@X" }
         assert.is_nil(none)
         assert.equal("people_email_key", err.constraint)
+        none, err = s.people:create { id = 9, doc = "<a>" }
+        assert.is_nil(none)
+        assert.same({ "invalid", "a text is not well-formed XML" }, { err.code, err.message })
         local seen, after = {}, nil
         repeat
           local page, info = s.people:list { order = { "-email", "id" }, limit = 1, after = after, where = { email = { is_null = false } } }

@@ -415,10 +415,17 @@ describe("declarations of types", function()
       "numeric(10, 2)", "timestamptz(3)", "interval(6)", "date[]", "bit", "bit(3)",
       "varchar(3)[]", "character varying(3)[]", "char[]", "char(3)[]", "bit(3)[]", "varbit(3)[]", "numeric(10,2)[]", "time(3)[]",
       "int4range[]", "citext[]", "xml[]",
-      "bit varying(5)", "varbit", "daterange", "inet", "macaddr8[]" } do
+      "bit varying(5)", "varbit", "daterange", "inet", "macaddr8[]", "character(4)", "character(4)[]", "decimal(3,1)", "int", "int[]",
+      "timestamp(3) with time zone", "timestamp(3) without time zone[]", "time(0) without time zone" } do
       local ok, err = declare { type = type }
       assert.is_true(ok, tostring(err))
     end
+    larder.declare { name = "types_declared", entities = { { name = "t", key = { "id" },
+      fields = { { name = "id", type = "int" }, { name = "f", type = "timestamp(3) without time zone" } } } } }
+    local memory = larder.must(larder.open "memory:")
+    local row = larder.must(memory:stores("types_declared").t:create { id = 1, f = "2026-01-02T03:04:05.0006" })
+    memory:close()
+    assert.equal("2026-01-02T03:04:05.001000", row.f)
   end)
 
   it("refuse what cannot be exact, with the reason", function()
@@ -430,6 +437,9 @@ describe("declarations of types", function()
       ["default is null"] = { type = "enum", sql_type = "x.e", enum = { "", "a" }, default = larder.null },
       ["default is not in its enum"] = { type = "enum[]", sql_type = "x.e", enum = { "a" }, default = { "b" } },
       ["there is no type 'varchar%(%)'"] = { type = "varchar()" }, ["declare numeric"] = { type = "money" },
+      ['declare int8 with default = { "identity" }'] = { type = "bigserial" },
+      ["there is no type 'timestamp%(3%) with'"] = { type = "timestamp(3) with" },
+      ["there is no type 'varchar%(3%)x'"] = { type = "varchar(3)x" },
       ["did you mean date"] = { type = "dates" },
       ["enum is for text"] = { type = "date", enum = { "x" } }, ["default of f must be a date"] = { type = "date", default = "soon" },
     }

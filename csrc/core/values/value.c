@@ -86,7 +86,18 @@ ldr_ftype ldr_ftype_range_element(ldr_ftype t) {
 
 bool ldr_ftype_is_text(ldr_ftype t) { return t == LDR_F_TEXT || t == LDR_F_VARCHAR || t == LDR_F_CHAR; }
 
+/* More of SQL's names. */
+static const struct {
+  const char *name;
+  ldr_ftype type;
+} spellings[] = {{"int", LDR_F_INT4}, {"decimal", LDR_F_NUMERIC}, {"character", LDR_F_CHAR}};
+
 bool ldr_ftype_by_name(const char *name, ldr_ftype *out) {
+  for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+    if (strcmp(name, spellings[i].name) != 0) continue;
+    *out = spellings[i].type;
+    return true;
+  }
   for (int t = 0; t < LDR_F_UNKNOWN; t++) { /* nobody declares an unknown type */
     if (strcmp(name, types[t].name) != 0 && strcmp(name, types[t].sql) != 0) continue;
     *out = (ldr_ftype)t;

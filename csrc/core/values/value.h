@@ -100,7 +100,7 @@ static inline uint32_t ldr_ftype_param_oid(ldr_ftype t, bool array) {
   if (t == LDR_F_ENUM) return 0; /* a citext has none here, nor have arrays of either */
   return array ? ldr_ftype_get(t)->array_oid : ldr_ftype_get(t)->oid;
 }
-bool ldr_ftype_by_name(const char *name, ldr_ftype *out); /* both spellings: "int8", "bigint" */
+bool ldr_ftype_by_name(const char *name, ldr_ftype *out); /* all spellings: "int8", "bigint" */
 bool ldr_ftype_by_oid(uint32_t oid, ldr_ftype *out,
                       bool *array); /* also name and "char" as text; xid8, oid as int8 */
 
@@ -166,8 +166,8 @@ typedef struct ldr_array_reader {
 bool ldr_array_read(ldr_array_reader *r, const char *p, size_t n); /* false: malformed or too large */
 bool ldr_array_next(ldr_array_reader *r, const char **p,
                     int32_t *n); /* element's wire bytes; n = -1 for null */
-/* Is v an infinite interval, or an array with one? Servers before PostgreSQL 17 have none: they take its bytes
- * for a long one, and refuse its text. */
+/* Is v an infinite interval, or an array with one? Servers before PostgreSQL 17 have none: they take its
+ * bytes for a long one, and refuse its text. */
 bool ldr_value_endless(const ldr_value *v);
 /* Appends the array's bytes with this oid for its elements' type: enums and citext have another in each
  * database. */

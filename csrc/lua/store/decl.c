@@ -140,6 +140,9 @@ static const char *why_no_type(const char *type) {
     return "its order depends on offsets; declare timestamptz or time";
   if (n > 10 && strcmp(type + n - 10, "multirange") == 0)
     return "declare a range, with one row for each part";
+  if (strcmp(type, "serial") == 0) return "declare int4 with default = { \"identity\" }";
+  if (strcmp(type, "bigserial") == 0) return "declare int8 with default = { \"identity\" }";
+  if (strcmp(type, "smallserial") == 0) return "declare int2 with default = { \"identity\" }";
   return NULL;
 }
 
@@ -179,15 +182,16 @@ static bool apply_modifiers(ldr_field *f, int a, int b, int given) {
   return type == LDR_T_TIME || type == LDR_T_TIMESTAMP || type == LDR_T_CLOCK || type == LDR_T_INTERVAL;
 }
 
-/* The end of a type is cut off: "(20)", "(10,2)". false: it is no such thing. */
+/* The parentheses of a type are cut out: "(20)", "(10,2)", also those within "timestamp(3) with time zone".
+ * false: they hold something else. */
 static bool read_modifiers(char *name, int *a, int *b, int *given) {
   char *open = strchr(name, '(');
   int end = 0;
   if (open == NULL) return true;
   *given = sscanf(open, "(%9d )%n", a, &end) == 1 && end ? 1 : 0;
   if (*given == 0 && sscanf(open, "(%9d , %9d )%n", a, b, &end) == 2 && end) *given = 2;
-  if (*given == 0 || open[end] != '\0') return false;
-  *open = '\0';
+  if (*given == 0 || (open[end] != '\0' && strncmp(open + end, " with", 5) != 0)) return false;
+  memmove(open, open + end, strlen(open + end) + 1);
   return true;
 }
 

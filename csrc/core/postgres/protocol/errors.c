@@ -32,6 +32,8 @@ static const struct rule {
     {"22P04", LDR_INVALID, "the COPY data is malformed"},
     {"22P05", LDR_INVALID, "a character cannot be represented"},
     {"2200H", LDR_CAPACITY, "a sequence has no numbers left"},
+    {"2200M", LDR_INVALID, "a text is not well-formed XML"},
+    {"2200N", LDR_INVALID, "a text is not well-formed XML"},
     {"21", LDR_INVALID, NULL},
     {"2201B", LDR_INVALID, "a regular expression is not valid"},
     {"2202E", LDR_INVALID, "an array subscript is wrong"},
