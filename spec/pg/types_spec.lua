@@ -59,7 +59,9 @@ describe("types in the catalogue", function()
     local spans, memory = db:stores("endless").spans, assert(larder.open "memory:")
     assert(memory:stores("endless").spans:create { id = 9, v = "infinity" })
     local has = assert(db:query "select current_setting('server_version_num')::int >= 170000 as has")[1].has
-    local function outcome(ok, err) return ok and "taken" or err.code .. ": " .. (err.message:match "a text is not a valid date or time" or err.message) end
+    local function outcome(ok, err)
+      return ok and "taken" or err.code .. ": " .. (err.message:match "a text is not a valid date or time" or err.message)
+    end
     local wanted = has and "taken" or "invalid: a text is not a valid date or time"
     for _, write in ipairs {
       function() return spans:create { id = 1, v = "infinity" } end,

@@ -99,6 +99,22 @@ describe("annotations", function()
     db:close()
   end)
 
+  it("of stores whose names differ by their spelling alone are those of different classes", function()
+    local entities = {}
+    for i, name in ipairs { "OrderItems", "order_items", "stores" } do
+      entities[i] = { name = name, table = "luacats_near.t" .. i, key = { "id" }, fields = { { name = "id", type = "int4" } } }
+    end
+    larder.declare { name = "luacats_near", entities = entities }
+    local text, seen = written "luacats_near", {}
+    for name in text:gmatch "%-%-%-@class ([%w_.]+)" do
+      assert.is_nil(seen[name], name)
+      seen[name] = true
+    end
+    for _, store in ipairs { "OrderItems luacats_near.OrderItems", "order_items luacats_near.order_items", "stores luacats_near.stores" } do
+      assert.is_truthy(text:find("---@field " .. store .. "\n", 1, true), store)
+    end
+  end)
+
   it("that are wrong are found", function()
     local function faults(text)
       local declared, uses = {}, {}

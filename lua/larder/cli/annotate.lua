@@ -53,8 +53,15 @@ end
 
 -- ---- classes ----
 
-local function class_name(family, store)
-  return ("%s.%s"):format(family, (store:gsub("^%l", string.upper):gsub("_(%l)", string.upper)))
+-- Store → the name of its class; where another one has that, the store's own.
+local function class_names(made)
+  local names, taken = {}, { Stores = true }
+  for _, store in ipairs(made.stores) do
+    local name = store:gsub("^%l", string.upper):gsub("_(%l)", string.upper)
+    if taken[name] then name = store end
+    names[store], taken[name] = ("%s.%s"):format(made.name, name), true
+  end
+  return names
 end
 
 local function made_by_larder(field)
@@ -219,11 +226,11 @@ function Writer:store(class, entity, decl)
   self:add ""
 end
 
-local function class_of(family, entity)
-  local class = { name = class_name(family, entity.name), full = entity.full, relations = {}, filters = sorted(entity.filters) }
+local function class_of(names, entity)
+  local class = { name = names[entity.name], full = entity.full, relations = {}, filters = sorted(entity.filters) }
   for _, name in ipairs(sorted(entity.relations)) do
     local r = entity.relations[name]
-    class.relations[#class.relations + 1] = { name = name, class = class_name(family, r.store), many = r.many, parent = r.parent }
+    class.relations[#class.relations + 1] = { name = name, class = names[r.store], many = r.many, parent = r.parent }
   end
   return class
 end
@@ -233,9 +240,9 @@ end
 ---@param describe fun(store: string): table  the checked declaration of a store
 ---@return string
 function annotate.family(made, describe)
-  local w = setmetatable({ lines = {} }, Writer)
+  local w, names = setmetatable({ lines = {} }, Writer), class_names(made)
   for _, entity in ipairs(made.entities) do
-    local class, decl = class_of(made.name, entity), describe(entity.name)
+    local class, decl = class_of(names, entity), describe(entity.name)
     for _, f in ipairs(decl.fields) do f.fixed = entity.fields[f.name].fixed end
     w:rows(class, decl.fields)
     w:changes(class, decl.fields)
@@ -245,7 +252,7 @@ function annotate.family(made, describe)
     w:store(class, entity, decl)
   end
   w:add("---@class %s.Stores", made.name)
-  for _, store in ipairs(made.stores) do w:add("---@field %s %s", store, class_name(made.name, store)) end
+  for _, store in ipairs(made.stores) do w:add("---@field %s %s", store, names[store]) end
   w:add("\n---@class larder.Db\n---@field stores fun(self: larder.Db, family: %q): %s.Stores\n", made.name, made.name)
   return table.concat(w.lines, "\n")
 end
