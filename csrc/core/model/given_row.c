@@ -66,7 +66,7 @@ void ldr_given_row(const ldr_op *op, ldr_err *err) {
   int at[LDR_MAX_KEY];
   ldr_buf text = {0};
   if (op->kind != LDR_OP_INSERT || op->nrows < 2 || op->on_conflict == LDR_CONFLICT_UPDATE) return;
-  if (fields == NULL || err->key == 0) return;
+  if (fields == NULL || err->key == 0 || strcmp(err->table, op->e->relname) != 0) return; /* a trigger's */
   for (unsigned i = 0; i < n; i++)
     if ((at[i] = column_of(op, fields[i])) < 0) return;
   for (size_t r = 0; r < op->nrows && found < 2 && !text.broken; r++) {
