@@ -28,10 +28,13 @@ static bool encode_string(lua_State *L, encoder *e, int idx) {
   size_t n;
   const char *s = lua_tolstring(L, idx, &n);
   if (ldr_json_is_plain(s, n)) {
+    char *to;
     if (!ldr_buf_reserve(e->out, n + 2)) return true; /* whoever asked looks at out->broken */
-    ldr_buf_chr(e->out, '"');
-    ldr_buf_add(e->out, s, n);
-    ldr_buf_chr(e->out, '"');
+    to = e->out->p + e->out->n;
+    *to++ = '"';
+    memcpy(to, s, n);
+    to[n] = '"';
+    e->out->n += n + 2;
     return true;
   }
   if (memchr(s, '\0', n)) return refuse(e, "must not hold a zero byte");
@@ -71,34 +74,36 @@ static bool encode_array(lua_State *L, encoder *e, int idx, long n) {
   return true;
 }
 
+/* The first pair lies on the stack. */
 static bool encode_object(lua_State *L, encoder *e, int idx) {
-  bool first = true;
-  ldr_buf_chr(e->out, '{');
-  lua_pushnil(L);
-  while (lua_next(L, idx)) {
+  char before = '{';
+  do {
     if (lua_type(L, -2) != LUA_TSTRING)
       return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
-    if (!first) ldr_buf_chr(e->out, ',');
-    first = false;
+    ldr_buf_chr(e->out, before);
+    before = ',';
     if (!encode_string(L, e, lua_gettop(L) - 1)) return false;
     ldr_buf_chr(e->out, ':');
     if (!encode(L, e, lua_gettop(L))) return false;
     lua_pop(L, 1);
-  }
+  } while (lua_next(L, idx));
   ldr_buf_chr(e->out, '}');
   return true;
 }
 
-/* Is it marked, or the first key found a number? Then the table means to be an array. */
-static bool looks_like_array(lua_State *L, int idx, bool has_metatable) {
-  bool number = false;
-  if (has_metatable && l_marked_array(L, idx)) return true;
+/* A table that is marked or whose first key is a number means to be an array. */
+static bool encode_members(lua_State *L, encoder *e, int idx, bool marked) {
+  long n;
   lua_pushnil(L);
-  if (lua_next(L, idx)) {
-    number = lua_type(L, -2) == LUA_TNUMBER;
-    lua_pop(L, 2);
+  if (!lua_next(L, idx)) {
+    ldr_buf_str(e->out, marked ? "[]" : "{}");
+    return true;
   }
-  return number;
+  if (!marked && lua_type(L, -2) != LUA_TNUMBER) return encode_object(L, e, idx);
+  lua_pop(L, 2);
+  n = l_sequence(L, idx);
+  if (n < 0) return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
+  return encode_array(L, e, idx, n);
 }
 
 static bool encode_decimal(lua_State *L, encoder *e) {
@@ -129,13 +134,7 @@ static bool encode_table(lua_State *L, encoder *e, int idx) {
   if (e->depth >= LDR_JSON_WRITE_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
   if (has_metatable && !check_metatable(L, e, idx)) return false;
   e->depth++;
-  if (looks_like_array(L, idx, has_metatable)) {
-    long n = l_sequence(L, idx);
-    if (n < 0) return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
-    ok = encode_array(L, e, idx, n);
-  } else {
-    ok = encode_object(L, e, idx);
-  }
+  ok = encode_members(L, e, idx, has_metatable && l_marked_array(L, idx));
   e->depth--;
   return ok;
 }
