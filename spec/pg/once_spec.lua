@@ -88,6 +88,7 @@ describe("nothing is sent twice:", function()
   end)
 
   it("a statement is parsed once on a connection, whatever it runs in", function()
+    assert(db:transaction(function() return store:get(1) or true end)) -- BEGIN is one, too
     local before = db:stats().prepares
     local function call() return store:list { where = { name = "nobody", hits = 7 }, limit = 5 } end
     assert(call())
@@ -110,7 +111,7 @@ describe("nothing is sent twice:", function()
     return lines
   end
 
-  it("the end of a transaction is one message", function()
+  it("the end of a transaction is one message, and its begin is parsed once", function()
     assert(create())
     local other = assert(larder.open(url .. "&pool_max_conns=1&options=-c%20log_statement%3Dall"))
     local items = other:stores("once").items
@@ -126,7 +127,8 @@ describe("nothing is sent twice:", function()
     for ends, word in pairs { [true] = "commit", [false] = "rollback" } do
       local lines = logged(patch(ends or nil))
       assert.is_true(#lines >= 3)
-      assert.matches("^begin", lines[1].text)
+      assert.matches("^execute ldr_", lines[1].how) -- and not parsed again
+      assert.equal("begin", lines[1].text)
       assert.same({ how = "statement", text = word }, lines[#lines])
     end
     other:close()

@@ -32,6 +32,39 @@ describe("transactions on PostgreSQL", function()
     assert.equal(before, db:stats().queries)
   end)
 
+  it("runs nothing of a transaction whose BEGIN the session has forgotten", function()
+    local one = assert(larder.open(url .. "&pool_min_conns=1&pool_max_conns=1"))
+    must(one:query "create table public.larder_forgets (id int8)")
+    must(one:query [[create function public.larder_forget() returns trigger language plpgsql as
+      'begin execute ''deallocate all''; return null; end']])
+    must(one:query [[create trigger forget after insert on public.larder_forgets
+      for each statement execute function public.larder_forget()]])
+    local function n() return assert(other:query "select n from public.larder_tx where id = 1")[1].n end
+    local UPDATE = "update public.larder_tx set n = n + 1 where id = 1"
+    for how, update in pairs {
+      statement = function() return must(one:query(UPDATE)) end,
+      pipeline = function() return must(one:pipeline(function(p) p:query(UPDATE) end)) end,
+    } do
+      must(one:transaction(update))
+      local before = n()
+      must(one:query "insert into public.larder_forgets values (1)") -- nobody is told that it forgets
+      local ok, err = one:transaction(function()
+        update()
+        return nil, "left"
+      end)
+      assert.is_nil(ok)
+      assert.is_true(err == "left" or err.retryable, how .. ": " .. tostring(err))
+      assert.equal(before, n())
+      must(one:transaction(update))
+      must(one:query "insert into public.larder_forgets values (1)")
+      must(one:transaction({ retries = 1 }, update))
+      assert.equal(before + 2, n())
+    end
+    must(one:query "drop table public.larder_forgets")
+    must(one:query "drop function public.larder_forget()")
+    one:close()
+  end)
+
   it("retries a serialization failure and stops at the cap", function()
     local tries = 0
     local n = assert(db:transaction({ isolation = "serializable", retries = 5 }, function()

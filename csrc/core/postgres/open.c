@@ -36,6 +36,7 @@ static void pg_close(ldr_engine *engine) {
   ldr_pool_free(e->pool);
   ldr_conninfo_free(e->info);
   ldr_stmt_release(e->ask_xid);
+  ldr_stmt_release(e->begin);
   ldr_stmts_done(&e->stmts);
   ldr_buf_free(&e->params);
   ldr_free(e);
@@ -179,7 +180,16 @@ static ldr_code prove(ldr_pg *e, ldr_err *err) {
   return ldr_pool_connect(e->pool, ldr_deadline(patience > 0 ? patience : -1), err);
 }
 
-static const char ask_xid[] = "select pg_current_xact_id_if_assigned()";
+static ldr_code own_statements(ldr_pg *e, ldr_err *err) {
+  static const char ask_xid[] = "select pg_current_xact_id_if_assigned()";
+  ldr_code code = ldr_stmts_text(&e->stmts, ask_xid, sizeof ask_xid - 1, "", &e->ask_xid, err);
+  if (code == LDR_OK)
+    code = ldr_stmts_text(&e->stmts, ldr_pgtx_begin_sql, strlen(ldr_pgtx_begin_sql), "", &e->begin, err);
+  if (code) return code;
+  ldr_stmts_forget(&e->stmts, e->begin); /* a session's own BEGIN is another */
+  e->begin->effects = 0;                 /* unlike other utilities it is worth a name */
+  return LDR_OK;
+}
 
 ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, const ldr_pool_config *config,
                      ldr_engine **out, ldr_err *err) {
@@ -191,7 +201,7 @@ ldr_code ldr_pg_open(const char *const *keywords, const char *const *values, con
   code = ldr_conninfo_new(keywords, values, &e->info, err);
   if (code == LDR_OK) code = ldr_pool_new(e->info, config, &e->pool, err);
   if (code == LDR_OK && !ldr_stmts_init(&e->stmts)) code = ldr_fail_nomem(err);
-  if (code == LDR_OK) code = ldr_stmts_text(&e->stmts, ask_xid, sizeof ask_xid - 1, "", &e->ask_xid, err);
+  if (code == LDR_OK) code = own_statements(e, err);
   if (code == LDR_OK && !config->lazy) code = prove(e, err);
   if (code) {
     pg_close(&e->base);

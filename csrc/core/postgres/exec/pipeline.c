@@ -203,8 +203,8 @@ static bool some_only_once(const pipe_request *p) {
 static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
   pipe_request *p = pipe_of(rq);
   if (ldr_request_failed(rq)) {
-    if (rq->healed >= LDR_HEALS_MAX || !ldr_exchange_stale(rq->exchange) || !ldr_conn_clean(rq->conn) ||
-        some_only_once(p))
+    bool in_tx = (rq->tx && !rq->tx->session) || !ldr_conn_clean(rq->conn);
+    if (rq->healed >= LDR_HEALS_MAX || !ldr_exchange_stale(rq->exchange) || in_tx || some_only_once(p))
       return atomic_failed(rq, err);
     rq->healed++;
     ldr_count(&rq->e->counts.retries_stale, 1);

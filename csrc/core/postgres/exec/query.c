@@ -159,7 +159,8 @@ static bool refutes_live(const ldr_request *rq) {
 /* A prepared statement that went stale (a table changed, a session forgot it) is run once more, without a
  * word: it failed before it did anything. Not in a transaction, which has failed by it. */
 static bool may_heal(const ldr_request *rq) {
-  bool in_tx = rq->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(rq->conn);
+  bool in_tx =
+      (rq->tx && !rq->tx->session) || (rq->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(rq->conn));
   return rq->healed < LDR_HEALS_MAX && !rq->timed_out && !in_tx && !ldr_conn_dead(rq->conn) &&
          !ldr_stmt_only_once(rq->stmt) && (ldr_exchange_stale(rq->exchange) || refutes_live(rq));
 }

@@ -107,15 +107,14 @@ ldr_code ldr_pgtx_begin(ldr_engine *engine, const ldr_txopts *o, ldr_tx **out, l
       [LDR_REPEATABLE_READ] = " isolation level repeatable read",
       [LDR_SERIALIZABLE] = " isolation level serializable",
   };
-  char sql[100] = "begin";
+  char sql[100];
   ldr_pgtx *tx = NULL;
   ldr_pg *e = ldr_pg_of(engine);
   ldr_code code = ldr_pgtx_new(e, false, &tx, err);
   if (code) return code;
   tx->opts = *o;
-  if (o->isolation != LDR_ISO_DEFAULT || o->read_only || o->deferrable)
-    snprintf(sql, sizeof sql, "begin%s%s%s", levels[o->isolation], o->read_only ? " read only" : "",
-             o->deferrable ? " deferrable" : "");
+  snprintf(sql, sizeof sql, "%s%s%s%s", ldr_pgtx_begin_sql, levels[o->isolation],
+           o->read_only ? " read only" : "", o->deferrable ? " deferrable" : "");
   if (!queue(tx, sql)) {
     ldr_pgtx_free(tx);
     return ldr_fail_nomem(err);

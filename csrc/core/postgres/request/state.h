@@ -60,6 +60,7 @@ typedef struct ldr_pg {
   ldr_pool_config config;
   ldr_stmts stmts;
   ldr_stmt *ask_xid;     /* for a transaction's id */
+  ldr_stmt *begin;       /* ldr_pgtx_begin_sql */
   ldr_buf params;        /* scratch: ldr_param of the operation at hand */
   ldr_pgtx *txs;         /* open ones */
   uint64_t ntxs;         /* that there were */
@@ -195,7 +196,8 @@ ldr_code ldr_pgtx_usable(ldr_pgtx *tx, ldr_err *err) LDR_MUSTCHECK;
 ldr_code ldr_pg_keeps_sessions(const ldr_pg *e, ldr_err *err) LDR_MUSTCHECK;
 void ldr_pgtx_look_alive(ldr_pgtx *tx); /* notices that its connection was lost */
 void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err);
-extern const char ldr_pgtx_lost[]; /* a reason to be dead */
+extern const char ldr_pgtx_lost[], ldr_pgtx_ended[]; /* reasons to be dead */
+extern const char ldr_pgtx_begin_sql[];              /* BEGIN without options */
 /* The statements that travel with the next one: the i-th, after the one `before` it; NULL: no more. tx may be
  * NULL. Once that is sent: ldr_pgtx_sent. */
 const char *ldr_pgtx_next_pending(const ldr_pgtx *tx, unsigned i, const char *before);

@@ -18,12 +18,27 @@ ldr_cmd *ldr_request_query(ldr_request *rq, const char *sql) {
   return c;
 }
 
+/* BEGIN is prepared, as all that is run again and again: the server reads and keeps its text once. Where the
+ * session has forgotten it, it fails, and with it all behind it. */
+static ldr_code add_pending(ldr_request *rq, const char *sql, ldr_err *err) {
+  if (strcmp(sql, ldr_pgtx_begin_sql) == 0)
+    return ldr_registry_exec(&rq->slot->prepared, rq->e->begin, 0, NULL, rq->exchange, err);
+  return ldr_request_query(rq, sql) ? LDR_OK : ldr_fail_nomem(err);
+}
+
+/* Was BEGIN sent, and is there no transaction? Then nothing may run that is meant for it. */
+static bool lacks_tx(const ldr_request *rq) {
+  const ldr_pgtx *tx = rq->tx;
+  return tx && !tx->session && tx->begun && !ldr_conn_in_tx(rq->conn);
+}
+
 ldr_code ldr_request_prefix(ldr_request *rq, ldr_err *err) {
   const char *sql = NULL;
   ldr_code code = ldr_pgcontext_add(rq->context, rq->exchange, err);
+  if (code == LDR_OK && lacks_tx(rq)) code = ldr_fail(err, LDR_CLOSED, "%s", ldr_pgtx_ended);
+  for (unsigned i = 0; code == LDR_OK && (sql = ldr_pgtx_next_pending(rq->tx, i, sql)) != NULL; i++)
+    code = add_pending(rq, sql, err);
   if (code) return code;
-  for (unsigned i = 0; (sql = ldr_pgtx_next_pending(rq->tx, i, sql)) != NULL; i++)
-    if (ldr_request_query(rq, sql) == NULL) return ldr_fail_nomem(err);
   rq->prefix = rq->exchange->n;
   return LDR_OK;
 }
@@ -367,12 +382,11 @@ static void set_wait_on_loop(ldr_request *rq) {
 
 /* The transaction block must still be open, unless the statement itself ended it. */
 static void judge_tx(ldr_request *rq, ldr_code code, const ldr_err *err) {
-  static const char ended[] = "the transaction was ended by a statement in it";
   ldr_pgtx *tx = rq->tx;
   if (tx == NULL) return;
   ldr_pgtx_look_alive(tx);
   if (code != LDR_OK) ldr_pgtx_fail(tx, err);
-  if (!tx->session && tx->begun && !tx->dead && !ldr_conn_in_tx(tx->slot->conn)) tx->dead = ended;
+  if (!tx->session && tx->begun && !tx->dead && !ldr_conn_in_tx(tx->slot->conn)) tx->dead = ldr_pgtx_ended;
 }
 
 static ldr_code finish(ldr_request *rq, ldr_code code, const ldr_err *err) {

@@ -3,6 +3,8 @@
 #include "postgres/request/state.h"
 
 const char ldr_pgtx_lost[] = "the connection of this transaction was lost; its work is undone";
+const char ldr_pgtx_ended[] = "the transaction was ended by a statement in it";
+const char ldr_pgtx_begin_sql[] = "begin";
 
 void ldr_pgtx_look_alive(ldr_pgtx *tx) {
   if (tx->slot && ldr_conn_dead(tx->slot->conn) && tx->dead == NULL) tx->dead = ldr_pgtx_lost;

@@ -583,7 +583,7 @@ static void settle_cmd(ldr_registry *g, const ldr_exchange *r, const ldr_cmd *c,
   else if (c->kind == LDR_CMD_PARSE)
     p->state = p->state == PREP_STALE || (failed_here && failed_with(r, "42P05")) ? PREP_STALE : PREP_MISSING;
   else if (failed_here && failed_with(r, "26000"))
-    p->state = PREP_MISSING;
+    ldr_registry_forget_all(g); /* who has forgotten one has hardly kept the others */
   else if (failed_here && ldr_state_doubts(ldr_exchange_sqlstate(r)))
     p->state = PREP_STALE;
 }
