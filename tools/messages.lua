@@ -12,7 +12,7 @@ local messages = {}
 local NO_MESSAGES = {}
 for path in ([[
   csrc/core/migrate/history.c csrc/core/sqltext/harmless.c csrc/core/postgres/statement/sqlgen.c csrc/core/postgres/statement/expr.c
-  csrc/core/postgres/statement/each_parent.c
+  csrc/core/postgres/statement/each_parent.c csrc/core/postgres/statement/aggregate.c csrc/core/postgres/statement/gen.c
   lua/larder/migrate/catalog.lua lua/larder/migrate/ddl.lua lua/larder/transfer/rebuild.lua lua/larder/base/meta.lua
   lua/larder/cli/annotate.lua lua/larder/cli/man.lua]]):gmatch "%S+" do
   NO_MESSAGES[path] = true

@@ -37,7 +37,8 @@ typedef struct ldr_call {
 typedef struct ldr_result {
   ldr_rows *rows;   /* owned by the caller; NULL when the operation returns none */
   int64_t affected; /* rows inserted, updated, deleted, counted */
-  bool as_given; /* an insert's one row is stored as the operation gives it: it is not among `rows` again */
+  bool as_given;    /* the one row of a write is stored as the operation gives it: `rows` has the columns that
+                       ldr_op_given does not know, in order, and is NULL when there are none */
 } ldr_result;
 
 typedef enum ldr_isolation {
@@ -144,8 +145,8 @@ typedef struct ldr_engine_ops {
   /* Run one operation, in tx or (NULL) alone and atomic. *task is set only with LDR_PENDING. After a failed
    * statement in a transaction, every later one fails with LDR_CLOSED and sqlstate 25P02 until a rollback to
    * a savepoint, on both engines. With call->ahead and call->block LDR_PENDING says that the operation was
-   * sent and that its result is expected to be `as_given`: the caller may make its answer of the operation
-   * meanwhile. The result tells whether it is so. */
+   * sent and that its result is expected to be `as_given`, without rows: the caller may make its answer of
+   * the operation meanwhile. The result tells whether it is so. */
   ldr_code (*run)(ldr_engine *, ldr_tx *, const ldr_op *, const ldr_call *, ldr_result *out, ldr_task **task,
                   ldr_err *);
 

@@ -8,6 +8,7 @@
 #include "memory/errors.h"
 #include "memory/unknown.h"
 #include "memory/write.h"
+#include "model/given.h"
 
 typedef struct family { /* the tables of one schema */
   ldr_schema *schema;   /* retained */
@@ -147,12 +148,8 @@ static ldr_code rows_of(ldr_undo *w, ldr_memtab *t, const ldr_op *op, ldr_memrow
  * name every field that is asked for: a number is made here. */
 static bool is_as_given(const ldr_op *op) {
   if (op->kind != LDR_OP_INSERT || !op->row_known || op->on_conflict != LDR_CONFLICT_ERROR) return false;
-  for (unsigned i = 0; i < op->nout; i++) {
-    unsigned col = op->out[i];
-    if (col < op->ncols && op->cols[col] == op->out[i]) continue; /* most operations name all, in order */
-    for (col = 0; col < op->ncols && op->cols[col] != op->out[i]; col++) continue;
-    if (col == op->ncols) return false;
-  }
+  for (unsigned i = 0; i < op->nout; i++)
+    if (ldr_op_given(op, op->out[i]) == NULL) return false;
   return op->nout > 0;
 }
 

@@ -162,12 +162,11 @@ typedef struct ldr_op {
   const ldr_value *values;
   ldr_conflict on_conflict;
   int target; /* number of the unique, or LDR_TARGET_… */
-  bool
-      row_known; /* of one row: where it is stored as it is given, it need not come back (ldr_result.as_given)
-                  */
 
   unsigned nsets; /* UPDATE, and INSERT with LDR_CONFLICT_UPDATE */
   const ldr_set *sets;
+  bool row_known; /* a write of one row: what is stored as it is given need not come back
+                     (ldr_result.as_given) */
 
   /* result rows: SELECT, and RETURNING of the writes. nout = 0 on a write: only the number of rows */
   unsigned nout;

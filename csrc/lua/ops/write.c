@@ -223,10 +223,14 @@ ldr_code l_op_create(l_opargs *a, int idx) {
 ldr_code l_op_patch(l_opargs *a, const ldr_value *key, int idx) {
   ldr_op *op = new_op(a, LDR_OP_UPDATE);
   ldr_code code = op ? l_where_key(a->w, a->e, key, &op->where) : ldr_fail_nomem(&a->w->err);
-  return code == LDR_OK ? l_op_sets(a, idx) : code;
+  if (code != LDR_OK) return code;
+  answer_by_given(a, true);
+  return l_op_sets(a, idx);
 }
 
 ldr_code l_op_update(l_opargs *a) {
-  ldr_code code = l_op_sets(a, a->base + L_SET);
+  ldr_code code;
+  if (lua_toboolean(a->L, a->base + L_RETURNING)) answer_by_given(a, true);
+  code = l_op_sets(a, a->base + L_SET);
   return code == LDR_OK ? l_op_returning(a) : code;
 }

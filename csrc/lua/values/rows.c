@@ -4,6 +4,7 @@
 #include "lua/values/unreadable.h"
 #include "lua/values/value.h"
 #include "model/cursor.h"
+#include "model/given.h"
 
 /* Pushes the name of column c. Fields of an entity have theirs in its table of names. */
 static void push_name(lua_State *L, const l_work *w, unsigned c) {
@@ -37,14 +38,16 @@ static bool push_value(lua_State *L, l_work *w, const ldr_value *v, unsigned c, 
   return ok;
 }
 
-/* Pushes cell c of row i; what cannot be read is an object that says so. False: the whole answer is lost. */
-static bool push_cell(lua_State *L, l_work *w, size_t i, unsigned c, unsigned *deep, bool *null) {
+/* Pushes cell c of row i, for the column `at` of the answer; what cannot be read is an object that says so.
+ * False: the whole answer is lost. */
+static bool push_cell(lua_State *L, l_work *w, size_t i, unsigned c, unsigned at, unsigned *deep,
+                      bool *null) {
   ldr_rows *r = w->result.rows;
   ldr_value v;
   *null = false;
   if (ldr_rows_cell(r, i, c, &v, &w->err) != LDR_OK) return l_unreadable_push(L, w, r->cols[c].name);
   *null = v.type == LDR_T_NULL;
-  return *null || push_value(L, w, &v, c, deep) || l_unreadable_push(L, w, r->cols[c].name);
+  return *null || push_value(L, w, &v, at, deep) || l_unreadable_push(L, w, r->cols[c].name);
 }
 
 /* Pushes row number i; names: see push_names, or 0 when the row is the only one to want them. */
@@ -58,7 +61,7 @@ static bool push_row(lua_State *L, l_work *w, size_t i, int names, unsigned n) {
       lua_pushvalue(L, names + (int)c);
     else
       push_name(L, w, c);
-    if (!push_cell(L, w, i, c, &deep, &null)) return false;
+    if (!push_cell(L, w, i, c, c, &deep, &null)) return false;
     if (null)
       lua_pop(L, 1);
     else
@@ -105,19 +108,24 @@ static bool fill_list(lua_State *L, l_work *w, size_t n, int names, unsigned nco
   return ok;
 }
 
-/* Pushes the row of an insert that is stored as it was given: the operation has all of it. */
+/* Pushes the row of a write that is stored as it was given: the operation has what did not come back. */
 static bool push_fields_given(lua_State *L, l_work *w) {
   const ldr_op *op = w->op;
-  unsigned deep = op->nout;
+  unsigned deep = op->nout, came = 0;
   lua_createtable(L, 0, (int)op->nout);
   for (unsigned i = 0; i < op->nout; i++) {
-    unsigned f = op->out[i], col = f < op->ncols ? f : op->ncols - 1;
-    while (op->cols[col] != f) col = col ? col - 1 : op->ncols - 1;
-    if (op->values[col].type == LDR_T_NULL) continue;
-    lua_rawgeti(L, l_at(w)->names, (int)f + 1);
-    if (!push_value(L, w, &op->values[col], i, &deep) && !l_unreadable_push(L, w, op->e->fields[f].name))
+    const ldr_value *v = ldr_op_given(op, op->out[i]);
+    bool null = v && v->type == LDR_T_NULL;
+    if (null) continue;
+    lua_rawgeti(L, l_at(w)->names, op->out[i] + 1);
+    if (v == NULL
+            ? !push_cell(L, w, 0, came++, i, &deep, &null)
+            : !push_value(L, w, v, i, &deep) && !l_unreadable_push(L, w, op->e->fields[op->out[i]].name))
       return false;
-    lua_rawset(L, -3);
+    if (null)
+      lua_pop(L, 1);
+    else
+      lua_rawset(L, -3);
   }
   return true;
 }

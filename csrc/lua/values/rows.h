@@ -8,7 +8,7 @@
 bool l_rows_push(lua_State *L, l_work *w);
 /* Pushes the first row; nil when there is none. */
 bool l_rows_push_first(lua_State *L, l_work *w);
-/* An l_expect: the one row of an insert, as the operation gives it. */
+/* An l_expect: the one row of a write, all of which the operation gives. */
 bool l_rows_expect(lua_State *L, l_work *w);
 /* Pushes one packed row: the fields listed, or (NULL) all of the entity. */
 bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,

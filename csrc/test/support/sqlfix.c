@@ -137,19 +137,25 @@ static void describe(const ldr_buf *params, ldr_buf *out) {
   }
 }
 
-void sql_check_at(const char *file, int line, const ldr_op *op, const char *want_sql,
-                  const char *want_params) {
+void sql_check_given_at(const char *file, int line, const ldr_op *op, const ldr_sql_given *given,
+                        const char *want_sql, const char *want_params) {
   ldr_buf sql = {0}, params = {0}, got = {0};
   ldr_err err = {0};
   ldr_code ok = ldr_op_check(op, &err);
   test_check_int(ok, LDR_OK, file, line, err.message);
-  test_check_int(ldr_sqlgen(op, NULL, &sql, &params, &err), LDR_OK, file, line, "sqlgen");
+  test_check_int(ldr_sqlgen_given(op, given, NULL, &sql, &params, &err), LDR_OK, file, line, "sqlgen");
   describe(&params, &got);
   test_check_str(ldr_buf_cstr(&got), want_params, file, line, "parameters");
   test_check_str(ldr_buf_cstr(&sql), want_sql, file, line, "sql");
   ldr_buf_free(&sql);
   ldr_buf_free(&params);
   ldr_buf_free(&got);
+}
+
+void sql_check_at(const char *file, int line, const ldr_op *op, const char *want_sql,
+                  const char *want_params) {
+  static const ldr_sql_given plain;
+  sql_check_given_at(file, line, op, &plain, want_sql, want_params);
 }
 
 void sql_check_where_at(const char *file, int line, const ldr_pred *where, const char *want,

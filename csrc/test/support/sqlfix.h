@@ -80,6 +80,12 @@ ldr_expr of_call(ldr_fn fn, const ldr_expr *const *args, unsigned n);
 void sql_check_at(const char *file, int line, const ldr_op *op, const char *want_sql,
                   const char *want_params);
 #define GOLD(op, sql, params) sql_check_at(__FILE__, __LINE__, op, sql, params)
+/* The same of a write that tells when it was analyzed. */
+void sql_check_given_at(const char *file, int line, const ldr_op *op, const ldr_sql_given *given,
+                        const char *want_sql, const char *want_params);
+#define GIVEN(op, with_xid, with_guard, sql, params) \
+  sql_check_given_at(__FILE__, __LINE__, op,         \
+                     &(ldr_sql_given){.on = true, .xid = (with_xid), .guard = (with_guard)}, sql, params)
 
 /* The condition of `select t."id" from users where …`. */
 void sql_check_where_at(const char *file, int line, const ldr_pred *where, const char *want,

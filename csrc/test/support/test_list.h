@@ -1,6 +1,7 @@
 T(entity)
 T(row)
 T(op)
+T(given)
 T(validate)
 T(cursor)
 T(rows)

@@ -6,11 +6,28 @@ static const ldr_given *given_of(const ldr_request *rq) { return rq->stmt->given
 
 static bool in_transaction(const ldr_request *rq) { return rq->tx && !rq->tx->session; }
 
-static ldr_stmt *insert_of(const ldr_request *rq) {
-  return in_transaction(rq) ? given_of(rq)->in_tx : given_of(rq)->insert;
+static ldr_stmt *write_of(const ldr_request *rq) {
+  return in_transaction(rq) ? given_of(rq)->in_tx : given_of(rq)->write;
 }
 
-static ldr_proof *proof_of(ldr_request *rq) { return ldr_registry_proof(&rq->slot->prepared, insert_of(rq)); }
+static ldr_proof *proof_of(ldr_request *rq) { return ldr_registry_proof(&rq->slot->prepared, write_of(rq)); }
+
+/* What comes back costs the server and the client about as much for each column, and for each byte. That is
+ * weighed against the time, which comes back in its place, and against a parameter and a condition. */
+enum { WORTH_COLUMNS = 3, WORTH_BYTES = 512 };
+
+static bool pays(const ldr_request *rq) {
+  const ldr_given *g = given_of(rq);
+  return !g->guarded || g->ngiven >= WORTH_COLUMNS || rq->args.data.n >= WORTH_BYTES;
+}
+
+/* Behind a pooler each transaction may meet another session, whose statements were analyzed at other times:
+ * nothing would ever hold. */
+static bool is_possible(const ldr_request *rq) {
+  if (!rq->row_known || given_of(rq) == NULL) return false;
+  if (rq->slot->prepared.cap == 0 || !rq->e->pool->server.own_sessions) return false;
+  return ldr_live_plain(rq->stmt->live) && pays(rq);
+}
 
 /* In a transaction once, since what it analyzes itself proves nothing (see proves), and where each statement
  * sees the newest catalog. A session may be in a transaction that we know nothing of. */
@@ -20,20 +37,44 @@ static bool may_ask(const ldr_request *rq, const ldr_proof *proof) {
   return proof == NULL || proof->asked_in != rq->tx->number;
 }
 
-/* Behind a pooler each transaction may meet another session, whose statements were analyzed at other times:
- * nothing would ever hold. */
-ldr_stmt *ldr_pggiven_choose(ldr_request *rq) {
-  const ldr_proof *proof;
-  rq->given = LDR_GIVEN_NONE;
-  if (!rq->row_known || given_of(rq) == NULL || !ldr_live_plain(rq->stmt->live)) return rq->stmt;
-  if (rq->slot->prepared.cap == 0 || !rq->e->pool->server.own_sessions) return rq->stmt;
-  proof = proof_of(rq);
-  if (proof && proof->analyzed)
-    rq->given = LDR_GIVEN_PROVEN;
-  else if (may_ask(rq, proof))
-    rq->given = LDR_GIVEN_ASKED;
-  return rq->given ? insert_of(rq) : rq->stmt;
+/* Something may make the server analyze again and again, such as calls that take turns with two search paths.
+ * Then a proof costs more than it saves, and is looked for ever more seldom. */
+enum { EARLY = 16, STRIKES = 3, STRIKES_MAX = 12 };
+
+static void lose(ldr_proof *p) {
+  p->strikes = p->served >= EARLY ? 0 : p->strikes < STRIKES_MAX ? p->strikes + 1 : STRIKES_MAX;
+  p->rest = p->strikes < STRIKES ? 0 : 1u << p->strikes;
+  p->analyzed = 0;
+  p->served = 0;
 }
+
+static bool rests(ldr_proof *p) {
+  if (p == NULL || p->rest == 0) return false;
+  p->rest--;
+  return true;
+}
+
+ldr_code ldr_pggiven_choose(ldr_request *rq, ldr_err *err) {
+  ldr_proof *proof;
+  unsigned n = rq->stmt->nparams;
+  bool proven;
+  rq->ran = rq->stmt;
+  if (given_of(rq)) rq->args.n = n; /* without the time, when it runs once more */
+  if (rq->given == LDR_GIVEN_PLAIN) return LDR_OK;
+  rq->given = LDR_GIVEN_NONE;
+  if (!is_possible(rq)) return LDR_OK;
+  proof = proof_of(rq);
+  if (rests(proof)) return LDR_OK;
+  proven = proof && proof->analyzed;
+  rq->given = proven ? LDR_GIVEN_PROVEN : may_ask(rq, proof) ? LDR_GIVEN_ASKED : LDR_GIVEN_NONE;
+  if (!proven && proof && proof->no_row) rq->given = LDR_GIVEN_PLAIN;
+  if (rq->given != LDR_GIVEN_PROVEN && rq->given != LDR_GIVEN_ASKED) return LDR_OK;
+  rq->ran = write_of(rq);
+  if (!given_of(rq)->guarded) return LDR_OK;
+  return ldr_bind_add_time(&rq->args, n, proven ? proof->analyzed : 0, err);
+}
+
+bool ldr_pggiven_brings_xid(const ldr_request *rq) { return rq->ran->nown == 2; }
 
 ldr_code ldr_pggiven_ask(ldr_request *rq, ldr_err *err) {
   const ldr_given *g = given_of(rq);
@@ -62,9 +103,9 @@ static ldr_code ask_again(ldr_request *rq, ldr_err *err) {
   return code ? code : ldr_request_submit(rq, err);
 }
 
-static int64_t time_of(const ldr_pgres *res) {
+static int64_t time_of(const ldr_pgres *res, unsigned column) {
   size_t n = 0;
-  const char *p = res && ldr_pgres_rows(res) == 1 ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
+  const char *p = res && ldr_pgres_rows(res) == 1 ? ldr_pgres_cell(res, 0, column, &n) : NULL;
   return p && n == 8 ? (int64_t)ldr_be64(p) : 0;
 }
 
@@ -74,7 +115,7 @@ static int64_t time_of(const ldr_pgres *res) {
 static bool proves(const ldr_request *rq) {
   int64_t begun;
   if (rq->tx == NULL) return true;
-  begun = in_transaction(rq) ? time_of(rq->exchange->cmd[rq->row_at + 2].res) : 0;
+  begun = in_transaction(rq) ? time_of(rq->exchange->cmd[rq->row_at + 2].res, 0) : 0;
   return begun && begun != rq->analyzed;
 }
 
@@ -90,6 +131,7 @@ static ldr_code take_row(ldr_request *rq, ldr_err *err) {
   if (proof) proof->analyzed = proven ? rq->analyzed : 0;
   ldr_pgres_free(rq->answer);
   rq->answer = ldr_exchange_take(r, rq->row_at);
+  rq->ran = given_of(rq)->again;
   if (rq->answer && ldr_pgres_rows(rq->answer) == 1) return LDR_OK;
   return ldr_fail(
       err, LDR_DRIFT,
@@ -97,12 +139,43 @@ static ldr_code take_row(ldr_request *rq, ldr_err *err) {
       "changed it");
 }
 
+/* The statement that returns the row, in an exchange of its own: nothing was changed yet. */
+static ldr_code run_plainly(ldr_request *rq, ldr_err *err) {
+  ldr_pgres_free(rq->answer);
+  rq->answer = NULL;
+  rq->given = LDR_GIVEN_PLAIN;
+  return rq->kind->start(rq, err);
+}
+
+/* If there was such a row all along, the time was another. */
+static void take_plain(ldr_request *rq) {
+  ldr_proof *proof = proof_of(rq);
+  if (proof == NULL || ldr_pgres_rows(rq->answer) != 1) return;
+  if (proof->analyzed) lose(proof);
+  proof->no_row = false;
+}
+
+/* Nothing was written: a trigger took the row, there is none, or another time is expected. */
+static ldr_code take_nothing(ldr_request *rq, ldr_err *err) {
+  ldr_proof *proof = proof_of(rq);
+  if (!given_of(rq)->guarded) return LDR_OK;
+  if (rq->given == LDR_GIVEN_PROVEN) return run_plainly(rq, err);
+  if (proof) proof->no_row = true;
+  return LDR_OK;
+}
+
 ldr_code ldr_pggiven_answered(ldr_request *rq, ldr_err *err) {
-  const ldr_proof *proof = proof_of(rq);
-  if (ldr_pgres_rows(rq->answer) != 1) return LDR_OK; /* a trigger took the row */
-  rq->analyzed = time_of(rq->answer);
+  ldr_proof *proof = proof_of(rq);
+  if (rq->given == LDR_GIVEN_PLAIN) {
+    take_plain(rq);
+    return LDR_OK;
+  }
+  if (ldr_pgres_rows(rq->answer) != 1) return take_nothing(rq, err);
+  rq->analyzed = time_of(rq->answer, rq->ran->ncols);
   if (rq->given == LDR_GIVEN_ASKED) return take_row(rq, err);
-  rq->as_given = proof && proof->analyzed && proof->analyzed == rq->analyzed;
+  rq->as_given = given_of(rq)->guarded || (proof && proof->analyzed && proof->analyzed == rq->analyzed);
+  if (proof && rq->as_given && proof->served < EARLY) proof->served++;
+  if (proof && !rq->as_given) lose(proof);
   return rq->as_given ? LDR_OK : ask_again(rq, err);
 }
 
@@ -116,9 +189,4 @@ ldr_code ldr_pggiven_reread(ldr_request *rq, ldr_err *err) {
   snprintf(err->message, sizeof err->message, "the row was stored, but reading it again failed: %s", why);
   err->retryable = false;
   return err->code;
-}
-
-ldr_stmt *ldr_pggiven_answers(const ldr_request *rq, const ldr_pgres *res) {
-  bool again = rq->given && res && ldr_pgres_rows(res) == 1;
-  return again ? given_of(rq)->again : rq->stmt;
 }

@@ -112,17 +112,17 @@ bool ldr_pgrun_read_xid(const ldr_pgres *res, unsigned column, uint64_t *xid) {
 }
 
 /* COMMIT needs the id, should its answer get lost. Behind the first operation that writes the question costs
- * no wait of its own; an insert that returns no row brings the id itself. */
+ * no wait of its own; a write that does not return what it gives brings the id itself. */
 static bool should_ask_xid(const ldr_request *rq) {
   const ldr_pgtx *tx = rq->tx;
-  return tx && !tx->session && tx->xid == 0 && rq->stmt->e && !rq->stmt->reads && !rq->given;
+  return tx && !tx->session && tx->xid == 0 && rq->stmt->e && !rq->stmt->reads && !ldr_pggiven_brings_xid(rq);
 }
 
 static void note_xid(const ldr_request *rq) {
   const ldr_exchange *r = rq->exchange;
   unsigned at = rq->asks_xid ? r->n - 1 : rq->main;
-  if (rq->asks_xid || (rq->given && !rq->tx->session))
-    (void)ldr_pgrun_read_xid(r->cmd[at].res, rq->asks_xid ? 0 : 1, &rq->tx->xid);
+  if (rq->asks_xid || ldr_pggiven_brings_xid(rq))
+    (void)ldr_pgrun_read_xid(r->cmd[at].res, rq->asks_xid ? 0 : rq->ran->ncols + 1, &rq->tx->xid);
 }
 
 /* ---- one statement ---- */
@@ -135,18 +135,17 @@ static ldr_live *unknown(ldr_request *rq) {
 static ldr_code start(ldr_request *rq, ldr_err *err) {
   unsigned how = ldr_pgrun_how(rq->healed, rq->as_text);
   ldr_code code;
-  ldr_stmt *s;
   ldr_exchange_reset(rq->exchange);
   code = ldr_request_prefix(rq, err);
-  s = ldr_pggiven_choose(rq);
-  if (code == LDR_OK) code = ldr_pgrun_add(rq->slot, s, how, &rq->args, rq->exchange, &rq->main, err);
+  if (code == LDR_OK) code = ldr_pggiven_choose(rq, err);
+  if (code == LDR_OK) code = ldr_pgrun_add(rq->slot, rq->ran, how, &rq->args, rq->exchange, &rq->main, err);
   if (code == LDR_OK && rq->given == LDR_GIVEN_ASKED) code = ldr_pggiven_ask(rq, err);
   if (code == LDR_OK) code = ldr_pgrun_add_undo(rq, rq->stmt->effects, rq->exchange, err);
   rq->asks_xid = should_ask_xid(rq);
   if (code == LDR_OK && rq->asks_xid) code = ldr_pgrun_ask_xid(rq, err);
   if (code) return code;
   ldr_count(&rq->e->counts.queries, 1);
-  rq->caller_free = rq->given == LDR_GIVEN_PROVEN;
+  rq->caller_free = rq->given == LDR_GIVEN_PROVEN && rq->ran->ncols == 0;
   return ldr_request_submit(rq, err);
 }
 
@@ -216,9 +215,9 @@ static ldr_code answered(ldr_request *rq, ldr_err *err) {
 static ldr_code collect(ldr_request *rq, ldr_err *err) {
   ldr_pgres *res = rq->answer;
   rq->answer = NULL;
-  if (!rq->as_given) return ldr_pgrun_result(ldr_pggiven_answers(rq, res), res, &rq->task.result, err);
+  rq->task.result.as_given = rq->as_given;
+  if (!rq->as_given || rq->ran->ncols) return ldr_pgrun_result(rq->ran, res, &rq->task.result, err);
   ldr_pgres_free(res);
-  rq->task.result.as_given = true;
   rq->task.result.affected = 1;
   return LDR_OK;
 }

@@ -9,7 +9,7 @@
 
 #include "async/loop.h"
 #include "postgres/protocol/send.h"
-#include "postgres/statement/statement.h"
+#include "postgres/statement/registry.h"
 
 typedef enum ldr_slot_state {
   LDR_SLOT_CONNECTING,

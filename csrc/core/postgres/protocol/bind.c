@@ -5,13 +5,14 @@
 
 #include "values/codec.h"
 
-/* Room for n parameters; what was in *a is gone. One block holds the five arrays, widest first. */
+/* Room for n parameters, and for one more; what was in *a is gone. One block holds the five arrays, widest
+ * first. */
 static bool prepare(ldr_bind *a, size_t n) {
   ldr_buf_reset(&a->data);
   a->n = 0;
-  if (n > a->cap) {
+  if (n >= a->cap) {
     size_t one = sizeof *a->value + sizeof *a->from + sizeof *a->oid + sizeof *a->length + sizeof *a->format;
-    size_t cap = n < 16 ? 16 : n;
+    size_t cap = n < 16 ? 16 : n + 1;
     char *block = ldr_alloc_array(cap, one);
     if (block == NULL) return false;
     ldr_free(a->value);
@@ -188,6 +189,20 @@ ldr_code ldr_bind_pick(ldr_bind *a, const ldr_bind *from, const uint16_t *which,
     if (!add_bytes(a, from->oid[k], at, from->format[k])) return too_large(err, i);
   }
   return finish(a, err);
+}
+
+ldr_code ldr_bind_add_time(ldr_bind *a, unsigned n, int64_t time, ldr_err *err) {
+  size_t from = a->data.n;
+  uint32_t oid = ldr_ftype_get(LDR_F_TIMESTAMPTZ)->oid;
+  char wire[8];
+  a->n = n;
+  if (time == 0) {
+    add_null(a, oid);
+    return finish(a, err);
+  }
+  ldr_put_be64(wire, (uint64_t)time);
+  ldr_buf_add(&a->data, wire, sizeof wire);
+  return add_bytes(a, oid, from, 1) ? finish(a, err) : too_large(err, n);
 }
 
 void ldr_bind_free(ldr_bind *a) {

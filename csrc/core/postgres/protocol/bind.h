@@ -27,6 +27,9 @@ ldr_code ldr_bind_from_texts(ldr_bind *a, const char *const *texts, size_t n, ld
 /* n parameters of another statement: those numbered which[]. */
 ldr_code ldr_bind_pick(ldr_bind *a, const ldr_bind *from, const uint16_t *which, unsigned n,
                        ldr_err *err) LDR_MUSTCHECK;
+/* Makes it n parameters, of those that it had at first, and a time behind them, in microseconds since 2000;
+ * 0: null. */
+ldr_code ldr_bind_add_time(ldr_bind *a, unsigned n, int64_t time, ldr_err *err) LDR_MUSTCHECK;
 void ldr_bind_free(ldr_bind *a);
 
 #endif

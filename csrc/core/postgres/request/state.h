@@ -173,9 +173,10 @@ struct ldr_request {
   ldr_pgres *answer; /* of it, until it is collected */
   bool forget;       /* the statement's description may be old */
   bool as_text;      /* … and is: it runs once more, with results as text */
-  int given; /* LDR_GIVEN_… (postgres/exec/given.h): how an insert learns what it stored; 0: as usual */
-  bool row_known;   /* … and whether its caller can do without the row */
-  bool as_given;    /* … and its row is the one that was given */
+  int given;      /* LDR_GIVEN_… (postgres/exec/given.h): how a write learns what it stored; 0: as usual */
+  ldr_stmt *ran;  /* … the statement that `answer` answers: stmt, or one of its ldr_given; stmt counts it */
+  bool row_known; /* … and whether its caller can do without the row */
+  bool as_given;  /* … and what was given is stored so */
   unsigned row_at;  /* … else the command that reads its row, with the catalog behind it */
   int64_t analyzed; /* … the time that came back with it */
   ldr_bind key;     /* … and what reads its row again */

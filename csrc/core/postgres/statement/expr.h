@@ -34,6 +34,14 @@ typedef struct ldr_sql_scope {
   unsigned depth, joined;
 } ldr_sql_scope;
 
+/* A write that tells when it was analyzed (see ldr_given): behind the columns it returns that time, and
+ * perhaps the transaction's id. guard: the number that the parameter behind all others gets; unless that is
+ * the time or null, nothing is written. 0: no such parameter. */
+typedef struct ldr_sql_given {
+  bool on, xid;
+  unsigned guard;
+} ldr_sql_given;
+
 /* Here, so that the length of a constant is known when it is compiled. */
 static inline void ldr_sql_str(ldr_sql *w, const char *s) { ldr_buf_add(w->text, s, strlen(s)); }
 void ldr_sql_uint(ldr_sql *w, unsigned n);

@@ -7,16 +7,18 @@
 enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, ALONE, COLUMNS }; /* columns of the answer */
 
 /* What a column makes of a value: -1 nothing, else its type's modifier (numeric(6,2)), or -2: it is made by
- * the server, or of a domain. */
-#define LIMIT_SQL                                                                                          \
-  "case when a.attgenerated <> '' or a.attidentity <> '' or t.typtype <> 'b' or t.oid <> a.atttypid then " \
-  "-2::int8"                                                                                               \
-  " else a.atttypmod::int8 end"
+ * the server, of a domain, or has a collation by which other texts are equal to it. */
+#define LIMIT_SQL                                                                                    \
+  "case when a.attgenerated <> '' or a.attidentity <> '' or t.typtype <> 'b' or t.oid <> a.atttypid" \
+  " or c.collisdeterministic is false then -2::int8 else a.atttypmod::int8 end"
 /* Does the table keep what it is given? Partitions are left out, since servers before 15 do not tell the
- * triggers that they have from their parents from their own, and so is Citus, whose workers run what the
- * coordinator has analyzed. Under another isolation the catalog may be older than what the insert met. */
+ * triggers that they have from their parents from their own, and tables that have children, since what
+ * changes about these is no reason to analyze a statement on the parent again, and so is Citus, whose workers
+ * run what the coordinator has analyzed. Under another isolation the catalog may be older than what the write
+ * met. */
 #define PLAIN_SQL                                                                             \
-  "r.relkind = 'r' and not r.relispartition and not r.relhasrules and not r.relrowsecurity"   \
+  "r.relkind = 'r' and not r.relispartition and not r.relhassubclass and not r.relhasrules"   \
+  " and not r.relrowsecurity"                                                                 \
   " and not exists (select from pg_trigger g where g.tgrelid = r.oid and not g.tgisinternal)" \
   " and not exists (select from pg_extension where extname = 'citus')"                        \
   " and current_setting('server_encoding') = 'UTF8'"                                          \

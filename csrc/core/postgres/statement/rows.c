@@ -160,7 +160,7 @@ static pgrows *new_rows(unsigned ncols, bool own) {
 }
 
 ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *err) {
-  unsigned ncols = ldr_pgres_cols(res), at;
+  unsigned ncols = ldr_pgres_cols(res) - s->nown, at;
   bool expected = as_expected(s, res, ncols);
   ldr_code code = s->e && !expected && s->ncols == ncols ? check_drift(s, res, err) : LDR_OK;
   pgrows *r;

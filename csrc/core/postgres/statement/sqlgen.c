@@ -3,18 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "postgres/statement/aggregate.h"
 #include "postgres/statement/each_parent.h"
+#include "postgres/statement/gen.h"
 #include "postgres/statement/keyset.h"
-
-/* A statement under way: its operation, the words written so far, and the table as `t`. */
-typedef struct gen {
-  ldr_sql w;
-  const ldr_op *op;
-  ldr_sql_scope t;
-} gen;
-
-static inline void say(gen *g, const char *s) { ldr_sql_str(&g->w, s); }
-static const ldr_field *field(const gen *g, unsigned i) { return &g->op->e->fields[i]; }
 
 static void names(gen *g, const uint16_t *fields, unsigned n) { /* "a", "b" */
   for (unsigned i = 0; i < n; i++) {
@@ -30,38 +22,31 @@ static void columns(gen *g, const uint16_t *fields, unsigned n) { /* t."a", t."b
   }
 }
 
-static void table(gen *g, const char *verb) { /* verb "schema"."table" as t */
-  say(g, verb);
-  say(g, g->op->e->table);
-  say(g, " as t");
-}
+/* The literal is read when the statement is analyzed, and stays until it is analyzed again. */
+static const char analyzed[] = "'now'::timestamptz";
 
-static void where(gen *g) {
-  if (g->op->where == NULL) return;
-  say(g, " where ");
-  ldr_sql_pred(&g->w, g->t, g->op->where);
+/* row: part of what is looked at in each row found. The server would look at a condition that is about none
+ * of its columns beforehand, in a step of its own, which costs more. */
+static void guard(gen *g, const char *joint, bool row) {
+  if (g->given.guard == 0) return;
+  say(g, joint);
+  say(g, "coalesce(");
+  ldr_sql_reference(&g->w, g->given.guard);
+  say(g, " = ");
+  say(g, analyzed);
+  say(g, ", ");
+  if (row) ldr_sql_column(&g->w, g->t, g->op->e->key.field[0]);
+  say(g, row ? " is not null)" : "true)");
 }
 
 static void returning(gen *g) {
-  if (g->op->nout == 0) return;
+  if (g->op->nout == 0 && !g->given.on) return;
   say(g, " returning ");
   columns(g, g->op->out, g->op->nout);
-}
-
-static void limits(gen *g) {
-  if (g->op->limit >= 0) {
-    say(g, " limit ");
-    ldr_sql_int8(&g->w, g->op->limit);
-  }
-  if (g->op->offset > 0) {
-    say(g, " offset ");
-    ldr_sql_int8(&g->w, g->op->offset);
-  }
-}
-
-static void result_name(gen *g, const char *name) {
-  say(g, " as ");
-  ldr_sql_ident(&g->w, name);
+  if (!g->given.on) return;
+  if (g->op->nout) say(g, ", ");
+  say(g, analyzed);
+  if (g->given.xid) say(g, ", pg_current_xact_id_if_assigned()");
 }
 
 /* ---- select ---- */
@@ -72,12 +57,6 @@ static void result_name(gen *g, const char *name) {
 static bool joins_sources(const ldr_op *op) {
   return op->kind == LDR_OP_COUNT || op->kind == LDR_OP_AGGREGATE ||
          (op->kind == LDR_OP_SELECT && op->lock == LDR_LOCK_NONE);
-}
-
-static void source(gen *g) {
-  table(g, " from ");
-  ldr_sql_joined(&g->w, g->t);
-  where(g);
 }
 
 /* Statements about cursors take no parameters. */
@@ -117,7 +96,7 @@ static void page(gen *g) {
     ldr_sql_after(&g->w, g->t, op);
   }
   chosen_order(g);
-  limits(g);
+  ldr_gen_limits(g);
 }
 
 /* Where sources are for columns alone, the page is taken first: the server would join all rows before it
@@ -128,8 +107,8 @@ static bool takes_page_first(const ldr_op *op) {
 
 static void page_first(gen *g) {
   say(g, " from (select t.*");
-  table(g, " from ");
-  where(g);
+  ldr_gen_table(g, " from ");
+  ldr_gen_where(g);
   page(g);
   say(g, ") as t");
   ldr_sql_joined(&g->w, g->t);
@@ -155,7 +134,7 @@ static void select_rows(gen *g) {
   for (unsigned i = 0; i < op->ncomputed; i++) {
     if (i || op->nout) say(g, ", ");
     ldr_sql_operand(&g->w, g->t, op->computed[i].field, op->computed[i].expr);
-    result_name(g, op->computed[i].name);
+    ldr_gen_name(g, op->computed[i].name);
   }
   if (takes_page_first(op)) {
     page_first(g);
@@ -164,14 +143,14 @@ static void select_rows(gen *g) {
   if (op->nper)
     ldr_sql_each_parent(&g->w, g->t, op);
   else
-    source(g);
+    ldr_gen_source(g);
   page(g);
   say(g, locks[op->lock]);
 }
 
 static void count_rows(gen *g) {
   say(g, "select count(*)");
-  source(g);
+  ldr_gen_source(g);
 }
 
 /* ---- sets ---- */
@@ -314,15 +293,16 @@ static void set_fields(gen *g) {
 }
 
 static void update_rows(gen *g) {
-  table(g, "update ");
+  ldr_gen_table(g, "update ");
   set_fields(g);
-  where(g);
+  ldr_gen_where(g);
+  guard(g, g->op->where ? " and " : " where ", true);
   returning(g);
 }
 
 static void delete_rows(gen *g) {
-  table(g, "delete from ");
-  where(g);
+  ldr_gen_table(g, "delete from ");
+  ldr_gen_where(g);
   returning(g);
 }
 
@@ -330,12 +310,13 @@ static void delete_rows(gen *g) {
 
 static void single_row(gen *g) {
   const ldr_op *op = g->op;
-  say(g, "values ");
+  say(g, g->given.guard ? "select " : "values (");
   for (unsigned i = 0; i < op->ncols; i++) {
-    say(g, i ? ", " : "(");
+    if (i) say(g, ", ");
     ldr_sql_value(&g->w, field(g, op->cols[i]), &op->values[i]);
   }
-  say(g, ")");
+  if (g->given.guard == 0) say(g, ")");
+  guard(g, " where ", false);
 }
 
 /* Each column's values travel as one array, so one plan serves any number of rows. Arrays of arrays would be
@@ -422,7 +403,7 @@ bool ldr_sqlgen_counts(const ldr_op *op) {
 static void insert_rows(gen *g) {
   bool counts = ldr_sqlgen_counts(g->op);
   if (counts) say(g, "with w as (");
-  table(g, "insert into ");
+  ldr_gen_table(g, "insert into ");
   say(g, " ");
   inserted_rows(g);
   if (g->op->on_conflict != LDR_CONFLICT_ERROR) say(g, " on conflict");
@@ -431,156 +412,24 @@ static void insert_rows(gen *g) {
   if (g->op->on_conflict == LDR_CONFLICT_UPDATE) {
     say(g, " do update");
     set_fields(g);
-    where(g);
+    ldr_gen_where(g);
   }
   returning(g);
   if (counts) say(g, " returning 1) select count(*) from w");
 }
 
-/* ---- aggregate ---- */
-
-static void filter(gen *g, const ldr_agg *a) {
-  if (a->filter == NULL) return;
-  say(g, " filter (where ");
-  ldr_sql_pred(&g->w, g->t, a->filter);
-  say(g, ")");
-}
-
-static void agg_operand(gen *g, const ldr_agg *a) {
-  ldr_sql_operand(&g->w, g->t, (unsigned)a->field, a->expr);
-}
-
-static void count_of(gen *g, const ldr_agg *a) {
-  say(g, a->distinct ? "count(distinct " : "count(");
-  if (ldr_agg_operand(g->op->e, a))
-    agg_operand(g, a);
-  else
-    say(g, "*");
-  say(g, ")");
-  filter(g, a);
-}
-
-/* The types that PostgreSQL would answer differ from the ones promised: int8 adds up to numeric, float4 to
- * float4. */
-static void sum_of(gen *g, const ldr_agg *a) {
-  ldr_ftype type = ldr_agg_operand(g->op->e, a)->type;
-  say(g, a->distinct ? "coalesce(sum(distinct " : "coalesce(sum(");
-  agg_operand(g, a);
-  if (type == LDR_F_FLOAT4) say(g, "::float8");
-  say(g, ")");
-  filter(g, a);
-  say(g, type == LDR_F_INT2 || type == LDR_F_INT4 || type == LDR_F_INT8 ? ", 0)::int8" : ", 0)");
-}
-
-/* avg() of floats keeps their squares as well and fails where those overflow. */
-static void average_of_floats(gen *g, const ldr_agg *a) {
-  say(g, "sum(");
-  agg_operand(g, a);
-  say(g, "::float8)");
-  filter(g, a);
-  say(g, " / nullif(");
-  count_of(g, a);
-  say(g, ", 0)");
-}
-
-static void average_of(gen *g, const ldr_agg *a) {
-  ldr_ftype type = ldr_agg_operand(g->op->e, a)->type;
-  if (type == LDR_F_FLOAT4 || type == LDR_F_FLOAT8) {
-    average_of_floats(g, a);
-    return;
-  }
-  say(g, a->distinct ? "avg(distinct " : "avg(");
-  agg_operand(g, a);
-  say(g, ")");
-  filter(g, a);
-  say(g, "::float8");
-}
-
-static void extreme_of(gen *g, const ldr_agg *a) {
-  say(g, a->fn == LDR_AGG_MIN ? "min(" : "max(");
-  ldr_sql_sortable_operand(&g->w, g->t, (unsigned)a->field, a->expr);
-  say(g, ")");
-  filter(g, a);
-}
-
-static void aggregate(gen *g, const ldr_agg *a) {
-  switch (a->fn) {
-    case LDR_AGG_COUNT: count_of(g, a); break;
-    case LDR_AGG_SUM: sum_of(g, a); break;
-    case LDR_AGG_AVG: average_of(g, a); break;
-    case LDR_AGG_MIN:
-    case LDR_AGG_MAX: extreme_of(g, a); break;
-  }
-}
-
-static void by_position(gen *g) {
-  for (unsigned i = 0; i < g->op->ngroups; i++) {
-    say(g, i ? ", " : " group by ");
-    ldr_sql_uint(&g->w, i + 1);
-  }
-}
-
-static void order_of_groups(gen *g) {
-  for (unsigned i = 0; i < g->op->ngroups; i++) {
-    const ldr_group *group = &g->op->groups[i];
-    say(g, i ? ", " : " order by ");
-    if (group->expr == NULL && ldr_ftype_is_text(field(g, group->field)->type))
-      ldr_sql_sortable(&g->w, g->t, group->field);
-    else
-      ldr_sql_uint(&g->w, i + 1);
-  }
-}
-
-static void groups_of_rows(gen *g) {
-  const ldr_op *op = g->op;
-  say(g, "select ");
-  for (unsigned i = 0; i < op->ngroups; i++) {
-    if (i) say(g, ", ");
-    ldr_sql_operand(&g->w, g->t, op->groups[i].field, op->groups[i].expr);
-    result_name(g, op->groups[i].name);
-  }
-  for (unsigned i = 0; i < op->naggs; i++) {
-    if (i || op->ngroups) say(g, ", ");
-    aggregate(g, &op->aggs[i]);
-    result_name(g, op->aggs[i].name);
-  }
-  source(g);
-  by_position(g);
-}
-
-/* The groups as a source of their own: their columns are its fields, so having and order are like any. */
-static void chosen_groups(gen *g) {
-  const ldr_op *op = g->op;
-  const ldr_sql_scope result = {op->result, 0, 0};
-  say(g, "select ");
-  for (unsigned i = 0; i < op->result->nfields; i++) {
-    if (i) say(g, ", ");
-    ldr_sql_column(&g->w, result, i);
-  }
-  say(g, " from (");
-  groups_of_rows(g);
-  say(g, ") as t");
-  if (op->having) {
-    say(g, " where ");
-    ldr_sql_pred(&g->w, result, op->having);
-  }
-  ldr_sql_order(&g->w, result, op->order, op->norder);
-}
-
-static void aggregate_rows(gen *g) {
-  if (g->op->having || g->op->norder) {
-    chosen_groups(g);
-  } else {
-    groups_of_rows(g);
-    order_of_groups(g);
-  }
-  limits(g);
-}
-
 /* ---- the whole ---- */
 
-ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_buf *params, ldr_err *err) {
-  gen g = {.w = {.text = sql, .params = params, .lives = lives}, .op = op, .t = {op->e, 0, 0}};
+/* The guard's value is not known yet: who runs the statement adds it. */
+static void collect_guard(gen *g) {
+  const ldr_param time = {.type = LDR_F_TIMESTAMPTZ, .n = 1, .stride = 1};
+  if (g->given.guard) ldr_sql_collect(&g->w, &time);
+}
+
+ldr_code ldr_sqlgen_given(const ldr_op *op, const ldr_sql_given *given, const ldr_lives *lives, ldr_buf *sql,
+                          ldr_buf *params, ldr_err *err) {
+  gen g = {
+      .w = {.text = sql, .params = params, .lives = lives}, .op = op, .t = {op->e, 0, 0}, .given = *given};
   ldr_sql_joins joins;
   bool writes = op->kind == LDR_OP_INSERT || op->kind == LDR_OP_UPDATE || op->kind == LDR_OP_DELETE;
   if (writes && ldr_entity_writable(op->e, err) != LDR_OK) return err->code;
@@ -591,8 +440,14 @@ ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_
     case LDR_OP_UPDATE: update_rows(&g); break;
     case LDR_OP_DELETE: delete_rows(&g); break;
     case LDR_OP_COUNT: count_rows(&g); break;
-    case LDR_OP_AGGREGATE: aggregate_rows(&g); break;
+    case LDR_OP_AGGREGATE: ldr_gen_aggregate(&g); break;
   }
+  collect_guard(&g);
   if (sql->broken || params->broken) return ldr_fail_nomem(err);
   return LDR_OK;
+}
+
+ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_buf *params, ldr_err *err) {
+  static const ldr_sql_given plain;
+  return ldr_sqlgen_given(op, &plain, lives, sql, params, err);
 }

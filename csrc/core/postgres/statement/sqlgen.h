@@ -14,6 +14,9 @@
  * no COLLATE, and so its indexes serve. */
 ldr_code ldr_sqlgen(const ldr_op *op, const ldr_lives *lives, ldr_buf *sql, ldr_buf *params,
                     ldr_err *err) LDR_MUSTCHECK;
+/* The same as a write that tells when it was analyzed. */
+ldr_code ldr_sqlgen_given(const ldr_op *op, const ldr_sql_given *given, const ldr_lives *lives, ldr_buf *sql,
+                          ldr_buf *params, ldr_err *err) LDR_MUSTCHECK;
 /* Is its answer one number, in a row of its own? */
 bool ldr_sqlgen_counts(const ldr_op *op);
 /* `copy t ("a", "b") from stdin (format binary)` or its counterpart to stdout: every field, in order. */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "model/given.h"
 #include "postgres/statement/sqlgen.h"
 
 enum { CACHE_MAX = 1024 }; /* compiled statements of each kind an engine */
@@ -18,7 +19,7 @@ ldr_stmt *ldr_stmt_retain(ldr_stmt *s) {
 }
 
 static void release_given(const ldr_given *g) {
-  ldr_stmt_release(g->insert);
+  ldr_stmt_release(g->write);
   ldr_stmt_release(g->in_tx);
   ldr_stmt_release(g->again);
 }
@@ -175,82 +176,110 @@ static ldr_code make_op(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, l
   return LDR_OK;
 }
 
-/* ---- inserts whose row is known ---- */
+/* ---- writes whose row is known ---- */
 
-static int place_of(const uint16_t *fields, unsigned n, uint16_t field) {
-  for (unsigned i = 0; i < n; i++)
-    if (fields[i] == field) return (int)i;
-  return -1;
-}
-
-/* Are all that the operation returns, and its key, among what it gives? */
-static bool gives_its_row(const ldr_op *op) {
+/* Does the operation make, or find, one row by its key? What an upsert finds by another unique has its own.
+ */
+static bool knows_its_row(const ldr_op *op) {
   const ldr_unique *key = &op->e->key;
-  if (op->kind != LDR_OP_INSERT || op->nrows != 1 || op->on_conflict != LDR_CONFLICT_ERROR) return false;
-  for (unsigned i = 0; i < op->nout; i++)
-    if (place_of(op->cols, op->ncols, op->out[i]) < 0) return false;
+  bool insert = op->kind == LDR_OP_INSERT, update = op->kind == LDR_OP_UPDATE;
+  if ((!insert && !update) || op->nout == 0 || key->n == 0) return false;
+  if (insert && (op->nrows != 1 || op->on_conflict == LDR_CONFLICT_SKIP)) return false;
+  if (op->on_conflict == LDR_CONFLICT_UPDATE && op->target != LDR_TARGET_KEY) return false;
   for (unsigned i = 0; i < key->n; i++)
-    if (place_of(op->cols, op->ncols, key->field[i]) < 0) return false;
-  return op->nout > 0 && key->n > 0;
+    if (ldr_op_key_value(op, i) == NULL) return false;
+  for (unsigned i = 0; i < op->nsets; i++)
+    if (ldr_entity_in_key(op->e, op->sets[i].field)) return false;
+  return true;
 }
 
-/* Another statement on the way to `op`'s: its text is that of `like` and what is behind it. */
-static ldr_code make_beside(ldr_stmts *c, const ldr_op *like, const char *behind, ldr_stmt **out,
+/* What the operation does not give is all that its write returns, in order; NULL: out of memory. */
+static ldr_op *without_given(const ldr_op *op, ldr_arena *a) {
+  ldr_op *less = ldr_arena_alloc(a, sizeof *less);
+  uint16_t *out = ldr_arena_alloc(a, op->nout * sizeof *out);
+  if (less == NULL || out == NULL) return NULL;
+  *less = *op;
+  less->out = out;
+  less->nout = 0;
+  for (unsigned i = 0; i < op->nout; i++)
+    if (ldr_op_given(op, op->out[i]) == NULL) out[less->nout++] = op->out[i];
+  return less;
+}
+
+/* Another statement on the way to an operation's own. */
+static ldr_code make_beside(ldr_stmts *c, const ldr_op *like, const ldr_sql_given *given, ldr_stmt **out,
                             ldr_err *err) {
   ldr_buf params = {0};
   ldr_code code;
   ldr_buf_reset(&c->sql);
-  code = ldr_sqlgen(like, &c->lives, &c->sql, &params, err);
-  ldr_buf_str(&c->sql, behind);
-  if (code == LDR_OK && c->sql.broken) code = ldr_fail_nomem(err);
+  code = ldr_sqlgen_given(like, given, &c->lives, &c->sql, &params, err);
   if (code == LDR_OK) code = make_op(c, like, &params, out, err);
+  if (code == LDR_OK) (*out)->nown = given->on + given->xid;
   ldr_buf_free(&params);
   return code;
 }
 
+/* The number of the parameter that has this value, which stands in the operation; -1: there is none. */
+static int parameter_of(const ldr_buf *params, const ldr_value *v) {
+  const ldr_param *p = (const ldr_param *)(const void *)params->p;
+  for (unsigned i = 0; i < params->n / sizeof *p; i++)
+    if (p[i].v == v) return (int)i;
+  return -1;
+}
+
 static ldr_code make_again(ldr_stmts *c, const ldr_op *op, ldr_given *g, ldr_err *err) {
+  static const ldr_sql_given plain;
   const ldr_unique *key = &op->e->key;
   ldr_pred equal[LDR_MAX_KEY], all = {.kind = LDR_P_AND, .n = key->n};
   const ldr_pred *kids[LDR_MAX_KEY];
   ldr_op select;
   for (unsigned i = 0; i < key->n; i++) {
-    int at = place_of(op->cols, op->ncols, key->field[i]);
-    equal[i] = (ldr_pred){.kind = LDR_P_EQ, .field = key->field[i], .n = 1, .values = &op->values[at]};
+    equal[i] =
+        (ldr_pred){.kind = LDR_P_EQ, .field = key->field[i], .n = 1, .values = ldr_op_key_value(op, i)};
     kids[i] = &equal[i];
-    g->key[i] = (uint16_t)at; /* each value of an insert is a parameter */
   }
-  g->nkey = key->n;
   all.kids = kids;
   ldr_op_init(&select, LDR_OP_SELECT, op->e);
   select.where = &all;
   select.out = op->out;
   select.nout = op->nout;
-  return make_beside(c, &select, "", &g->again, err);
+  return make_beside(c, &select, &plain, &g->again, err);
 }
 
-static ldr_code make_given(ldr_stmts *c, const ldr_op *op, ldr_stmt *s, ldr_err *err) {
-  ldr_op insert = *op;
+/* A truth value that is looked for is said in the text. */
+static bool find_key(const ldr_op *op, const ldr_buf *params, ldr_given *g) {
+  g->nkey = op->e->key.n;
+  for (unsigned i = 0; i < g->nkey; i++) {
+    int at = parameter_of(params, ldr_op_key_value(op, i));
+    if (at < 0 || op->e->fields[op->e->key.field[i]].type == LDR_F_BOOL) return false;
+    g->key[i] = (uint16_t)at;
+  }
+  return true;
+}
+
+static ldr_code make_given(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt *s, ldr_err *err) {
   ldr_given *g = ldr_arena_zalloc(&s->arena, sizeof *g);
+  ldr_op *write = without_given(op, &s->arena);
+  ldr_sql_given given = {.on = true};
   ldr_code code;
-  if (g == NULL) return ldr_fail_nomem(err);
+  if (g == NULL || write == NULL) return ldr_fail_nomem(err);
+  g->guarded = op->kind == LDR_OP_UPDATE || op->on_conflict == LDR_CONFLICT_UPDATE;
+  g->ngiven = op->nout - write->nout;
+  if (g->ngiven == 0 || !find_key(op, params, g)) return LDR_OK;
+  if (!g->guarded && write->nout > 0) return LDR_OK;
+  if (g->guarded) given.guard = s->nparams + 1;
   s->given = g;
-  insert.nout = 0;
-  code = make_beside(c, &insert, " returning 'now'::timestamptz", &g->insert, err);
-  if (code == LDR_OK)
-    code = make_beside(c, &insert, " returning 'now'::timestamptz, pg_current_xact_id_if_assigned()",
-                       &g->in_tx, err);
-  if (code == LDR_OK) code = make_again(c, op, g, err);
-  /* a truth value of the key stands in the text, so its parameters are not those of the insert */
-  if (code == LDR_OK && g->again->nparams != g->nkey) s->given = NULL;
-  if (code == LDR_OK && s->given == NULL) release_given(g);
-  return code;
+  code = make_beside(c, write, &given, &g->write, err);
+  given.xid = true;
+  if (code == LDR_OK) code = make_beside(c, write, &given, &g->in_tx, err);
+  return code == LDR_OK ? make_again(c, op, g, err) : code;
 }
 
 /* The statement of op, whose text is in c->sql. */
 static ldr_code compile(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt **out, ldr_err *err) {
   ldr_stmt *s = NULL;
   ldr_code code = make_op(c, op, params, &s, err);
-  if (code == LDR_OK && gives_its_row(op)) code = make_given(c, op, s, err);
+  if (code == LDR_OK && knows_its_row(op)) code = make_given(c, op, params, s, err);
   if (code == LDR_OK)
     *out = s;
   else
@@ -416,184 +445,4 @@ bool ldr_stmt_refuted(const ldr_stmt *s, const ldr_pgres *res) {
   for (unsigned i = 0; i < ldr_pgres_cols(res); i++)
     if (!ldr_pgres_is_text(res, i) && !has_decoder(ldr_pgres_oid(res, i))) return true;
   return false;
-}
-
-/* ---- the registry of a connection ---- */
-
-typedef enum prep_state {
-  PREP_MISSING, /* known, but not on the server */
-  PREP_READY,
-  PREP_STALE /* on the server and of no use: deallocate, then parse */
-} prep_state;
-
-static const char deallocate[] = "deallocate ", deallocate_all[] = "deallocate all";
-
-typedef struct prep { /* one name on one connection */
-  ldr_lru_node node;
-  uint64_t id;   /* with node.hash: the statement's */
-  uint64_t sync; /* the last exchange that uses it */
-  prep_state state;
-  ldr_proof proof;
-  bool evicted; /* out of the list, owned by the exchange that deallocates it */
-  char text[sizeof deallocate + sizeof((ldr_stmt *)0)->name]; /* "deallocate ldr_…" */
-} prep;
-
-bool ldr_registry_init(ldr_registry *g, size_t cap) {
-  *g = (ldr_registry){.cap = cap};
-  return cap == 0 || ldr_lru_init(&g->lru, cap);
-}
-
-void ldr_registry_forget_all(ldr_registry *g) {
-  for (ldr_lru_node *node = g->lru.oldest; node; node = node->newer)
-    ((prep *)(void *)node)->state = PREP_MISSING;
-  g->unsure = true;
-}
-
-void ldr_registry_done(ldr_registry *g) {
-  while (g->lru.oldest) {
-    ldr_lru_node *node = g->lru.oldest;
-    ldr_lru_remove(&g->lru, node);
-    ldr_free(node); /* it is first in prep */
-  }
-  ldr_lru_done(&g->lru);
-}
-
-static bool same_prep(const ldr_lru_node *node, const void *key) {
-  const prep *p = (const prep *)(const void *)node;
-  return p->id == *(const uint64_t *)key;
-}
-
-static bool add_deallocate(ldr_exchange *r, prep *p) {
-  ldr_cmd *c = ldr_exchange_add(r, LDR_CMD_QUERY);
-  if (c == NULL) return false;
-  c->sql = p->text;
-  c->mark = p;
-  return true;
-}
-
-/* Makes room for one more. What an unanswered exchange uses stays; then the list is longer for a while. */
-static bool make_room(ldr_registry *g, ldr_exchange *r) {
-  prep *p = (prep *)(void *)g->lru.oldest;
-  while (g->lru.n >= g->cap && p && p->sync <= g->answered) {
-    prep *newer = (prep *)(void *)p->node.newer;
-    if (p->state != PREP_MISSING && !add_deallocate(r, p)) return false;
-    ldr_lru_remove(&g->lru, &p->node);
-    p->evicted = true;
-    if (p->state == PREP_MISSING) ldr_free(p);
-    p = newer;
-  }
-  return true;
-}
-
-static prep *find_or_add(ldr_registry *g, const ldr_stmt *s, ldr_exchange *r) {
-  prep *p = (prep *)(void *)ldr_lru_find(&g->lru, s->id[0], same_prep, &s->id[1]);
-  if (p) return p;
-  if (!make_room(g, r)) return NULL;
-  p = ldr_alloc(sizeof *p);
-  if (p == NULL) return NULL;
-  p->id = s->id[1];
-  snprintf(p->text, sizeof p->text, "%s%s", deallocate, s->name);
-  ldr_lru_add(&g->lru, &p->node, s->id[0]);
-  return p;
-}
-
-ldr_proof *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s) {
-  prep *p = g->cap ? (prep *)(void *)ldr_lru_find(&g->lru, s->id[0], same_prep, &s->id[1]) : NULL;
-  return p ? &p->proof : NULL;
-}
-
-static ldr_cmd *add_cmd(ldr_exchange *r, ldr_cmd_kind kind, const ldr_stmt *s, const ldr_bind *args,
-                        prep *p) {
-  ldr_cmd *c = ldr_exchange_add(r, kind);
-  if (c == NULL) return NULL;
-  c->name = p ? s->name : "";
-  c->sql = s->sql;
-  c->args = args;
-  c->text = (kind == LDR_CMD_EXEC || kind == LDR_CMD_QUERY) && s->text_results;
-  c->mark = p;
-  return c;
-}
-
-/* Nothing is known of the session's statements: none shall be left, which never fails, so it is safe inside a
- * transaction, too. */
-static bool start_over(ldr_registry *g, ldr_exchange *r) {
-  ldr_cmd *c = ldr_exchange_add(r, LDR_CMD_QUERY);
-  if (c == NULL) return false;
-  c->sql = deallocate_all;
-  g->unsure = false;
-  return true;
-}
-
-/* What must come before a use of s; *out is its place in the registry. */
-static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r, prep **out,
-                           ldr_err *err) {
-  prep *p;
-  if (g->unsure && !start_over(g, r)) return ldr_fail_nomem(err);
-  p = find_or_add(g, s, r);
-  if (p == NULL) return ldr_fail_nomem(err);
-  p->sync = g->sent + 1;
-  if (p->state == PREP_STALE && !add_deallocate(r, p)) return ldr_fail_nomem(err);
-  if (p->state != PREP_READY) {
-    if (!add_cmd(r, LDR_CMD_PARSE, s, args, p)) return ldr_fail_nomem(err);
-    p->state = PREP_READY;
-  }
-  *out = p;
-  return LDR_OK;
-}
-
-ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
-                           ldr_err *err) {
-  prep *p = NULL;
-  bool named = g->cap && !(how & LDR_RUN_UNNAMED) && !(s->effects & LDR_EFFECT_UTILITY);
-  ldr_code code = named ? make_ready(g, s, args, r, &p, err) : LDR_OK;
-  if (code) return code;
-  return add_cmd(r, p ? LDR_CMD_EXEC : LDR_CMD_QUERY, s, args, p) ? LDR_OK : ldr_fail_nomem(err);
-}
-
-ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) {
-  if (!add_cmd(r, LDR_CMD_PARSE, s, NULL, NULL)) return ldr_fail_nomem(err);
-  return add_cmd(r, LDR_CMD_DESCRIBE, s, NULL, NULL) ? LDR_OK : ldr_fail_nomem(err);
-}
-
-void ldr_registry_sent(ldr_registry *g) { g->sent++; }
-
-static bool failed_with(const ldr_exchange *r, const char *sqlstate) {
-  return strcmp(ldr_exchange_sqlstate(r), sqlstate) == 0;
-}
-
-/* The answer to one command that concerns a prepared statement. 42P05: the name exists already; 26000: it
- * does not. */
-static void settle_cmd(ldr_registry *g, const ldr_exchange *r, const ldr_cmd *c, bool failed_here) {
-  prep *p = c->mark;
-  if (c->kind == LDR_CMD_QUERY && p->evicted) {
-    p->evicted = false;
-    g->evictions += c->res != NULL;
-    if (c->res || r->lost || failed_here)
-      ldr_free(p);
-    else /* skipped behind an error: it is still there */
-      ldr_lru_add(&g->lru, &p->node, p->node.hash);
-    return;
-  }
-  if (c->res) {
-    g->parses += c->kind == LDR_CMD_PARSE;
-    return;
-  }
-  if (c->kind == LDR_CMD_QUERY)
-    p->state = failed_here ? PREP_MISSING : PREP_STALE;
-  else if (c->kind == LDR_CMD_PARSE)
-    p->state = p->state == PREP_STALE || (failed_here && failed_with(r, "42P05")) ? PREP_STALE : PREP_MISSING;
-  else if (failed_here && failed_with(r, "26000"))
-    ldr_registry_forget_all(g); /* who has forgotten one has hardly kept the others */
-  else if (failed_here && ldr_state_doubts(ldr_exchange_sqlstate(r)))
-    p->state = PREP_STALE;
-}
-
-void ldr_registry_settle(ldr_registry *g, ldr_exchange *r) {
-  g->answered++;
-  for (unsigned i = 0; i < r->n; i++) {
-    if (r->cmd[i].mark) settle_cmd(g, r, &r->cmd[i], r->error && r->failed == i);
-    r->cmd[i].mark = NULL;
-    if (r->cmd[i].sql == deallocate_all && r->cmd[i].res == NULL)
-      ldr_registry_forget_all(g); /* it did not run */
-  }
 }

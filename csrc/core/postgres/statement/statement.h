@@ -1,4 +1,5 @@
-/* Statements: the engine's caches of compiled ones, and what each connection has prepared.
+/* Statements: the engine's caches of compiled ones. What each connection has prepared of them is in
+ * postgres/statement/registry.h.
  *
  * A statement is named "ldr_" and a hash of its text and parameter types, so that the name means the same on
  * every connection and survives the cache. */
@@ -41,22 +42,29 @@ struct ldr_stmt {
   const ldr_column *cols;  /* results, as the operation or the server describes them */
   const char *doubled;     /* raw: a name that two result columns have; NULL: none */
   const ldr_entity *e;     /* an operation's, with its schema retained */
-  struct ldr_given *given; /* an insert's that may need no row back; NULL: it does */
+  unsigned nown;           /* results behind cols that are not the operation's (see ldr_given) */
+  struct ldr_given *given; /* a write's that may need no row back; NULL: it does */
   ldr_live *live;          /* an operation's: what the server has behind e; the engine's */
   ldr_arena arena;         /* owns all of it */
 };
 
-/* An insert of one row where nothing but a table's triggers and the like can make another row of it. It
- * returns no row, but the time at which the server analyzed it: 'now' in a statement's text is read then, and
- * whatever changes something about the table makes the server analyze anew, be it a trigger, a rule, a column
- * or a mere vacuum. So an insert that brings the time at which the table was seen to store rows as they are
- * given has stored its row so; any other time proves nothing, and the row is read again. */
+/* A write of one row, known by its key, where nothing but a table's triggers and the like can make another
+ * row of it. It returns what it does not give, and the time at which the server analyzed it: 'now' in a
+ * statement's text is read then, and whatever changes something about the table makes the server analyze
+ * anew, be it a trigger, a rule, a column or a mere vacuum. So a write that brings the time at which the
+ * table was seen to store rows as they are given has stored its row so. Any other time proves nothing.
+ *
+ * An insert reads its row again then. Other writes cannot, since the row is known to others, who may have
+ * changed it by then: their last parameter is the time that is expected, and they do nothing where it is
+ * another. Then the statement that returns its row is run. */
 typedef struct ldr_given {
-  ldr_stmt *insert; /* returns that time alone */
-  ldr_stmt *in_tx;  /* returns the transaction's id as well, for which nothing else need be asked then */
-  ldr_stmt *again;  /* selects the row by its key */
+  ldr_stmt *write;
+  ldr_stmt *in_tx; /* returns the transaction's id as well, for which nothing else need be asked then */
+  ldr_stmt *again; /* selects the row by its key */
+  bool guarded;    /* it has that last parameter; null: it is to be done anyway */
+  unsigned ngiven; /* columns that do not come back */
   unsigned nkey;
-  uint16_t key[LDR_MAX_KEY]; /* the parameters of insert that `again` takes */
+  uint16_t key[LDR_MAX_KEY]; /* the parameters that `again` takes */
 } ldr_given;
 
 /* ---- the engine's caches ---- */
@@ -102,40 +110,5 @@ bool ldr_stmt_changes_session(const char *sql);
 bool ldr_stmt_only_once(const ldr_stmt *s);
 /* A row is a table by column names: of two columns with one name the row could show one. */
 ldr_code ldr_stmt_usable(const ldr_stmt *s, ldr_err *err) LDR_MUSTCHECK;
-/* How a statement is run. Without a name it is parsed and run in one transaction, which holds its tables from
- * the parsing on: it cannot go stale, whoever changes them or forgets prepared statements meanwhile. */
-enum { LDR_RUN_TEXT = 1 /* with results as text */, LDR_RUN_UNNAMED = 2 };
-
-/* ---- what one connection has prepared ---- */
-typedef struct ldr_registry {
-  ldr_lru lru;
-  size_t cap;
-  uint64_t sent, answered;    /* exchanges; what an unanswered one uses is not evicted */
-  bool unsure;                /* the session may have prepared or forgotten anything */
-  unsigned parses, evictions; /* for whoever counts them, who sets them back */
-} ldr_registry;
-
-bool ldr_registry_init(ldr_registry *g, size_t cap); /* false: out of memory */
-void ldr_registry_done(ldr_registry *g);
-/* Adds to r the execution of s, and before it whatever s needs on this connection: statements that made room
- * are deallocated and s is parsed, all in the same flush. s runs without a name when that is asked for
- * (LDR_RUN_UNNAMED in how), when cap is 0, and when it is no select, insert, update, delete or merge: naming
- * would gain it nothing, and VACUUM suffers no command before it. Then, once r is submitted:
- * ldr_registry_sent, and when it is done: ldr_registry_settle. */
-ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
-                           ldr_err *err) LDR_MUSTCHECK;
-/* Adds to r the question what s takes and gives. It is asked of a statement without a name, so that nothing
- * stays on the connection that was made from less than is known afterwards. */
-ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;
-/* What is proven of an insert on one connection (see ldr_given). */
-typedef struct ldr_proof {
-  int64_t analyzed;  /* when s was, as its table was seen to store rows as they are given; 0: it never was */
-  uint64_t asked_in; /* the transaction that looked last; 0: none */
-} ldr_proof;
-/* NULL: s is not prepared here. */
-ldr_proof *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s);
-void ldr_registry_sent(ldr_registry *g);
-void ldr_registry_settle(ldr_registry *g, ldr_exchange *r); /* reads the answers before anybody takes them */
-void ldr_registry_forget_all(ldr_registry *g);              /* after DISCARD, DEALLOCATE ALL or a script */
 
 #endif

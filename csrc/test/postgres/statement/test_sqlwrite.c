@@ -181,6 +181,32 @@ TEST(deletes_and_counts) {
   GOLD(&op, "select count(*) from \"shop\".\"users\" as t where t.\"id\" = $1", "text=u1");
 }
 
+TEST(writes_that_tell_when_they_were_analyzed) {
+  ldr_op insert = op_of(LDR_OP_INSERT), update = op_of(LDR_OP_UPDATE);
+  COLS(&insert, TENANT, ID, AGE);
+  insert.nrows = 1;
+  insert.values = VALUES(txt("acme"), txt("u1"), ldr_int(7));
+  GIVEN(&insert, false, 0,
+        "insert into \"shop\".\"users\" as t (\"tenant_id\", \"id\", \"age\") values ($1, $2, $3)"
+        " returning 'now'::timestamptz",
+        "text=acme, text=u1, int4=7");
+  update.where = PRED(LDR_P_EQ, ID, txt("u1"));
+  SETS(&update, {.field = AGE, .value = ldr_int(7)});
+  OUT(&update, SEQ);
+  GIVEN(&update, true, 3,
+        "update \"shop\".\"users\" as t set \"age\" = $1 where t.\"id\" = $2"
+        " and coalesce($3 = 'now'::timestamptz, t.\"tenant_id\" is not null)"
+        " returning t.\"seq\", 'now'::timestamptz, pg_current_xact_id_if_assigned()",
+        "int4=7, text=u1, timestamptz=null");
+  insert.on_conflict = LDR_CONFLICT_UPDATE;
+  SETS(&insert, {.field = AGE, .excluded = true}, {.field = NICK, .value = txt("n")});
+  GIVEN(&insert, false, 5,
+        "insert into \"shop\".\"users\" as t (\"tenant_id\", \"id\", \"age\") select $1, $2, $3"
+        " where coalesce($5 = 'now'::timestamptz, true) on conflict (\"tenant_id\", \"id\") do update"
+        " set \"age\" = excluded.\"age\", \"nick\" = $4 returning 'now'::timestamptz",
+        "text=acme, text=u1, int4=7, text=n, timestamptz=null");
+}
+
 void test_sqlwrite(void);
 void test_sqlwrite(void) {
   if (sql_open()) {
@@ -194,6 +220,7 @@ void test_sqlwrite(void) {
     RUN(deep_merges);
     RUN(updates);
     RUN(deletes_and_counts);
+    RUN(writes_that_tell_when_they_were_analyzed);
   }
   sql_close();
 }

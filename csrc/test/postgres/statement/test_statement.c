@@ -1,6 +1,6 @@
 /* The cache of compiled operations: what is a parameter leaves no trace, whatever else differs makes another
  * statement. */
-#include "postgres/statement/statement.h"
+#include "postgres/statement/registry.h"
 #include "support/fixture.h"
 #include "support/test.h"
 
