@@ -313,3 +313,63 @@ describe("a statement whose table has changed", function()
     end)
   end
 end)
+
+larder.declare {
+  name = "stale_rows",
+  entities = {
+    { name = "rows", table = "public.larder_stale_rows", key = { name = "larder_stale_rows_pkey", "id" }, fields = {
+      { name = "id", type = "int8" }, { name = "v", type = "int8" },
+    } },
+  },
+}
+
+describe("a table that has changed, and connections that all have prepared statements on it", function()
+  local CONNECTIONS = 4
+  local ddl, db, rows
+
+  --- Calls fn in a transaction on each connection of the pool.
+  local function on_each(n, fn)
+    must(db:transaction(function()
+      fn()
+      if n > 1 then must(coroutine.wrap(function() return true, on_each(n - 1, fn) end)()) end
+    end))
+  end
+
+  local function get_and_patch(id)
+    local row, err = rows:get(id, { lock = "update" })
+    if row then row, err = rows:patch(id, { v = row.v + 1 }) end
+    return row, err
+  end
+
+  setup(function()
+    ddl = must(larder.open(url))
+    must(ddl:query "drop table if exists public.larder_stale_rows")
+    must(ddl:query "create table public.larder_stale_rows (id int8 constraint larder_stale_rows_pkey primary key, v int8 not null)")
+    must(ddl:query "insert into public.larder_stale_rows select n, 10 from generate_series(1, 100) n")
+    db = must(larder.open(url, { pool = { max = CONNECTIONS, min = 0 } }))
+    rows = db:stores("stale_rows").rows
+    local id = 0
+    on_each(CONNECTIONS, function()
+      id = id + 1
+      must(get_and_patch(id))
+    end)
+  end)
+  teardown(function()
+    db:close()
+    must(ddl:query "drop table public.larder_stale_rows")
+    ddl:close()
+  end)
+
+  it("FT-23 fail one transaction, and no other one on any connection", function()
+    must(ddl:query "alter table public.larder_stale_rows alter v type int4")
+    local row, err = db:transaction(function() return get_and_patch(1) end)
+    assert.is_nil(row)
+    assert.is_true(err.retryable)
+    local id = 0
+    on_each(CONNECTIONS, function()
+      id = id + 1
+      assert.equal(12, must(get_and_patch(id)).v)
+    end)
+    assert.equal(CONNECTIONS, id)
+  end)
+end)

@@ -191,7 +191,7 @@ static ldr_code refuted(ldr_request *rq, ldr_err *err) {
 static ldr_code failed(ldr_request *rq, ldr_err *err) {
   if (may_heal(rq)) return heal(rq, err);
   if (ldr_request_can_retry(rq) && ldr_request_requeue(rq)) return LDR_PENDING;
-  if (refutes_live(rq)) ldr_live_forget(rq->stmt->live);
+  if (ldr_exchange_stale(rq->exchange) || refutes_live(rq)) ldr_live_forget(rq->stmt->live);
   ldr_pgrun_note_failure(rq->slot, rq->stmt);
   rq->forget = rq->forget || ldr_stmt_doubted(rq->stmt, ldr_exchange_sqlstate(rq->exchange));
   return ldr_request_error(rq, err);

@@ -103,7 +103,9 @@ void ldr_lives_free(ldr_lives *l) {
 }
 
 void ldr_live_forget(ldr_live *t) {
-  if (t) atomic_store_explicit(&t->known, NULL, memory_order_release);
+  if (t == NULL) return;
+  atomic_fetch_add(&t->changes, 1);
+  atomic_store_explicit(&t->known, NULL, memory_order_release);
 }
 
 bool ldr_live_plain(const ldr_live *t) {

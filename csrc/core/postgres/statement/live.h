@@ -37,6 +37,7 @@ typedef struct ldr_live {
   const ldr_entity *e; /* its schema is retained */
   _Atomic(const ldr_live_columns *) known;
   _Atomic(ldr_live_columns *) all; /* every answer there was, for the sake of who still reads an old one */
+  _Atomic unsigned changes;        /* how often it was forgotten, since an answer spoke against it */
   char *question;                  /* the SQL that asks */
 } ldr_live;
 

@@ -16,6 +16,7 @@ typedef struct prep { /* one name on one connection */
   uint64_t id;   /* with node.hash: the statement's */
   uint64_t sync; /* the last exchange that uses it */
   prep_state state;
+  unsigned table; /* ldr_live.changes when it was parsed */
   ldr_proof proof;
   bool evicted; /* out of the list, owned by the exchange that deallocates it */
   char text[sizeof deallocate + sizeof((ldr_stmt *)0)->name]; /* "deallocate ldr_…" */
@@ -107,7 +108,11 @@ static bool start_over(ldr_registry *g, ldr_exchange *r) {
   return true;
 }
 
-/* What must come before a use of s; *out is its place in the registry. */
+static unsigned changes_of(const ldr_stmt *s) { return s->live ? atomic_load(&s->live->changes) : 0; }
+
+/* What must come before a use of s; *out is its place in the registry. What was parsed before another
+ * connection's statement met a change of the table may be out of date, too: in a transaction that would undo
+ * everything before it, and its next run might get yet another such connection. */
 static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r, prep **out,
                            ldr_err *err) {
   prep *p;
@@ -115,10 +120,12 @@ static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, l
   p = find_or_add(g, s, r);
   if (p == NULL) return ldr_fail_nomem(err);
   p->sync = g->sent + 1;
+  if (p->state == PREP_READY && p->table != changes_of(s)) p->state = PREP_STALE;
   if (p->state == PREP_STALE && !add_deallocate(r, p)) return ldr_fail_nomem(err);
   if (p->state != PREP_READY) {
     if (!add_cmd(r, LDR_CMD_PARSE, s, args, p)) return ldr_fail_nomem(err);
     p->state = PREP_READY;
+    p->table = changes_of(s);
   }
   *out = p;
   return LDR_OK;
