@@ -23,6 +23,21 @@ local function wide_document(n)
   return doc
 end
 
+-- A value below n tables, lists and objects in turns, each beside numbers that only their digits tell.
+local function nested(n)
+  local value = larder.decimal "1e400"
+  for i = 1, n do
+    value = i % 2 == 0 and { a = value, b = larder.decimal "0.12345678901234567890" } or { value, larder.null }
+  end
+  return value
+end
+
+local function members(n)
+  local doc = {}
+  for i = 1, n do doc["m" .. i] = i % 7 == 0 and { i } or i end
+  return doc
+end
+
 for _, engine in ipairs(engines) do
   describe("rows of a list on " .. engine.name, function()
     local items
@@ -71,6 +86,12 @@ for _, engine in ipairs(engines) do
       local rows = check(12)
       assert.equal("text 300", rows[11].extra["member 300"])
       assert.equal(100, #rows[9].extra.list)
+    end)
+
+    it("are whole, however deep and wide their documents are, and whatever stood there before", function()
+      local documents = { nested(500), nested(500), members(10000), nested(20), members(10001), {}, members(17), members(63), nested(512) }
+      for i, document in ipairs(documents) do create(i, document) end
+      for i, row in ipairs(check(#documents)) do assert.same(documents[i], row.extra) end
     end)
 
     -- The documents as they are stored: null stands for itself, numbers and tables are equal.

@@ -49,6 +49,30 @@ describe("values of raw queries #pg", function()
     end)
   end
 
+  it("are all there in rows of 1,600 columns, alone and in a list, as text and in binary", function()
+    for _, other in ipairs { "", ", '1 hour'::interval as other" } do
+      local columns = {}
+      for c = 1, 1600 do columns[c] = ("%s as c%d"):format(c % 3 == 0 and "null::int8" or c % 3 == 1 and "n + " .. c or "'t' || n", c) end
+      for _, n in ipairs { 1, 3 } do
+        local rows = assert(db:query(("select %s%s from generate_series(1, %d) n"):format(table.concat(columns, ", "), other, n)))
+        assert.equal(n, #rows)
+        for i, row in ipairs(rows) do
+          for c = 1, 1600 do
+            local expected
+            if c % 3 == 1 then expected = i + c elseif c % 3 == 2 then expected = "t" .. i end
+            if row["c" .. c] ~= expected then assert.equal(expected, row["c" .. c], c) end
+          end
+        end
+      end
+    end
+  end)
+
+  it("of two members with one name have the last, in every row", function()
+    local rows = assert(db:query [[select '{"a":1,"b":{"c":[1],"c":"x"},"a":{"a":2,"a":[3]}}'::json as j from generate_series(1, 3)]])
+    for i = 1, 3 do assert.same({ a = { a = { 3 } }, b = { c = "x" } }, rows[i].j) end
+    assert.same(rows[1], assert(db:query [[select '{"a":1,"b":{"c":[1],"c":"x"},"a":{"a":2,"a":[3]}}'::json as j]])[1])
+  end)
+
   it("are lists for arrays of types that larder does not know", function()
     local row = assert(db:query [=[select array['2026-01-02'::date, null] as d, array['1 day'::interval] as i, array['::1'::inet] as n,
       array[['a'::varchar, 'b'], ['c,d', 'e"f']] as v, '{}'::money[] as m]=])[1]

@@ -302,6 +302,23 @@ describe("a store of larder.core", function()
       assert.has_error(function() store:run { op = "select", columns = 5 } end)
     end)
 
+    it("finds rows by keys that it does not show, or in part", function()
+      local function by(columns)
+        local keys = require("larder.base.expr").keys { { "a", 2 }, { "a", 99 }, { "a", 1 }, { "a", 2 } }
+        return store:run { op = "select", where = keys, columns = columns, plain = true, by_key = true }
+      end
+      local whole, title, id = by(nil), by { "title" }, by { "title", "id" }
+      assert.equal(2, whole[1].id)
+      for i = 1, 4 do
+        if i == 2 then
+          assert.same({ false, false, false }, { whole[i], title[i], id[i] })
+        else
+          assert.same({ title = whole[i].title }, title[i])
+          assert.same({ title = whole[i].title, id = whole[i].id }, id[i])
+        end
+      end
+    end)
+
     it("takes locks and unordered reads", function()
       assert.equal("a1", found { where = { owner = "a", id = 1 }, lock = "update" })
       assert.has_error(function() store:run { op = "select", lock = "very" } end)

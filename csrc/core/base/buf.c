@@ -70,11 +70,6 @@ char *ldr_buf_copy(const ldr_buf *b, ldr_arena *a) {
   return b->broken ? NULL : ldr_arena_copy(a, b->p, b->n);
 }
 
-void ldr_buf_reset(ldr_buf *b) {
-  b->n = 0;
-  b->broken = false;
-}
-
 void ldr_buf_free(ldr_buf *b) {
   ldr_free(b->p);
   *b = (ldr_buf){0};

@@ -75,7 +75,11 @@ void ldr_buf_patch32(ldr_buf *b, size_t at, uint32_t v); /* overwrite four bytes
 const char *ldr_buf_cstr(ldr_buf *b); /* zero-terminated view; NULL when broken; the zero is not counted */
 char *ldr_buf_copy(const ldr_buf *b, ldr_arena *a); /* the bytes in the arena, zero-terminated; NULL when
                                                         broken, or out of memory */
-void ldr_buf_reset(ldr_buf *b);                     /* empty and whole again, keeps the memory */
+/* Empty and whole again; keeps the memory. */
+static inline void ldr_buf_reset(ldr_buf *b) {
+  b->n = 0;
+  b->broken = false;
+}
 void ldr_buf_free(ldr_buf *b);
 
 #endif

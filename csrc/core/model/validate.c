@@ -242,7 +242,8 @@ ldr_code ldr_check_value(const ldr_field *f, ldr_value *v, ldr_arena *a, ldr_err
   if (v->type == LDR_T_NULL) return f->null ? LDR_OK : ldr_fail_field(err, f->name, "is required");
   code = ldr_typecheck(f->name, f->type, f->array, v, err);
   if (code == LDR_OK) code = fit(f, v, a, err);
-  return code == LDR_OK ? ldr_check_limits(f, v, err) : code;
+  if (code != LDR_OK || (f->min.type == LDR_T_NULL && f->max.type == LDR_T_NULL)) return code;
+  return ldr_check_limits(f, v, err);
 }
 
 /* ---- defaults ---- */

@@ -318,7 +318,7 @@ static ldr_json_event word(ldr_json_reader *r, const char *text, size_t n, ldr_j
   return event;
 }
 
-static ldr_json_event value(ldr_json_reader *r) {
+ldr_json_event ldr_json_value(ldr_json_reader *r) {
   skip_space(r);
   if (r->p == r->end) return fail_unexpected(r);
   switch (*r->p) {
@@ -346,30 +346,37 @@ static ldr_json_event key(ldr_json_reader *r) {
   return LDR_JSON_KEY;
 }
 
-static ldr_json_event after_value(ldr_json_reader *r) {
+ldr_json_event ldr_json_member(ldr_json_reader *r) {
   skip_space(r);
-  if (r->depth == 0) {
-    if (r->p != r->end) return fail_unexpected(r);
-    r->state = FINISHED;
-    return LDR_JSON_END;
-  }
+  if (r->state == FIRST_KEY) return r->p < r->end && *r->p == '}' ? close_container(r) : key(r);
   if (r->p == r->end || *r->p != ',') return close_container(r);
   r->p++;
-  return in_object(r) ? key(r) : value(r);
+  return key(r);
 }
 
-static ldr_json_event first(ldr_json_reader *r) {
+ldr_json_event ldr_json_element(ldr_json_reader *r) {
   skip_space(r);
-  if (r->p < r->end && (*r->p == '}' || *r->p == ']')) return close_container(r);
-  return r->state == FIRST_KEY ? key(r) : value(r);
+  if (r->state == FIRST_ITEM) return r->p < r->end && *r->p == ']' ? close_container(r) : ldr_json_value(r);
+  if (r->p == r->end || *r->p != ',') return close_container(r);
+  r->p++;
+  return ldr_json_value(r);
+}
+
+ldr_json_event ldr_json_end(ldr_json_reader *r) {
+  skip_space(r);
+  if (r->p != r->end) return fail_unexpected(r);
+  r->state = FINISHED;
+  return LDR_JSON_END;
 }
 
 ldr_json_event ldr_json_next(ldr_json_reader *r) {
   switch (r->state) {
-    case VALUE: return value(r);
-    case FIRST_ITEM:
-    case FIRST_KEY: return first(r);
-    case AFTER_VALUE: return after_value(r);
+    case VALUE: return ldr_json_value(r);
+    case FIRST_ITEM: return ldr_json_element(r);
+    case FIRST_KEY: return ldr_json_member(r);
+    case AFTER_VALUE:
+      if (r->depth == 0) return ldr_json_end(r);
+      return in_object(r) ? ldr_json_member(r) : ldr_json_element(r);
     case FINISHED: return LDR_JSON_END;
     default: return LDR_JSON_ERROR;
   }

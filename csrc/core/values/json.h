@@ -51,6 +51,13 @@ typedef struct ldr_json_reader {
 void ldr_json_read(ldr_json_reader *r, const char *text, size_t n, ldr_buf *scratch);
 ldr_json_event ldr_json_next(ldr_json_reader *r); /* refuses invalid UTF-8, and unless lenient U+0000 and lone
                                                      surrogates, as jsonb does */
+/* The same for whoever knows where in the structure it stands, and so need not have it found out: what
+ * ldr_json_next would say where a value must begin (first of all and after LDR_JSON_KEY), for the next member
+ * of an object, for the next element of an array, and behind the whole value. Not after LDR_JSON_ERROR. */
+ldr_json_event ldr_json_value(ldr_json_reader *r);
+ldr_json_event ldr_json_member(ldr_json_reader *r);  /* LDR_JSON_KEY, LDR_JSON_OBJECT_END or an error */
+ldr_json_event ldr_json_element(ldr_json_reader *r); /* a value's, LDR_JSON_ARRAY_END or an error */
+ldr_json_event ldr_json_end(ldr_json_reader *r);     /* LDR_JSON_END or an error */
 
 /* Writing: commas and colons are the caller's, these write one token. */
 void ldr_json_add_string(ldr_buf *out, const char *s, size_t n); /* s is valid UTF-8 without zero bytes */

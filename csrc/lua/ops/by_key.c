@@ -15,7 +15,14 @@ static const ldr_pred *keys_of(const ldr_pred *p) {
 
 /* ---- before: what is fetched ---- */
 
-/* The fields of the key come last, whether they are shown or not, so that they are found without a search. */
+/* The column that has field f, from the last one on; -1: none. */
+static int column_of(const ldr_op *op, uint16_t f) {
+  int i = (int)op->nout - 1;
+  while (i >= 0 && op->out[i] != f) i--;
+  return i;
+}
+
+/* Fields of the key that are not shown come behind those that are. */
 ldr_code l_op_by_key(l_opargs *a) {
   ldr_op *op = a->w->op;
   const ldr_unique *key = &op->e->key;
@@ -25,9 +32,9 @@ ldr_code l_op_by_key(l_opargs *a) {
   if (out == NULL) return ldr_fail_nomem(&a->w->err);
   memcpy(out, op->out, op->nout * sizeof *out);
   a->w->nshow = op->nout;
-  for (unsigned i = 0; i < key->n; i++) out[op->nout + i] = key->field[i];
   op->out = out;
-  op->nout += key->n;
+  for (unsigned i = 0; i < key->n; i++)
+    if (column_of(op, key->field[i]) < 0) out[op->nout++] = key->field[i];
   return LDR_OK;
 }
 
@@ -36,7 +43,9 @@ ldr_code l_op_by_key(l_opargs *a) {
 /* Positions by key: chains in a hash table, all in the work's arena. Position 0 ends a chain. */
 typedef struct index {
   const ldr_pred *keys;
-  unsigned width; /* values of a key */
+  unsigned width;               /* values of a key */
+  unsigned column[LDR_MAX_KEY]; /* of the answer, which have them */
+  int list;                     /* stack index of the table of positions */
   uint32_t mask;
   uint32_t *first, *next;
 } index;
@@ -57,6 +66,7 @@ static ldr_code make_index(l_work *w, index *x) {
   uint32_t n, size = 8;
   x->keys = keys_of(w->op->where);
   x->width = w->op->e->key.n;
+  for (unsigned k = 0; k < x->width; k++) x->column[k] = (unsigned)column_of(w->op, w->op->e->key.field[k]);
   n = x->keys->n;
   while (size < n) size *= 2;
   x->mask = size - 1;
@@ -71,40 +81,33 @@ static ldr_code make_index(l_work *w, index *x) {
   return LDR_OK;
 }
 
-/* Puts the row on top of the stack into the table at `list`, wherever its key was asked for. */
-static void place(lua_State *L, const index *x, const ldr_value *key, int list) {
+/* Puts row number i, which is on top of the stack, wherever its key was asked for. */
+static ldr_code place(lua_State *L, l_work *w, size_t i, void *ud) {
+  const index *x = ud;
+  ldr_value key[LDR_MAX_KEY];
+  for (unsigned k = 0; k < x->width; k++) {
+    ldr_code code = ldr_rows_cell(w->result.rows, i, x->column[k], &key[k], &w->err);
+    if (code != LDR_OK) return code;
+    if (!ldr_value_copy(&key[k], &w->arena)) return ldr_fail_nomem(&w->err);
+  }
   for (uint32_t at = x->first[hash(key, x->width) & x->mask]; at; at = x->next[at]) {
     if (!equal(x->keys->values + (size_t)(at - 1) * x->width, key, x->width)) continue;
     lua_pushvalue(L, -1);
-    lua_rawseti(L, list, (int)at);
+    lua_rawseti(L, x->list, (int)at);
   }
-}
-
-static ldr_code place_all(lua_State *L, l_work *w, const index *x, int rows, int list) {
-  ldr_rows *r = w->result.rows;
-  ldr_value key[LDR_MAX_KEY];
-  for (size_t i = 0; r && i < r->nrows; i++) {
-    for (unsigned k = 0; k < x->width; k++) {
-      ldr_code code = ldr_rows_cell(r, i, w->op->nout - x->width + k, &key[k], &w->err);
-      if (code != LDR_OK) return code;
-      if (!ldr_value_copy(&key[k], &w->arena)) return ldr_fail_nomem(&w->err);
-    }
-    lua_rawgeti(L, rows, (int)i + 1);
-    place(L, x, key, list);
-    lua_pop(L, 1);
-  }
+  lua_pop(L, 1);
   return LDR_OK;
 }
 
 int l_finish_by_key(lua_State *L, l_work *w) {
   index x;
-  int rows = lua_gettop(L) + 1, list = rows + 1;
-  if (make_index(w, &x) != LDR_OK || !l_rows_push(L, w)) return l_work_fail(L, w);
+  if (make_index(w, &x) != LDR_OK) return l_work_fail(L, w);
   lua_createtable(L, (int)x.keys->n, 0);
+  x.list = lua_gettop(L);
   for (uint32_t i = 1; i <= x.keys->n; i++) {
     lua_pushboolean(L, false);
-    lua_rawseti(L, list, (int)i);
+    lua_rawseti(L, x.list, (int)i);
   }
-  if (place_all(L, w, &x, rows, list) != LDR_OK) return l_work_fail(L, w);
+  if (!l_rows_each(L, w, place, &x)) return l_work_fail(L, w);
   return l_work_end(L, w, 1);
 }

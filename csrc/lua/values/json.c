@@ -178,13 +178,13 @@ static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev);
 /* A table that grows is allocated several times over. So its size is that of the table at this place in the
  * document before, or else the first members wait on the stack until their number is known, or BATCH of them
  * are there; far down, where the stack is dear, they do not. */
-enum { BATCH = 16, FLAT = 16 };
+enum { BATCH = 16, FLAT = 16, STEP = 48 };
 
-/* The next event, with the text that the document before had here as a guess. */
-static ldr_json_event next(l_json_decoder *d) {
+/* What comes next may be the text that the document before had here. */
+static ldr_json_reader *guess(l_json_decoder *d) {
   d->r.guessed = false;
   d->r.guess_n = d->memo ? l_memo_guess(d->memo, &d->r.guess) : 0;
-  return ldr_json_next(&d->r);
+  return &d->r;
 }
 
 static void push_string(lua_State *L, l_json_decoder *d) {
@@ -194,6 +194,14 @@ static void push_string(lua_State *L, l_json_decoder *d) {
     l_memo_push_text(L, d->memo, d->r.s, d->r.n, d->r.s != d->scratch->p);
   else
     lua_pushlstring(L, d->r.s, d->r.n);
+}
+
+/* Room on the stack for n values from index `at` on. It is asked for in steps: most documents ask once. */
+static void check_stack(lua_State *L, l_json_decoder *d, int at, int n) {
+  int last = at - 1 + n;
+  if (last <= d->checked) return;
+  luaL_checkstack(L, n + STEP, "JSON is nested too deeply"); /* at is the first free index */
+  d->checked = last + STEP;
 }
 
 static unsigned batch_of(const l_json_decoder *d) { return d->r.depth <= FLAT ? BATCH : 1; }
@@ -206,18 +214,18 @@ static void keep_size(unsigned char *size, unsigned n) {
 static int push_elements(lua_State *L, l_json_decoder *d, int batch, ldr_json_event *ev) {
   int waiting = 0;
   *ev = LDR_JSON_ARRAY_END;
-  while (waiting < batch && (*ev = next(d)) != LDR_JSON_ARRAY_END) {
+  while (waiting < batch && (*ev = ldr_json_element(guess(d))) != LDR_JSON_ARRAY_END) {
     if (!push_value(L, d, *ev)) return -1;
     waiting++;
   }
   return waiting;
 }
 
-static bool push_array(lua_State *L, l_json_decoder *d) {
+static LDR_APART bool push_array(lua_State *L, l_json_decoder *d) {
   unsigned char *size = l_memo_size(d->memo);
   int at = lua_gettop(L) + 1, n = 0, batch = size && *size ? 1 : (int)batch_of(d);
   ldr_json_event ev;
-  luaL_checkstack(L, batch + 4, "JSON is nested too deeply");
+  check_stack(L, d, at, batch + 4);
   if (size && *size)
     lua_createtable(L, *size, 0);
   else
@@ -241,14 +249,14 @@ static bool push_array(lua_State *L, l_json_decoder *d) {
 /* Pushes the member whose name was read. */
 static bool push_member(lua_State *L, l_json_decoder *d) {
   push_string(L, d);
-  return push_value(L, d, next(d));
+  return push_value(L, d, ldr_json_value(guess(d)));
 }
 
 /* Members of a table whose size is known; *n of them. */
 static bool set_members(lua_State *L, l_json_decoder *d, unsigned *n) {
   int at = lua_gettop(L);
   ldr_json_event ev;
-  while ((ev = next(d)) == LDR_JSON_KEY) {
+  while ((ev = ldr_json_member(guess(d))) == LDR_JSON_KEY) {
     if (!push_member(L, d)) return false;
     lua_rawset(L, at);
     ++*n;
@@ -267,17 +275,17 @@ static void set_pairs(lua_State *L, int at) {
   lua_settop(L, at);
 }
 
-static bool push_object(lua_State *L, l_json_decoder *d) {
+static LDR_APART bool push_object(lua_State *L, l_json_decoder *d) {
   unsigned char *size = l_memo_size(d->memo);
   int at = lua_gettop(L) + 1, batch = (int)batch_of(d);
   unsigned n = 0;
   ldr_json_event ev = LDR_JSON_KEY;
-  luaL_checkstack(L, 2 * batch + 6, "JSON is nested too deeply");
+  check_stack(L, d, at, size && *size ? 6 : 2 * batch + 6);
   if (size && *size) {
     lua_createtable(L, 0, *size);
   } else {
     lua_pushnil(L); /* the table's place */
-    while (n < (unsigned)batch && (ev = next(d)) == LDR_JSON_KEY) {
+    while (n < (unsigned)batch && (ev = ldr_json_member(guess(d))) == LDR_JSON_KEY) {
       if (!push_member(L, d)) return false;
       n++;
     }
@@ -292,7 +300,7 @@ static bool push_object(lua_State *L, l_json_decoder *d) {
 
 /* A number that no double is keeps its digits. One whose exponent stands for too many stays as it is written.
  */
-static void push_float(lua_State *L, l_json_decoder *d) {
+static LDR_APART void push_float(lua_State *L, l_json_decoder *d) {
   const ldr_json_reader *r = &d->r;
   if (ldr_json_is_double(r->s, r->n, r->f)) {
     lua_pushnumber(L, r->f);
@@ -329,7 +337,8 @@ bool l_json_decode(lua_State *L, l_json_decoder *d, const char *text, size_t n) 
   ldr_json_read(&d->r, text, n, d->scratch);
   d->r.lenient = d->lenient;
   luaL_checkstack(L, 4, NULL);
-  if (push_value(L, d, ldr_json_next(&d->r)) && ldr_json_next(&d->r) == LDR_JSON_END) return true;
+  d->checked = top + 4;
+  if (push_value(L, d, ldr_json_value(&d->r)) && ldr_json_end(&d->r) == LDR_JSON_END) return true;
   lua_settop(L, top);
   return false;
 }

@@ -16,6 +16,7 @@ typedef struct l_json_decoder {
   ldr_buf *scratch; /* borrowed; must lie in a box, since decoding may raise */
   bool lenient;     /* as ldr_json_reader: for what a database holds */
   int array_mt;     /* absolute stack index of array_mt */
+  int checked;      /* private: the stack has room up to this index */
   l_memo *memo;     /* what the document before held; NULL: there is none */
 } l_json_decoder;
 

@@ -30,6 +30,11 @@ static unsigned shown(const l_work *w) {
  * stand behind the columns, from *deep on. */
 static bool push_value(lua_State *L, l_work *w, const ldr_value *v, unsigned c, unsigned *deep) {
   bool inside, ok;
+  if (v->type == LDR_T_TEXT) { /* most are */
+    if (w->memo) w->memo->text = c;
+    l_memo_push(L, w->memo, v->u.p, v->n);
+    return true;
+  }
   if (w->memo == NULL) return l_value_push(L, w, v);
   inside = v->type == LDR_T_JSON || v->type == LDR_T_ARRAY;
   w->memo->text = inside ? *deep : c;
@@ -88,24 +93,35 @@ static bool end_alone(lua_State *L, l_work *w, int at, bool ok) {
   return ok;
 }
 
-/* Puts the first n rows into the list below their columns' names. */
-static bool fill_list(lua_State *L, l_work *w, size_t n, int names, unsigned ncols) {
+/* Pushes each of the first n rows above its columns' names, for put to take. */
+static bool push_each(lua_State *L, l_work *w, size_t n, l_rows_put *put, void *ud) {
+  unsigned ncols = shown(w);
+  int names = push_names(L, w, ncols);
   l_memo memo;
   bool ok = true;
   if (n == 1) {
     int at = begin_alone(L, w);
-    ok = end_alone(L, w, at, push_row(L, w, 0, names, ncols));
-    if (ok) lua_rawseti(L, names - 1, 1);
-    return ok;
+    ok = end_alone(L, w, at, push_row(L, w, 0, names, ncols)) && put(L, w, 0, ud) == LDR_OK;
+  } else {
+    l_memo_open(L, &memo);
+    w->memo = &memo;
+    for (size_t i = 0; i < n && ok; i++) ok = push_row(L, w, i, names, ncols) && put(L, w, i, ud) == LDR_OK;
+    w->memo =
+        NULL; /* it lives no longer than this function; an error that is raised leaves the work unused */
   }
-  l_memo_open(L, &memo);
-  w->memo = &memo;
-  for (size_t i = 0; i < n && ok; i++) {
-    ok = push_row(L, w, i, names, ncols);
-    if (ok) lua_rawseti(L, names - 1, (int)i + 1);
-  }
-  w->memo = NULL; /* it lives no longer than this function; an error that is raised leaves the work unused */
+  if (ok) lua_settop(L, names - 1);
   return ok;
+}
+
+bool l_rows_each(lua_State *L, l_work *w, l_rows_put *put, void *ud) {
+  size_t n = w->result.rows ? w->result.rows->nrows : 0;
+  return n == 0 || push_each(L, w, n, put, ud);
+}
+
+static ldr_code put_into_list(lua_State *L, l_work *w, size_t i, void *list) {
+  (void)w;
+  lua_rawseti(L, *(const int *)list, (int)i + 1);
+  return LDR_OK;
 }
 
 /* Pushes the row of a write that is stored as it was given: the operation has what did not come back. */
@@ -144,8 +160,7 @@ static bool push_given(lua_State *L, l_work *w) {
 
 bool l_rows_push(lua_State *L, l_work *w) {
   size_t n = w->result.rows ? w->result.rows->nrows : 0;
-  unsigned ncols;
-  int names;
+  int list;
   if (w->result.as_given) {
     lua_createtable(L, 1, 0);
     if (!push_given(L, w)) return false;
@@ -159,11 +174,8 @@ bool l_rows_push(lua_State *L, l_work *w) {
     lua_setmetatable(L, -2);
     return true;
   }
-  ncols = shown(w);
-  names = push_names(L, w, ncols);
-  if (!fill_list(L, w, n, names, ncols)) return false;
-  lua_settop(L, names - 1);
-  return true;
+  list = lua_gettop(L);
+  return push_each(L, w, n, put_into_list, &list);
 }
 
 bool l_rows_push_first(lua_State *L, l_work *w) {

@@ -6,6 +6,10 @@
 
 /* Pushes a sequence of the first w->keep rows (all when -1). */
 bool l_rows_push(lua_State *L, l_work *w);
+/* Takes row number i (0 …) off the stack. Not LDR_OK: w->err says why. */
+typedef ldr_code l_rows_put(lua_State *L, l_work *w, size_t i, void *ud);
+/* Pushes each row in turn for put; false also when that failed. */
+bool l_rows_each(lua_State *L, l_work *w, l_rows_put *put, void *ud);
 /* Pushes the first row; nil when there is none. */
 bool l_rows_push_first(lua_State *L, l_work *w);
 /* An l_expect: the one row of a write, all of which the operation gives. */

@@ -5,11 +5,13 @@
 #include "lua/values/range.h"
 
 ldr_code l_value_get(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
+  int type = lua_type(L, idx);
+  if (!c->array && (type == LUA_TSTRING || type == LUA_TNUMBER)) return l_scalar_get(L, idx, c, w, out);
   if (l_is_empty(L, idx)) {
     *out = ldr_null();
     return LDR_OK;
   }
-  if (lua_istable(L, idx) && l_has_mt(L, idx, L_EXPR_MT))
+  if (type == LUA_TTABLE && l_has_mt(L, idx, L_EXPR_MT))
     return ldr_fail_field(&w->err, c->name, "must be a value: larder.increment and its like are for changes");
   if (c->array) return l_array_get(L, idx, c, w, out);
   if (l_range_is(L, idx, c)) return l_range_get(L, idx, c, w, out);

@@ -12,6 +12,7 @@ const char *ldr_pgres_name(const ldr_pgres *res, unsigned col) { return PQfname(
 uint32_t ldr_pgres_oid(const ldr_pgres *res, unsigned col) { return PQftype(res, (int)col); }
 bool ldr_pgres_is_text(const ldr_pgres *res, unsigned col) { return PQfformat(res, (int)col) == 0; }
 bool ldr_pgres_has_rows(const ldr_pgres *res) { return PQresultStatus(res) == PGRES_TUPLES_OK; }
+bool ldr_pgres_is_binary(const ldr_pgres *res) { return PQbinaryTuples(res) != 0; }
 unsigned ldr_pgres_params(const ldr_pgres *res) { return (unsigned)PQnparams(res); }
 uint32_t ldr_pgres_param_oid(const ldr_pgres *res, unsigned i) { return PQparamtype(res, (int)i); }
 
@@ -19,6 +20,14 @@ const char *ldr_pgres_cell(const ldr_pgres *res, size_t row, unsigned col, size_
   *n = (size_t)PQgetlength(res, (int)row, (int)col);
   if (*n == 0 && PQgetisnull(res, (int)row, (int)col)) return NULL;
   return PQgetvalue(res, (int)row, (int)col);
+}
+
+void ldr_pgres_row(const ldr_pgres *res, size_t row, ldr_pgcell *out) {
+  int n = PQnfields(res);
+  for (int i = 0; i < n; i++) {
+    out[i].n = (size_t)PQgetlength(res, (int)row, i);
+    out[i].p = out[i].n == 0 && PQgetisnull(res, (int)row, i) ? NULL : PQgetvalue(res, (int)row, i);
+  }
 }
 
 /* PQcmdStatus and PQcmdTuples only read, but libpq 15 declares them without const. */

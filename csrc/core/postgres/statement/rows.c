@@ -12,6 +12,8 @@ typedef struct pgrows {
   ldr_pgres *res;
   ldr_stmt *stmt; /* base.cols may be its */
   ldr_buf scratch;
+  size_t row;               /* the one that `cells` has */
+  ldr_pgcell *cells;        /* one a column: rows are read whole, one after another */
   ldr_codec_decoder **plan; /* one a column: how its cells are read; NULL: not in this plain way */
   ldr_column *own;          /* the columns when they are not the statement's */
 } pgrows;
@@ -53,19 +55,26 @@ static LDR_APART ldr_code other_cell(pgrows *r, unsigned col, const char *p, siz
   return ldr_fail(err, LDR_INTERNAL, "column \"%s\" came malformed from the server", c->name);
 }
 
+static LDR_APART ldr_code turn_to(pgrows *r, size_t row, ldr_err *err) {
+  if (row >= r->base.nrows) return ldr_fail(err, LDR_INTERNAL, "there is no such row");
+  ldr_pgres_row(r->res, row, r->cells);
+  r->row = row;
+  return LDR_OK;
+}
+
 static ldr_code pgrows_cell(ldr_rows *base, size_t row, unsigned col, ldr_value *out, ldr_err *err) {
   pgrows *r = (pgrows *)base;
-  const char *p;
-  size_t n;
-  if (row >= base->nrows || col >= base->ncols) return ldr_fail(err, LDR_INTERNAL, "there is no such cell");
-  p = ldr_pgres_cell(r->res, row, col, &n);
-  if (p == NULL) {
+  const ldr_pgcell *cell;
+  if (col >= base->ncols) return ldr_fail(err, LDR_INTERNAL, "there is no such cell");
+  if (row != r->row && turn_to(r, row, err) != LDR_OK) return err->code;
+  cell = &r->cells[col];
+  if (cell->p == NULL) {
     *out = ldr_null();
     return LDR_OK;
   }
   ldr_buf_reset(&r->scratch);
-  if (r->plan[col] && r->plan[col](p, n, &r->scratch, out)) return LDR_OK;
-  return other_cell(r, col, p, n, out, err);
+  if (r->plan[col] && r->plan[col](cell->p, cell->n, &r->scratch, out)) return LDR_OK;
+  return other_cell(r, col, cell->p, cell->n, out, err);
 }
 
 static void pgrows_free(ldr_rows *base) {
@@ -133,28 +142,28 @@ static void describe(pgrows *r, unsigned ncols) {
   r->base.cols = r->own;
 }
 
-/* The last guard: what nobody can read is never handed out as it came. */
-static bool unreadable(const ldr_pgres *res, unsigned ncols, const ldr_column *cols, unsigned *at) {
-  for (*at = 0; *at < ncols; ++*at)
-    if (cols[*at].type == LDR_F_UNKNOWN && !ldr_pgres_is_text(res, *at)) return true;
-  return false;
-}
-
 /* Form and type are a column's, so they are looked at once and not in each cell. A label has to be looked up
- * besides. The server's cells are shorter than 2 GiB, as every decoder wants them. */
-static void make_plan(pgrows *r) {
+ * besides. The server's cells are shorter than 2 GiB, as every decoder wants them. Returns the first column
+ * that nobody can read, which is never handed out as it came, or how many there are. */
+static unsigned make_plan(pgrows *r) {
+  bool binary = ldr_pgres_is_binary(r->res);
   for (unsigned i = 0; i < r->base.ncols; i++) {
     const ldr_column *c = &r->base.cols[i];
-    bool other = c->type == LDR_F_ENUM || ldr_pgres_is_text(r->res, i);
-    r->plan[i] = other ? NULL : ldr_codec_decoder_of(c->type, c->array);
+    bool text = !binary && ldr_pgres_is_text(r->res, i);
+    if (c->type == LDR_F_UNKNOWN && !text) return i;
+    r->plan[i] = text || c->type == LDR_F_ENUM ? NULL : ldr_codec_decoder_of(c->type, c->array);
   }
+  return r->base.ncols;
 }
 
-/* One block with the plan, and with room for columns of its own. */
+/* One block with the cells of a row, with the plan, and with room for columns of its own. */
 static pgrows *new_rows(unsigned ncols, bool own) {
-  pgrows *r = ldr_alloc(sizeof *r + ncols * (sizeof *r->plan + (own ? sizeof *r->own : 0)));
+  pgrows *r =
+      ldr_alloc(sizeof *r + ncols * (sizeof *r->cells + sizeof *r->plan + (own ? sizeof *r->own : 0)));
   if (r == NULL) return NULL;
-  r->plan = (ldr_codec_decoder **)(void *)(r + 1);
+  r->row = SIZE_MAX;
+  r->cells = (ldr_pgcell *)(void *)(r + 1);
+  r->plan = (ldr_codec_decoder **)(void *)(r->cells + ncols);
   r->own = (ldr_column *)(void *)(r->plan + ncols);
   return r;
 }
@@ -182,8 +191,8 @@ ldr_code ldr_pgrows_new(ldr_stmt *s, ldr_pgres *res, ldr_rows **out, ldr_err *er
     r->base.cols = s->cols;
   else
     describe(r, ncols);
-  make_plan(r);
-  if (unreadable(res, ncols, r->base.cols, &at)) {
+  at = make_plan(r);
+  if (at < ncols) {
     ldr_fail(err, LDR_DRIFT, "column \"%s\" is of a type (oid %u) that is not the declared one",
              r->base.cols[at].name, ldr_pgres_oid(res, at));
     pgrows_free(&r->base);
