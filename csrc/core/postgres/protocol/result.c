@@ -22,11 +22,10 @@ const char *ldr_pgres_cell(const ldr_pgres *res, size_t row, unsigned col, size_
   return PQgetvalue(res, (int)row, (int)col);
 }
 
-void ldr_pgres_row(const ldr_pgres *res, size_t row, ldr_pgcell *out) {
-  int n = PQnfields(res);
-  for (int i = 0; i < n; i++) {
-    out[i].n = (size_t)PQgetlength(res, (int)row, i);
-    out[i].p = out[i].n == 0 && PQgetisnull(res, (int)row, i) ? NULL : PQgetvalue(res, (int)row, i);
+void ldr_pgres_row(const ldr_pgres *res, size_t row, unsigned n, ldr_pgcell *out) {
+  for (unsigned i = 0; i < n; i++) {
+    out[i].n = (size_t)PQgetlength(res, (int)row, (int)i);
+    out[i].p = out[i].n == 0 && PQgetisnull(res, (int)row, (int)i) ? NULL : PQgetvalue(res, (int)row, (int)i);
   }
 }
 

@@ -20,8 +20,9 @@ typedef struct ldr_pgcell {
   const char *p; /* NULL: null; lives as long as the answer */
   size_t n;
 } ldr_pgcell;
-void ldr_pgres_row(const ldr_pgres *res, size_t row, ldr_pgcell *out); /* all its cells */
-bool ldr_pgres_has_rows(const ldr_pgres *res);                         /* a row set, even an empty one */
+/* Its first n cells. */
+void ldr_pgres_row(const ldr_pgres *res, size_t row, unsigned n, ldr_pgcell *out);
+bool ldr_pgres_has_rows(const ldr_pgres *res); /* a row set, even an empty one */
 int64_t ldr_pgres_affected(const ldr_pgres *res);
 const char *ldr_pgres_tag(const ldr_pgres *res); /* "INSERT 0 1" */
 unsigned ldr_pgres_params(const ldr_pgres *res); /* of a described statement */

@@ -57,7 +57,7 @@ static LDR_APART ldr_code other_cell(pgrows *r, unsigned col, const char *p, siz
 
 static LDR_APART ldr_code turn_to(pgrows *r, size_t row, ldr_err *err) {
   if (row >= r->base.nrows) return ldr_fail(err, LDR_INTERNAL, "there is no such row");
-  ldr_pgres_row(r->res, row, r->cells);
+  ldr_pgres_row(r->res, row, r->base.ncols, r->cells);
   r->row = row;
   return LDR_OK;
 }
