@@ -330,6 +330,7 @@ bool ldr_conn_said_farewell(ldr_conn *c) {
  * been read together with the last answer; it and the end of the stream may come one after the other. */
 bool ldr_conn_check(ldr_conn *c) {
   struct pollfd p = {.fd = ldr_conn_fd(c), .events = POLLIN};
+  assert(c->head == NULL); /* its answer would be read here, and nobody told */
   (void)ldr_conn_said_farewell(c);
   for (int i = 0; i < 4 && c->connected && !c->dead; i++) {
     int n = poll(&p, 1, 0);

@@ -148,10 +148,17 @@ static ldr_code told(ldr_request *rq, ldr_err *err) {
 
 /* ---- READY, WAITING ---- */
 
-/* Somebody changed the session's state on this connection: that goes first, under its own Sync. */
-static ldr_code undo_session(ldr_request *rq, ldr_err *err) {
+/* May what was changed in the session be somebody else's? Once a transaction has begun, and in a session of
+ * one's own behind its first statement, it is theirs. */
+static bool may_be_others(const ldr_request *rq, bool taken) {
+  return taken || (rq->tx && !rq->tx->begun && !rq->tx->session);
+}
+
+/* Somebody changed the session's state on this connection: that goes first, under its own Sync.
+ * taken: the connection came out of the pool just now. */
+static ldr_code undo_session(ldr_request *rq, bool taken, ldr_err *err) {
   ldr_slot *s = rq->slot;
-  if (!s->reset || (rq->tx && (rq->tx->begun || rq->tx->session))) return LDR_OK;
+  if (!s->reset || !may_be_others(rq, taken)) return LDR_OK;
   if (!rq->e->pool->server.own_sessions) return LDR_OK; /* it is another session by now */
   ldr_exchange_reset(&s->undo);
   if (!ldr_undo_add(&s->undo, false)) return ldr_fail_nomem(err);
@@ -182,13 +189,15 @@ static ldr_code get_slot(ldr_request *rq, ldr_err *err) {
 
 static ldr_code begin(ldr_request *rq, ldr_err *err) {
   ldr_code code = LDR_OK;
+  bool taken;
   if (rq->on_loop) rq->waiter.share = ldr_request_share_class(rq);
   if (rq->tx && rq->tx->slot) rq->slot = rq->tx->slot;
-  if (rq->slot == NULL) code = get_slot(rq, err);
+  taken = rq->slot == NULL;
+  if (taken) code = get_slot(rq, err);
   if (code) return code;
   rq->conn = rq->slot->conn;
   if (rq->tx && rq->tx->session) code = ldr_pg_keeps_sessions(rq->e, err); /* a lazy engine learns it now */
-  if (code == LDR_OK) code = undo_session(rq, err);
+  if (code == LDR_OK) code = undo_session(rq, taken, err);
   if (code == LDR_OK) code = ldr_request_begin(rq, err);
   return code == LDR_CONNECTION && ldr_request_requeue_unsent(rq) ? LDR_PENDING : code;
 }
