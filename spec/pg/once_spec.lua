@@ -129,7 +129,7 @@ describe("nothing is sent twice:", function()
       assert.is_true(#lines >= 3)
       assert.matches("^execute ldr_", lines[1].how) -- and not parsed again
       assert.equal("begin", lines[1].text)
-      assert.same({ how = "execute <unnamed>", text = word }, lines[#lines])
+      assert.same({ how = "statement", text = word }, lines[#lines])
     end
     other:close()
   end)

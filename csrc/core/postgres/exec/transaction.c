@@ -229,6 +229,12 @@ static ldr_code submit_one(ldr_request *rq, const char *sql, ldr_err *err) {
   return ldr_request_submit(rq, err);
 }
 
+/* COMMIT and ROLLBACK alone go by the simple protocol: two messages of the server in place of five. */
+static ldr_code submit_end(ldr_request *rq, ldr_err *err) {
+  rq->exchange->simple = rq->exchange->n == 1;
+  return ldr_request_submit(rq, err);
+}
+
 /* What statements of the transaction changed in the session is undone behind its end, under the same Sync. */
 static ldr_code add_undo(ldr_request *rq, ldr_err *err) {
   if (!rq->slot->reset || ldr_undo_add(rq->exchange, !rq->e->pool->server.own_sessions)) return LDR_OK;
@@ -254,7 +260,7 @@ static ldr_code roll_back(ldr_request *rq, ldr_err *err) {
   if (ldr_conn_dead(rq->conn)) return rolled_back(rq, err); /* the server does it */
   ldr_exchange_reset(rq->exchange);
   if (ldr_request_query(rq, "rollback") == NULL) return ldr_fail_nomem(err);
-  return add_undo(rq, err) ? err->code : ldr_request_submit(rq, err);
+  return add_undo(rq, err) ? err->code : submit_end(rq, err);
 }
 
 /* The connection died before COMMIT could have run: nothing is in the database. */
@@ -302,7 +308,7 @@ static ldr_code submit_commit(ldr_request *rq, ldr_err *err) {
   x->commit_at = rq->exchange->n - 1;
   code = add_undo(rq, err);
   if (code) return code;
-  code = ldr_request_submit(rq, err);
+  code = submit_end(rq, err);
   if (code == LDR_PENDING) call_hook(rq, "after_commit_sent");
   return code;
 }

@@ -43,9 +43,17 @@ ldr_code ldr_request_prefix(ldr_request *rq, ldr_err *err) {
   return LDR_OK;
 }
 
+/* An operation of one command on a connection that is its own for now: nothing comes behind it that the
+ * pipeline would be for. */
+static bool goes_alone(const ldr_request *rq) {
+  return rq->stmt && rq->stmt->e && rq->exchange->n == 1 && !ldr_request_shared(rq) &&
+         ldr_conn_head(rq->conn) == NULL;
+}
+
 ldr_code ldr_request_submit(ldr_request *rq, ldr_err *err) {
   bool pooled = !ldr_request_owns_conn(rq);
   ldr_code code;
+  rq->exchange->alone = goes_alone(rq);
   rq->exchange->grouped =
       rq->on_loop && rq->waiter.share == LDR_SHARE_QUICK && ldr_request_shared(rq) && !rq->healed;
   code = ldr_conn_submit(rq->conn, rq->exchange, err);
