@@ -10,10 +10,18 @@ local FAMILY = [[{ name = "ahead_answer", entities = { { name = "rows", table = 
   key = { name = "ahead_rows_pkey", "id" }, uniques = { { name = "ahead_rows_name_key", "name" } },
   fields = { { name = "id", type = "int4" }, { name = "name", type = "text" }, { name = "doc", type = "jsonb", null = true } } } } }]]
 
--- Many tables to make of one text: this is where the collector runs.
+-- Many tables to make: this is where the collector runs. Every other document is copied while its text is made, the others, with
+-- their object of many members, are read from the text while the server works.
+local wide = false
 local function document(n)
   local doc = {}
   for i = 1, n do doc[i] = { at = { i, { tag = "t" .. i } } } end
+  wide = not wide
+  if wide then
+    local object = {}
+    for i = 1, 20 do object["m" .. i] = i end
+    doc[n + 1] = object
+  end
   return doc
 end
 
@@ -120,6 +128,23 @@ describe("a row that is answered as expected #pg", function()
       assert.equal(made, assert(other:query "select count(*)::int8 as n from ahead_rows where id > 100000")[1].n)
     end)
   end
+
+  it("is what was stored where a finalizer changes the caller's row meanwhile", function()
+    local changed, id = 0, 10
+    local calm_collector = hurry_collector()
+    while changed < 10 and id < 50000 do
+      id = id + 1
+      local given = { id = id, name = "n" .. id, doc = document(40) }
+      finalized(function()
+        changed = changed + 1
+        for i = 1, 40 do given.doc[i].at[2] = { "another" } end
+        given.name = "other" .. id
+      end)
+      assert.same(assert(rows:create(given)), stored(id))
+    end
+    calm_collector()
+    assert.is_true(changed >= 10)
+  end)
 
   it("is an ordinary error where a finalizer closes the database", function()
     local closed = false

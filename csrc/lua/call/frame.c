@@ -94,7 +94,7 @@ l_work *l_work_take(lua_State *L, l_slots *at, int owner, l_engine *eng) {
   lua_pushnil(L);
   lua_pushnil(L);
   lua_pushnil(L);
-  *at = (l_slots){owner, env + 1, env, env + 2, env + 3, env + 4, env + 5, 0};
+  *at = (l_slots){owner, env + 1, env, env + 2, env + 3, env + 4, env + 5, 0, 0, NULL};
   w->eng = eng;
   w->ctx = NULL;
   w->copy = !L_EXACT_INT || (eng && !eng->block); /* LuaJIT: reading a cdata runs Lua code */

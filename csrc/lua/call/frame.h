@@ -17,7 +17,9 @@
  * and another function finds other values at the same indexes. */
 typedef struct l_slots {
   int owner, self, env, names, tx, params, array_mt;
-  int answer; /* that was made before the result was there (call/run.h); 0: none */
+  int answer;         /* that was made before the result was there (call/run.h); 0: none */
+  int copy;           /* of the first JSON document that is read, for the answer; 0: none is wanted */
+  const char *copied; /* the text of that document, among the values read; NULL: the slot holds no copy */
 } l_slots;
 
 typedef struct l_work l_work;
@@ -31,6 +33,7 @@ struct l_work {
   bool anchors;      /* has an environment of its own, with what it uses */
   unsigned kept;     /* boxes in the chain from here on */
   bool copy;         /* texts must not be borrowed from Lua strings */
+  bool as_given;     /* the row that was written last was answered as it was given, and so may be the next */
   l_engine *eng;
   l_ctx *ctx; /* runs in this transaction; NULL: alone */
   ldr_call call;

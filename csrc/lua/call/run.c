@@ -21,11 +21,11 @@ static void settle(l_ahead *a) {
     l_work_free_task(w);
 }
 
-/* (work, names) → answer, or nil. Protected. */
+/* (work, names, copy) → answer, or nil. Protected. */
 static int make(lua_State *L) {
   l_work *w = lua_touserdata(L, 1);
-  l_slots at = {.names = 2, .array_mt = 3};
-  lua_settop(L, 3);
+  l_slots at = {.names = 2, .copy = 3, .copied = l_at(w)->copied, .array_mt = 4};
+  lua_settop(L, 4);
   w->at = &at;
   if (!w->expect(L, w)) lua_pushnil(L);
   return 1;
@@ -48,7 +48,11 @@ static ldr_code answer_ahead(lua_State *L, l_work *w) {
   l_ref_push(L, L_EXPECT);
   lua_pushlightuserdata(L, w);
   lua_pushvalue(L, at->names);
-  made = lua_pcall(L, 2, 1, 0) == LUA_OK;
+  if (at->copied)
+    lua_pushvalue(L, at->copy);
+  else
+    lua_pushnil(L);
+  made = lua_pcall(L, 3, 1, 0) == LUA_OK;
   w->at = at;
   l_engine_settle(w->eng);
   if (!made) {

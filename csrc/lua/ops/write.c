@@ -210,12 +210,24 @@ static ldr_op *new_op(l_opargs *a, ldr_op_kind kind) {
   return op;
 }
 
+/* A row that a blocking call writes is likely to be answered as it is given if the one before was. Its JSON
+ * is then copied while it is read, in place of being read again for the answer. */
+static void want_copy(l_opargs *a) {
+  l_work *w = a->w;
+  if (w->as_given && w->call.block) {
+    lua_pushnil(a->L);
+    w->at->copy = lua_gettop(a->L);
+  }
+  w->as_given = false; /* until the answer says so */
+}
+
 ldr_code l_op_create(l_opargs *a, int idx) {
   bool given[LDR_MAX_FIELDS], named[LDR_MAX_FIELDS] = {false};
   ldr_value *values = ldr_arena_alloc(&a->w->arena, a->e->nfields * sizeof *values);
   ldr_code code;
   if (values == NULL || new_op(a, LDR_OP_INSERT) == NULL) return ldr_fail_nomem(&a->w->err);
   answer_by_given(a, true);
+  want_copy(a);
   code = l_op_row(a->L, idx, a->w, a->e, a->now, values, given, named);
   return code == LDR_OK ? choose_columns(a, named, values, 1) : code;
 }

@@ -9,10 +9,15 @@
 #include "lua/values/decimal.h"
 #include "values/numeric.h"
 
+/* A table that grows is allocated several times over. So the first members of one wait on the stack until
+ * their number is known, or BATCH of them are there; far down, where the stack is dear, they do not. */
+enum { BATCH = 16, FLAT = 16, STEP = 48 };
+
 /* ---- Lua → text ---- */
 
 typedef struct encoder {
   ldr_buf *out;
+  int array_mt; /* of the copy; 0: none is made, or no longer */
   unsigned depth;
   const char *why;
 } encoder;
@@ -43,11 +48,19 @@ static bool encode_string(lua_State *L, encoder *e, int idx) {
   return true;
 }
 
+/* -0.0, which jsonb does not know, reads back as 0.0. */
+static void copy_zero(lua_State *L, const encoder *e, int idx) {
+  if (!e->array_mt || lua_isinteger(L, idx)) return;
+  lua_pushnumber(L, 0);
+  lua_replace(L, idx);
+}
+
 static bool encode_number(lua_State *L, encoder *e, int idx) {
   int64_t i;
   /* LuaJIT has one kind of number: it is an integer as long as integers are exact */
   lua_Number n = lua_tonumber(L, idx);
   bool integral = lua_isinteger(L, idx) || (!L_EXACT_INT && n >= -0x1p53 && n <= 0x1p53);
+  if (n == 0) copy_zero(L, e, idx);
   if (integral && l_int_get(L, idx, &i)) {
     ldr_json_add_int(e->out, i);
     return true;
@@ -57,26 +70,55 @@ static bool encode_number(lua_State *L, encoder *e, int idx) {
 
 static bool encode_cdata(lua_State *L, encoder *e, int idx) {
   int64_t i;
+  e->array_mt = 0;
   if (!l_int_get(L, idx, &i)) return refuse(e, "must not hold a cdata that is no 64-bit integer");
   ldr_json_add_int(e->out, i);
   return true;
 }
 
+/* The array on top, if it is whole, takes the place of what it is a copy of. */
+static void end_array(lua_State *L, const encoder *e, int idx) {
+  if (e->array_mt) {
+    lua_pushvalue(L, e->array_mt);
+    lua_setmetatable(L, -2);
+    lua_replace(L, idx);
+  }
+  lua_settop(L, idx);
+}
+
 static bool encode_array(lua_State *L, encoder *e, int idx, long n) {
+  int copy = e->array_mt ? lua_gettop(L) + 1 : 0;
+  if (copy) lua_createtable(L, (int)n, 0);
   ldr_buf_chr(e->out, '[');
   for (long i = 1; i <= n; i++) {
     if (i > 1) ldr_buf_chr(e->out, ',');
     lua_rawgeti(L, idx, (int)i);
     if (!encode(L, e, lua_gettop(L))) return false;
-    lua_pop(L, 1);
+    if (e->array_mt)
+      lua_rawseti(L, copy, (int)i);
+    else
+      lua_pop(L, 1);
   }
   ldr_buf_chr(e->out, ']');
+  if (copy) end_array(L, e, idx);
   return true;
+}
+
+/* The n pairs above idx, if they are all, become the copy of the object there. */
+static void end_object(lua_State *L, const encoder *e, int idx, int n) {
+  if (e->array_mt) {
+    lua_createtable(L, 0, n);
+    lua_replace(L, idx);
+    for (; n > 0; n--) lua_rawset(L, idx);
+  }
+  lua_settop(L, idx);
 }
 
 /* The first pair lies on the stack. */
 static bool encode_object(lua_State *L, encoder *e, int idx) {
   char before = '{';
+  bool copying = e->array_mt != 0;
+  int n = 0;
   do {
     if (lua_type(L, -2) != LUA_TSTRING)
       return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
@@ -85,9 +127,14 @@ static bool encode_object(lua_State *L, encoder *e, int idx) {
     if (!encode_string(L, e, lua_gettop(L) - 1)) return false;
     ldr_buf_chr(e->out, ':');
     if (!encode(L, e, lua_gettop(L))) return false;
-    lua_pop(L, 1);
+    if (n++ == BATCH) e->array_mt = 0;
+    if (e->array_mt)
+      lua_pushvalue(L, -2); /* the pair waits */
+    else
+      lua_pop(L, 1);
   } while (lua_next(L, idx));
   ldr_buf_chr(e->out, '}');
+  if (copying) end_object(L, e, idx, n);
   return true;
 }
 
@@ -96,7 +143,9 @@ static bool encode_members(lua_State *L, encoder *e, int idx, bool marked) {
   long n;
   lua_pushnil(L);
   if (!lua_next(L, idx)) {
-    ldr_buf_str(e->out, marked ? "[]" : "{}");
+    if (marked) return encode_array(L, e, idx, 0);
+    ldr_buf_str(e->out, "{}");
+    if (e->array_mt) end_object(L, e, idx, 0);
     return true;
   }
   if (!marked && lua_type(L, -2) != LUA_TNUMBER) return encode_object(L, e, idx);
@@ -109,6 +158,7 @@ static bool encode_members(lua_State *L, encoder *e, int idx, bool marked) {
 static bool encode_decimal(lua_State *L, encoder *e) {
   size_t n;
   const char *s = lua_tolstring(L, -1, &n);
+  e->array_mt = 0;
   if (n == 0 || (*s != '-' && (*s < '0' || *s > '9')) || s[n - 1] < '0' || s[n - 1] > '9')
     return refuse(e, "must not hold NaN or an infinity");
   ldr_buf_add(e->out, s, n);
@@ -130,8 +180,10 @@ static bool encode_table(lua_State *L, encoder *e, int idx) {
     lua_pop(L, 1);
     if (l_decimal_text(L, idx)) return encode_decimal(L, e);
   }
+  if (e->depth == FLAT) e->array_mt = 0;
   /* an endless loop of tables ends here too */
-  if (e->depth >= LDR_JSON_WRITE_DEPTH || !lua_checkstack(L, 8)) return refuse(e, "is nested too deeply");
+  if (e->depth >= LDR_JSON_WRITE_DEPTH || !lua_checkstack(L, e->array_mt ? 2 * BATCH + 8 : 8))
+    return refuse(e, "is nested too deeply");
   if (has_metatable && !check_metatable(L, e, idx)) return false;
   e->depth++;
   ok = encode_members(L, e, idx, has_metatable && l_marked_array(L, idx));
@@ -139,6 +191,7 @@ static bool encode_table(lua_State *L, encoder *e, int idx) {
   return ok;
 }
 
+/* Appends the value at idx. While a copy is made, idx is the top, where the value's copy then lies. */
 static bool encode(lua_State *L, encoder *e, int idx) {
   switch (lua_type(L, idx)) {
     case LUA_TBOOLEAN: ldr_buf_str(e->out, lua_toboolean(L, idx) ? "true" : "false"); return true;
@@ -146,13 +199,17 @@ static bool encode(lua_State *L, encoder *e, int idx) {
     case LUA_TSTRING: return encode_string(L, e, idx);
     case LUA_TTABLE: return encode_table(L, e, idx);
     case L_CDATA: return encode_cdata(L, e, idx);
-    case LUA_TNIL: ldr_buf_str(e->out, "null"); return true;
+    case LUA_TNIL:
+      e->array_mt = 0;
+      ldr_buf_str(e->out, "null");
+      return true;
     case LUA_TLIGHTUSERDATA:
       if (l_is_null(L, idx)) {
         ldr_buf_str(e->out, "null");
         return true;
       }
       if (l_marked_array(L, idx)) {
+        e->array_mt = 0;
         ldr_buf_str(e->out, "[]");
         return true;
       }
@@ -163,7 +220,7 @@ static bool encode(lua_State *L, encoder *e, int idx) {
 }
 
 const char *l_json_encode(lua_State *L, int idx, ldr_buf *out) {
-  encoder e = {out, 0, NULL};
+  encoder e = {.out = out};
   int top = lua_gettop(L);
   luaL_checkstack(L, 8, NULL);
   encode(L, &e, lua_absindex(L, idx));
@@ -171,14 +228,20 @@ const char *l_json_encode(lua_State *L, int idx, ldr_buf *out) {
   return e.why;
 }
 
+const char *l_json_encode_copy(lua_State *L, int idx, ldr_buf *out, int array_mt) {
+  encoder e = {.out = out, .array_mt = array_mt};
+  int copy = lua_gettop(L) + 1;
+  luaL_checkstack(L, 8, NULL);
+  lua_pushvalue(L, idx);
+  encode(L, &e, copy);
+  lua_settop(L, e.why || !e.array_mt ? copy - 1 : copy);
+  if (e.why == NULL && !e.array_mt) lua_pushnil(L);
+  return e.why;
+}
+
 /* ---- text → Lua ---- */
 
 static bool push_value(lua_State *L, l_json_decoder *d, ldr_json_event ev);
-
-/* A table that grows is allocated several times over. So its size is that of the table at this place in the
- * document before, or else the first members wait on the stack until their number is known, or BATCH of them
- * are there; far down, where the stack is dear, they do not. */
-enum { BATCH = 16, FLAT = 16, STEP = 48 };
 
 /* What comes next may be the text that the document before had here. */
 static ldr_json_reader *guess(l_json_decoder *d) {
@@ -206,6 +269,7 @@ static void check_stack(lua_State *L, l_json_decoder *d, int at, int n) {
 
 static unsigned batch_of(const l_json_decoder *d) { return d->r.depth <= FLAT ? BATCH : 1; }
 
+/* The next document's table at this place is made at the size of this one. */
 static void keep_size(unsigned char *size, unsigned n) {
   if (size) *size = n <= L_MEMO_LARGEST ? (unsigned char)n : 0;
 }

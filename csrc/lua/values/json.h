@@ -10,6 +10,10 @@
 /* Appends the value at idx. NULL when done, else why it is no JSON ("must not hold NaN or an infinity"). Out
  * of memory shows in out->broken. */
 const char *l_json_encode(lua_State *L, int idx, ldr_buf *out);
+/* The same, and pushes what l_json_decode would make of the text, in tables of its own; nil where only
+ * reading the text tells: decimals, wide integers, objects of many members, what lies deep. A refusal pushes
+ * nothing. array_mt: absolute stack index of array_mt. New tables run the collector, and so finalizers. */
+const char *l_json_encode_copy(lua_State *L, int idx, ldr_buf *out, int array_mt);
 
 typedef struct l_json_decoder {
   ldr_json_reader r;

@@ -61,6 +61,12 @@ static inline size_t l_memo_guess(const l_memo *m, const char **s) {
 /* Pushes the text of l_memo_guess, which came indeed. */
 void l_memo_push_guess(lua_State *L, l_memo *m);
 
+/* The rest of the row is made without the memo: its places are not known, and keep what they have. */
+static inline void l_memo_skip(l_memo *m) {
+  m->text = L_MEMO_TEXTS;
+  m->table = L_MEMO_TABLES;
+}
+
 /* The place of the next table's size; NULL: none. */
 static inline unsigned char *l_memo_size(l_memo *m) {
   return m && m->table < L_MEMO_TABLES ? &m->sizes[m->table++] : NULL;

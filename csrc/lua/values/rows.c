@@ -153,6 +153,7 @@ bool l_rows_expect(lua_State *L, l_work *w) {
 
 /* The same once the result says so. It may have been made before. */
 static bool push_given(lua_State *L, l_work *w) {
+  w->as_given = true;
   if (l_at(w)->answer == 0) return l_rows_expect(L, w);
   lua_pushvalue(L, l_at(w)->answer);
   return true;

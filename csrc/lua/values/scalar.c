@@ -276,15 +276,32 @@ static ldr_code read_char(lua_State *L, int idx, const ldr_column *c, l_work *w,
   return code;
 }
 
+/* Where a copy is wanted (l_slots), the first document's is made with its text. Sets *copied when it was. */
+static const char *encode_json(lua_State *L, int idx, l_work *w, bool *copied) {
+  const l_slots *at = l_at(w);
+  const char *why;
+  *copied = false;
+  if (at->copy == 0 || at->copied) return l_json_encode(L, idx, &w->buf);
+  why = l_json_encode_copy(L, idx, &w->buf, l_array_mark(L, w));
+  if (why) return why;
+  *copied = !lua_isnil(L, -1);
+  lua_replace(L, at->copy);
+  return NULL;
+}
+
 static ldr_code read_json(lua_State *L, int idx, const ldr_column *c, l_work *w, ldr_value *out) {
   const char *why;
+  bool copied;
+  ldr_code code;
   if (lua_type(L, idx) == LUA_TTABLE && l_has_mt(L, idx, L_JSON_TEXT_MT))
     return read_json_text(L, idx, c, w, out);
   ldr_buf_reset(&w->buf);
-  why = l_json_encode(L, idx, &w->buf);
+  why = encode_json(L, idx, w, &copied);
   if (why) return fault(w, c, why);
   if (w->buf.broken) return ldr_fail_nomem(&w->err);
-  return bytes(w, c, LDR_T_JSON, w->buf.p, w->buf.n, true, out);
+  code = bytes(w, c, LDR_T_JSON, w->buf.p, w->buf.n, true, out);
+  if (code == LDR_OK && copied) w->at->copied = out->u.p;
+  return code;
 }
 
 /* Appends the element at the top of the stack to an array's literal. */
@@ -425,6 +442,11 @@ static LDR_APART void push_uuid(lua_State *L, const char *id) {
 
 static LDR_APART bool push_json(lua_State *L, l_work *w, const ldr_value *v) {
   l_json_decoder d;
+  if (l_at(w)->copied && v->u.p == l_at(w)->copied) {
+    if (w->memo) l_memo_skip(w->memo);
+    lua_pushvalue(L, l_at(w)->copy);
+    return true;
+  }
   d.array_mt = l_array_mark(L, w);
   d.scratch = &w->buf;
   d.lenient = true;
