@@ -126,6 +126,37 @@ for _, mode in ipairs { "transaction", "session" } do
       other:close()
     end)
 
+    it("leaves nothing of a transaction to others whose commit failed", function()
+      local other = must(larder.open(url))
+      must(plain:query [[create function public.larder_pooled_f() returns trigger language plpgsql as $$
+        begin perform pg_sleep(new.id); raise exception 'refused'; end $$]])
+      must(plain:query [[create constraint trigger larder_pooled_t after insert on public.larder_pooled
+        deferrable initially deferred for each row execute function public.larder_pooled_f()]])
+      local codes = {}
+      for i, seconds in ipairs { 0, 60 } do -- refused, cancelled
+        local _, err = db:transaction({ timeout = seconds > 0 and 0.5 or nil }, function()
+          must(db:query "set statement_timeout = '77s'")
+          must(db:query "select pg_advisory_lock(9912)")
+          must(db:query "prepare larder_p as select 1")
+          must(db:query("insert into public.larder_pooled values ($1, 'x')", seconds))
+          return true
+        end)
+        codes[i] = err.code
+      end
+      local seen = {}
+      for i = 1, 6 do
+        seen[i] = must(other:query [[select current_setting('statement_timeout') as t,
+          (select count(*) from pg_locks where locktype = 'advisory' and objid = 9912) as locks,
+          (select count(*) from pg_prepared_statements where name = 'larder_p') as prepared]])[1]
+      end
+      other:close()
+      must(plain:query "drop trigger larder_pooled_t on public.larder_pooled")
+      must(plain:query "drop function public.larder_pooled_f")
+      assert.same({ "invalid", "timeout" }, codes)
+      for i = 1, 6 do assert.same({ t = "0", locks = 0, prepared = 0 }, seen[i]) end
+      assert.equal(0, must(plain:query "select count(*) as n from public.larder_pooled")[1].n)
+    end)
+
     it("ends what is under way when the database is closed", function()
       local kind = loops.manual
       local doomed = must(larder.open(url, { loop = "manual", pool = { max = 3 } }))

@@ -153,6 +153,25 @@ describe("raw SQL", function()
     end))
   end)
 
+  it("refuses what would end a transaction in the middle of its function", function()
+    for _, text in ipairs {
+      "commit", "COMMIT;", "commit and chain", "/* why */ rollback", "rollback and chain", "end", "abort", "prepare transaction 'x'",
+    } do
+      local ok, err = db:transaction(function(tx)
+        must(tx:query "insert into public.larder_raw values (1)")
+        local rows, why = tx:query(text)
+        assert.same({ nil, "invalid" }, { rows, why.code }, text)
+        assert.is_truthy(tostring(why):find("would end the transaction", 1, true), text)
+        rows, why = db:pipeline(function(p) p:query "select 1" p:query(text) end)
+        assert.same({ nil, "invalid" }, { rows, why.code }, text)
+        assert.is_nil(db:copy_in(text, "1\n"))
+        return nil, "undo"
+      end)
+      assert.same({ nil, "undo" }, { ok, err })
+      assert.equal(0, count())
+    end
+  end)
+
   it("gives a statement its own time limit", function()
     local rows, err = db:query { "select pg_sleep(5)", timeout = 0.05 }
     assert.is_nil(rows)

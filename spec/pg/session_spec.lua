@@ -103,6 +103,71 @@ describe("session state", function()
     end))
   end)
 
+  -- By statements that larder does not prepare: before one that it does, it may put the session's prepared statements in order.
+  local function prepared()
+    local rows, err = db:query "execute larder_p"
+    local piece = ""
+    must(db:copy_out("copy (select name from pg_prepared_statements where name like 'larder@_p%' escape '@') to stdout",
+      function(some) piece = piece .. some end))
+    return rows, err and err.sqlstate, piece
+  end
+
+  it("reaches nobody by EXECUTE", function()
+    local PREPARE = "prepare larder_p as select 1 as one"
+    local ways = {
+      function() must(db:query(PREPARE)) end,
+      function() must(db:query("do $$ begin execute '" .. PREPARE .. "'; end $$")) end,
+      function() assert.is_nil(db:query("do $$ begin execute '" .. PREPARE .. "'; perform 1 / 0; end $$")) end,
+      function() must(db:pipeline(function(p) p:query(PREPARE) end)) end,
+      function() must(db:pipeline({ atomic = true }, function(p) p:query "select 1 as one" p:query(PREPARE) end)) end,
+      function() assert.is_nil(db:pipeline({ atomic = true }, function(p) p:query(PREPARE) p:query "select 1 / 0" end)) end,
+      function() must(db:transaction(function() must(db:query(PREPARE)) end)) end,
+      function()
+        db:transaction(function()
+          must(db:query(PREPARE))
+          return nil, "undo"
+        end)
+      end,
+      function()
+        must(db:transaction(function()
+          db:transaction(function()
+            must(db:query(PREPARE))
+            return db:query "select 1 / 0"
+          end)
+          return true
+        end))
+      end,
+    }
+    for i, way in ipairs(ways) do
+      way()
+      assert.same({ nil, "26000", "" }, { prepared() }, "way " .. i)
+    end
+    assert.same(clean, state())
+  end)
+
+  it("is kept by name, whatever runs beside it", function()
+    for _, begins in ipairs { "prepare larder_p as select 42 as n", "do $$ begin execute 'prepare larder_p as select 42 as n'; end $$" } do
+      assert.equal(42, must(db:transaction(function()
+        must(db:query(begins))
+        for n = 1, 3 do assert.equal(n, must(db:query("select $1::int4 as n", n))[1].n) end
+        return must(db:query "execute larder_p")[1].n
+      end)))
+      assert.equal(42, must(db:session(function(session)
+        must(session:query(begins))
+        for n = 1, 3 do assert.equal(n, must(session:query("select $1::int4 as n", n))[1].n) end
+        return must(session:query "execute larder_p")[1].n
+      end)))
+    end
+    assert.same({ nil, "26000", "" }, { prepared() })
+  end)
+
+  it("does not outlive a pipeline that discards all", function()
+    for _, atomic in ipairs { false, true } do
+      must(db:pipeline({ atomic = atomic }, function(p) p:query "discard all" p:query "set statement_timeout = '77s'" end))
+      assert.same(clean, state())
+    end
+  end)
+
   it("is kept in a transaction until its end", function()
     must(db:transaction(function()
       must(db:query "set statement_timeout = '77s'")

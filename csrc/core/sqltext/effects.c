@@ -132,8 +132,14 @@ static unsigned of_reindex(const reader *r) {
   return many || r->concurrently ? LDR_EFFECT_OUTSIDE : 0;
 }
 
+/* rollback to …, rollback work to … */
+static bool ends(const reader *r) {
+  if (head_is(r, 0, "rollback")) return !head_is(r, 1, "to") && !head_is(r, 2, "to");
+  return head_is(r, 0, "commit end abort");
+}
+
 static unsigned of_prepare(const reader *r) {
-  if (head_is(r, 1, "transaction")) return LDR_EFFECT_TRANSACTION;
+  if (head_is(r, 1, "transaction")) return LDR_EFFECT_TRANSACTION | LDR_EFFECT_ENDS;
   return LDR_EFFECT_SESSION | LDR_EFFECT_PREPARES;
 }
 
@@ -144,7 +150,8 @@ static unsigned of_utility(const reader *r) {
   if (head_is(r, 0, "prepare")) return of_prepare(r);
   if (head_is(r, 0, "commit rollback") && head_is(r, 1, "prepared"))
     return LDR_EFFECT_TRANSACTION | LDR_EFFECT_OUTSIDE;
-  if (head_is(r, 0, "begin start commit end rollback abort savepoint release")) return LDR_EFFECT_TRANSACTION;
+  if (ends(r)) return LDR_EFFECT_TRANSACTION | LDR_EFFECT_ENDS;
+  if (head_is(r, 0, "begin start rollback savepoint release")) return LDR_EFFECT_TRANSACTION;
   if (head_is(r, 0, "set")) return of_set(r);
   if (head_is(r, 0, "create drop")) return of_create(r);
   if (head_is(r, 0, "alter")) return of_alter(r);

@@ -21,7 +21,9 @@ enum {
   /* may leave prepared statements in the session, besides: prepare, do, call. With LDR_EFFECT_SESSION */
   LDR_EFFECT_PREPARES = 16,
   /* is not known to do nothing but read: running it twice is not the same as running it once */
-  LDR_EFFECT_WRITES = 32
+  LDR_EFFECT_WRITES = 32,
+  /* ends the transaction, wholly: commit, rollback but not to a savepoint, prepare transaction */
+  LDR_EFFECT_ENDS = 64
 };
 
 /* What any of the statements of a text may do; 0 for an empty one. A text that is not closed may do anything.

@@ -3,7 +3,13 @@
 #include "sqltext/harmless.h"
 #include "support/test.h"
 
-enum { T = LDR_EFFECT_TRANSACTION, O = LDR_EFFECT_OUTSIDE, S = LDR_EFFECT_SESSION, U = LDR_EFFECT_UTILITY };
+enum {
+  T = LDR_EFFECT_TRANSACTION,
+  E = LDR_EFFECT_ENDS,
+  O = LDR_EFFECT_OUTSIDE,
+  S = LDR_EFFECT_SESSION,
+  U = LDR_EFFECT_UTILITY
+};
 
 typedef struct row {
   const char *sql;
@@ -18,7 +24,7 @@ static void check_rows(const row *rows, size_t n, unsigned mask) {
   }
 }
 
-#define CHECK_ROWS(rows) check_rows(rows, sizeof rows / sizeof *rows, T | O | S | U)
+#define CHECK_ROWS(rows) check_rows(rows, sizeof rows / sizeof *rows, T | E | O | S | U)
 
 TEST(rows_are_read_and_written_without_effects) {
   static const row rows[] = {
@@ -118,13 +124,18 @@ TEST(transactions_and_what_stays_outside_of_them) {
   static const row rows[] = {
       {"begin", T | U},
       {"START TRANSACTION", T | U},
-      {"commit", T | U},
-      {"end", T | U},
+      {"commit", T | E | U},
+      {"Commit work and chain", T | E | U},
+      {"end", T | E | U},
+      {"/* c */ rollback", T | E | U},
+      {"rollback and chain", T | E | U},
+      {"rollback to a", T | U},
+      {"rollback transaction to savepoint a", T | U},
       {"rollback to savepoint a", T | U},
-      {"abort", T | U},
+      {"abort", T | E | U},
       {"savepoint a", T | U},
       {"release a", T | U},
-      {"prepare transaction 'a'", T | U},
+      {"prepare transaction 'a'", T | E | U},
       {"commit prepared 'a'", T | O | U},
       {"vacuum t (a)", O | U},
       {"vacuum", O | U},
@@ -139,7 +150,7 @@ TEST(transactions_and_what_stays_outside_of_them) {
       {"alter table t detach partition p concurrently", O | U},
       {"cluster", O | U},
       {"cluster t", U},
-      {"select 1; commit; select 2", T | U},
+      {"select 1; commit; select 2", T | E | U},
       {"create function a_b() returns int begin atomic select 1; end", S | U}, /* no end of a transaction */
   };
   CHECK_ROWS(rows);

@@ -11,13 +11,13 @@ enum { DRAIN_US = 1000000 }; /* for the rest of a COPY that nobody reads to its 
 typedef struct copy_request {
   ldr_request base; /* first */
   const char *sql;
-  bool in;
+  bool in, dirties; /* dirties: it may change the session */
 } copy_request;
 
 static ldr_code start(ldr_request *rq, ldr_err *err) {
-  const char *sql = ((copy_request *)rq)->sql;
-  if (ldr_stmt_changes_session(sql)) rq->slot->reset = true;
-  return ldr_pgsess_simple(rq, sql, err);
+  const copy_request *x = (copy_request *)rq;
+  if (x->dirties) rq->slot->reset = true;
+  return ldr_pgsess_simple(rq, x->sql, err);
 }
 
 static ldr_code copying(ldr_request *rq, ldr_err *err) {
@@ -56,8 +56,12 @@ static ldr_code begin(ldr_tx *t, const char *sql, bool in, const ldr_call *call,
   const ldr_call blocking = {.deadline = call->deadline, .block = true};
   ldr_pgtx *tx = ldr_pgtx_of(t);
   ldr_request *rq = NULL;
-  ldr_code code = ldr_request_new(tx->e, tx, &kind, in ? "copy in" : "copy out", &blocking, &rq, err);
+  unsigned effects = 0;
+  ldr_code code = ldr_stmt_only_copies(sql, in, &effects, err);
+  if (code == LDR_OK)
+    code = ldr_request_new(tx->e, tx, &kind, in ? "copy in" : "copy out", &blocking, &rq, err);
   if (code) return code;
+  ((copy_request *)rq)->dirties = (effects & LDR_EFFECT_SESSION) != 0;
   ((copy_request *)rq)->sql = sql;
   ((copy_request *)rq)->in = in;
   code = ldr_request_drive(rq, err);

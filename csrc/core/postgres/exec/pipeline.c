@@ -35,11 +35,11 @@ static pipe_request *pipe_of(ldr_request *rq) { return (pipe_request *)rq; }
 
 /* ---- items ---- */
 
-static ldr_code prepare(ldr_pg *e, entry *x, const ldr_item *item, ldr_err *err) {
+static ldr_code prepare(ldr_pg *e, const ldr_pgtx *tx, entry *x, const ldr_item *item, ldr_err *err) {
   ldr_code code;
   if (item->stmt) {
     x->stmt = ldr_stmt_retain(item->stmt);
-    code = ldr_stmt_usable(x->stmt, err);
+    code = ldr_stmt_usable(x->stmt, tx && !tx->session, err);
     if (code) return code;
     return ldr_bind_from_values(&x->args, x->stmt->params, x->stmt->oids, item->values, x->stmt->nparams,
                                 err);
@@ -55,7 +55,7 @@ static ldr_code make_entries(pipe_request *p, const ldr_item *items, ldr_err *er
   p->entries = ldr_alloc_array(p->n, sizeof *p->entries);
   if (p->entries == NULL) return ldr_fail_nomem(err);
   for (size_t i = 0; i < p->n && code == LDR_OK; i++)
-    code = prepare(p->base.e, &p->entries[i], &items[i], err);
+    code = prepare(p->base.e, p->base.tx, &p->entries[i], &items[i], err);
   return code;
 }
 
@@ -287,7 +287,6 @@ static ldr_code item_failed(pipe_request *p, size_t i, ldr_exchange *r, ldr_err 
   x->stale = p->base.healed < LDR_HEALS_MAX && ldr_exchange_stale(r) && !ldr_stmt_only_once(x->stmt);
   if (x->stale) ldr_live_forget(x->stmt->live);
   if (x->stale) return LDR_OK;
-  ldr_pgrun_note_failure(p->base.slot, x->stmt);
   ldr_exchange_error(r, x->stmt->deletes, &why);
   ldr_stmt_explain(x->stmt, &why);
   if (p->base.timed_out && (r->lost || strcmp(why.sqlstate, "57014") == 0))

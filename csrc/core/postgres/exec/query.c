@@ -33,12 +33,6 @@ static bool tag_is(const char *tag, const char *const *words) {
   return false;
 }
 
-/* Does the undoing travel with the statement? In a transaction it waits for the end, in a session of one's
- * own for the end of that; what takes no transaction block takes no company either. */
-static bool undone_at_once(const ldr_pgtx *tx, const ldr_stmt *s) {
-  return tx == NULL && (s->effects & LDR_EFFECT_SESSION) && !(s->effects & LDR_EFFECT_OUTSIDE);
-}
-
 /* A raw SELECT may call what writes, or be the end of a WITH that does; not where the server refuses that,
  * which a SET may have changed. */
 static bool may_write(const ldr_pgtx *tx, const ldr_stmt *s, const char *tag) {
@@ -48,24 +42,22 @@ static bool may_write(const ldr_pgtx *tx, const ldr_stmt *s, const char *tag) {
 }
 
 void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag) {
-  static const char *const forgets[] = {"DISCARD", "DEALLOCATE", NULL};
   if (tx && may_write(tx, s, tag)) tx->wrote = true;
-  if (s->e) return;
-  if (tag_is(tag, forgets) || (s->effects & LDR_EFFECT_PREPARES)) ldr_registry_forget_all(&slot->prepared);
-  if (undone_at_once(tx, s)) slot->reset = false;
+  if (s->e == NULL && strcmp(tag, "DISCARD ALL") == 0) ldr_registry_forget_all(&slot->prepared);
 }
 
-void ldr_pgrun_note_failure(ldr_slot *slot, const ldr_stmt *s) {
-  if (s->effects & LDR_EFFECT_SESSION) slot->reset = true; /* an advisory lock outlives the failure */
-}
-
+/* In a transaction the undoing waits for the end, in a session of one's own for the end of that; what takes
+ * no transaction block takes no company either. */
 ldr_code ldr_pgrun_add_undo(ldr_request *rq, unsigned effects, ldr_exchange *r, ldr_err *err) {
+  ldr_registry *g = &rq->slot->prepared;
+  bool prepares = (effects & LDR_EFFECT_PREPARES) != 0;
   if (!(effects & LDR_EFFECT_SESSION)) return LDR_OK;
   rq->slot->reset = true;
-  if (rq->tx || (effects & LDR_EFFECT_OUTSIDE)) return LDR_OK;
-  return ldr_undo_add(r, (effects & LDR_EFFECT_PREPARES) && !rq->e->pool->server.own_sessions)
-             ? LDR_OK
-             : ldr_fail_nomem(err);
+  if (rq->tx && prepares) ldr_registry_leave_to_caller(g);
+  if (rq->tx == NULL && !(effects & LDR_EFFECT_OUTSIDE))
+    return ldr_undo_add(r, g, prepares) ? LDR_OK : ldr_fail_nomem(err);
+  if (rq->tx == NULL && prepares) ldr_registry_forget_all(g);
+  return LDR_OK;
 }
 
 /* Results as text are read in the forms that do not depend on a server's settings. Local to the transaction,
@@ -192,7 +184,6 @@ static ldr_code failed(ldr_request *rq, ldr_err *err) {
   if (may_heal(rq)) return heal(rq, err);
   if (ldr_request_can_retry(rq) && ldr_request_requeue(rq)) return LDR_PENDING;
   if (ldr_exchange_stale(rq->exchange) || refutes_live(rq)) ldr_live_forget(rq->stmt->live);
-  ldr_pgrun_note_failure(rq->slot, rq->stmt);
   rq->forget = rq->forget || ldr_stmt_doubted(rq->stmt, ldr_exchange_sqlstate(rq->exchange));
   return ldr_request_error(rq, err);
 }
@@ -254,7 +245,7 @@ ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ld
 ldr_code ldr_pg_execute(ldr_engine *engine, ldr_tx *tx, ldr_stmt *s, const ldr_value *values,
                         const ldr_call *call, ldr_result *out, ldr_task **task, ldr_err *err) {
   ldr_request *rq = NULL;
-  ldr_code code = ldr_stmt_usable(s, err);
+  ldr_code code = ldr_stmt_usable(s, tx && !ldr_pgtx_of(tx)->session, err);
   if (code == LDR_OK)
     code = ldr_request_new(ldr_pg_of(engine), ldr_pgtx_of(tx), &statement, "query", call, &rq, err);
   if (code) return code;

@@ -20,10 +20,8 @@ ldr_code ldr_pgrun_unreadable(const ldr_pgtx *tx, ldr_err *err);
 int64_t ldr_pgrun_count(const ldr_pgres *res);
 /* What an answer brings its caller; takes over res, also on failure. */
 ldr_code ldr_pgrun_result(ldr_stmt *s, ldr_pgres *res, ldr_result *out, ldr_err *err) LDR_MUSTCHECK;
-/* A statement succeeded: what its tag says of the transaction and of the session's state. */
+/* A statement succeeded: what its tag says of the transaction and of prepared statements. */
 void ldr_pgrun_note(ldr_pgtx *tx, ldr_slot *slot, const ldr_stmt *s, const char *tag);
-/* … or failed. */
-void ldr_pgrun_note_failure(ldr_slot *slot, const ldr_stmt *s);
 /* To be called when all statements of r are in it, with their effects together: what they may change in the
  * session is undone behind them, under the same Sync, so that it is gone before anybody else has the session,
  * whatever pooler is between. In a transaction it is only noted, and undone at the end. */

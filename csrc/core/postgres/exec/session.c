@@ -77,14 +77,14 @@ typedef struct script_request {
 } script_request;
 
 static ldr_code script_start(ldr_request *rq, ldr_err *err) {
+  rq->slot->reset = true; /* it may set anything, and prepare and forget statements */
+  ldr_registry_leave_to_caller(&rq->slot->prepared);
   return ldr_pgsess_simple(rq, ((script_request *)rq)->sql, err);
 }
 
 static ldr_code script_answered(ldr_request *rq, ldr_err *err) {
   script_request *x = (script_request *)rq;
   unsigned at;
-  rq->slot->reset = true; /* it may have set anything */
-  ldr_registry_forget_all(&rq->slot->prepared);
   rq->tx->wrote = true;
   if (!ldr_request_failed(rq)) return LDR_OK;
   at = rq->exchange->error ? ldr_pgres_error_position(rq->exchange->error) : 0;

@@ -237,13 +237,22 @@ static ldr_code submit_end(ldr_request *rq, ldr_err *err) {
 
 /* What statements of the transaction changed in the session is undone behind its end, under the same Sync. */
 static ldr_code add_undo(ldr_request *rq, ldr_err *err) {
-  if (!rq->slot->reset || ldr_undo_add(rq->exchange, !rq->e->pool->server.own_sessions)) return LDR_OK;
+  ldr_slot *s = rq->slot;
+  if (!s->reset || ldr_undo_add(rq->exchange, &s->prepared, !rq->e->pool->server.own_sessions)) return LDR_OK;
   return ldr_fail_nomem(err);
 }
 
+/* A pooler takes the session away as soon as COMMIT has failed, and with it what should have been undone
+ * behind it. So what is deferred, and may fail, runs before: while that can still be rolled back. */
+static bool add_deferred(ldr_request *rq) {
+  if (!rq->slot->reset || rq->e->pool->server.own_sessions) return true;
+  return ldr_request_query(rq, "set constraints all immediate") != NULL;
+}
+
+/* Behind the end nothing of the session may be left to undo. */
 static void note_undone(ldr_request *rq) {
   if (rq->slot == NULL) return;
-  rq->slot->discard = rq->slot->discard || (rq->slot->reset && ldr_request_failed(rq));
+  rq->slot->discard = rq->slot->discard || rq->slot->reset;
   rq->slot->reset = false;
 }
 
@@ -301,7 +310,7 @@ static ldr_code submit_commit(ldr_request *rq, ldr_err *err) {
   call_hook(rq, "before_commit");
   if (!ldr_conn_check(rq->conn)) return surely_undone(err);
   ldr_exchange_reset(rq->exchange);
-  if (!add_pending(rq, x)) return ldr_fail_nomem(err);
+  if (!add_pending(rq, x) || !add_deferred(rq)) return ldr_fail_nomem(err);
   code = add_question(rq, err);
   if (code) return code;
   if (ldr_request_query(rq, "commit") == NULL) return ldr_fail_nomem(err);

@@ -4,9 +4,10 @@
  *
  * An exchange ends at its Sync, so that an implicit commit (and what it may fail with) belongs to it. Reads
  * may be grouped: they share the Sync of the last of them, and when one fails, the server skips those behind
- * it, which then have done nothing. Scripts of the simple protocol, COPY and the end of a transaction leave
- * pipeline mode for an exchange of their own, and so does one command where nobody else sends: libpq makes
- * fewer results of its answer then. */
+ * it, which then have done nothing. Outside of pipeline mode goes what is an exchange of its own: scripts and
+ * COPY by the simple protocol, COMMIT and ROLLBACK when nothing travels with them (two messages of the server
+ * in place of five), and one command where nobody else sends (libpq makes fewer results of its answer). Its
+ * error counts as that of command 0, also when it is the commit's. */
 #ifndef LDR_POSTGRES_PROTOCOL_EXCHANGE_H
 #define LDR_POSTGRES_PROTOCOL_EXCHANGE_H
 
@@ -37,12 +38,12 @@ typedef struct ldr_exchange { /* zero-initialise */
   ldr_cmd *cmd;
   unsigned n, cap;
   unsigned at;      /* the command whose answer is due; n: the Sync */
-  unsigned failed;  /* when error is set: whose it is; n: the Sync's, that is the commit's */
+  unsigned failed;  /* when error is set: whose it is; n: the Sync's, that is the commit's (in a pipeline) */
   bool grouped;     /* the next one may share its Sync: ldr_conn_flush_group ends the group */
   bool sealed;      /* its Sync was sent */
   bool skipped;     /* behind another's failure in its group: it did nothing */
-  bool alone;       /* one command outside of pipeline mode */
-  bool simple;      /* the same, by the simple protocol: any number of statements, or COPY */
+  bool alone;       /* one command outside of pipeline mode, by the extended protocol */
+  bool simple;      /* outside of it by the simple protocol: one text, of any number of statements, or COPY */
   bool unsent;      /* alone, simple: waits for those in front of it */
   bool copying;     /* simple: waits for copy data from or to the owner */
   bool done;        /* answered, or lost */
@@ -52,6 +53,7 @@ typedef struct ldr_exchange { /* zero-initialise */
   unsigned peers;   /* done: exchanges under the same Sync */
   bool listed;      /* it is on `finished`, and nobody has taken it from there yet */
   /* the owner's: */
+  bool undoes;                        /* its last command is the last of those that put the session back */
   struct ldr_exchange_list *finished; /* where it is put once it is done; NULL: nowhere */
   void *request, *home;
 } ldr_exchange;

@@ -10,6 +10,7 @@ ldr_loop *ldr_request_loop_to_lock(const ldr_request *rq) { return rq->on_loop ?
 void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_exchange *r) {
   ldr_registry *g = &slot->prepared;
   ldr_registry_settle(g, r);
+  if (r->undoes && r->cmd[r->n - 1].res) slot->reset = false;
   ldr_count(&e->counts.prepares, g->parses);
   ldr_count(&e->counts.evictions, g->evictions);
   g->parses = g->evictions = 0;

@@ -203,7 +203,8 @@ extern const char ldr_pgtx_begin_sql[];              /* BEGIN without options */
  * NULL. Once that is sent: ldr_pgtx_sent. */
 const char *ldr_pgtx_next_pending(const ldr_pgtx *tx, unsigned i, const char *before);
 void ldr_pgtx_sent(ldr_pgtx *tx);
-/* What an answered exchange says of prepared statements; before anybody takes its answers. */
+/* What an answered exchange says of the session: its prepared statements, and whether it was put back. Before
+ * anybody takes its answers. */
 void ldr_pg_settle(ldr_pg *e, ldr_slot *slot, ldr_exchange *r);
 /* Before anything of the engine is touched: in a forked child all connections are given up. */
 void ldr_pg_check_fork(ldr_pg *e);

@@ -169,7 +169,7 @@ static ldr_code undo_session(ldr_request *rq, bool taken, ldr_err *err) {
   if (!s->reset || !may_be_others(rq, taken)) return LDR_OK;
   if (!rq->e->pool->server.own_sessions) return LDR_OK; /* it is another session by now */
   ldr_exchange_reset(&s->undo);
-  if (!ldr_undo_add(&s->undo, false)) return ldr_fail_nomem(err);
+  if (!ldr_undo_add(&s->undo, &s->prepared, false)) return ldr_fail_nomem(err);
   s->reset = false;
   return ldr_conn_submit(s->conn, &s->undo, err);
 }

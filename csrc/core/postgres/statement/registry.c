@@ -27,10 +27,28 @@ bool ldr_registry_init(ldr_registry *g, size_t cap) {
   return cap == 0 || ldr_lru_init(&g->lru, cap);
 }
 
-void ldr_registry_forget_all(ldr_registry *g) {
+static void none_is_ready(ldr_registry *g) {
   for (ldr_lru_node *node = g->lru.oldest; node; node = node->newer)
     ((prep *)(void *)node)->state = PREP_MISSING;
+}
+
+void ldr_registry_forget_all(ldr_registry *g) {
+  none_is_ready(g);
   g->unsure = true;
+}
+
+void ldr_registry_leave_to_caller(ldr_registry *g) {
+  ldr_registry_forget_all(g);
+  g->theirs = true;
+}
+
+bool ldr_registry_clear(ldr_registry *g, ldr_exchange *r) {
+  ldr_cmd *c = ldr_exchange_add(r, LDR_CMD_QUERY);
+  if (c == NULL) return false;
+  c->sql = deallocate_all;
+  none_is_ready(g);
+  g->unsure = g->theirs = false;
+  return true;
 }
 
 void ldr_registry_done(ldr_registry *g) {
@@ -98,16 +116,6 @@ static ldr_cmd *add_cmd(ldr_exchange *r, ldr_cmd_kind kind, const ldr_stmt *s, c
   return c;
 }
 
-/* Nothing is known of the session's statements: none shall be left, which never fails, so it is safe inside a
- * transaction, too. */
-static bool start_over(ldr_registry *g, ldr_exchange *r) {
-  ldr_cmd *c = ldr_exchange_add(r, LDR_CMD_QUERY);
-  if (c == NULL) return false;
-  c->sql = deallocate_all;
-  g->unsure = false;
-  return true;
-}
-
 static unsigned changes_of(const ldr_stmt *s) { return s->live ? atomic_load(&s->live->changes) : 0; }
 
 /* What must come before a use of s; *out is its place in the registry. What was parsed before another
@@ -116,7 +124,7 @@ static unsigned changes_of(const ldr_stmt *s) { return s->live ? atomic_load(&s-
 static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r, prep **out,
                            ldr_err *err) {
   prep *p;
-  if (g->unsure && !start_over(g, r)) return ldr_fail_nomem(err);
+  if (g->unsure && !ldr_registry_clear(g, r)) return ldr_fail_nomem(err);
   p = find_or_add(g, s, r);
   if (p == NULL) return ldr_fail_nomem(err);
   p->sync = g->sent + 1;
@@ -134,7 +142,7 @@ static ldr_code make_ready(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, l
 ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
                            ldr_err *err) {
   prep *p = NULL;
-  bool named = g->cap && !(how & LDR_RUN_UNNAMED) && !(s->effects & LDR_EFFECT_UTILITY);
+  bool named = g->cap && !g->theirs && !(how & LDR_RUN_UNNAMED) && !(s->effects & LDR_EFFECT_UTILITY);
   ldr_code code = named ? make_ready(g, s, args, r, &p, err) : LDR_OK;
   if (code) return code;
   return add_cmd(r, p ? LDR_CMD_EXEC : LDR_CMD_QUERY, s, args, p) ? LDR_OK : ldr_fail_nomem(err);

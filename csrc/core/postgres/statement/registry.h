@@ -22,6 +22,7 @@ typedef struct ldr_registry {
   size_t cap;
   uint64_t sent, answered;    /* exchanges; what an unanswered one uses is not evicted */
   bool unsure;                /* the session may have prepared or forgotten anything */
+  bool theirs;                /* … and whoever has the connection may want what it has prepared */
   unsigned parses, evictions; /* for whoever counts them, who sets them back */
 } ldr_registry;
 
@@ -29,9 +30,9 @@ bool ldr_registry_init(ldr_registry *g, size_t cap); /* false: out of memory */
 void ldr_registry_done(ldr_registry *g);
 /* Adds to r the execution of s, and before it whatever s needs on this connection: statements that made room
  * are deallocated and s is parsed, all in the same flush. s runs without a name when that is asked for
- * (LDR_RUN_UNNAMED in how), when cap is 0, and when it is no select, insert, update, delete or merge: naming
- * would gain it nothing, and VACUUM suffers no command before it. Then, once r is submitted:
- * ldr_registry_sent, and when it is done: ldr_registry_settle. */
+ * (LDR_RUN_UNNAMED in how), when cap is 0, when it is no select, insert, update, delete or merge (naming
+ * would gain it nothing, and VACUUM suffers no command before it), and while the session's statements are the
+ * caller's. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
 ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
                            ldr_err *err) LDR_MUSTCHECK;
 /* Adds to r the question what s takes and gives. It is asked of a statement without a name, so that nothing
@@ -41,6 +42,12 @@ ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) LDR_MUST
 ldr_proof *ldr_registry_proof(ldr_registry *g, const ldr_stmt *s);
 void ldr_registry_sent(ldr_registry *g);
 void ldr_registry_settle(ldr_registry *g, ldr_exchange *r); /* reads the answers before anybody takes them */
-void ldr_registry_forget_all(ldr_registry *g);              /* after DISCARD, DEALLOCATE ALL or a script */
+void ldr_registry_forget_all(ldr_registry *g);              /* after DISCARD ALL: nothing is known any more */
+/* A transaction or session runs what may prepare statements or forget them. Those are its own: until
+ * ldr_registry_clear nothing is named, and so nothing deallocated. */
+void ldr_registry_leave_to_caller(ldr_registry *g);
+/* Adds to r the end of all prepared statements, whosever they are. It never fails, also in a transaction.
+ * false: out of memory. */
+bool ldr_registry_clear(ldr_registry *g, ldr_exchange *r) LDR_MUSTCHECK;
 
 #endif

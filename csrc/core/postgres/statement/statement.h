@@ -104,11 +104,14 @@ ldr_code ldr_stmt_describe(ldr_stmt *s, const ldr_pgres *res, ldr_err *err) LDR_
 bool ldr_stmt_refuted(const ldr_stmt *s, const ldr_pgres *res);
 /* May a failure with this SQLSTATE come from a text's description that is out of date? */
 bool ldr_stmt_doubted(const ldr_stmt *s, const char *sqlstate);
-/* May this text change the session that it runs in? */
-bool ldr_stmt_changes_session(const char *sql);
+/* Refuses a text that is anything but one COPY from stdin (in) or to stdout: the simple protocol would run
+ * it, and whatever stands behind it. *effects: of it (sqltext/effects.h). */
+ldr_code ldr_stmt_only_copies(const char *sql, bool in, unsigned *effects, ldr_err *err) LDR_MUSTCHECK;
 /* A text that may have done something and that has rows to show for it: it cannot be run to try. */
 bool ldr_stmt_only_once(const ldr_stmt *s);
-/* A row is a table by column names: of two columns with one name the row could show one. */
-ldr_code ldr_stmt_usable(const ldr_stmt *s, ldr_err *err) LDR_MUSTCHECK;
+/* A row is a table by column names: of two columns with one name the row could show one. In a transaction
+ * (in_tx) it must not end that: COMMIT has one way, on which its outcome is told, and behind `commit and
+ * chain` nobody could see that half of the work is stored. */
+ldr_code ldr_stmt_usable(const ldr_stmt *s, bool in_tx, ldr_err *err) LDR_MUSTCHECK;
 
 #endif

@@ -12,8 +12,10 @@ static bool add(ldr_exchange *r, const char *sql) {
   return c != NULL;
 }
 
-bool ldr_undo_add(ldr_exchange *r, bool prepared) {
+bool ldr_undo_add(ldr_exchange *r, ldr_registry *g, bool prepared) {
   for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
     if (!add(r, statements[i])) return false;
-  return !prepared || add(r, "deallocate all");
+  if ((prepared || g->unsure) && !ldr_registry_clear(g, r)) return false;
+  r->undoes = true;
+  return true;
 }

@@ -2,10 +2,11 @@
 #ifndef LDR_POSTGRES_STATEMENT_UNDO_H
 #define LDR_POSTGRES_STATEMENT_UNDO_H
 
-#include "postgres/protocol/connection.h"
+#include "postgres/statement/registry.h"
 
 /* Adds the commands to r: role, settings, cursors, channels, temporary tables, advisory locks; with
- * `prepared` the prepared statements, too. Each of them may stand in a transaction. false: out of memory. */
-bool ldr_undo_add(ldr_exchange *r, bool prepared);
+ * `prepared`, and where g says that there may be some, the prepared statements, too. Each of them may stand
+ * in a transaction. r then undoes the session, which whoever settles it notes. false: out of memory. */
+bool ldr_undo_add(ldr_exchange *r, ldr_registry *g, bool prepared) LDR_MUSTCHECK;
 
 #endif

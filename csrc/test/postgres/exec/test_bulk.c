@@ -230,6 +230,13 @@ TEST(scan_gives_back_what_was_loaded) {
 /* ---- COPY and scripts ---- */
 
 TEST(copy_in_and_out) {
+  static const char *const no_copies[] = {"select 1",
+                                          "",
+                                          "delete from ldr_test.items",
+                                          "commit and chain",
+                                          "delete from ldr_test.items; copy ldr_test.items (id) to stdout",
+                                          "copy (select 1) to stdout; delete from ldr_test.items",
+                                          "copy ldr_test.items (id) from stdin;\ndelete from ldr_test.items"};
   static const char in[] = "copy ldr_test.items (tenant, id, name, n, at) from stdin",
                     out[] = "copy (select id from ldr_test.items order by id) to stdout";
   static const char rows[] = "acme\ti1\tone\t1\t2026-01-01\nacme\ti2\ttwo\t2\t2026-01-01\n";
@@ -256,7 +263,12 @@ TEST(copy_in_and_out) {
   while (ldr_pg_copy_out_data(s, &pg_block, &p, &n, &f.err) == LDR_OK && p)
     snprintf(got + strlen(got), sizeof got - strlen(got), "%.*s", (int)n, p);
   CHECK_STR(got, "i1\ni2\n");
-  CHECK_INT(ldr_pg_copy_out_begin(s, "select 1", &pg_block, &f.err), LDR_INVALID);
+  for (size_t i = 0; i < sizeof no_copies / sizeof *no_copies; i++) {
+    CHECK_INT(ldr_pg_copy_out_begin(s, no_copies[i], &pg_block, &f.err), LDR_INVALID);
+    CHECK_INT(ldr_pg_copy_in_begin(s, no_copies[i], &pg_block, &f.err), LDR_INVALID);
+  }
+  CHECK_INT(ldr_pg_copy_in_begin(s, out, &pg_block, &f.err), LDR_INVALID);  /* in the other direction */
+  CHECK_STR(pg_text(&f, NULL, "select count(*) from ldr_test.items"), "2"); /* nothing was run */
   CHECK_INT(ldr_pg_copy_in_begin(s, "copy nothing_here from stdin", &pg_block, &f.err), LDR_SYNTAX);
   CHECK_STR(pg_text(&f, s, "select 1"), "1");
   pg_rollback(&f, s);

@@ -105,13 +105,31 @@ TEST(a_failed_transaction_commits_nothing) {
   pg_close(&f);
 }
 
-TEST(a_statement_that_ends_the_transaction_ends_it) {
+/* Their outcome would not be told, and behind one with `and chain` nobody could see that there was an end. */
+TEST(a_statement_must_not_end_the_transaction) {
+  static const char *const ends[] = {"commit", "commit and chain", "rollback", "rollback and chain",
+                                     "prepare transaction 'x'"};
   pgfix f;
   ldr_tx *tx;
   if (!pg_open(&f, NULL)) return;
   tx = pg_begin(&f);
   CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
-  CHECK_INT(pg_do(&f, tx, "rollback"), LDR_OK);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) CHECK_INT(pg_do(&f, tx, ends[i]), LDR_INVALID);
+  CHECK_INT(pg_do(&f, tx, "savepoint a"), LDR_OK);
+  CHECK_INT(pg_do(&f, tx, "rollback to savepoint a"), LDR_OK);
+  CHECK_INT(pg_insert(&f, tx, "i2", "two"), LDR_OK);
+  pg_rollback(&f, tx);
+  CHECK_INT(pg_count(&f), 0);
+  pg_close(&f);
+}
+
+TEST(a_script_that_ends_the_transaction_ends_it) {
+  pgfix f;
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  CHECK_INT(f.db->ops->session->script(tx, "rollback", &pg_block, &f.err), LDR_OK);
   CHECK_INT(pg_insert(&f, tx, "i2", "two"), LDR_CLOSED);
   CHECK_INT(pg_commit(&f, tx), LDR_CLOSED);
   CHECK_INT(pg_count(&f), 0);
@@ -338,6 +356,58 @@ TEST(a_backend_killed_around_commit) {
   pg_close(&f);
 }
 
+/* ---- what goes to the server between the last statement and COMMIT ---- */
+
+typedef struct last_words {
+  const ldr_slot *slot;
+  uint64_t sent; /* exchanges of requests, before COMMIT */
+  bool idle, commit_first, undoes, simple, alone_in_flight;
+} last_words;
+
+static void look_at_commit(void *ud, const char *point, int pid) {
+  last_words *w = ud;
+  const ldr_exchange *head = ldr_conn_head(w->slot->conn);
+  (void)pid;
+  if (strcmp(point, "before_commit") == 0) {
+    w->idle = head == NULL && w->slot->prepared.sent == w->sent && w->slot->undo.n == 0;
+    return;
+  }
+  w->alone_in_flight = head && head->next == NULL && w->slot->prepared.sent == w->sent + 1;
+  w->commit_first = head && head->cmd[0].sql && strcmp(head->cmd[0].sql, "commit") == 0;
+  w->undoes = head && head->undoes && w->slot->undo.n == 0;
+  w->simple = head && head->simple;
+}
+
+/* COMMIT runs what is deferred, and that with what the transaction has set. */
+TEST(nothing_is_sent_between_the_last_statement_and_commit) {
+  static const char *const changes[] = {NULL, "set search_path = pg_catalog", "select pg_advisory_lock(7)",
+                                        "prepare p as select 1"};
+  pgfix f;
+  const ldr_pool_config one = pg_config(1);
+  if (!pg_open(&f, &one)) return;
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    last_words w = {0};
+    char id[8];
+    ldr_tx *tx = pg_begin(&f);
+    snprintf(id, sizeof id, "i%zu", i);
+    CHECK_INT(pg_insert(&f, tx, id, id),
+              LDR_OK); /* brings the transaction's id: COMMIT need not ask for it */
+    if (changes[i]) CHECK_INT(pg_do(&f, tx, changes[i]), LDR_OK);
+    w.slot = ldr_pgtx_of(tx)->slot;
+    w.sent = w.slot->prepared.sent;
+    ldr_pg_set_hook(f.db, look_at_commit, &w);
+    CHECK_INT(pg_commit(&f, tx), LDR_OK);
+    ldr_pg_set_hook(f.db, NULL, NULL);
+    CHECK(w.idle);
+    CHECK(w.commit_first);
+    CHECK(w.alone_in_flight);
+    CHECK(w.undoes == (changes[i] != NULL)); /* in the exchange of COMMIT, behind it */
+    CHECK(w.simple == (changes[i] == NULL)); /* alone it goes by the simple protocol */
+  }
+  CHECK_INT(pg_count(&f), 4);
+  pg_close(&f);
+}
+
 void test_transaction(void);
 void test_transaction(void) {
   if (!pg_available("pgtx")) return;
@@ -346,7 +416,8 @@ void test_transaction(void) {
   RUN(savepoints_undo_their_part);
   RUN(what_is_pending_goes_before_the_commit);
   RUN(a_failed_transaction_commits_nothing);
-  RUN(a_statement_that_ends_the_transaction_ends_it);
+  RUN(a_statement_must_not_end_the_transaction);
+  RUN(a_script_that_ends_the_transaction_ends_it);
   RUN(what_fails_at_commit_is_told);
   RUN(options_reach_the_server);
   RUN(serialization_failures_are_retryable);
@@ -359,4 +430,5 @@ void test_transaction(void) {
   RUN(a_commit_of_which_nothing_is_known);
   RUN(a_commit_of_an_operation_whose_id_is_known);
   RUN(a_backend_killed_around_commit);
+  RUN(nothing_is_sent_between_the_last_statement_and_commit);
 }
