@@ -356,6 +356,34 @@ TEST(a_backend_killed_around_commit) {
   pg_close(&f);
 }
 
+/* CommandComplete and ReadyForQuery, cut at each of their bytes: COMMIT alone, and with an undoing behind it.
+ */
+TEST(a_commit_whose_answer_is_cut_anywhere_took_place) {
+  enum { ANSWER = 18, STEP = 1, LONGER = 80, LONG_STEP = 11 };
+  pgfix f, direct;
+  pgproxy *proxy = pgproxy_start(pg_url());
+  long long there = 0;
+  CHECK(proxy != NULL);
+  if (!pg_open(&direct, NULL)) return;
+  if (proxy && pg_open_with(&f, NULL, pgproxy_settings(proxy))) {
+    for (size_t n = 0; n < LONGER; n += n < ANSWER ? STEP : LONG_STEP) {
+      ldr_tx *tx = pg_begin(&f);
+      char id[16];
+      snprintf(id, sizeof id, "i%zu", n);
+      CHECK_INT(pg_insert(&f, tx, id, id), LDR_OK);
+      if (n >= ANSWER) CHECK_INT(pg_do(&f, tx, "set statement_timeout = 0"), LDR_OK);
+      pgproxy_set(proxy, PGPROXY_CUT_AFTER, n);
+      CHECK_INT(pg_commit(&f, tx), LDR_OK);
+      CHECK(pgproxy_done(proxy));
+      CHECK_INT(pg_count(&direct), ++there);
+    }
+    CHECK_INT(pg_stats(&f).busy, 0);
+    pg_close(&f);
+  }
+  pg_close(&direct);
+  pgproxy_stop(proxy);
+}
+
 /* ---- what goes to the server between the last statement and COMMIT ---- */
 
 typedef struct last_words {
@@ -430,5 +458,6 @@ void test_transaction(void) {
   RUN(a_commit_of_which_nothing_is_known);
   RUN(a_commit_of_an_operation_whose_id_is_known);
   RUN(a_backend_killed_around_commit);
+  RUN(a_commit_whose_answer_is_cut_anywhere_took_place);
   RUN(nothing_is_sent_between_the_last_statement_and_commit);
 }
