@@ -61,7 +61,7 @@ part gate "the installed rock runs the demo" check-rock
 part gate "luacheck" lint
 part gate "clang-format" format-check
 part core "C core under ASan and UBSan" test-c
-part core "threads under TSan" tsan ONLY="loop resolve hosts reactor loss segment spool dead_letters writer writer_end pool"
+part core "threads under TSan" tsan ONLY="loop resolve hosts reactor tasks loss segment spool dead_letters writer writer_end pool"
 part gate "decoders and parsers fuzzed, the same inputs each time" test-fuzz
 part busted "Lua 5.4" test-lua5.4 BUSTED=--output=TAP
 part busted "LuaJIT" test-luajit BUSTED=--output=TAP
