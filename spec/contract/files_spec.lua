@@ -156,6 +156,7 @@ for engine, open in pairs(ENGINES) do
       local wanted = sum_of(from, family)
       local report = assert(larder.transfer(from, files, { families = { family } }))
       assert.equal(wanted[2], report.written)
+      assert.equal("[]", larder.json.encode(report.refused))
       assert(larder.transfer(files, to, { verify = true, chunk = 7 }))
       assert.same(wanted, sum_of(to, family))
       assert(larder.transfer(to, files, { families = { family }, overwrite = true }))

@@ -91,6 +91,13 @@ for name, open in pairs(targets) do
       back:close()
     end)
 
+    it("reports lists, which are lists as JSON when they are empty, too", function()
+      assert.equal("[]", larder.json.encode(assert(load(tables(3), {})).refused))
+      local rows = tables(1)
+      rows.zoo.people[1].org_id = "nowhere"
+      assert.equal(1, #assert(load(rows, { atomic = false, on_conflict = "skip" })).refused)
+    end)
+
     it("an atomic transfer with a refused row writes nothing and hands every refused row back", function()
       local rows = tables(100)
       rows.zoo.people[41].email = "e7"

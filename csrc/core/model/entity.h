@@ -164,6 +164,8 @@ static inline unsigned ldr_entity_given(const ldr_entity *e) {
   return i;
 }
 bool ldr_field_is_limited(const ldr_field *f); /* has a min or a max */
+/* What is wrong with a min or max of such a field, whatever its value; NULL: nothing. */
+const char *ldr_field_limit_fault(const ldr_field *f);
 /* A time, an interval: does it hold parts of a second? */
 bool ldr_field_has_seconds(const ldr_field *f);
 bool ldr_field_is_time(const ldr_field *f);      /* timestamptz, timestamp or date: a clock can fill it */

@@ -36,6 +36,13 @@ static bool has_limits(const ldr_field *f) {
          ldr_field_is(f, LDR_T_DATE) || ldr_field_has_seconds(f);
 }
 
+const char *ldr_field_limit_fault(const ldr_field *f) {
+  if (has_limits(f)) return NULL;
+  return ldr_field_is_text(f) && f->type != LDR_F_ENUM
+             ? "min and max are for numbers, times and intervals; a text's length has min_len and max_len"
+             : "min and max are for numbers, times and intervals";
+}
+
 static const char *default_fault(const ldr_field *f) {
   switch (f->def) {
     case LDR_DEF_NONE:
@@ -58,7 +65,7 @@ static const char *default_fault(const ldr_field *f) {
 
 static const char *field_fault(const ldr_field *f) {
   if ((unsigned)f->type >= LDR_F_UNKNOWN) return "has no known type";
-  if (ldr_field_is_limited(f) && !has_limits(f)) return "min and max are for numbers, times and intervals";
+  if (ldr_field_is_limited(f) && ldr_field_limit_fault(f)) return ldr_field_limit_fault(f);
   if ((f->min_len || f->max_len) && !may_have_length(f))
     return f->array ? "an array's elements have the length of their type alone: varchar(20)[]"
                     : "lengths are for text, varchar, char, bytea, bit and varbit";

@@ -315,10 +315,10 @@ static void read_precision(const l_decl *d, int t, ldr_field *f) {
 /* min or max: a value of the field's type. */
 static void read_limit(const l_decl *d, int t, const char *key, const ldr_field *f, ldr_value *out) {
   ldr_column c = l_column_of(f);
+  const char *fault = ldr_field_limit_fault(f); /* told before the value is looked at */
   lua_getfield(d->L, t, key);
   if (!lua_isnil(d->L, -1)) {
-    if (f->array || f->type == LDR_F_ENUM)
-      l_decl_fail(d, "field %s: min and max are for numbers, times and intervals", f->name);
+    if (fault) l_decl_fail(d, "field %s: %s", f->name, fault);
     if (l_value_get(d->L, lua_gettop(d->L), &c, d->w, out) != LDR_OK)
       l_decl_fail(d, "%s of %s", key, d->w->err.message);
     if (!ldr_value_copy(out, &d->w->arena)) luaL_error(d->L, "out of memory");

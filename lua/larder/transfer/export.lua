@@ -159,13 +159,19 @@ local function plan(self)
   return list
 end
 
+--- The report of a transfer before its first row. Its lists are lists as JSON when they are empty, too.
+function export.report()
+  local function list() return setmetatable({}, core.array_mt) end
+  return { read = 0, written = 0, skipped = 0, refused = list(), stores = list() }
+end
+
 --- Write the families' stores.
 ---@param self { files: larder.Files, source: table, families: larder.Family[], describe: function, chunk: integer, overwrite: boolean?, tick: function }
 ---@return table|nil report
 ---@return larder.Error? err
 function export.run(self)
   local list, started = plan(self), core.now()
-  local report = { read = 0, written = 0, skipped = 0, refused = {}, stores = {} }
+  local report = export.report()
   local ok, err = self.source.within(function()
     for _, at in ipairs(list) do
       local done, why = write_store(self, at)

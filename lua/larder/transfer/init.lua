@@ -321,7 +321,7 @@ local function transfer(from, to, opts, find)
   local self = setmetatable({
     db = to, opts = opts, chunk = opts.chunk or CHUNK, families = families, source = source_of(from, families),
     refused = opts.refused and refused.new(opts.refused) or nil,
-    report = { read = 0, written = 0, skipped = 0, refused = {}, stores = {} },
+    report = export.report(),
   }, run)
   local ok, err = load_all(self)
   local kept, why = write_refused(self, err)
