@@ -40,14 +40,17 @@ static void unlink_use(ldr_lru *t, ldr_lru_node *node) {
     t->oldest = node->newer;
 }
 
+void ldr_lru_use(ldr_lru *t, ldr_lru_node *node) {
+  if (node == t->newest) return;
+  unlink_use(t, node);
+  link_newest(t, node);
+}
+
 ldr_lru_node *ldr_lru_find(ldr_lru *t, uint64_t hash, bool (*same)(const ldr_lru_node *, const void *key),
                            const void *key) {
   ldr_lru_node *node = *bucket_of(t, hash);
   while (node && (node->hash != hash || !same(node, key))) node = node->chain;
-  if (node && node != t->newest) {
-    unlink_use(t, node);
-    link_newest(t, node);
-  }
+  if (node) ldr_lru_use(t, node);
   return node;
 }
 

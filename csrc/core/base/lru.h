@@ -28,6 +28,7 @@ void ldr_lru_done(ldr_lru *t); /* the entries are the caller's; zeroed or done t
 /* The entry that `same` accepts, moved to the front; NULL: none. same is asked about equal hashes only. */
 ldr_lru_node *ldr_lru_find(ldr_lru *t, uint64_t hash, bool (*same)(const ldr_lru_node *, const void *key),
                            const void *key);
+void ldr_lru_use(ldr_lru *t, ldr_lru_node *node); /* moves an entry to the front, found by other ways */
 void ldr_lru_add(ldr_lru *t, ldr_lru_node *node, uint64_t hash); /* in front */
 void ldr_lru_remove(ldr_lru *t, ldr_lru_node *node);
 

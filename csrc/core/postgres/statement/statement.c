@@ -103,16 +103,16 @@ void ldr_stmts_done(ldr_stmts *c) {
   ldr_lives_free(&c->lives);
 }
 
-/* The cache counts the statement once more. */
-static void cache(ldr_lru *t, ldr_stmt *s, uint64_t hash) {
-  if (t->n >= CACHE_MAX) evict(t, of_node(t->oldest));
-  ldr_lru_add(t, &ldr_stmt_retain(s)->node, hash);
-  s->cached = true;
-}
-
 void ldr_stmts_forget(ldr_stmts *c, ldr_stmt *s) {
   if (s->e) forget_shapes(c, s);
   if (s->cached) evict(s->e ? &c->ops : &c->texts, s);
+}
+
+/* The cache counts the statement once more. What has a shape is in the cache as well. */
+static void cache(ldr_stmts *c, ldr_lru *t, ldr_stmt *s, uint64_t hash) {
+  if (t->n >= CACHE_MAX) ldr_stmts_forget(c, of_node(t->oldest));
+  ldr_lru_add(t, &ldr_stmt_retain(s)->node, hash);
+  s->cached = true;
 }
 
 static uint32_t oid_of(const ldr_param *p) {
@@ -305,7 +305,7 @@ static ldr_code find_or_compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params,
   }
   code = compile(c, op, params, &s, err);
   if (code) return code;
-  cache(&c->ops, s, hash);
+  cache(c, &c->ops, s, hash);
   *out = s;
   return LDR_OK;
 }
@@ -318,6 +318,7 @@ ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt 
   ldr_shape_read(op, &shape);
   kept = shape.n ? ldr_shapes_find(&c->simple, &shape) : NULL;
   if (kept) {
+    ldr_lru_use(&c->ops, &kept->node);
     ldr_shape_params(op, params);
     if (params->broken) return ldr_fail_nomem(err);
     *out = ldr_stmt_retain(kept);
@@ -381,7 +382,7 @@ ldr_code ldr_stmts_text(ldr_stmts *c, const char *sql, size_t n, const char *pat
   s->effects = ldr_sqltext_effects(sql, n);
   atomic_store(&s->since, ldr_now_mono()); /* before the server is asked */
   s->alone = (s->effects & ~(unsigned)LDR_EFFECT_WRITES) != 0;
-  cache(&c->texts, s, hash);
+  cache(c, &c->texts, s, hash);
   *out = s;
   return LDR_OK;
 }

@@ -319,6 +319,44 @@ TEST(shapes_that_meet_in_a_set_are_all_kept) {
   ldr_free(stmts);
 }
 
+/* More statements than the cache holds, none of which has a shape; the hot one is asked for among them. */
+static void ask_among_many(ldr_stmts *c, const ldr_op *hot, unsigned every) {
+  ldr_op cold = fixture_select(customers);
+  uint16_t out[4];
+  cold.out = out;
+  cold.nout = 4;
+  for (unsigned i = 0; i < 1296; i++) {
+    for (unsigned k = 0, n = i; k < 4; k++, n /= 6) out[k] = (uint16_t)(n % 6);
+    ldr_stmt_release(statement_of(c, &cold));
+    if (every && i % every == 0) ldr_stmt_release(statement_of(c, hot));
+  }
+}
+
+TEST(what_is_found_by_its_shape_counts_as_used) {
+  const ldr_value v = fixture_text("a");
+  const ldr_pred id = {.kind = LDR_P_EQ, .field = C_ID, .n = 1, .values = &v};
+  ldr_stmts c;
+  ldr_stmt *first, *again;
+  ldr_shape shape;
+  ldr_op hot;
+  setup();
+  CHECK(ldr_stmts_init(&c));
+  hot = by_key(fixture_select(customers), &id);
+  ldr_shape_read(&hot, &shape);
+  first = statement_of(&c, &hot);
+  ask_among_many(&c, &hot, 100);
+  CHECK(first->cached && ldr_shapes_find(&c.simple, &shape) == first);
+  ldr_stmt_release(ldr_shapes_take(&c.simple, first)); /* as when another one took its place */
+  again = statement_of(&c, &hot);
+  CHECK(again == first); /* what was learned about it is kept */
+  ldr_stmt_release(again);
+  ask_among_many(&c, &hot, 0);
+  CHECK(!first->cached && ldr_shapes_find(&c.simple, &shape) == NULL); /* a cold one goes whole */
+  ldr_stmt_release(first);
+  ldr_stmts_done(&c);
+  teardown();
+}
+
 static bool is_simple(const ldr_op *op) {
   ldr_shape shape;
   ldr_shape_read(op, &shape);
@@ -360,5 +398,6 @@ void test_statement(void) {
   RUN(every_part_of_a_predicate_is);
   RUN(a_simple_operation_is_found_by_its_shape);
   RUN(shapes_that_meet_in_a_set_are_all_kept);
+  RUN(what_is_found_by_its_shape_counts_as_used);
   RUN(what_stands_in_the_text_is_in_no_shape);
 }
