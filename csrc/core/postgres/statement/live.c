@@ -249,11 +249,20 @@ static void publish(ldr_live *t, ldr_live_columns *c) {
   atomic_store_explicit(&t->known, c, memory_order_release);
 }
 
+/* Whatever answered, it was not the catalog. */
+static ldr_code refuse_width(const ldr_entity *e, unsigned columns, ldr_err *err) {
+  ldr_fail(err, LDR_INTERNAL, "the catalog's answer about %s has %u columns, not %d: something else answered",
+           e->relname, columns, COLUMNS);
+  ldr_err_set(err->table, sizeof err->table, e->relname);
+  return err->code;
+}
+
 ldr_code ldr_live_read(ldr_live *t, const ldr_pgres *res, bool exact, bool *there, ldr_err *err) {
-  size_t rows = res && ldr_pgres_cols(res) == COLUMNS ? ldr_pgres_rows(res) : 0;
+  size_t rows = res ? ldr_pgres_rows(res) : 0;
   ldr_live_columns *c;
   ldr_code code = LDR_OK;
   *there = rows > 0;
+  if (res && ldr_pgres_cols(res) != COLUMNS) return refuse_width(t->e, ldr_pgres_cols(res), err);
   if (rows == 0) return LDR_OK;
   c = ldr_alloc(sizeof *c + t->e->nfields * sizeof *c->fields);
   if (c == NULL) return ldr_fail_nomem(err);

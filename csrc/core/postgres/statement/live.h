@@ -49,9 +49,9 @@ void ldr_lives_free(ldr_lives *l);
 ldr_live *ldr_lives_get(ldr_lives *l, const ldr_entity *e); /* made when it is new; NULL: out of memory */
 ldr_live *ldr_lives_find(const ldr_lives *l, const ldr_entity *e); /* NULL: there is none */
 
-/* Reads the answer. LDR_DRIFT names the first column whose live type is not the declared one. Integers of
- * another width are taken for the declared ones, unless `exact`, as binary COPY needs it. *there: the table
- * exists. */
+/* Reads the answer. LDR_INTERNAL: it is of another width. LDR_DRIFT names the first column whose live type is
+ * not the declared one. Integers of another width are taken for the declared ones, unless `exact`, as binary
+ * COPY needs it. *there: the table exists. */
 ldr_code ldr_live_read(ldr_live *t, const ldr_pgres *res, bool exact, bool *there,
                        ldr_err *err) LDR_MUSTCHECK;
 void ldr_live_forget(ldr_live *t); /* ask again before the next statement; NULL is fine */

@@ -140,6 +140,36 @@ TEST(reads_in_a_row_look_at_no_connection) {
   pg_close(&f);
 }
 
+/* What answers in the catalog's place, say a proxy that is out of step, is not taken for the catalog, nor for
+ * a table that is not there. */
+TEST(a_catalog_of_another_width_is_refused) {
+  static const char *const answers[] = {
+      "select 'id'::text", "select 'id'::text where false", "select 'id'::text, 1::int8, 2::int8",
+      "select 'id'::text, 1::int8, 2::int8, 't', true, 3::int8, true, true, true, 'a', 'b', 'c', 'd', 'e'"};
+  pgfix f;
+  ldr_live *t;
+  char *question;
+  if (!pg_open(&f, NULL)) return;
+  CHECK_INT(pg_insert(&f, NULL, "i1", "one"), LDR_OK);
+  t = ldr_lives_find(&ldr_pg_of(f.db)->stmts.lives, f.items);
+  CHECK(t != NULL);
+  if (t == NULL) return;
+  question = t->question;
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    ldr_result r = {0};
+    t->question = ldr_strndup(answers[i], strlen(answers[i]));
+    ldr_live_forget(t);
+    CHECK_INT(get(&f, NULL, "i1", &r), LDR_INTERNAL);
+    CHECK(strstr(f.err.message, "catalog") && ldr_live_known(t) == NULL);
+    CHECK_STR(f.err.table, "items");
+    ldr_free(t->question);
+    t->question = question;
+    CHECK_INT(get(&f, NULL, "i1", &r), LDR_OK);
+    ldr_rows_free(r.rows);
+  }
+  pg_close(&f);
+}
+
 TEST(update_delete_count_aggregate) {
   pgfix f;
   ldr_set set = {.field = I_N, .kind = LDR_SET_INCREMENT, .value = ldr_int(5)};
@@ -415,6 +445,7 @@ void test_query(void) {
   RUN(a_write_looks_at_its_connection_first);
   RUN(a_line_that_ends_is_an_error_to_writes_alone);
   RUN(reads_in_a_row_look_at_no_connection);
+  RUN(a_catalog_of_another_width_is_refused);
   RUN(update_delete_count_aggregate);
   RUN(constraint_errors_name_but_never_quote);
   RUN(raw_statements_take_and_give_types);
