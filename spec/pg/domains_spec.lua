@@ -21,7 +21,18 @@ create domain domained.feeling as domained.mood constraint no_sadness check (val
 create domain domained.deep as domained.feeling;
 create table domained.rows (
   id int4 primary key, code domained.short_code, price domained.paid, list domained.lists, feeling domained.deep default 'ok',
-  key domained.upper_code collate "C" unique, label domained.mood)]]
+  key domained.upper_code collate "C" unique, label domained.mood);
+create table domained.pairs (
+  id int4 constraint pairs_pkey primary key, "Code" domained.short_code, low domained.price, high domained.price);
+create function domained.watch() returns trigger language plpgsql as $$ begin
+  if new.id = 13 then new."Code" := 'ABCD'; end if;
+  return new; end $$;
+create trigger watch before insert on domained.pairs for each row execute function domained.watch()]]
+
+larder.declare { name = "domained_pairs", entities = { { name = "pairs", table = "domained.pairs", key = { name = "pairs_pkey", "id" },
+  fields = { { name = "id", type = "int4" }, { name = "label", column = "Code", type = "varchar", max_len = 8, null = true },
+    { name = "low", type = "numeric", precision = 8, scale = 2, null = true },
+    { name = "high", type = "numeric", precision = 8, scale = 2, null = true } } } } }
 
 describe("columns of domains", function()
   local db, rows, text
@@ -81,8 +92,47 @@ describe("columns of domains", function()
       local none, err = rows:patch(1, case[2])
       assert.is_nil(none)
       assert.same({ "check", "23514", case[1] }, { err.code, err.sqlstate, err.constraint })
+      assert.same({ "rows", (next(case[2])) }, { err.table, err.column })
     end)
   end
+
+  it("name the field whose value the domain does not take, whatever wrote it", function()
+    local pairs_of = db:stores("domained_pairs").pairs
+    local bad, good = { id = 1, label = "ABCD" }, { id = 2, label = "AB" }
+    assert(pairs_of:create(good))
+    local calls = {
+      create = function() return pairs_of:create(bad) end,
+      upsert = function() return pairs_of:upsert(bad) end,
+      patch = function() return pairs_of:patch(2, { label = "ABCD" }) end,
+      update_where = function() return pairs_of:update_where({ id = 2 }, { label = "ABCD" }) end,
+      create_many = function() return pairs_of:create_many { { id = 3 }, bad } end,
+      transaction = function() return db:transaction(function() return pairs_of:create(bad) end) end,
+      transfer = function() return larder.transfer({ domained_pairs = { pairs = { bad } } }, db, { families = { "domained_pairs" } }) end,
+      insert_async = function()
+        assert(pairs_of:insert_async(bad))
+        db:flush(20)
+        return nil, pairs_of:writer_stats().rejected_rows[1].err
+      end,
+    }
+    for name, call in pairs(calls) do
+      local none, err = call()
+      assert.is_nil(none, name)
+      if name == "transfer" then err = err.refused[1].err end
+      assert.same({ "check", "is_short", "pairs", "label" }, { err.code, err.constraint, err.table, err.column }, name)
+    end
+  end)
+
+  it("name no field where several are of the domain, or where a trigger made the value", function()
+    local pairs_of = db:stores("domained_pairs").pairs
+    for constraint, row in pairs { not_below = { id = 5, low = -1 }, is_short = { id = 13 } } do
+      local none, err = pairs_of:create(row)
+      assert.is_nil(none)
+      assert.equal("check", err.code)
+      assert.equal(constraint, err.constraint)
+      assert.is_nil(err.column)
+      assert.is_nil(err.table)
+    end
+  end)
 
   it("that are not null are required", function()
     local none, err = rows:create { id = 4 }

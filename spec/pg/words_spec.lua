@@ -40,8 +40,12 @@ describe("the server's words", function()
       constraint rooms_pkey primary key (tenant, id),
       constraint rooms_title_key unique (tenant, title)) partition by list (tenant)]])
     must(db:query "create table larder_words.rooms_p1 partition of larder_words.rooms for values in ('a')")
+    must(db:query [[create table larder_words.diary (tenant text, id text, title text not null,
+      constraint diary_pkey primary key (tenant, id))]])
     must(db:query [[create function larder_words.watch() returns trigger language plpgsql as $$ begin
       if new.title = 'gone' then return null; end if;
+      if new.title = 'twice' then insert into larder_words.diary select new.tenant, new.id, 'a' from generate_series(1, 2); end if;
+      if new.title = 'untitled' then insert into larder_words.diary values (new.tenant, new.id); end if;
       if new.title like '_____:%' then
         raise exception '%', substr(new.title, 7) using errcode = left(new.title, 5);
       end if;
@@ -120,6 +124,31 @@ describe("the server's words", function()
     assert.equal('duplicate value violates unique constraint "rooms_title_key"', err.message)
     err = select(2, rooms:create { tenant = "a", id = "1", title = "two" })
     assert.equal("rooms_pkey", err.constraint)
+  end)
+
+  it("are not taken for the store's own where a trigger of a partition met another table", function()
+    local row, err = rooms:create { tenant = "a", id = "1", title = "twice" }
+    assert.is_nil(row)
+    assert.same({ "conflict", "diary_pkey", "diary" }, { err.code, err.constraint, err.table })
+    assert.equal('duplicate value violates unique constraint "diary_pkey"', err.message)
+    err = select(2, rooms:create_many { { tenant = "a", id = "1" }, { tenant = "a", id = "2", title = "twice" } })
+    assert.equal("diary_pkey", err.constraint)
+    local report
+    report, err = larder.transfer({ words = { rooms = { { tenant = "a", id = "1", title = "twice" } } } }, db, { families = { "words" } })
+    assert.is_nil(report)
+    assert.equal("diary_pkey", err.constraint)
+    err = select(2, rooms:create { tenant = "a", id = "1", title = "untitled" })
+    assert.same({ "not_null", "diary", "title" }, { err.code, err.table, err.column })
+    must(rooms:create { tenant = "a", id = "1", title = "one" }) -- and a partition's own is told as before, in every way
+    local again = { tenant = "a", id = "1", title = "two" }
+    for _, call in ipairs {
+      function() return rooms:create(again) end,
+      function() return rooms:create_many { again } end,
+      function() return larder.transfer({ words = { rooms = { again } } }, db, { families = { "words" } }) end,
+    } do
+      err = select(2, call())
+      assert.equal("rooms_pkey", err.constraint)
+    end
   end)
 
   it("say that no partition takes the row", function()

@@ -39,12 +39,12 @@ const char *ldr_code_name(ldr_code code) { return (unsigned)code < LDR_NCODES ? 
 static void clear(ldr_err *e, ldr_code code) {
   e->code = code;
   e->retryable = code == LDR_SERIALIZATION || code == LDR_DEADLOCK;
-  e->row_policy = false;
+  e->row_policy = e->nested = false;
   e->sqlstate[0] = e->message[0] = e->constraint[0] = e->table[0] = '\0';
   e->column[0] = e->detail[0] = e->hint[0] = e->reason[0] = e->file[0] = '\0';
   e->line = e->place = 0;
   e->row = 0;
-  e->key = 0;
+  e->key = e->domain = 0;
   e->nfields = e->fields_len = 0;
 }
 

@@ -42,6 +42,7 @@ typedef struct ldr_err {
   ldr_code code;
   bool retryable;   /* repeating the whole transaction may succeed */
   bool row_policy;  /* LDR_PERMISSION: a row-level security policy refuses the row, not the statement */
+  bool nested;      /* a statement of a trigger or function met it, not the one that was sent to the server */
   char sqlstate[6]; /* "" when the error did not come from a server (or has none) */
   char message[512];
   char constraint[128];
@@ -55,6 +56,8 @@ typedef struct ldr_err {
   uint32_t row; /* of the rows that were given, from 1: the one that the error is about; 0: not known */
   uint64_t key; /* ldr_hash_keyed(…, 0) of what the server prints of the values of the key that a constraint's
                    fault is about; 0: not known */
+  uint64_t domain;  /* of a server: ldr_hash64(…, 0) of the name, "schema.type", of the domain that does not
+                       take a value; 0: not known */
   uint16_t nfields; /* validation: pairs name\0 message\0 in fields[] */
   uint16_t fields_len;
   char fields[1024];

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 /* First match wins, so that single states stand before their class. message: replaces the server's, which
  * quotes values. */
@@ -119,7 +120,22 @@ static void name_from_message(const char *message, const char *word, char *out, 
   out[n] = '\0';
 }
 
+/* Did the statement that was sent meet the fault itself? The context names what ran around it, innermost
+ * first, in the server's language; of COPY the line. */
+static bool is_nested(const ldr_pgfields *f) {
+  return *f->context != '\0' && strncmp(f->context, "COPY ", 5) != 0;
+}
+
+static uint64_t domain_of(const ldr_pgfields *f) {
+  char name[2 * 64 + 2]; /* names have up to 63 bytes */
+  if (*f->datatype == '\0' || is_raised(f) || (!is(f, "23514") && !is(f, "23502"))) return 0;
+  snprintf(name, sizeof name, "%s.%s", f->schema, f->datatype);
+  return ldr_hash64(name, strlen(name), 0);
+}
+
 static void fill_names(const ldr_pgfields *f, ldr_err *err) {
+  err->nested = is_nested(f);
+  err->domain = domain_of(f);
   ldr_err_set(err->constraint, sizeof err->constraint, f->constraint);
   ldr_err_set(err->table, sizeof err->table, f->table);
   ldr_err_set(err->column, sizeof err->column, f->column);

@@ -8,7 +8,8 @@
 /* The fields of an ErrorResponse; "" when the server sent none. Borrowed. */
 typedef struct ldr_pgfields {
   const char *sqlstate, *message, *detail, *hint;
-  const char *table, *column, *constraint, *routine;
+  const char *schema, *table, *column, *datatype, *constraint;
+  const char *context, *routine; /* where in the server */
 } ldr_pgfields;
 
 /* How a statement says that a field would leave its declared limits: a text "larder:field:must be at most

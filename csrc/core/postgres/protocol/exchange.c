@@ -64,9 +64,12 @@ static ldr_pgfields fields_of(const PGresult *res) {
                         .message = field(res, PG_DIAG_MESSAGE_PRIMARY),
                         .detail = field(res, PG_DIAG_MESSAGE_DETAIL),
                         .hint = field(res, PG_DIAG_MESSAGE_HINT),
+                        .schema = field(res, PG_DIAG_SCHEMA_NAME),
                         .table = field(res, PG_DIAG_TABLE_NAME),
                         .column = field(res, PG_DIAG_COLUMN_NAME),
+                        .datatype = field(res, PG_DIAG_DATATYPE_NAME),
                         .constraint = field(res, PG_DIAG_CONSTRAINT_NAME),
+                        .context = field(res, PG_DIAG_CONTEXT),
                         .routine = field(res, PG_DIAG_SOURCE_FUNCTION)};
 }
 

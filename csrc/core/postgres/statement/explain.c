@@ -20,7 +20,8 @@ static const char *reference_words(const ldr_entity *e, const ldr_err *err) {
   if (strncmp(err->message, LDR_FK_MISSING, strlen(LDR_FK_MISSING)) == 0) return LDR_FK_MISSING;
   if (strncmp(err->message, LDR_FK_REFERRED, strlen(LDR_FK_REFERRED)) == 0) return LDR_FK_REFERRED;
   if (strncmp(err->message, LDR_FK_EITHER, strlen(LDR_FK_EITHER)) != 0) return NULL; /* a function's own */
-  if (*err->table == '\0' || (own && refers_to_itself(e, err->constraint))) return LDR_FK_EITHER;
+  if (*err->table == '\0' || err->nested || (own && refers_to_itself(e, err->constraint)))
+    return LDR_FK_EITHER;
   return own ? LDR_FK_MISSING : LDR_FK_REFERRED;
 }
 
@@ -69,7 +70,8 @@ static void detail_reference(const ldr_entity *e, const char *words, ldr_err *er
 static void explain_reference(const ldr_entity *e, const ldr_live *live, ldr_err *err) {
   const char *words = reference_words(e, err);
   if (words == NULL || *err->constraint == '\0') return;
-  if (strcmp(words, LDR_FK_REFERRED) == 0 && !is_reference_of(e, err->constraint) && !ldr_live_alone(live)) {
+  if (strcmp(words, LDR_FK_REFERRED) == 0 && !is_reference_of(e, err->constraint) && !err->nested &&
+      !ldr_live_alone(live)) {
     const ldr_ref *ref = reference_of_partition(e, err, true);
     if (ref == NULL) ref = reference_of_partition(e, err, false);
     if (ref) ldr_err_set(err->constraint, sizeof err->constraint, ref->name);
@@ -91,12 +93,13 @@ static bool same_columns(const ldr_entity *e, const ldr_unique *u, const char *d
 }
 
 /* The store of the table that the error names: a trigger may have met another one than the statement's. A
- * table that no store has is a partition of e; or, when e has none, nobody's: NULL. */
-static const ldr_entity *store_of(const ldr_entity *e, const ldr_live *live, const char *table) {
+ * table that no store has is a partition of e; or, when e has none or a trigger met it, nobody's: NULL. */
+static const ldr_entity *store_of(const ldr_entity *e, const ldr_live *live, const ldr_err *err) {
+  const char *table = err->table;
   if (*table == '\0' || strcmp(e->relname, table) == 0) return e;
   for (unsigned i = 0; i < e->schema->nentities; i++)
     if (strcmp(e->schema->entities[i]->relname, table) == 0) return e->schema->entities[i];
-  return ldr_live_alone(live) ? NULL : e;
+  return err->nested || ldr_live_alone(live) ? NULL : e;
 }
 
 /* The index of a partition has a name of its own; its columns are those of the key or a unique of the store.
@@ -128,6 +131,14 @@ static void explain_column(const ldr_entity *e, ldr_err *err) {
     snprintf(err->message, sizeof err->message, LDR_NOT_NULL_WORDS, err->column);
 }
 
+/* Of a value that a domain does not take the server names the domain alone. */
+static void explain_domain(const ldr_entity *e, const ldr_live *live, ldr_err *err) {
+  int field = err->nested || *err->column ? -1 : ldr_live_of_domain(live, err->domain);
+  if (field < 0) return;
+  ldr_err_set(err->column, sizeof err->column, e->fields[field].name);
+  ldr_err_set(err->table, sizeof err->table, e->relname);
+}
+
 static bool has_no_size(const ldr_field *f) {
   return f->array || f->value_type == LDR_T_TEXT || f->value_type == LDR_T_BYTES ||
          f->value_type == LDR_T_NUMERIC;
@@ -145,8 +156,9 @@ static void explain_too_long(const ldr_entity *e, ldr_err *err) {
 }
 
 void ldr_explain(const ldr_entity *e, const ldr_live *live, ldr_err *err) {
-  const ldr_entity *of = store_of(e, live, err->table);
+  const ldr_entity *of = store_of(e, live, err);
   if (of && *err->column && *err->sqlstate) explain_column(of, err);
+  explain_domain(e, live, err);
   if (err->code == LDR_FOREIGN_KEY) explain_reference(e, live, err);
   if (of && err->code == LDR_CONFLICT && strcmp(err->sqlstate, "23505") == 0) explain_unique(of, err);
   if (err->code == LDR_INVALID && strcmp(err->sqlstate, "54000") == 0) explain_too_long(e, err);

@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "postgres/statement/literal.h"
 
-enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, ALONE, COLUMNS }; /* columns of the answer */
+enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, ALONE, DOMAIN, COLUMNS }; /* columns of the answer */
 
 /* What a column makes of a value: -1 nothing, else its type's modifier (numeric(6,2)), or -2: it is made by
  * the server, of a domain, or has a collation by which other texts are equal to it. */
@@ -27,6 +28,15 @@ enum { NAME, OID, ELEMENT, TYPE, BYTEWISE, LIMIT, PLAIN, ALONE, COLUMNS }; /* co
 /* Are the table's rows in no other table, such as a partition? */
 #define ALONE_SQL "r.relkind = 'r' and not r.relhassubclass"
 
+/* The domain by which the table's columns tell this one: no other column is of it, and no view, rule or
+ * policy brings values of its own into a statement. */
+#define DOMAIN_SQL                                                                                           \
+  "case when a.atttypid <> b.oid and r.relkind in ('r', 'p') and not r.relhasrules and not r.relrowsecurity" \
+  " and not exists (select from pg_attribute o where o.attrelid = a.attrelid and o.attnum > 0"               \
+  " and o.attnum <> a.attnum and o.atttypid = a.atttypid)"                                                   \
+  " then (select n.nspname || '.' || o.typname from pg_type o join pg_namespace n on n.oid = o.typnamespace" \
+  " where o.oid = a.atttypid) end"
+
 /* A domain counts as the type below it, through any number of domains, an enum as any. A domain over an enum
  * is no enum: PostgreSQL has no operators for it. An array of enums counts as its element, which is said,
  * too, and of citext arrays: by that oid COPY knows them. */
@@ -34,7 +44,7 @@ static const char before_table[] =
     "select a.attname::text, case when t.typtype = 'e' and t.oid = a.atttypid or l.typtype = 'e'"
     " then 'anyenum'::regtype else b.oid end::int8,"
     " case when l.oid >= 16384 then l.oid else 0 end::int8, format_type(b.oid, b.mod),"
-    " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL ", " ALONE_SQL
+    " coalesce(" LDR_BYTEWISE_SQL ", false), " LIMIT_SQL ", " PLAIN_SQL ", " ALONE_SQL ", " DOMAIN_SQL
     " from pg_attribute a cross join lateral (with recursive below(oid, mod) as ("
     "select a.atttypid, a.atttypmod union all select y.typbasetype, y.typtypmod"
     " from below w join pg_type y on y.oid = w.oid and y.typtype = 'd')"
@@ -123,6 +133,13 @@ bool ldr_live_bytewise(const ldr_live *t, unsigned field) {
   return c && c->fields[field].bytewise;
 }
 
+int ldr_live_of_domain(const ldr_live *t, uint64_t domain) {
+  const ldr_live_columns *c = t ? atomic_load_explicit(&t->known, memory_order_acquire) : NULL;
+  for (unsigned i = 0; c && domain && i < t->e->nfields; i++)
+    if (c->fields[i].domain == domain) return (int)i;
+  return -1;
+}
+
 const ldr_live_columns *ldr_live_known(const ldr_live *t) {
   return atomic_load_explicit(&t->known, memory_order_acquire);
 }
@@ -174,6 +191,12 @@ static bool bool_of(const ldr_pgres *res, size_t row, unsigned col) {
   return p && n == 1 && *p == 1;
 }
 
+static uint64_t hash_of(const ldr_pgres *res, size_t row, unsigned col) {
+  size_t n = 0;
+  const char *p = ldr_pgres_cell(res, row, col, &n);
+  return p ? ldr_hash64(p, n, 0) : 0;
+}
+
 /* Does the column keep every value that the declaration lets through? The types that larder takes for one
  * another, such as text and name, do not count here. What limits an array's type limits each element. */
 static bool keeps(const ldr_field *f, uint32_t oid, int64_t limit) {
@@ -223,6 +246,7 @@ static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row,
   }
   out->fields[field].bytewise = bool_of(res, row, BYTEWISE);
   out->fields[field].element = element;
+  out->fields[field].domain = hash_of(res, row, DOMAIN);
   out->alone = bool_of(res, row, ALONE);
   out->plain = out->plain && bool_of(res, row, PLAIN) && keeps(f, oid, int_of(res, row, LIMIT));
   return LDR_OK;
@@ -230,7 +254,8 @@ static ldr_code read_column(const ldr_live *t, const ldr_pgres *res, size_t row,
 
 static bool same(const ldr_live_columns *a, const ldr_live_columns *b, unsigned n) {
   for (unsigned i = 0; i < n; i++)
-    if (a->fields[i].bytewise != b->fields[i].bytewise || a->fields[i].element != b->fields[i].element)
+    if (a->fields[i].bytewise != b->fields[i].bytewise || a->fields[i].element != b->fields[i].element ||
+        a->fields[i].domain != b->fields[i].domain)
       return false;
   return a->plain == b->plain && a->alone == b->alone;
 }

@@ -29,6 +29,8 @@ typedef struct ldr_live_columns { /* never changed after it is published */
   struct {
     bool bytewise;    /* a text whose own collation orders by bytes */
     uint32_t element; /* oid of an array's elements, when it is a type that users make; else 0 */
+    uint64_t
+        domain; /* the hash of the name of the column's domain, as ldr_err has it; 0: none, or not certain */
   } fields[];
 } ldr_live_columns;
 
@@ -64,6 +66,8 @@ bool ldr_live_plain(const ldr_live *t);
 bool ldr_live_alone(const ldr_live *t);
 /* Does the column's own collation order by bytes? false: no, or not known. */
 bool ldr_live_bytewise(const ldr_live *t, unsigned field);
+/* The field whose column alone is of this domain (see ldr_err); -1: none, or not known. */
+int ldr_live_of_domain(const ldr_live *t, uint64_t domain);
 /* What is known now; NULL: nothing. It lives as long as the table does. */
 const ldr_live_columns *ldr_live_known(const ldr_live *t);
 /* May a result column of this type stand for the field? */

@@ -2,9 +2,10 @@
 #include "postgres/protocol/errors.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "support/test.h"
 
-static const ldr_pgfields nothing = {"", "", "", "", "", "", "", ""};
+static const ldr_pgfields nothing = {"", "", "", "", "", "", "", "", "", "", ""};
 
 static ldr_err make(const char *sqlstate, const char *message, const char *detail, const char *constraint) {
   ldr_pgfields f = nothing;
@@ -244,6 +245,37 @@ TEST(stale_statements_are_known) {
   CHECK(ldr_pgerr_fatal("57P01") && !ldr_pgerr_fatal("57014") && !ldr_pgerr_fatal("08006"));
 }
 
+static ldr_err domain_fault(const char *sqlstate, const char *routine, const char *context) {
+  ldr_pgfields f = nothing;
+  ldr_err err = {.nested = true, .domain = 7}; /* as an older error left it */
+  f.sqlstate = sqlstate;
+  f.message = "value for domain price violates check constraint \"not_below\"";
+  f.schema = "shop";
+  f.datatype = "price";
+  f.constraint = "not_below";
+  f.routine = routine;
+  f.context = context;
+  ldr_pgerr_fill(&f, false, &err);
+  return err;
+}
+
+TEST(what_was_met_within_a_trigger_is_marked) {
+  static const char trigger[] = "PL/pgSQL function shop.watch() line 2 at assignment";
+  CHECK(!domain_fault("23514", "", "").nested);
+  CHECK(!domain_fault("23514", "", "COPY rows, line 2, column price").nested);
+  CHECK(domain_fault("23514", "", trigger).nested);
+  CHECK(domain_fault("23505", "", "SQL statement \"insert into t values (1)\"\nCOPY rows, line 2").nested);
+}
+
+TEST(a_domain_is_known_by_its_whole_name) {
+  uint64_t price = ldr_hash64("shop.price", 10, 0);
+  CHECK(domain_fault("23514", "", "").domain == price);
+  CHECK(domain_fault("23502", "", "").domain == price);
+  CHECK(domain_fault("22P02", "", "").domain == 0);
+  CHECK(domain_fault("23514", "exec_stmt_raise", "").domain == 0); /* a function's own words */
+  CHECK(make("23514", "new row violates", "", "n_check").domain == 0);
+}
+
 void test_errors(void);
 void test_errors(void) {
   RUN(states_have_codes);
@@ -257,4 +289,6 @@ void test_errors(void) {
   RUN(a_shard_is_not_named);
   RUN(failed_connections_are_told_in_one_line);
   RUN(stale_statements_are_known);
+  RUN(what_was_met_within_a_trigger_is_marked);
+  RUN(a_domain_is_known_by_its_whole_name);
 }
