@@ -144,7 +144,7 @@ static ldr_code run_plainly(ldr_request *rq, ldr_err *err) {
   ldr_pgres_free(rq->answer);
   rq->answer = NULL;
   rq->given = LDR_GIVEN_PLAIN;
-  return rq->kind->start(rq, err);
+  return ldr_request_begin(rq, err);
 }
 
 /* If there was such a row all along, the time was another. */
