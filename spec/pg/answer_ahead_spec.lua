@@ -81,7 +81,8 @@ describe("a row that is answered as expected #pg", function()
   local function stored(id) return assert(other:stores("ahead_answer").rows:get(id)) end
 
   --- Creates rows from id on while finalizers run `meanwhile`, until that ran `times` times; alone or in transactions.
-  local function create_while(meanwhile, times, id, run)
+  -- several: each by an insert of three.
+  local function create_while(meanwhile, times, id, run, several)
     local ran, made = 0, {}
     local calm_collector = hurry_collector()
     local ok, why = pcall(function()
@@ -93,8 +94,11 @@ describe("a row that is answered as expected #pg", function()
           end)
         end
         run(function()
-          made[id] = assert(rows:create { id = id, name = "n" .. id, doc = document(40) })
-          id = id + 1
+          local given = {}
+          for i = 1, several and 3 or 1 do given[i] = { id = id + i, name = "n" .. id + i, doc = document(40) } end
+          local created = assert(several and rows:create_many(given, { returning = true }) or { assert(rows:create(given[1])) })
+          for i, row in ipairs(created) do made[id + i] = row end
+          id = id + #given
         end)
         assert.is_true(id < 50000, "the collector does not run")
       end
@@ -126,6 +130,20 @@ describe("a row that is answered as expected #pg", function()
       end, 20, 10, run)
       assert.is_nil(wrong)
       assert.equal(made, assert(other:query "select count(*)::int8 as n from ahead_rows where id > 100000")[1].n)
+    end)
+
+    it("is right in a list of several, " .. name .. ", while finalizers use the same connection", function()
+      local wrong
+      for i = 1, 3 do -- the connection has the proof of these, too
+        run(function() return rows:create_many({ { id = -i, name = "m" .. i }, { id = -10 - i, name = "k" .. i } }, { returning = true }) end)
+      end
+      create_while(function(n)
+        local made, err = rows:create_many({ { id = 100000 + n, name = "f" .. n }, { id = 200000 + n, name = "g" .. n } }, { returning = true })
+        if not made or made[2].name ~= "g" .. n then wrong = err or made end
+        made, err = rows:get(1)
+        if not made or made.name ~= "n1" then wrong = err or made end
+      end, 20, 10, run, true)
+      assert.is_nil(wrong)
     end)
   end
 
@@ -242,10 +260,13 @@ describe("a row that is answered as expected #pg", function()
       id = id + 1
       return { id = id, name = "s" .. id, doc = { a = { 1, { b = "c" .. id } }, d = "e" .. id, f = {} } }
     end
-    local function attempt(n, tx)
-      local given = row()
+    local function create(given) return rows:create(given[1]) end
+    local function create_many(given) return rows:create_many(given, { returning = true })[1] end
+    local function attempt(n, way)
+      local list = { row(), row() }
+      local given = list[1]
       fail_from(n)
-      local ok, made = pcall(rows.create, rows, given)
+      local ok, made = pcall(way, list)
       local failed = fail_from(0)
       if ok then assert(made.doc.a[2].b == given.doc.a[2].b) else assert(tostring(made):find "not enough memory", made) end
       assert(failed or ok, "raised for no reason")
@@ -254,16 +275,18 @@ describe("a row that is answered as expected #pg", function()
       return failed
     end
     for _, run in ipairs { function(fn) return fn() end, function(fn) return assert(db:transaction(fn)) end } do
-      for _ = 1, 3 do run(function() return assert(rows:create(row())) end) end
-      local n, failed = 0, nil
-      repeat
-        n = n + 1
-        run(function()
-          failed = attempt(n)
-          return true
-        end)
-      until not failed
-      assert(n > 5, "fewer allocations than tables: " .. n)
+      for _, way in ipairs { create, create_many } do
+        for _ = 1, 3 do run(function() return assert(way { row(), row() }) end) end
+        local n, failed = 0, nil
+        repeat
+          n = n + 1
+          run(function()
+            failed = attempt(n, way)
+            return true
+          end)
+        until not failed
+        assert(n > 5, "fewer allocations than tables: " .. n)
+      end
     end
     db:close()
   ]]

@@ -37,8 +37,9 @@ typedef struct ldr_call {
 typedef struct ldr_result {
   ldr_rows *rows;   /* owned by the caller; NULL when the operation returns none */
   int64_t affected; /* rows inserted, updated, deleted, counted */
-  bool as_given;    /* the one row of a write is stored as the operation gives it: `rows` has the columns that
-                       ldr_op_given does not know, in order, and is NULL when there are none */
+  bool as_given;    /* the rows of a write are stored as the operation gives them: `rows` has the columns that
+                       ldr_op_given does not know, in order, and is NULL when there are none, as of several
+                       rows */
 } ldr_result;
 
 typedef enum ldr_isolation {

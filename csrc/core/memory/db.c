@@ -145,12 +145,11 @@ static ldr_code rows_of(ldr_undo *w, ldr_memtab *t, const ldr_op *op, ldr_memrow
 }
 
 /* Is the row of an insert the one that the operation gives, so that it need not come back? The operation must
- * name every field that is asked for: a number is made here. */
+ * name every field that is asked for: a number is made here. Of several rows the texts may lie in the
+ * caller's tables, which a finalizer could change while rows are made into new ones. */
 static bool is_as_given(const ldr_op *op) {
   if (op->kind != LDR_OP_INSERT || !op->row_known || op->on_conflict != LDR_CONFLICT_ERROR) return false;
-  for (unsigned i = 0; i < op->nout; i++)
-    if (ldr_op_given(op, op->out[i]) == NULL) return false;
-  return op->nout > 0;
+  return op->nrows == 1 && op->nout > 0 && ldr_op_gives_all(op);
 }
 
 /* One line, as of a server's plan: are the rows sorted, or does an index have their order? */

@@ -1,10 +1,11 @@
 #include "model/given.h"
 
-static const ldr_value *inserted(const ldr_op *op, unsigned field) {
+static const ldr_value *inserted(const ldr_op *op, size_t row, unsigned field) {
+  const ldr_value *values = op->values + row * op->ncols;
   unsigned from = field < op->ncols ? field : op->ncols; /* most operations name all fields, in order */
-  if (from < op->ncols && op->cols[from] == field) return &op->values[from];
+  if (from < op->ncols && op->cols[from] == field) return &values[from];
   for (unsigned i = 0; i < op->ncols; i++)
-    if (op->cols[i] == field) return &op->values[i];
+    if (op->cols[i] == field) return &values[i];
   return NULL;
 }
 
@@ -26,7 +27,7 @@ static const ldr_value *equal_to(const ldr_pred *p, unsigned field) {
 
 const ldr_value *ldr_op_key_value(const ldr_op *op, unsigned i) {
   unsigned field = op->e->key.field[i];
-  return op->kind == LDR_OP_INSERT ? inserted(op, field) : equal_to(op->where, field);
+  return op->kind == LDR_OP_INSERT ? inserted(op, 0, field) : equal_to(op->where, field);
 }
 
 /* Are values that are equal the same? Not 1.0 and 1.00, nor texts that the type takes for one another. */
@@ -49,12 +50,18 @@ static const ldr_value *found_by(const ldr_op *op, unsigned field) {
   return NULL;
 }
 
-const ldr_value *ldr_op_given(const ldr_op *op, unsigned field) {
+const ldr_value *ldr_op_given(const ldr_op *op, size_t row, unsigned field) {
   const ldr_set *s;
-  if (op->kind == LDR_OP_INSERT && op->on_conflict != LDR_CONFLICT_UPDATE) return inserted(op, field);
+  if (op->kind == LDR_OP_INSERT && op->on_conflict != LDR_CONFLICT_UPDATE) return inserted(op, row, field);
   s = set_of(op, field);
   if (s == NULL) return found_by(op, field);
   if (s->kind != LDR_SET_VALUE) return NULL;
   if (op->kind == LDR_OP_UPDATE) return s->excluded ? NULL : &s->value;
-  return s->excluded ? inserted(op, field) : NULL; /* the row may be a new one or one that was there */
+  return s->excluded ? inserted(op, row, field) : NULL; /* the row may be a new one or one that was there */
+}
+
+bool ldr_op_gives_all(const ldr_op *op) {
+  for (unsigned i = 0; i < op->nout; i++)
+    if (ldr_op_given(op, 0, op->out[i]) == NULL) return false;
+  return true;
 }

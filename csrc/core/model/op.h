@@ -165,7 +165,7 @@ typedef struct ldr_op {
 
   unsigned nsets; /* UPDATE, and INSERT with LDR_CONFLICT_UPDATE */
   const ldr_set *sets;
-  bool row_known; /* a write of one row: what is stored as it is given need not come back
+  bool row_known; /* a write of one row, or an insert: what is stored as it is given need not come back
                      (ldr_result.as_given) */
 
   /* result rows: SELECT, and RETURNING of the writes. nout = 0 on a write: only the number of rows */

@@ -52,11 +52,11 @@ ldr_code l_op_row(lua_State *L, int idx, l_work *w, const ldr_entity *e, int64_t
   return ldr_check_row(e, values, given, now, &w->arena, &w->err);
 }
 
-/* The answer to one row may be made of the values that were given: they do not lie in the caller's table,
- * which a finalizer may change meanwhile. */
-static void answer_by_given(l_opargs *a, bool one) {
-  a->w->op->row_known = one;
-  if (one) a->w->expect = l_rows_expect;
+/* The answer may be made of the values that were given: they do not lie in the caller's table, which a
+ * finalizer may change meanwhile. */
+static void answer_by_given(l_opargs *a, size_t rows) {
+  a->w->op->row_known = true;
+  a->w->expect = rows > 1 ? l_rows_expect_all : l_rows_expect;
   if (!a->keyed) a->w->copy = true;
 }
 
@@ -186,7 +186,7 @@ ldr_code l_op_insert(l_opargs *a) {
   ldr_code code;
   get_action(a);
   a->nothing = n == 0;
-  answer_by_given(a, n == 1);
+  answer_by_given(a, n);
   if (n > SIZE_MAX / e->nfields / sizeof *values) return ldr_fail_nomem(&a->w->err);
   values = ldr_arena_alloc(&a->w->arena, n * e->nfields * sizeof *values);
   if (values == NULL) return ldr_fail_nomem(&a->w->err);
@@ -226,7 +226,7 @@ ldr_code l_op_create(l_opargs *a, int idx) {
   ldr_value *values = ldr_arena_alloc(&a->w->arena, a->e->nfields * sizeof *values);
   ldr_code code;
   if (values == NULL || new_op(a, LDR_OP_INSERT) == NULL) return ldr_fail_nomem(&a->w->err);
-  answer_by_given(a, true);
+  answer_by_given(a, 1);
   want_copy(a);
   code = l_op_row(a->L, idx, a->w, a->e, a->now, values, given, named);
   return code == LDR_OK ? choose_columns(a, named, values, 1) : code;
@@ -236,13 +236,13 @@ ldr_code l_op_patch(l_opargs *a, const ldr_value *key, int idx) {
   ldr_op *op = new_op(a, LDR_OP_UPDATE);
   ldr_code code = op ? l_where_key(a->w, a->e, key, &op->where) : ldr_fail_nomem(&a->w->err);
   if (code != LDR_OK) return code;
-  answer_by_given(a, true);
+  answer_by_given(a, 1);
   return l_op_sets(a, idx);
 }
 
 ldr_code l_op_update(l_opargs *a) {
   ldr_code code;
-  if (lua_toboolean(a->L, a->base + L_RETURNING)) answer_by_given(a, true);
+  if (lua_toboolean(a->L, a->base + L_RETURNING)) answer_by_given(a, 1);
   code = l_op_sets(a, a->base + L_SET);
   return code == LDR_OK ? l_op_returning(a) : code;
 }

@@ -124,16 +124,21 @@ static ldr_code put_into_list(lua_State *L, l_work *w, size_t i, void *list) {
   return LDR_OK;
 }
 
-/* Pushes the row of a write that is stored as it was given: the operation has what did not come back. */
-static bool push_fields_given(lua_State *L, l_work *w) {
+/* Pushes row number `row` of a write that is stored as it was given: the operation has what did not come
+ * back. names: as push_row takes them. */
+static bool push_fields_given(lua_State *L, l_work *w, size_t row, int names) {
   const ldr_op *op = w->op;
   unsigned deep = op->nout, came = 0;
   lua_createtable(L, 0, (int)op->nout);
+  if (w->memo) w->memo->table = 0;
   for (unsigned i = 0; i < op->nout; i++) {
-    const ldr_value *v = ldr_op_given(op, op->out[i]);
+    const ldr_value *v = ldr_op_given(op, row, op->out[i]);
     bool null = v && v->type == LDR_T_NULL;
     if (null) continue;
-    lua_rawgeti(L, l_at(w)->names, op->out[i] + 1);
+    if (names)
+      lua_pushvalue(L, names + (int)i);
+    else
+      push_name(L, w, i);
     if (v == NULL
             ? !push_cell(L, w, 0, came++, i, &deep, &null)
             : !push_value(L, w, v, i, &deep) && !l_unreadable_push(L, w, op->e->fields[op->out[i]].name))
@@ -148,13 +153,31 @@ static bool push_fields_given(lua_State *L, l_work *w) {
 
 bool l_rows_expect(lua_State *L, l_work *w) {
   int at = begin_alone(L, w);
-  return end_alone(L, w, at, push_fields_given(L, w));
+  return end_alone(L, w, at, push_fields_given(L, w, 0, 0));
+}
+
+bool l_rows_expect_all(lua_State *L, l_work *w) {
+  size_t n = w->op->nrows;
+  int names, list = lua_gettop(L) + 1;
+  l_memo memo;
+  bool ok = true;
+  lua_createtable(L, n < INT32_MAX ? (int)n : INT32_MAX, 0);
+  names = push_names(L, w, w->op->nout);
+  l_memo_open(L, &memo);
+  w->memo = &memo; /* see push_each */
+  for (size_t i = 0; i < n && ok; i++) {
+    ok = push_fields_given(L, w, i, names);
+    if (ok) lua_rawseti(L, list, (int)i + 1);
+  }
+  w->memo = NULL;
+  if (ok) lua_settop(L, list);
+  return ok;
 }
 
 /* The same once the result says so. It may have been made before. */
 static bool push_given(lua_State *L, l_work *w) {
   w->as_given = true;
-  if (l_at(w)->answer == 0) return l_rows_expect(L, w);
+  if (l_at(w)->answer == 0) return w->op->nrows > 1 ? l_rows_expect_all(L, w) : l_rows_expect(L, w);
   lua_pushvalue(L, l_at(w)->answer);
   return true;
 }
@@ -162,6 +185,7 @@ static bool push_given(lua_State *L, l_work *w) {
 bool l_rows_push(lua_State *L, l_work *w) {
   size_t n = w->result.rows ? w->result.rows->nrows : 0;
   int list;
+  if (w->result.as_given && w->op->nrows > 1) return push_given(L, w);
   if (w->result.as_given) {
     lua_createtable(L, 1, 0);
     if (!push_given(L, w)) return false;

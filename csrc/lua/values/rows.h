@@ -14,6 +14,8 @@ bool l_rows_each(lua_State *L, l_work *w, l_rows_put *put, void *ud);
 bool l_rows_push_first(lua_State *L, l_work *w);
 /* An l_expect: the one row of a write, all of which the operation gives. */
 bool l_rows_expect(lua_State *L, l_work *w);
+/* An l_expect: the list of the rows of an insert of several, all of which the operation gives. */
+bool l_rows_expect_all(lua_State *L, l_work *w);
 /* Pushes one packed row: the fields listed, or (NULL) all of the entity. */
 bool l_rows_push_packed(lua_State *L, l_work *w, const ldr_entity *e, const ldr_row *r,
                         const uint16_t *fields, unsigned n);

@@ -25,8 +25,24 @@ TEST(an_insert_gives_its_columns) {
   setup();
   op = fixture_insert(customers, values, 1);
   CHECK(ldr_op_key_value(&op, 0) == &values[0] && ldr_op_key_value(&op, 1) == &values[1]);
-  CHECK(ldr_op_given(&op, C_TENANT) == &values[0] && ldr_op_given(&op, C_ID) == &values[1]);
-  CHECK(ldr_op_given(&op, C_EMAIL) == NULL && ldr_op_given(&op, C_DELETED) == NULL);
+  CHECK(ldr_op_given(&op, 0, C_TENANT) == &values[0] && ldr_op_given(&op, 0, C_ID) == &values[1]);
+  CHECK(ldr_op_given(&op, 0, C_EMAIL) == NULL && ldr_op_given(&op, 0, C_DELETED) == NULL);
+  teardown();
+}
+
+TEST(each_row_of_an_insert_has_its_own) {
+  static const uint16_t out[] = {C_ID, C_TENANT, C_EMAIL};
+  ldr_value values[4] = {fixture_text("acme"), fixture_text("c1"), fixture_text("acme"), fixture_text("c2")};
+  ldr_op op;
+  setup();
+  op = fixture_insert(customers, values, 2);
+  CHECK(ldr_op_given(&op, 0, C_ID) == &values[1] && ldr_op_given(&op, 1, C_ID) == &values[3]);
+  CHECK(ldr_op_given(&op, 1, C_TENANT) == &values[2] && ldr_op_given(&op, 1, C_EMAIL) == NULL);
+  op.out = out;
+  op.nout = 2;
+  CHECK(ldr_op_gives_all(&op));
+  op.nout = 3;
+  CHECK(!ldr_op_gives_all(&op));
   teardown();
 }
 
@@ -38,8 +54,8 @@ TEST(columns_may_have_any_order) {
   op = fixture_insert(customers, values, 1);
   op.cols = cols;
   op.ncols = 3;
-  CHECK(ldr_op_given(&op, C_TENANT) == &values[2] && ldr_op_given(&op, C_ID) == &values[1]);
-  CHECK(ldr_op_given(&op, C_EMAIL) == &values[0] && ldr_op_given(&op, C_STATUS) == NULL);
+  CHECK(ldr_op_given(&op, 0, C_TENANT) == &values[2] && ldr_op_given(&op, 0, C_ID) == &values[1]);
+  CHECK(ldr_op_given(&op, 0, C_EMAIL) == &values[0] && ldr_op_given(&op, 0, C_STATUS) == NULL);
   teardown();
 }
 
@@ -59,10 +75,10 @@ TEST(an_upsert_gives_what_both_ways_lead_to) {
   op.on_conflict = LDR_CONFLICT_UPDATE;
   op.sets = sets;
   op.nsets = 4;
-  CHECK(ldr_op_given(&op, C_TENANT) == &values[0] && ldr_op_given(&op, C_EMAIL) == &values[2]);
-  CHECK(ldr_op_given(&op, C_STATUS) == NULL);                                       /* it is not set */
-  CHECK(ldr_op_given(&op, C_VISITS) == NULL && ldr_op_given(&op, C_SCORE) == NULL); /* not inserted */
-  CHECK(ldr_op_given(&op, C_TAGS) == NULL);
+  CHECK(ldr_op_given(&op, 0, C_TENANT) == &values[0] && ldr_op_given(&op, 0, C_EMAIL) == &values[2]);
+  CHECK(ldr_op_given(&op, 0, C_STATUS) == NULL);                                          /* it is not set */
+  CHECK(ldr_op_given(&op, 0, C_VISITS) == NULL && ldr_op_given(&op, 0, C_SCORE) == NULL); /* not inserted */
+  CHECK(ldr_op_given(&op, 0, C_TAGS) == NULL);
   teardown();
 }
 
@@ -86,11 +102,11 @@ TEST(an_update_gives_what_it_sets_and_the_key_that_it_names) {
   deep.kids = outer;
   op.where = &deep;
   CHECK(ldr_op_key_value(&op, 0) == &key[0] && ldr_op_key_value(&op, 1) == &key[1]);
-  CHECK(ldr_op_given(&op, C_EMAIL) == &sets[0].value);
-  CHECK(ldr_op_given(&op, C_VISITS) == NULL && ldr_op_given(&op, C_STATUS) == NULL);
-  CHECK(ldr_op_given(&op, C_TENANT) == &key[0] && ldr_op_given(&op, C_ID) == &key[1]);
+  CHECK(ldr_op_given(&op, 0, C_EMAIL) == &sets[0].value);
+  CHECK(ldr_op_given(&op, 0, C_VISITS) == NULL && ldr_op_given(&op, 0, C_STATUS) == NULL);
+  CHECK(ldr_op_given(&op, 0, C_TENANT) == &key[0] && ldr_op_given(&op, 0, C_ID) == &key[1]);
   deep.kind = LDR_P_OR;
-  CHECK(ldr_op_key_value(&op, 0) == NULL && ldr_op_given(&op, C_ID) == NULL);
+  CHECK(ldr_op_key_value(&op, 0) == NULL && ldr_op_given(&op, 0, C_ID) == NULL);
   op.where = NULL;
   CHECK(ldr_op_key_value(&op, 0) == NULL);
   teardown();
@@ -99,6 +115,7 @@ TEST(an_update_gives_what_it_sets_and_the_key_that_it_names) {
 void test_given(void);
 void test_given(void) {
   RUN(an_insert_gives_its_columns);
+  RUN(each_row_of_an_insert_has_its_own);
   RUN(columns_may_have_any_order);
   RUN(an_upsert_gives_what_both_ways_lead_to);
   RUN(an_update_gives_what_it_sets_and_the_key_that_it_names);

@@ -9,7 +9,8 @@
 enum {
   LDR_GIVEN_NONE,   /* the statement returns the row */
   LDR_GIVEN_PROVEN, /* it was proven on this connection, and is expected to hold */
-  LDR_GIVEN_ASKED,  /* the first time: the row and the catalog are read behind it, in its transaction */
+  LDR_GIVEN_ASKED,  /* the first time: the row and the catalog are read behind it, in its transaction. Several
+                       rows come back by the statement, behind which the other one is parsed */
   LDR_GIVEN_AGAIN,  /* an insert, and it did not hold: both are read by an exchange of their own */
   LDR_GIVEN_PLAIN /* the statement returns the row. The one before changed nothing: it did not hold, or there
                      is no such row, which this one tells */

@@ -208,8 +208,8 @@ static ldr_code collect(ldr_request *rq, ldr_err *err) {
   rq->answer = NULL;
   rq->task.result.as_given = rq->as_given;
   if (!rq->as_given || rq->ran->ncols) return ldr_pgrun_result(rq->ran, res, &rq->task.result, err);
+  rq->task.result.affected = ldr_pgres_affected(res);
   ldr_pgres_free(res);
-  rq->task.result.affected = 1;
   return LDR_OK;
 }
 
@@ -229,6 +229,7 @@ ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ld
       ldr_request_new(e, ldr_pgtx_of(tx), &statement, op->name ? op->name : op->e->name, call, &rq, err);
   if (code) return code;
   rq->row_known = op->row_known;
+  rq->rows_given = op->nrows;
   code = ldr_stmts_op(&e->stmts, op, &e->params, &rq->stmt, err);
   if (code == LDR_OK)
     code = ldr_bind_from_params(&rq->args, (const ldr_param *)(void *)e->params.p,

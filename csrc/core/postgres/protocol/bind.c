@@ -191,6 +191,12 @@ ldr_code ldr_bind_pick(ldr_bind *a, const ldr_bind *from, const uint16_t *which,
   return finish(a, err);
 }
 
+ldr_code ldr_bind_types(ldr_bind *a, const uint32_t *oids, unsigned n, ldr_err *err) {
+  if (!prepare(a, n)) return ldr_fail_nomem(err);
+  for (unsigned i = 0; i < n; i++) add_null(a, oids[i]);
+  return finish(a, err);
+}
+
 ldr_code ldr_bind_add_time(ldr_bind *a, unsigned n, int64_t time, ldr_err *err) {
   size_t from = a->data.n;
   uint32_t oid = ldr_ftype_get(LDR_F_TIMESTAMPTZ)->oid;

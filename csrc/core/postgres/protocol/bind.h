@@ -30,6 +30,8 @@ ldr_code ldr_bind_pick(ldr_bind *a, const ldr_bind *from, const uint16_t *which,
 /* Makes it n parameters, of those that it had at first, and a time behind them, in microseconds since 2000;
  * 0: null. */
 ldr_code ldr_bind_add_time(ldr_bind *a, unsigned n, int64_t time, ldr_err *err) LDR_MUSTCHECK;
+/* n nulls of these types, for a statement that is only prepared. */
+ldr_code ldr_bind_types(ldr_bind *a, const uint32_t *oids, unsigned n, ldr_err *err) LDR_MUSTCHECK;
 void ldr_bind_free(ldr_bind *a);
 
 #endif

@@ -176,10 +176,11 @@ struct ldr_request {
   int given;      /* LDR_GIVEN_… (postgres/exec/given.h): how a write learns what it stored; 0: as usual */
   ldr_stmt *ran;  /* … the statement that `answer` answers: stmt, or one of its ldr_given; stmt counts it */
   bool row_known; /* … and whether its caller can do without the row */
-  bool as_given;  /* … and what was given is stored so */
-  unsigned row_at;  /* … else the command that reads its row, with the catalog behind it */
-  int64_t analyzed; /* … the time that came back with it */
-  ldr_bind key;     /* … and what reads its row again */
+  size_t rows_given; /* … of an insert: how many rows */
+  bool as_given;     /* … and what was given is stored so */
+  unsigned row_at;   /* … else the command that reads its row, with the catalog behind it */
+  int64_t analyzed;  /* … the time that came back with it */
+  ldr_bind key;      /* … and what reads its row again */
   /* on the loop */
   ldr_post post;
   int64_t due;            /* its timer: it is stepped then, unless something else comes first */

@@ -148,6 +148,13 @@ ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr
   return add_cmd(r, p ? LDR_CMD_EXEC : LDR_CMD_QUERY, s, args, p) ? LDR_OK : ldr_fail_nomem(err);
 }
 
+ldr_code ldr_registry_parse(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r,
+                            ldr_err *err) {
+  prep *p = (prep *)(void *)ldr_lru_find(&g->lru, s->id[0], same_prep, &s->id[1]);
+  if (p && p->state == PREP_READY) p->state = PREP_STALE;
+  return make_ready(g, s, args, r, &p, err);
+}
+
 ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) {
   if (!add_cmd(r, LDR_CMD_PARSE, s, NULL, NULL)) return ldr_fail_nomem(err);
   return add_cmd(r, LDR_CMD_DESCRIBE, s, NULL, NULL) ? LDR_OK : ldr_fail_nomem(err);

@@ -11,6 +11,7 @@ enum { LDR_RUN_TEXT = 1 /* with results as text */, LDR_RUN_UNNAMED = 2 };
 /* What is proven of a write on one connection (see ldr_given). */
 typedef struct ldr_proof {
   int64_t analyzed;  /* when s was, as its table was seen to store rows as they are given; 0: it never was */
+  int64_t parsed;    /* when a transaction parsed s, in which nothing could be proven; 0: none did */
   uint64_t asked_in; /* the transaction that looked last; 0: none */
   bool no_row;       /* nothing was written when it was looked: another look waits until something is */
   unsigned served;   /* since it was proven */
@@ -35,6 +36,9 @@ void ldr_registry_done(ldr_registry *g);
  * caller's. Then, once r is submitted: ldr_registry_sent, and when it is done: ldr_registry_settle. */
 ldr_code ldr_registry_exec(ldr_registry *g, ldr_stmt *s, unsigned how, const ldr_bind *args, ldr_exchange *r,
                            ldr_err *err) LDR_MUSTCHECK;
+/* Adds to r that s is parsed, also where it was before. args: of its types. */
+ldr_code ldr_registry_parse(ldr_registry *g, ldr_stmt *s, const ldr_bind *args, ldr_exchange *r,
+                            ldr_err *err) LDR_MUSTCHECK;
 /* Adds to r the question what s takes and gives. It is asked of a statement without a name, so that nothing
  * stays on the connection that was made from less than is known afterwards. */
 ldr_code ldr_stmt_ask(const ldr_stmt *s, ldr_exchange *r, ldr_err *err) LDR_MUSTCHECK;

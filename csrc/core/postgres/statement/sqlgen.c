@@ -343,6 +343,7 @@ static void many_rows(gen *g) {
   say(g, ") as r (");
   names(g, op->cols, op->ncols);
   say(g, ")");
+  guard(g, " where ", false);
 }
 
 /* The constraint meant: its columns, and a partial one's condition so that PostgreSQL finds the index. */

@@ -193,6 +193,12 @@ static bool knows_its_row(const ldr_op *op) {
   return true;
 }
 
+/* Does the operation make several rows, all of which it gives? */
+static bool knows_its_rows(const ldr_op *op) {
+  if (op->kind != LDR_OP_INSERT || op->nrows < 2 || op->on_conflict != LDR_CONFLICT_ERROR) return false;
+  return op->nout > 0 && op->ncols > 0 && ldr_op_gives_all(op);
+}
+
 /* What the operation does not give is all that its write returns, in order; NULL: out of memory. */
 static ldr_op *without_given(const ldr_op *op, ldr_arena *a) {
   ldr_op *less = ldr_arena_alloc(a, sizeof *less);
@@ -202,7 +208,7 @@ static ldr_op *without_given(const ldr_op *op, ldr_arena *a) {
   less->out = out;
   less->nout = 0;
   for (unsigned i = 0; i < op->nout; i++)
-    if (ldr_op_given(op, op->out[i]) == NULL) out[less->nout++] = op->out[i];
+    if (ldr_op_given(op, 0, op->out[i]) == NULL) out[less->nout++] = op->out[i];
   return less;
 }
 
@@ -275,11 +281,24 @@ static ldr_code make_given(ldr_stmts *c, const ldr_op *op, const ldr_buf *params
   return code == LDR_OK ? make_again(c, op, g, err) : code;
 }
 
+static ldr_code make_many_given(ldr_stmts *c, const ldr_op *op, ldr_stmt *s, ldr_err *err) {
+  ldr_given *g = ldr_arena_zalloc(&s->arena, sizeof *g);
+  const ldr_sql_given given = {.guard = s->nparams + 1};
+  ldr_op write = *op;
+  if (g == NULL) return ldr_fail_nomem(err);
+  write.nout = 0;
+  g->guarded = g->many = true;
+  g->ngiven = op->nout;
+  s->given = g;
+  return make_beside(c, &write, &given, &g->write, err);
+}
+
 /* The statement of op, whose text is in c->sql. */
 static ldr_code compile(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt **out, ldr_err *err) {
   ldr_stmt *s = NULL;
   ldr_code code = make_op(c, op, params, &s, err);
   if (code == LDR_OK && knows_its_row(op)) code = make_given(c, op, params, s, err);
+  if (code == LDR_OK && knows_its_rows(op)) code = make_many_given(c, op, s, err);
   if (code == LDR_OK)
     *out = s;
   else

@@ -56,12 +56,17 @@ struct ldr_stmt {
  *
  * An insert reads its row again then. Other writes cannot, since the row is known to others, who may have
  * changed it by then: their last parameter is the time that is expected, and they do nothing where it is
- * another. Then the statement that returns its row is run. */
+ * another. Then the statement that returns its row is run.
+ *
+ * An insert of several rows takes that parameter, too, and returns nothing at all: how many rows it wrote
+ * tells whether the time was as expected. Nothing tells the order in which rows come back, so it must give
+ * all that is asked for. The time is that of the transaction in which it was parsed. */
 typedef struct ldr_given {
   ldr_stmt *write;
   ldr_stmt *in_tx; /* returns the transaction's id as well, for which nothing else need be asked then */
   ldr_stmt *again; /* selects the row by its key */
   bool guarded;    /* it has that last parameter; null: it is to be done anyway */
+  bool many;       /* an insert of several rows: `write` returns nothing, and is the only one of these */
   unsigned ngiven; /* columns that do not come back */
   unsigned nkey;
   uint16_t key[LDR_MAX_KEY]; /* the parameters that `again` takes */

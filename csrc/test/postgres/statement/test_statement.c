@@ -389,6 +389,49 @@ TEST(what_stands_in_the_text_is_in_no_shape) {
   teardown();
 }
 
+static const ldr_given *given_of(const ldr_op *op) {
+  static ldr_stmts cache;
+  static ldr_stmt *s;
+  if (s) { /* of the call before */
+    ldr_stmt_release(s);
+    ldr_stmts_done(&cache);
+  }
+  s = NULL;
+  if (op == NULL) return NULL;
+  CHECK(ldr_stmts_init(&cache));
+  s = statement_of(&cache, op);
+  return s->given;
+}
+
+TEST(an_insert_of_several_rows_that_returns_what_it_gives_has_one_that_returns_nothing) {
+  static const uint16_t out[] = {C_ID, C_TENANT, C_EMAIL};
+  const ldr_value v[] = {fixture_text("acme"), fixture_text("c1"), fixture_text("acme"), fixture_text("c2")};
+  const ldr_given *g;
+  ldr_op op;
+  setup();
+  op = fixture_insert(customers, v, 2);
+  CHECK(given_of(&op) == NULL);
+  op.out = out;
+  op.nout = 2;
+  g = given_of(&op);
+  CHECK(g && g->many && g->guarded && g->in_tx == NULL && g->again == NULL);
+  CHECK_INT(g->write->ncols, 0);
+  CHECK_INT(g->write->nparams, 3);
+  CHECK(strstr(g->write->sql, " where coalesce($3 = 'now'::timestamptz, true)") != NULL);
+  CHECK(strstr(g->write->sql, "returning") == NULL);
+  op.nout = 3; /* the last one is not given */
+  CHECK(given_of(&op) == NULL);
+  op.nout = 2;
+  op.on_conflict = LDR_CONFLICT_SKIP;
+  CHECK(given_of(&op) == NULL);
+  op.on_conflict = LDR_CONFLICT_ERROR;
+  op.nrows = 1;
+  g = given_of(&op);
+  CHECK(g && !g->many);
+  given_of(NULL);
+  teardown();
+}
+
 void test_statement(void);
 void test_statement(void) {
   RUN(values_are_no_part_of_it);
@@ -400,4 +443,5 @@ void test_statement(void) {
   RUN(shapes_that_meet_in_a_set_are_all_kept);
   RUN(what_is_found_by_its_shape_counts_as_used);
   RUN(what_stands_in_the_text_is_in_no_shape);
+  RUN(an_insert_of_several_rows_that_returns_what_it_gives_has_one_that_returns_nothing);
 }
