@@ -134,11 +134,14 @@ describe("a row that is answered as expected #pg", function()
 
     it("is right in a list of several, " .. name .. ", while finalizers use the same connection", function()
       local wrong
+      local function create_two(id, name)
+        return rows:create_many({ { id = id, name = "f" .. name }, { id = 100000 + id, name = "g" .. name } }, { returning = true })
+      end
       for i = 1, 3 do -- the connection has the proof of these, too
-        run(function() return rows:create_many({ { id = -i, name = "m" .. i }, { id = -10 - i, name = "k" .. i } }, { returning = true }) end)
+        run(function() return create_two(-i, "m" .. i) end)
       end
       create_while(function(n)
-        local made, err = rows:create_many({ { id = 100000 + n, name = "f" .. n }, { id = 200000 + n, name = "g" .. n } }, { returning = true })
+        local made, err = create_two(200000 + n, n)
         if not made or made[2].name ~= "g" .. n then wrong = err or made end
         made, err = rows:get(1)
         if not made or made.name ~= "n1" then wrong = err or made end

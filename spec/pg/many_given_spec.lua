@@ -47,7 +47,7 @@ local function inserts(wait) return function()
   end
 
   local function drop()
-    must("drop table if exists public.many, public.many_log cascade", "drop table if exists public.many_numbered, public.many_dated cascade",
+    must("drop table if exists public.many, public.many_log, public.many_numbered, public.many_dated cascade",
       "drop function if exists public.many_shout() cascade")
   end
 
@@ -80,7 +80,8 @@ local function inserts(wait) return function()
     return {
       id = id, name = "ab  ", cost = "7", at = "2026-01-02T03:04:05.123456Z", real = 0.1, tags = { "a", larder.null, "b,\"" },
       flags = { true, false, larder.null }, times = { "2026-01-02T03:04:05.123456Z", "infinity" }, raws = { "\0\1\255", "" },
-      docs = { { a = { 1, larder.null } }, larder.array {} }, spans = { "-1 mon +2 days", "P1Y", "00:00:01.5" }, span = "-1 mon +2 days -3 hours",
+      docs = { { a = { 1, larder.null } }, larder.array {} },
+      spans = { "-1 mon +2 days", "P1Y", "00:00:01.5" }, span = "-1 mon +2 days -3 hours",
       day = id % 2 == 0 and "2026-02-03" or nil, code = "é\226\130\172 ", mark = "ü", token = "9C7E1F6A-5A0B-4E0B-8F64-0A4B9C2D1E0F",
       doc = { n = id, a = -0.0, b = 1e300, c = { larder.null, {}, larder.array {} }, ["ä\\\"\n"] = 12345678901, d = 1e20, e = 0.1 },
     }
