@@ -134,8 +134,8 @@ describe("a row that is answered as expected #pg", function()
 
     it("is right in a list of several, " .. name .. ", while finalizers use the same connection", function()
       local wrong
-      local function create_two(id, name)
-        return rows:create_many({ { id = id, name = "f" .. name }, { id = 100000 + id, name = "g" .. name } }, { returning = true })
+      local function create_two(id, label)
+        return rows:create_many({ { id = id, name = "f" .. label }, { id = 100000 + id, name = "g" .. label } }, { returning = true })
       end
       for i = 1, 3 do -- the connection has the proof of these, too
         run(function() return create_two(-i, "m" .. i) end)
