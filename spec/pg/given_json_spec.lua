@@ -50,7 +50,11 @@ local function value(depth, odd)
   if rng.chance(5) and shared then return shared end
   local t, n = {}, rng.chance(3) and rng.pick { 15, 16, 17, 18, 120 } or rng.int(5) - 1 -- of an object 16 are copied
   if rng.chance(40) then
-    for i = 1, n do t[i] = value(depth - 1, odd) end
+    if rng.chance(10) then
+      for i = n, 1, -1 do t[i] = value(depth - 1, odd) end -- which pairs hands out in another order
+    else
+      for i = 1, n do t[i] = value(depth - 1, odd) end
+    end
     if rng.chance(30) then larder.array(t) end
   else
     for i = 1, n do t[rng.chance(20) and rng.pick(TEXTS) or "m" .. i] = value(depth - 1, odd) end

@@ -83,6 +83,36 @@ describe("larder.core", function()
       assert.equal("null", core.json_encode(null))
     end)
 
+    it("writes a list in its order, however it was filled", function()
+      local backwards, odd_first = {}, {}
+      for i = 9, 1, -1 do backwards[i] = { i } end
+      assert.equal("[[1],[2],[3],[4],[5],[6],[7],[8],[9]]", core.json_encode(backwards))
+      for i = 1, 9, 2 do odd_first[i] = i end
+      for i = 8, 2, -2 do odd_first[i] = i end
+      assert.equal("[1,2,3,4,5,6,7,8,9]", core.json_encode(odd_first))
+      local deep = 1
+      for _ = 1, 200 do -- each element is looked at once
+        local list = { [3] = 3, [2] = deep }
+        list[1] = 1
+        deep = list
+      end
+      assert.equal(("[1,"):rep(200) .. "1" .. (",3]"):rep(200), core.json_encode(deep))
+    end)
+
+    it("tells of a table that is no list before what is amiss in its elements", function()
+      local KEYS = "must not hold a table whose keys are neither 1 to n nor all text"
+      local function why(v) return select(2, core.json_encode(v)).message end
+      for _, v in ipairs { { print, a = 1 }, { { { 0 / 0 } }, [3] = 1 }, { 1, 2, print, nil, 5 }, { { print, [1.5] = 1 } } } do
+        assert.matches(KEYS, why(v), 1, true)
+      end
+      assert.matches("must not hold NaN", why { 1, { 0 / 0 } }, 1, true)
+      local loop = {}
+      loop[1], loop[2] = 1, loop
+      assert.matches("is nested too deeply", why(loop), 1, true)
+      loop.x = 1
+      assert.matches(KEYS, why(loop), 1, true)
+    end)
+
     it("works again after a refusal, and for large texts", function()
       invalid(core.json_encode { 1, { 2, { 0 / 0 } } })
       local long = ("x"):rep(200000)

@@ -29,6 +29,10 @@ static bool refuse(encoder *e, const char *why) {
   return false;
 }
 
+static bool refuse_keys(encoder *e) {
+  return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
+}
+
 static bool encode_string(lua_State *L, encoder *e, int idx) {
   size_t n;
   const char *s = lua_tolstring(L, idx, &n);
@@ -76,6 +80,16 @@ static bool encode_cdata(lua_State *L, encoder *e, int idx) {
   return true;
 }
 
+/* The element on top. */
+static bool encode_element(lua_State *L, encoder *e, int copy, long i) {
+  if (!encode(L, e, lua_gettop(L))) return false;
+  if (e->array_mt)
+    lua_rawseti(L, copy, (int)i);
+  else
+    lua_pop(L, 1);
+  return true;
+}
+
 /* The array on top, if it is whole, takes the place of what it is a copy of. */
 static void end_array(lua_State *L, const encoder *e, int idx) {
   if (e->array_mt) {
@@ -86,19 +100,45 @@ static void end_array(lua_State *L, const encoder *e, int idx) {
   lua_settop(L, idx);
 }
 
-static bool encode_array(lua_State *L, encoder *e, int idx, long n) {
-  int copy = e->array_mt ? lua_gettop(L) + 1 : 0;
-  if (copy) lua_createtable(L, (int)n, 0);
-  ldr_buf_chr(e->out, '[');
-  for (long i = 1; i <= n; i++) {
+/* The elements from i on, one by one, of a list of n; n < 0: it is none. */
+static bool encode_rest(lua_State *L, encoder *e, int idx, int copy, long i, long n) {
+  if (n < 0) return refuse_keys(e);
+  for (; i <= n; i++) {
     if (i > 1) ldr_buf_chr(e->out, ',');
     lua_rawgeti(L, idx, (int)i);
-    if (!encode(L, e, lua_gettop(L))) return false;
-    if (e->array_mt)
-      lua_rawseti(L, copy, (int)i);
-    else
-      lua_pop(L, 1);
+    if (!encode_element(L, e, copy, i)) return false;
   }
+  return true;
+}
+
+/* The first pair lies on the stack. Most lists hand out their elements in order, and one walk will do. */
+static bool encode_elements(lua_State *L, encoder *e, int idx, int copy) {
+  int top = lua_gettop(L) - 2;
+  long i = 1;
+  do {
+    if (lua_type(L, -2) != LUA_TNUMBER || lua_tonumber(L, -2) != (lua_Number)i) {
+      lua_settop(L, top);
+      return encode_rest(L, e, idx, copy, i, l_sequence(L, idx));
+    }
+    if (i > 1) ldr_buf_chr(e->out, ',');
+    if (!encode_element(L, e, copy, i++)) {
+      lua_settop(L, top);
+      return l_sequence(L, idx) < 0 && refuse_keys(e); /* of two faults the table's own is told */
+    }
+  } while (lua_next(L, idx));
+  return true;
+}
+
+/* The first pair, if there is any, lies above `top`. */
+static bool encode_array(lua_State *L, encoder *e, int idx, int top) {
+  int copy = e->array_mt ? top + 1 : 0;
+  bool empty = lua_gettop(L) == top;
+  if (copy) {
+    lua_createtable(L, (int)lua_rawlen(L, idx), 0);
+    lua_insert(L, copy);
+  }
+  ldr_buf_chr(e->out, '[');
+  if (!empty && !encode_elements(L, e, idx, copy)) return false;
   ldr_buf_chr(e->out, ']');
   if (copy) end_array(L, e, idx);
   return true;
@@ -120,8 +160,7 @@ static bool encode_object(lua_State *L, encoder *e, int idx) {
   bool copying = e->array_mt != 0;
   int n = 0;
   do {
-    if (lua_type(L, -2) != LUA_TSTRING)
-      return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
+    if (lua_type(L, -2) != LUA_TSTRING) return refuse_keys(e);
     ldr_buf_chr(e->out, before);
     before = ',';
     if (!encode_string(L, e, lua_gettop(L) - 1)) return false;
@@ -140,19 +179,15 @@ static bool encode_object(lua_State *L, encoder *e, int idx) {
 
 /* A table that is marked or whose first key is a number means to be an array. */
 static bool encode_members(lua_State *L, encoder *e, int idx, bool marked) {
-  long n;
   lua_pushnil(L);
   if (!lua_next(L, idx)) {
-    if (marked) return encode_array(L, e, idx, 0);
+    if (marked) return encode_array(L, e, idx, lua_gettop(L));
     ldr_buf_str(e->out, "{}");
     if (e->array_mt) end_object(L, e, idx, 0);
     return true;
   }
   if (!marked && lua_type(L, -2) != LUA_TNUMBER) return encode_object(L, e, idx);
-  lua_pop(L, 2);
-  n = l_sequence(L, idx);
-  if (n < 0) return refuse(e, "must not hold a table whose keys are neither 1 to n nor all text");
-  return encode_array(L, e, idx, n);
+  return encode_array(L, e, idx, lua_gettop(L) - 2);
 }
 
 static bool encode_decimal(lua_State *L, encoder *e) {
