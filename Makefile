@@ -49,7 +49,7 @@ SAN_address := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-
 SAN_thread  := -fsanitize=thread -fno-omit-frame-pointer
 SAN_fuzzer  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
-BASE = -std=c11 $(WARN) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SAN_$(SAN)) $(CPPFLAGS)
+BASE = -std=c11 $(WARN) -fPIC -fno-plt -fvisibility=hidden -pthread $(CFLAGS) $(SAN_$(SAN)) $(CPPFLAGS)
 LINK = -pthread $(CFLAGS) $(LDFLAGS) $(SAN_$(SAN))
 
 # Asked for when a recipe runs, not before: `make deps` may have installed the answer a moment ago. Only
