@@ -43,6 +43,58 @@ describe("a server restart", function()
     db:close()
   end)
 
+  -- Of a commit that was lost in a crash the log may know nothing: then the next transaction gets the number.
+  it("never tells of another's commit, whose transaction got the number of one that a crash undid", function()
+    local plain = must(larder.open(url, { wait = false })) -- it waits in coroutines, too
+    must(plain:query "create table public.larder_late (v int)")
+    must(plain:query [[create function public.larder_late_f() returns trigger language plpgsql as $$
+      begin perform pg_sleep(60); return null; end $$]])
+    must(plain:query [[create constraint trigger larder_late_t after insert on public.larder_late
+      deferrable initially deferred for each row execute function public.larder_late_f()]])
+    must(plain:query "create role larder_late superuser login")
+    local mark = url:find("?", 1, true) and "&" or "?"
+    local db = must(larder.open(url .. mark .. "user=larder_late", { loop = "manual", pool = { max = 1, min = 0 } }))
+    local pid, done, ok, err
+    coroutine.wrap(function()
+      must(db:query "select 1")
+      must(plain:query "alter role larder_late nologin") -- nobody asks before the number is given again
+      must(plain:query "checkpoint")
+      ok, err = db:transaction(function(tx)
+        must(tx:query "insert into public.larder_late values (1)")
+        pid = tx:backend_pid()
+        return true
+      end)
+      done = true
+    end)()
+    local function turn(ready)
+      local patience = core.clock() + 20
+      while not ready() and core.clock() < patience do
+        if db:runtime():step() == 0 then core.sleep(0.001) end
+      end
+    end
+    local xid
+    turn(function()
+      local row = pid and must(plain:query("select backend_xid::text as x from pg_stat_activity where pid = $1 and wait_event = 'PgSleep'", pid))[1]
+      xid = row and tonumber(row.x)
+      return xid
+    end)
+    server "restart -m immediate"
+    local given
+    repeat given = tonumber(must(again(function() return plain:query "select pg_current_xact_id()::text as x" end))[1].x)
+    until given >= xid
+    must(plain:query "alter role larder_late login")
+    turn(function() return done end)
+    local rows = must(plain:query "select count(*) as n from public.larder_late")[1].n
+    must(plain:query "drop table public.larder_late")
+    must(plain:query "drop function public.larder_late_f")
+    must(plain:query "drop role larder_late")
+    db:close()
+    plain:close()
+    assert.is_true(done)
+    assert.same({ nil, 0 }, { ok, rows })
+    assert.is_truthy(err.code == "commit_unknown" or err.code == "connection", tostring(err))
+  end)
+
   it("is told at once to everybody in a loop, and all goes on once it is back", function()
     local kind = loops.cqueues or loops.manual
     local options = { lazy = true, pool = { max = 4, min = 0, acquire_timeout = 60 } }

@@ -12,7 +12,8 @@ enum {
   ASK_AGAIN_US = 20000,     /* while the server still works on a transaction whose fate is asked */
   ROLLBACK_US = 3000000,    /* for a rollback: the server does it by itself when the connection goes */
   RESOLVE_MIN_US = 5000000, /* for that question, even when the deadline has passed */
-  RESOLVE_MAX_US = 60000000
+  RESOLVE_MAX_US = 60000000,
+  CRASH_SLACK_MS = 200 /* for the way of the question */
 };
 
 /* ---- open and close ---- */
@@ -196,7 +197,7 @@ typedef struct end_request {
   /* what clear_end leaves as it is */
   ldr_buf pending; /* commit: statements that go before it, a rollback to a savepoint above all */
   ldr_err first;
-  char sql[200];
+  char sql[400];
 } end_request;
 
 static end_request *end_of(ldr_request *rq) { return (end_request *)rq; }
@@ -348,15 +349,20 @@ static ldr_code ask_connection(ldr_request *rq, ldr_err *err) {
   return LDR_PENDING;
 }
 
+/* After a crash the server gives those numbers again of which its log knows nothing. Its statistics begin
+ * anew then, too, and everybody may read since when: has that been since our connection began? */
 static ldr_code ask(ldr_request *rq, ldr_err *err) {
   end_request *x = end_of(rq);
   unsigned long long xid = x->xid;
+  long long ms = (ldr_now_mono() - x->begun) / 1000 + CRASH_SLACK_MS;
   /* a commit is recorded before its rows can be seen: until then the transaction is still in progress */
   snprintf(
       x->sql, sizeof x->sql,
       "select case when s = 'committed' and not pg_visible_in_snapshot('%llu'::xid8, pg_current_snapshot())"
-      " then 'in progress' else s end::text from pg_xact_status('%llu'::xid8) s",
-      xid, xid);
+      " then 'in progress' else s end::text,"
+      " (select stats_reset > clock_timestamp() - %lld * interval '1 millisecond' from pg_stat_bgwriter)"
+      " from pg_xact_status('%llu'::xid8) s",
+      xid, ms, xid);
   return submit_one(rq, x->sql, err);
 }
 
@@ -398,22 +404,31 @@ static ldr_code resume(ldr_request *rq, ldr_err *err) {
   return ask(rq, err);
 }
 
+static bool cell_is(const ldr_pgres *res, unsigned column, const char *bytes, size_t size) {
+  size_t n = 0;
+  const char *p = res && ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, column, &n) : NULL;
+  return p && n == size && memcmp(p, bytes, n) == 0;
+}
+
+/* What was committed before a crash keeps its number for ever. So when the number is another's, or nobody's
+ * yet (22023), there was no commit; but another's commit cannot be told from ours. */
 static ldr_code told(ldr_request *rq, ldr_err *err) {
   const ldr_pgres *res = rq->exchange->cmd[0].res;
-  size_t n = 0;
-  const char *status = res && ldr_pgres_rows(res) ? ldr_pgres_cell(res, 0, 0, &n) : NULL;
+  bool no_crash = cell_is(res, 1, "\0", 1);
   if (rq->exchange->lost) {
     ldr_request_sleep(rq, ASK_AGAIN_US);
     return LDR_PENDING;
   }
   if (!end_of(rq)->proved) return identified(rq, err);
-  if (status && n == 9 && memcmp(status, "committed", 9) == 0) return LDR_OK;
-  if (status && n == 7 && memcmp(status, "aborted", 7) == 0) return surely_undone(err);
-  if (status && n == 11 && memcmp(status, "in progress", 11) == 0 && ldr_now_mono() < rq->deadline) {
-    ldr_request_sleep(rq, ASK_AGAIN_US);
-    return LDR_PENDING;
-  }
-  return unknown(err, "the server does not know its outcome");
+  if (strcmp(ldr_exchange_sqlstate(rq->exchange), "22023") == 0) return surely_undone(err);
+  if (cell_is(res, 0, "committed", 9))
+    return no_crash ? LDR_OK : unknown(err, "the server crashed since, and may have given its number again");
+  if (cell_is(res, 0, "aborted", 7)) return surely_undone(err);
+  if (!cell_is(res, 0, "in progress", 11)) return unknown(err, "the server does not know its outcome");
+  if (!no_crash) return surely_undone(err);
+  if (ldr_now_mono() >= rq->deadline) return unknown(err, "the server has not finished it yet");
+  ldr_request_sleep(rq, ASK_AGAIN_US);
+  return LDR_PENDING;
 }
 
 /* The transaction changed nothing: whether it was committed makes no difference. */
