@@ -498,3 +498,25 @@ describe("the example for", function()
     end
   end
 end)
+
+describe("a program that ends with a call under way", function()
+  for name in pairs(loops) do
+    local options = loops[name].options
+    it("just ends in " .. name, function()
+      local script = os.tmpname()
+      local file = must(io.open(script, "w"))
+      file:write(([[
+        local larder = require "larder"
+        local _ = require("spec.support.loops")
+        local db = assert(larder.open(%q, { loop = %q }))
+        coroutine.wrap(function() pcall(db.query, db, "select 1") end)()
+        print "end"]]):format(url, options.loop or "manual"))
+      file:close()
+      local pipe = must(io.popen(("tools/lua.sh %s %s 2>&1; echo $?"):format(os.getenv "LARDER_TEST_LUA" or "lua5.4", script)))
+      local said = pipe:read "*a"
+      pipe:close()
+      os.remove(script)
+      assert.equal("end\n0\n", said)
+    end)
+  end
+end)

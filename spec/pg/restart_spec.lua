@@ -74,7 +74,8 @@ describe("a server restart", function()
     end
     local xid
     turn(function()
-      local row = pid and must(plain:query("select backend_xid::text as x from pg_stat_activity where pid = $1 and wait_event = 'PgSleep'", pid))[1]
+      local row = pid and must(plain:query([[select backend_xid::text as x from pg_stat_activity
+        where pid = $1 and wait_event = 'PgSleep']], pid))[1]
       xid = row and tonumber(row.x)
       return xid
     end)

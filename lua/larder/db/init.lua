@@ -453,7 +453,7 @@ Db.__close = Db.close
 --- Collected without close(): what needs the server is not done any more.
 function Db:__gc()
   if self._direct then self._direct:close() end
-  if self._wait then self._wait:release() end
+  if self._wait then self._wait:release(true) end
   self._engine:close()
 end
 

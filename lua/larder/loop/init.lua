@@ -10,7 +10,7 @@ local loop = {}
 ---@field await fun(self: larder.Loop, task: userdata): ...   waits until the task is finished; the results of task:step()
 ---@field sleep fun(self: larder.Loop, seconds: number)
 ---@field spawn fun(self: larder.Loop, fn: fun()): boolean     runs fn beside the caller, if it can
----@field release fun(self: larder.Loop)  the engine is about to close
+---@field release fun(self: larder.Loop, collected?: boolean)  the engine is about to close; collected: without Db:close
 
 ---@alias larder.LoopName "nginx"|"cqueues"|"luv"|"copas"|"manual"
 
@@ -51,8 +51,8 @@ function Any:spawn(fn)
   return one ~= nil and one:spawn(fn)
 end
 
-function Any:release()
-  for _, one in ipairs(self) do one:release() end
+function Any:release(collected)
+  for _, one in ipairs(self) do one:release(collected) end
 end
 
 --- The loop of nginx, or of the libraries that the program has loaded.

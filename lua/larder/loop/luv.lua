@@ -80,11 +80,13 @@ function Luv:spawn(fn)
   return true
 end
 
---- Stop watching: nobody waits, or the engine is about to close its descriptor.
-function Luv:release()
+--- Stop watching: nobody waits, or the engine is about to close its descriptor. While somebody waits, the database is collected
+-- at the end of the program only, where luv's handles may be gone before it.
+---@param collected? boolean
+function Luv:release(collected)
   if not self.held.loop then return end
   self.held.loop = nil
-  self.handle:stop()
+  if not collected then self.handle:stop() end
 end
 
 return Luv
