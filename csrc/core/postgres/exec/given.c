@@ -25,7 +25,7 @@ static bool pays(const ldr_request *rq) {
 /* Behind a pooler each transaction may meet another session, whose statements were analyzed at other times:
  * nothing would ever hold. */
 static bool is_possible(const ldr_request *rq) {
-  if (!rq->row_known || given_of(rq) == NULL) return false;
+  if (!rq->row_known) return false;
   if (rq->slot->prepared.cap == 0 || !rq->e->pool->server.own_sessions) return false;
   return ldr_live_plain(rq->stmt->live) && pays(rq);
 }
@@ -60,7 +60,7 @@ ldr_code ldr_pggiven_choose(ldr_request *rq, ldr_err *err) {
   unsigned n = rq->stmt->nparams;
   bool proven;
   rq->ran = rq->stmt;
-  if (given_of(rq)) rq->args.n = n; /* without the time, when it runs once more */
+  if (rq->row_known) rq->args.n = n; /* without the time, when it runs once more */
   if (rq->given == LDR_GIVEN_PLAIN) return LDR_OK;
   rq->given = LDR_GIVEN_NONE;
   if (!is_possible(rq)) return LDR_OK;

@@ -221,6 +221,18 @@ static const ldr_request_kind statement = {.unknown = unknown,
                                            .shares = true,
                                            .takes_context = true};
 
+/* A write whose row need not come back has what that takes compiled; here, since the loop's thread may read
+ * it later. */
+static ldr_code need_given(ldr_request *rq, const ldr_op *op, ldr_err *err) {
+  ldr_pg *e = rq->e;
+  ldr_code code;
+  if (!op->row_known) return LDR_OK;
+  code = ldr_stmts_need_given(&e->stmts, op, &e->params, rq->tx && !rq->tx->session, rq->stmt, err);
+  rq->row_known = rq->stmt->given != NULL;
+  rq->rows_given = op->nrows;
+  return code;
+}
+
 ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ldr_call *call, ldr_result *out,
                       ldr_task **task, ldr_err *err) {
   ldr_pg *e = ldr_pg_of(engine);
@@ -228,9 +240,8 @@ ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ld
   ldr_code code =
       ldr_request_new(e, ldr_pgtx_of(tx), &statement, op->name ? op->name : op->e->name, call, &rq, err);
   if (code) return code;
-  rq->row_known = op->row_known;
-  rq->rows_given = op->nrows;
   code = ldr_stmts_op(&e->stmts, op, &e->params, &rq->stmt, err);
+  if (code == LDR_OK) code = need_given(rq, op, err);
   if (code == LDR_OK)
     code = ldr_bind_from_params(&rq->args, (const ldr_param *)(void *)e->params.p,
                                 e->params.n / sizeof(ldr_param), err);

@@ -175,7 +175,7 @@ struct ldr_request {
   bool as_text;      /* … and is: it runs once more, with results as text */
   int given;      /* LDR_GIVEN_… (postgres/exec/given.h): how a write learns what it stored; 0: as usual */
   ldr_stmt *ran;  /* … the statement that `answer` answers: stmt, or one of its ldr_given; stmt counts it */
-  bool row_known; /* … and whether its caller can do without the row */
+  bool row_known; /* … and whether its caller can do without the row, and the statement has a ldr_given */
   size_t rows_given; /* … of an insert: how many rows */
   bool as_given;     /* … and what was given is stored so */
   unsigned row_at;   /* … else the command that reads its row, with the catalog behind it */

@@ -263,47 +263,39 @@ static bool find_key(const ldr_op *op, const ldr_buf *params, ldr_given *g) {
   return true;
 }
 
-static ldr_code make_given(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt *s, ldr_err *err) {
-  ldr_given *g = ldr_arena_zalloc(&s->arena, sizeof *g);
-  ldr_op *write = without_given(op, &s->arena);
-  ldr_sql_given given = {.on = true};
-  ldr_code code;
-  if (g == NULL || write == NULL) return ldr_fail_nomem(err);
-  g->guarded = op->kind == LDR_OP_UPDATE || op->on_conflict == LDR_CONFLICT_UPDATE;
-  g->ngiven = op->nout - write->nout;
-  if (g->ngiven == 0 || !find_key(op, params, g)) return LDR_OK;
-  if (!g->guarded && write->nout > 0) return LDR_OK;
-  if (g->guarded) given.guard = s->nparams + 1;
-  s->given = g;
-  code = make_beside(c, write, &given, &g->write, err);
-  given.xid = true;
-  if (code == LDR_OK) code = make_beside(c, write, &given, &g->in_tx, err);
-  return code == LDR_OK ? make_again(c, op, g, err) : code;
-}
-
-static ldr_code make_many_given(ldr_stmts *c, const ldr_op *op, ldr_stmt *s, ldr_err *err) {
-  ldr_given *g = ldr_arena_zalloc(&s->arena, sizeof *g);
-  const ldr_sql_given given = {.guard = s->nparams + 1};
-  ldr_op write = *op;
+/* What s->given says without a statement of its own; it stays NULL where the row must come back. */
+static ldr_code seek_given(const ldr_op *op, const ldr_buf *params, ldr_stmt *s, ldr_err *err) {
+  bool many = knows_its_rows(op);
+  ldr_given *g;
+  s->given_sought = true;
+  if (!many && !knows_its_row(op)) return LDR_OK;
+  g = ldr_arena_zalloc(&s->arena, sizeof *g);
   if (g == NULL) return ldr_fail_nomem(err);
-  write.nout = 0;
-  g->guarded = g->many = true;
-  g->ngiven = op->nout;
-  s->given = g;
-  return make_beside(c, &write, &given, &g->write, err);
+  g->many = many;
+  g->guarded = many || op->kind == LDR_OP_UPDATE || op->on_conflict == LDR_CONFLICT_UPDATE;
+  for (unsigned i = 0; i < op->nout; i++) g->ngiven += ldr_op_given(op, 0, op->out[i]) != NULL;
+  if (g->ngiven == 0 || (!g->guarded && g->ngiven < op->nout)) return LDR_OK;
+  if (many || find_key(op, params, g)) s->given = g;
+  return LDR_OK;
 }
 
-/* The statement of op, whose text is in c->sql. */
-static ldr_code compile(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, ldr_stmt **out, ldr_err *err) {
-  ldr_stmt *s = NULL;
-  ldr_code code = make_op(c, op, params, &s, err);
-  if (code == LDR_OK && knows_its_row(op)) code = make_given(c, op, params, s, err);
-  if (code == LDR_OK && knows_its_rows(op)) code = make_many_given(c, op, s, err);
-  if (code == LDR_OK)
-    *out = s;
-  else
-    ldr_stmt_release(s);
-  return code;
+ldr_code ldr_stmts_need_given(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, bool in_tx, ldr_stmt *s,
+                              ldr_err *err) {
+  ldr_code code = s->given_sought ? LDR_OK : seek_given(op, params, s, err);
+  ldr_given *g = s->given;
+  ldr_stmt **write;
+  ldr_sql_given given = {0};
+  ldr_op *less;
+  if (code || g == NULL) return code;
+  write = in_tx && !g->many ? &g->in_tx : &g->write;
+  if (*write) return LDR_OK;
+  less = without_given(op, &s->arena);
+  if (less == NULL) return ldr_fail_nomem(err);
+  given.on = !g->many;
+  given.xid = write == &g->in_tx;
+  if (g->guarded) given.guard = s->nparams + 1;
+  if (!g->many && g->again == NULL) code = make_again(c, op, g, err);
+  return code ? code : make_beside(c, less, &given, write, err);
 }
 
 static ldr_code find_or_compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out,
@@ -322,7 +314,7 @@ static ldr_code find_or_compile(ldr_stmts *c, const ldr_op *op, ldr_buf *params,
     *out = ldr_stmt_retain(of_node(node));
     return LDR_OK;
   }
-  code = compile(c, op, params, &s, err);
+  code = make_op(c, op, params, &s, err);
   if (code) return code;
   cache(c, &c->ops, s, hash);
   *out = s;

@@ -43,7 +43,8 @@ struct ldr_stmt {
   const char *doubled;     /* raw: a name that two result columns have; NULL: none */
   const ldr_entity *e;     /* an operation's, with its schema retained */
   unsigned nown;           /* results behind cols that are not the operation's (see ldr_given) */
-  struct ldr_given *given; /* a write's that may need no row back; NULL: it does */
+  struct ldr_given *given; /* a write's that may need no row back, once it was asked for; NULL: it does */
+  bool given_sought;       /* … and whether it was */
   ldr_live *live;          /* an operation's: what the server has behind e; the engine's */
   ldr_arena arena;         /* owns all of it */
 };
@@ -62,7 +63,7 @@ struct ldr_stmt {
  * tells whether the time was as expected. Nothing tells the order in which rows come back, so it must give
  * all that is asked for. The time is that of the transaction in which it was parsed. */
 typedef struct ldr_given {
-  ldr_stmt *write;
+  ldr_stmt *write; /* NULL: not needed yet, as in_tx */
   ldr_stmt *in_tx; /* returns the transaction's id as well, for which nothing else need be asked then */
   ldr_stmt *again; /* selects the row by its key */
   bool guarded;    /* it has that last parameter; null: it is to be done anyway */
@@ -88,6 +89,10 @@ void ldr_stmts_done(ldr_stmts *c);
  * one. *out is counted for the caller. */
 ldr_code ldr_stmts_op(ldr_stmts *c, const ldr_op *op, ldr_buf *params, ldr_stmt **out,
                       ldr_err *err) LDR_MUSTCHECK;
+/* Makes s->given, for a call in a transaction or alone, unless it is there or a write like op needs its row
+ * back. op and params: those that s was made or found for. */
+ldr_code ldr_stmts_need_given(ldr_stmts *c, const ldr_op *op, const ldr_buf *params, bool in_tx, ldr_stmt *s,
+                              ldr_err *err) LDR_MUSTCHECK;
 /* The statement of a text under a search_path ("": the connection's), perhaps not described yet. *out is
  * counted for the caller.
  *

@@ -389,46 +389,83 @@ TEST(what_stands_in_the_text_is_in_no_shape) {
   teardown();
 }
 
-static const ldr_given *given_of(const ldr_op *op) {
-  static ldr_stmts cache;
-  static ldr_stmt *s;
-  if (s) { /* of the call before */
-    ldr_stmt_release(s);
-    ldr_stmts_done(&cache);
-  }
-  s = NULL;
-  if (op == NULL) return NULL;
+/* A statement with what it needs so that no row comes back. */
+static ldr_stmt *needing_given(ldr_stmts *c, const ldr_op *op, bool in_tx) {
+  ldr_buf params = {0};
+  ldr_stmt *s = NULL;
+  CHECK_INT(ldr_stmts_op(c, op, &params, &s, &err), LDR_OK);
+  CHECK_INT(ldr_stmts_need_given(c, op, &params, in_tx, s, &err), LDR_OK);
+  ldr_buf_free(&params);
+  return s;
+}
+
+static bool has_given(const ldr_op *op) {
+  ldr_stmts cache;
+  ldr_stmt *s;
+  bool has;
   CHECK(ldr_stmts_init(&cache));
-  s = statement_of(&cache, op);
-  return s->given;
+  s = needing_given(&cache, op, false);
+  has = s->given != NULL;
+  ldr_stmt_release(s);
+  ldr_stmts_done(&cache);
+  return has;
+}
+
+static const uint16_t three[] = {C_ID, C_TENANT, C_EMAIL};
+
+static ldr_op insert_of(const ldr_value *v, size_t nrows) {
+  ldr_op op = fixture_insert(customers, v, nrows);
+  op.out = three;
+  op.nout = 2; /* the third is not given */
+  return op;
 }
 
 TEST(an_insert_of_several_rows_that_returns_what_it_gives_has_one_that_returns_nothing) {
-  static const uint16_t out[] = {C_ID, C_TENANT, C_EMAIL};
   const ldr_value v[] = {fixture_text("acme"), fixture_text("c1"), fixture_text("acme"), fixture_text("c2")};
-  const ldr_given *g;
+  ldr_stmts cache;
+  ldr_stmt *s;
   ldr_op op;
   setup();
-  op = fixture_insert(customers, v, 2);
-  CHECK(given_of(&op) == NULL);
-  op.out = out;
-  op.nout = 2;
-  g = given_of(&op);
-  CHECK(g && g->many && g->guarded && g->in_tx == NULL && g->again == NULL);
-  CHECK_INT(g->write->ncols, 0);
-  CHECK_INT(g->write->nparams, 3);
-  CHECK(strstr(g->write->sql, " where coalesce($3 = 'now'::timestamptz, true)") != NULL);
-  CHECK(strstr(g->write->sql, "returning") == NULL);
-  op.nout = 3; /* the last one is not given */
-  CHECK(given_of(&op) == NULL);
+  CHECK(ldr_stmts_init(&cache));
+  op = insert_of(v, 2);
+  s = needing_given(&cache, &op, true);
+  CHECK(s->given && s->given->many && s->given->guarded);
+  CHECK(s->given->in_tx == NULL && s->given->again == NULL);
+  CHECK_INT(s->given->write->ncols, 0);
+  CHECK_INT(s->given->write->nparams, 3);
+  CHECK(strstr(s->given->write->sql, " where coalesce($3 = 'now'::timestamptz, true)") != NULL);
+  CHECK(strstr(s->given->write->sql, "returning") == NULL);
+  ldr_stmt_release(s);
+  ldr_stmts_done(&cache);
+  op.nout = 3;
+  CHECK(!has_given(&op));
+  op.nout = 0;
+  CHECK(!has_given(&op));
   op.nout = 2;
   op.on_conflict = LDR_CONFLICT_SKIP;
-  CHECK(given_of(&op) == NULL);
-  op.on_conflict = LDR_CONFLICT_ERROR;
-  op.nrows = 1;
-  g = given_of(&op);
-  CHECK(g && !g->many);
-  given_of(NULL);
+  CHECK(!has_given(&op));
+  teardown();
+}
+
+TEST(what_a_write_needs_so_that_no_row_comes_back_is_made_when_it_is_needed) {
+  const ldr_value v[] = {fixture_text("acme"), fixture_text("c1")};
+  ldr_stmts cache;
+  ldr_stmt *s, *write;
+  ldr_op op;
+  setup();
+  CHECK(ldr_stmts_init(&cache));
+  op = insert_of(v, 1);
+  s = statement_of(&cache, &op);
+  CHECK(s->given == NULL); /* as of an item of a pipeline */
+  CHECK(needing_given(&cache, &op, false) == s);
+  write = s->given->write;
+  CHECK(write && s->given->again && s->given->in_tx == NULL);
+  CHECK(needing_given(&cache, &op, true) == s && needing_given(&cache, &op, false) == s);
+  CHECK(s->given->in_tx && s->given->write == write);
+  for (int i = 0; i < 4; i++) ldr_stmt_release(s);
+  ldr_stmts_done(&cache);
+  op.nout = 3;
+  CHECK(!has_given(&op));
   teardown();
 }
 
@@ -444,4 +481,5 @@ void test_statement(void) {
   RUN(what_is_found_by_its_shape_counts_as_used);
   RUN(what_stands_in_the_text_is_in_no_shape);
   RUN(an_insert_of_several_rows_that_returns_what_it_gives_has_one_that_returns_nothing);
+  RUN(what_a_write_needs_so_that_no_row_comes_back_is_made_when_it_is_needed);
 }
