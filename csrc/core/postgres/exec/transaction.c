@@ -410,8 +410,9 @@ static bool cell_is(const ldr_pgres *res, unsigned column, const char *bytes, si
   return p && n == size && memcmp(p, bytes, n) == 0;
 }
 
-/* What was committed before a crash keeps its number for ever. So when the number is another's, or nobody's
- * yet (22023), there was no commit; but another's commit cannot be told from ours. */
+/* What was committed before a crash keeps its number for ever. So when the number is nobody's yet (22023), or
+ * one that was aborted, there was no commit; but another's commit cannot be told from ours. That the statistics
+ * began anew is no proof of a crash: an administrator may have cleared them. */
 static ldr_code told(ldr_request *rq, ldr_err *err) {
   const ldr_pgres *res = rq->exchange->cmd[0].res;
   bool no_crash = cell_is(res, 1, "\0", 1);
@@ -425,7 +426,6 @@ static ldr_code told(ldr_request *rq, ldr_err *err) {
     return no_crash ? LDR_OK : unknown(err, "the server crashed since, and may have given its number again");
   if (cell_is(res, 0, "aborted", 7)) return surely_undone(err);
   if (!cell_is(res, 0, "in progress", 11)) return unknown(err, "the server does not know its outcome");
-  if (!no_crash) return surely_undone(err);
   if (ldr_now_mono() >= rq->deadline) return unknown(err, "the server has not finished it yet");
   ldr_request_sleep(rq, ASK_AGAIN_US);
   return LDR_PENDING;
