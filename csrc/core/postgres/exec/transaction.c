@@ -411,8 +411,8 @@ static bool cell_is(const ldr_pgres *res, unsigned column, const char *bytes, si
 }
 
 /* What was committed before a crash keeps its number for ever. So when the number is nobody's yet (22023), or
- * one that was aborted, there was no commit; but another's commit cannot be told from ours. That the statistics
- * began anew is no proof of a crash: an administrator may have cleared them. */
+ * one that was aborted, there was no commit; but another's commit cannot be told from ours. That the
+ * statistics began anew is no proof of a crash: an administrator may have cleared them. */
 static ldr_code told(ldr_request *rq, ldr_err *err) {
   const ldr_pgres *res = rq->exchange->cmd[0].res;
   bool no_crash = cell_is(res, 1, "\0", 1);
