@@ -1,4 +1,6 @@
 /* Transactions on PostgreSQL: savepoints, lost connections, commits whose answer is lost. Needs a server. */
+#include <sys/socket.h>
+
 #include "support/pgfix.h"
 #include "support/pgproxy.h"
 #include "support/test.h"
@@ -384,6 +386,44 @@ TEST(a_commit_whose_answer_is_cut_anywhere_took_place) {
   pgproxy_stop(proxy);
 }
 
+typedef struct clearing {
+  pgfix *f, *other;
+} clearing;
+
+static void clear_and_cut(void *ud, const char *point, int pid) {
+  const clearing *c = ud;
+  (void)pid;
+  if (strcmp(point, "after_commit_sent") != 0) return;
+  CHECK_INT(pg_do(c->other, NULL, "select pg_stat_reset_shared('bgwriter')"), LDR_OK);
+  shutdown(ldr_conn_fd(ldr_pg_of(c->f->db)->pool->slots.by_state[LDR_SLOT_BUSY].first->conn), SHUT_RDWR);
+}
+
+/* They begin anew after a crash as well, but here the COMMIT goes on. */
+TEST(cleared_statistics_do_not_undo_a_commit_that_is_under_way) {
+  pgfix f, other;
+  clearing c = {&f, &other};
+  ldr_tx *tx;
+  if (!pg_open(&f, NULL)) return;
+  CHECK(pg_open_with(&other, NULL, NULL));
+  CHECK_INT(pg_do(&other, NULL,
+                  "create function ldr_test.late() returns trigger language plpgsql as"
+                  " $$ begin perform pg_sleep(0.5); return null; end $$"),
+            LDR_OK);
+  CHECK_INT(pg_do(&other, NULL,
+                  "create constraint trigger late after insert on ldr_test.items deferrable"
+                  " initially deferred for each row execute function ldr_test.late()"),
+            LDR_OK);
+  tx = pg_begin(&f);
+  CHECK_INT(pg_insert(&f, tx, "i1", "one"), LDR_OK);
+  ldr_pg_set_hook(f.db, clear_and_cut, &c);
+  CHECK_INT(pg_commit(&f, tx), LDR_COMMIT_UNKNOWN);
+  CHECK(!f.err.retryable);
+  ldr_pg_set_hook(f.db, NULL, NULL);
+  CHECK_INT(pg_count(&other), 1);
+  pg_close(&other);
+  pg_close(&f);
+}
+
 /* ---- what goes to the server between the last statement and COMMIT ---- */
 
 typedef struct last_words {
@@ -459,5 +499,6 @@ void test_transaction(void) {
   RUN(a_commit_of_an_operation_whose_id_is_known);
   RUN(a_backend_killed_around_commit);
   RUN(a_commit_whose_answer_is_cut_anywhere_took_place);
+  RUN(cleared_statistics_do_not_undo_a_commit_that_is_under_way);
   RUN(nothing_is_sent_between_the_last_statement_and_commit);
 }
