@@ -212,6 +212,10 @@ bool ldr_conn_in_tx(const ldr_conn *c) {
   (void)c;
   return false;
 }
+bool ldr_conn_keeps_encoding(const ldr_conn *c) {
+  (void)c;
+  return true;
+}
 bool ldr_conn_said_farewell(ldr_conn *c) { return c->ended; }
 bool ldr_conn_check(ldr_conn *c) {
   if (c->ended) ldr_conn_cut(c);

@@ -203,6 +203,39 @@ describe("session state", function()
     assert.same(clean, state())
   end)
 
+  for _, sql in ipairs {
+    "set client_encoding = 'LATIN1'",
+    "select set_config('client_encoding', 'LATIN1', false)",
+    "select set_config('client_encoding', 'LATIN1', true)",
+  } do
+    it("is no other encoding of texts: " .. sql, function()
+      local asked, second
+      local made, err = db:transaction(function()
+        must(db:query "create temp table kept (t text)")
+        asked = select(2, db:query(sql))
+        second = select(2, db:query("insert into kept values ($1)", "ä"))
+        return true
+      end)
+      assert.is_nil(made)
+      assert.equal("closed", err.code) -- its work is undone, since its connection was given up
+      assert.same({ "invalid", true }, { asked.code, asked.message:find("client_encoding was changed", 1, true) ~= nil })
+      assert.is_truthy(second)
+      assert.same(clean, state())
+      must(db:session(function(session)
+        asked = select(2, session:query(sql))
+        second = select(2, session:query("select $1::text as t", "ä"))
+        return true
+      end))
+      if not sql:find "true" then -- else it has ended with its statement
+        assert.matches("client_encoding was changed", asked.message)
+        assert.equal("closed", second.code)
+      end
+      assert.same(clean, state())
+      must(db:query(sql)) -- undone at once
+      assert.same({ { t = "ä", n = 1 } }, must(db:query("select $1::text as t, length($1::text)::int4 as n", "ä")))
+    end)
+  end
+
   it("is undone behind a transaction that failed, and behind one whose commit was refused", function()
     db:transaction(function()
       must(db:query "select pg_advisory_lock(817)")

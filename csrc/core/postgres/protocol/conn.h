@@ -26,7 +26,8 @@ struct ldr_conn {
   char *copied;              /* the last message of copy_get, libpq's */
   ldr_cancel *cancel;        /* the last one; NULL: none */
   unsigned events;
-  bool pooled; /* a pooler is between us and the server */
+  int encoding; /* of texts, as it was asked for: UTF-8 (libpq's number for it) */
+  bool pooled;  /* a pooler is between us and the server */
   bool connected;
   bool dead;
   bool fatal; /* the server said that it ends this session */

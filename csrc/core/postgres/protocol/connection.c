@@ -195,6 +195,7 @@ ldr_code ldr_conn_connect(ldr_conn *c, ldr_err *err) {
     case PGRES_POLLING_OK:
       if (PQsetnonblocking(c->pg, 1) != 0) break;
       PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
+      c->encoding = PQclientEncoding(c->pg);
       c->connected = true;
       c->events = LDR_READ;
       return LDR_OK;
@@ -320,6 +321,8 @@ bool ldr_conn_in_tx(const ldr_conn *c) {
   PGTransactionStatusType s = c->dead ? PQTRANS_UNKNOWN : PQtransactionStatus(c->pg);
   return s == PQTRANS_INTRANS || s == PQTRANS_INERROR;
 }
+
+bool ldr_conn_keeps_encoding(const ldr_conn *c) { return c->dead || PQclientEncoding(c->pg) == c->encoding; }
 
 bool ldr_conn_said_farewell(ldr_conn *c) {
   if (c->connected && !c->dead) PQisBusy(c->pg); /* parses what was read: a farewell reaches on_notice */

@@ -44,8 +44,9 @@ unsigned ldr_conn_events(const ldr_conn *c); /* LDR_READ | LDR_WRITE: what it wa
 bool ldr_conn_dead(const ldr_conn *c);
 bool ldr_conn_clean(const ldr_conn *c); /* alive, nothing in flight or being cancelled, no transaction open */
 bool ldr_conn_in_tx(const ldr_conn *c); /* a transaction block is open, failed or not */
-bool ldr_conn_said_farewell(ldr_conn *c); /* in what was read so far; no system call */
-bool ldr_conn_check(ldr_conn *c);         /* an idle connection: is it still alive? No round trip */
+bool ldr_conn_keeps_encoding(const ldr_conn *c); /* false: by what the server said last, texts are no UTF-8 */
+bool ldr_conn_said_farewell(ldr_conn *c);        /* in what was read so far; no system call */
+bool ldr_conn_check(ldr_conn *c);                /* an idle connection: is it still alive? No round trip */
 int ldr_conn_pid(const ldr_conn *c);
 int ldr_conn_version(const ldr_conn *c);
 const char *ldr_conn_host(const ldr_conn *c); /* "" before there is one */

@@ -309,12 +309,22 @@ static bool is_clear_of_cancels(ldr_request *rq) {
   return true;
 }
 
+/* All texts from here on, sent and received, would be read as something else. Where the change is undone
+ * behind the statement, it does not show here. */
+static ldr_code refuse_encoding(ldr_request *rq, ldr_err *err) {
+  ldr_conn_cut(rq->conn);
+  ldr_fail(err, LDR_INVALID, "client_encoding was changed, and texts are UTF-8; the connection was given up");
+  ldr_err_set(err->hint, sizeof err->hint, "convert_to and convert_from make texts of other encodings");
+  return err->code;
+}
+
 static ldr_code answered(ldr_request *rq, ldr_err *err) {
   if (!is_clear_of_cancels(rq)) {
     ldr_request_move(rq, LDR_REQUEST_DRAINING);
     return LDR_PENDING;
   }
   if (!ldr_request_owns_conn(rq)) ldr_pg_settle(rq->e, rq->slot, rq->exchange);
+  if (!ldr_conn_keeps_encoding(rq->conn)) return refuse_encoding(rq, err);
   return rq->asking ? told(rq, err) : rq->kind->answered(rq, err);
 }
 
