@@ -175,8 +175,10 @@ describe("files on the command line", function()
     end $$;
     create trigger trap before insert on toolfiles.items for each row execute function toolfiles.trap()]]
 
-  local function trap_is_hit()
-    return db:query("select count(*) as n from pg_locks where locktype = 'advisory' and classid = 77001 and not granted")[1].n > 0
+  --- The server process that waits in the trap; nil: none.
+  local function trapped()
+    local row = db:query("select pid from pg_locks where locktype = 'advisory' and classid = 77001 and not granted")[1]
+    return row and row.pid
   end
 
   local COMMAND = "-q --url '%s' --project '%s/.larder' import '%s' --by-chunk --chunk 50 --refused '%s/refused.ndjson'"
@@ -188,13 +190,16 @@ describe("files on the command line", function()
     local holder = assert(db:_migration_engine():session {})
     assert(holder:script "begin; select pg_advisory_xact_lock(77001, 1)")
     local process = start()
-    tool.wait_for("the chunk with the trap", trap_is_hit)
+    local pid
+    tool.wait_for("the chunk with the trap", function()
+      pid = trapped()
+      return pid
+    end)
     process:kill()
     assert(holder:script "commit")
     holder:rollback()
     tool.wait_for("the end of its session", function()
-      return db:query("select count(*) as n from pg_stat_activity where pid <> pg_backend_pid() and state <> 'idle'"
-        .. " and query like '%toolfiles%' and query not like '%pg_stat_activity%'")[1].n == 0
+      return db:query("select count(*) as n from pg_stat_activity where pid = $1", pid)[1].n == 0
     end)
   end
 
@@ -299,7 +304,7 @@ describe("files on the command line", function()
     local holder = assert(db:_migration_engine():session {})
     assert(holder:script "begin; select pg_advisory_xact_lock(77001, 1)")
     local first = start()
-    tool.wait_for("the chunk with the trap", trap_is_hit)
+    tool.wait_for("the chunk with the trap", trapped)
     local second = start()
     tool.wait_for("the second to ask for the same file", function()
       return db:query("select count(*) as n from pg_stat_activity"
