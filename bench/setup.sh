@@ -20,6 +20,8 @@ for program in limit families; do
     "bench/$program.c" -o "build/bench/$program" -lpq -pthread
 done
 
+"${CC:-gcc}" -std=c11 -O2 -shared -fPIC bench/fixed_clock.c -o build/bench/fixed_clock.so
+
 for lua in lua5.4 luajit; do
   mkdir -p "build/bench/$lua"
   # shellcheck disable=SC2046 # several flags
