@@ -3,6 +3,7 @@
 
 local larder = require "larder"
 local loops = require "spec.support.loops"
+local through_change = require "spec.support.table_change"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local url = os.getenv "LARDER_TEST_URL"
@@ -277,13 +278,7 @@ local function inserts(wait) return function()
           for i, one in pairs(made) do assert.same(stored(i), one) end
         end
       end
-      transactions(3)
-      if case.before then must(unpack(case.before)) end
-      transactions(2)
-      must(unpack(case[2]))
-      transactions(3)
-      if case[3] then must(case[3]) end
-      transactions(3)
+      through_change(case, 3, transactions, must)
     end)
   end
 

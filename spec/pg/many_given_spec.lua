@@ -4,6 +4,7 @@
 
 local larder = require "larder"
 local loops = require "spec.support.loops"
+local through_change = require "spec.support.table_change"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local url = os.getenv "LARDER_TEST_URL"
@@ -250,13 +251,7 @@ local function inserts(wait) return function()
           if not case.returned then for i = 1, 2 do check_stored(rows[i]) end end
         end
       end
-      transactions(4)
-      if case.before then must(unpack(case.before)) end
-      transactions(2)
-      must(unpack(case[2]))
-      transactions(3)
-      if case[3] then must(case[3]) end
-      transactions(3)
+      through_change(case, 4, transactions, must)
     end)
   end
 

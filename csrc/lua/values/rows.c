@@ -174,10 +174,10 @@ bool l_rows_expect_all(lua_State *L, l_work *w) {
   return ok;
 }
 
-/* The same once the result says so. It may have been made before. */
+/* What was expected, once the result says so. It may have been made before. */
 static bool push_given(lua_State *L, l_work *w) {
   w->as_given = true;
-  if (l_at(w)->answer == 0) return w->op->nrows > 1 ? l_rows_expect_all(L, w) : l_rows_expect(L, w);
+  if (l_at(w)->answer == 0) return w->expect(L, w);
   lua_pushvalue(L, l_at(w)->answer);
   return true;
 }

@@ -4,7 +4,7 @@
 
 static const ldr_given *given_of(const ldr_request *rq) { return rq->stmt->given; }
 
-static bool in_transaction(const ldr_request *rq) { return rq->tx && !rq->tx->session; }
+static bool in_transaction(const ldr_request *rq) { return ldr_pgtx_is_transaction(rq->tx); }
 
 static ldr_stmt *write_of(const ldr_request *rq) {
   return in_transaction(rq) && !given_of(rq)->many ? given_of(rq)->in_tx : given_of(rq)->write;

@@ -39,7 +39,7 @@ static ldr_code prepare(ldr_pg *e, const ldr_pgtx *tx, entry *x, const ldr_item 
   ldr_code code;
   if (item->stmt) {
     x->stmt = ldr_stmt_retain(item->stmt);
-    code = ldr_stmt_usable(x->stmt, tx && !tx->session, err);
+    code = ldr_stmt_usable(x->stmt, ldr_pgtx_is_transaction(tx), err);
     if (code) return code;
     return ldr_bind_from_values(&x->args, x->stmt->params, x->stmt->oids, item->values, x->stmt->nparams,
                                 err);
@@ -203,7 +203,7 @@ static bool some_only_once(const pipe_request *p) {
 static ldr_code atomic_answered(ldr_request *rq, ldr_err *err) {
   pipe_request *p = pipe_of(rq);
   if (ldr_request_failed(rq)) {
-    bool in_tx = (rq->tx && !rq->tx->session) || !ldr_conn_clean(rq->conn);
+    bool in_tx = ldr_pgtx_is_transaction(rq->tx) || !ldr_conn_clean(rq->conn);
     if (rq->healed >= LDR_HEALS_MAX || !ldr_exchange_stale(rq->exchange) || in_tx || some_only_once(p))
       return atomic_failed(rq, err);
     rq->healed++;

@@ -107,7 +107,8 @@ bool ldr_pgrun_read_xid(const ldr_pgres *res, unsigned column, uint64_t *xid) {
  * no wait of its own; a write that does not return what it gives brings the id itself. */
 static bool should_ask_xid(const ldr_request *rq) {
   const ldr_pgtx *tx = rq->tx;
-  return tx && !tx->session && tx->xid == 0 && rq->stmt->e && !rq->stmt->reads && !ldr_pggiven_brings_xid(rq);
+  return ldr_pgtx_is_transaction(tx) && tx->xid == 0 && rq->stmt->e && !rq->stmt->reads &&
+         !ldr_pggiven_brings_xid(rq);
 }
 
 static void note_xid(const ldr_request *rq) {
@@ -151,7 +152,7 @@ static bool refutes_live(const ldr_request *rq) {
  * word: it failed before it did anything. Not in a transaction, which has failed by it. */
 static bool may_heal(const ldr_request *rq) {
   bool in_tx =
-      (rq->tx && !rq->tx->session) || (rq->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(rq->conn));
+      ldr_pgtx_is_transaction(rq->tx) || (rq->slot->state != LDR_SLOT_SHARED && !ldr_conn_clean(rq->conn));
   return rq->healed < LDR_HEALS_MAX && !rq->timed_out && !in_tx && !ldr_conn_dead(rq->conn) &&
          !ldr_stmt_only_once(rq->stmt) && (ldr_exchange_stale(rq->exchange) || refutes_live(rq));
 }
@@ -166,8 +167,8 @@ static ldr_code heal(ldr_request *rq, ldr_err *err) {
 
 ldr_code ldr_pgrun_unreadable(const ldr_pgtx *tx, ldr_err *err) {
   ldr_fail(err, LDR_DRIFT, "a column has another type than when the statement was first run; %s",
-           tx && !tx->session ? "the transaction is undone" : "the statement has done its work");
-  err->retryable = tx && !tx->session;
+           ldr_pgtx_is_transaction(tx) ? "the transaction is undone" : "the statement has done its work");
+  err->retryable = ldr_pgtx_is_transaction(tx);
   return err->code;
 }
 
@@ -227,7 +228,7 @@ static ldr_code need_given(ldr_request *rq, const ldr_op *op, ldr_err *err) {
   ldr_pg *e = rq->e;
   ldr_code code;
   if (!op->row_known) return LDR_OK;
-  code = ldr_stmts_need_given(&e->stmts, op, &e->params, rq->tx && !rq->tx->session, rq->stmt, err);
+  code = ldr_stmts_need_given(&e->stmts, op, &e->params, ldr_pgtx_is_transaction(rq->tx), rq->stmt, err);
   rq->row_known = rq->stmt->given != NULL;
   rq->rows_given = op->nrows;
   return code;
@@ -257,7 +258,7 @@ ldr_code ldr_pgrun_op(ldr_engine *engine, ldr_tx *tx, const ldr_op *op, const ld
 ldr_code ldr_pg_execute(ldr_engine *engine, ldr_tx *tx, ldr_stmt *s, const ldr_value *values,
                         const ldr_call *call, ldr_result *out, ldr_task **task, ldr_err *err) {
   ldr_request *rq = NULL;
-  ldr_code code = ldr_stmt_usable(s, tx && !ldr_pgtx_of(tx)->session, err);
+  ldr_code code = ldr_stmt_usable(s, ldr_pgtx_is_transaction(ldr_pgtx_of(tx)), err);
   if (code == LDR_OK)
     code = ldr_request_new(ldr_pg_of(engine), ldr_pgtx_of(tx), &statement, "query", call, &rq, err);
   if (code) return code;

@@ -199,7 +199,9 @@ ldr_code ldr_pg_keeps_sessions(const ldr_pg *e, ldr_err *err) LDR_MUSTCHECK;
 void ldr_pgtx_look_alive(ldr_pgtx *tx); /* notices that its connection was lost */
 void ldr_pgtx_fail(ldr_pgtx *tx, const ldr_err *err);
 extern const char ldr_pgtx_lost[], ldr_pgtx_ended[]; /* reasons to be dead */
-extern const char ldr_pgtx_begin_sql[];              /* BEGIN without options */
+/* A transaction, and no session of one's own; NULL: neither. */
+static inline bool ldr_pgtx_is_transaction(const ldr_pgtx *tx) { return tx && !tx->session; }
+extern const char ldr_pgtx_begin_sql[]; /* BEGIN without options */
 /* The statements that travel with the next one: the i-th, after the one `before` it; NULL: no more. tx may be
  * NULL. Once that is sent: ldr_pgtx_sent. */
 const char *ldr_pgtx_next_pending(const ldr_pgtx *tx, unsigned i, const char *before);

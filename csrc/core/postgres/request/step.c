@@ -29,7 +29,7 @@ static ldr_code add_pending(ldr_request *rq, const char *sql, ldr_err *err) {
 /* Was BEGIN sent, and is there no transaction? Then nothing may run that is meant for it. */
 static bool lacks_tx(const ldr_request *rq) {
   const ldr_pgtx *tx = rq->tx;
-  return tx && !tx->session && tx->begun && !ldr_conn_in_tx(rq->conn);
+  return ldr_pgtx_is_transaction(tx) && tx->begun && !ldr_conn_in_tx(rq->conn);
 }
 
 ldr_code ldr_request_prefix(ldr_request *rq, ldr_err *err) {
@@ -86,7 +86,7 @@ static ldr_code fail_lost(const ldr_request *rq, ldr_err *err) {
   if (copies && *err->sqlstate == '\0')
     ldr_fail(err, LDR_CONNECTION, "the connection to the server was lost during COPY");
   err->code = LDR_CONNECTION;
-  err->retryable = rq->tx && !rq->tx->session; /* its transaction was undone as a whole */
+  err->retryable = ldr_pgtx_is_transaction(rq->tx); /* its transaction was undone as a whole */
   return err->code;
 }
 
@@ -159,7 +159,7 @@ static ldr_code told(ldr_request *rq, ldr_err *err) {
 /* May what was changed in the session be somebody else's? Once a transaction has begun, and in a session of
  * one's own behind its first statement, it is theirs. */
 static bool may_be_others(const ldr_request *rq, bool taken) {
-  return taken || (rq->tx && !rq->tx->begun && !rq->tx->session);
+  return taken || (ldr_pgtx_is_transaction(rq->tx) && !rq->tx->begun);
 }
 
 /* Somebody changed the session's state on this connection: that goes first, under its own Sync.
@@ -175,7 +175,7 @@ static ldr_code undo_session(ldr_request *rq, bool taken, ldr_err *err) {
 }
 
 static const char *holder_of(const ldr_request *rq) {
-  if (rq->tx == NULL || rq->tx->session) return rq->name;
+  if (!ldr_pgtx_is_transaction(rq->tx)) return rq->name;
   return rq->tx->opts.cursor ? "cursor" : "transaction";
 }
 
